@@ -1,0 +1,4 @@
+"""Long-tail training methods for super-resolution, registered in BasicSR's registries by importing this package."""
+from __future__ import annotations
+
+__version__ = '0.1.0'

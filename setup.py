@@ -1,0 +1,49 @@
+"""Packaging of bsr_plugins; ``basicsr`` itself is an extra, because a second basicsr beside a fork's is the first cause of trouble."""
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import List
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+
+
+def version() -> str:
+    text = (ROOT / 'bsr_plugins' / '__init__.py').read_text(encoding='utf-8')
+    return re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE).group(1)
+
+
+def opencv() -> List[str]:
+    """No requirement where some build of OpenCV (headless, contrib) is importable: two of them overwrite each other's files."""
+    return [] if importlib.util.find_spec('cv2') else ['opencv-python']
+
+
+setup(
+    name='bsr-plugins',
+    version=version(),
+    description="Long-tail training methods for super-resolution inside BasicSR's registries",
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=('bsr_plugins', 'bsr_plugins.*')),
+    python_requires='>=3.8',
+    install_requires=[
+        'torch',
+        'numpy',
+        'pyyaml',
+        'lmdb; python_version >= "3.9"',
+        'lmdb < 1.5; python_version < "3.9"',
+        'tqdm',
+        *opencv(),
+    ],
+    extras_require={
+        'basicsr': ['basicsr', 'torchvision'],
+        'test': ['pytest', 'ruff'],
+        'figures': ['matplotlib'],
+        'fpng': ['fpng-py'],
+    },
+    entry_points={'console_scripts': ['basicsr = bsr_plugins.cli.main:main']},
+)

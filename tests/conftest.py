@@ -1,0 +1,26 @@
+"""Fixtures shared by all tests."""
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import bsr_plugins  # noqa: F401  (basicsr imports on new torchvision only after the pack's mends are in place)
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope='session')
+def repo() -> Path:
+    """The root of the repository."""
+    return REPO
+
+
+@pytest.fixture(scope='session')
+def bsr_data() -> Path:
+    """The folder of real images (``BSR_DATA``); tests that need it are skipped where it is absent."""
+    root = Path(os.environ.get('BSR_DATA', REPO.parent / 'shared' / 'data')).expanduser()
+    if not (root / 'train' / 'HR').is_dir():
+        pytest.skip(f'real images are absent: no folder {root}/train/HR (set BSR_DATA)')
+    return root
