@@ -1,4 +1,4 @@
-"""Packaging of bsr_plugins; ``basicsr`` itself is an extra, because a second basicsr beside a fork's is the first cause of trouble."""
+"""Packaging of bsr_plugins. ``basicsr`` is an extra: a second basicsr beside a fork's is the first cause of trouble."""
 from __future__ import annotations
 
 import importlib.util
@@ -17,7 +17,7 @@ def version() -> str:
 
 
 def opencv() -> List[str]:
-    """No requirement where some build of OpenCV (headless, contrib) is importable: two of them overwrite each other's files."""
+    """Ask for no OpenCV where a build (headless, contrib) is importable: two overwrite each other's files."""
     return [] if importlib.util.find_spec('cv2') else ['opencv-python']
 
 
@@ -43,7 +43,7 @@ setup(
         'basicsr': ['basicsr', 'torchvision'],
         'test': ['pytest', 'ruff'],
         'figures': ['matplotlib'],
-        'fpng': ['fpng-py'],
+        'fpng': ['fpng'],
     },
     entry_points={'console_scripts': ['basicsr = bsr_plugins.cli.main:main']},
 )

@@ -11,11 +11,11 @@ PathLike = Union[str, 'os.PathLike[str]']
 
 @contextlib.contextmanager
 def replacing(path: PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; on success it is flushed to disk and replaces ``path``, else it is removed.
+    """Yield a temporary path beside ``path``; on success it is flushed and replaces ``path``, else it is removed.
 
     The temporary file lies in the same folder, so that ``os.replace`` is atomic. It keeps the suffix of ``path``, since
-    writers such as ``cv2.imwrite`` choose the format by it. Two processes may write the same ``path``: the last one wins
-    and nobody sees a mixture.
+    writers such as ``cv2.imwrite`` choose the format by it. Two processes may write the same ``path``: the last one
+    wins and nobody sees a mixture.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

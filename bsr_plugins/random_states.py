@@ -12,7 +12,7 @@ from bsr_plugins.keyed_random import keyed_generator
 
 
 def capture_random_states() -> Dict[str, Any]:
-    """Return the states as tensors and plain Python values, so that ``torch.load(weights_only=True)`` reads them back."""
+    """Return the states as tensors and plain Python values: ``torch.load(weights_only=True)`` reads them back."""
     kind, keys, position, has_gauss, gauss = np.random.get_state()
     states: Dict[str, Any] = {
         'python': random.getstate(),
@@ -25,7 +25,7 @@ def capture_random_states() -> Dict[str, Any]:
 
 
 def restore_random_states(states: Dict[str, Any]) -> None:
-    """Put the states of :func:`capture_random_states` back. CUDA states are skipped where the machine has fewer GPUs."""
+    """Put the states of :func:`capture_random_states` back; CUDA states only where there are as many GPUs."""
     version, internal, gauss_next = states['python']
     random.setstate((version, tuple(internal), gauss_next))
     kind, keys, position, has_gauss, gauss = states['numpy']
