@@ -29,7 +29,7 @@ def restore_random_states(states: Dict[str, Any]) -> None:
     version, internal, gauss_next = states['python']
     random.setstate((version, tuple(internal), gauss_next))
     kind, keys, position, has_gauss, gauss = states['numpy']
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    np.random.set_state((kind, keys.cpu().numpy().astype(np.uint32), position, has_gauss, gauss))
     torch.set_rng_state(states['torch'].cpu())
     cuda_states = states.get('cuda', [])
     if cuda_states and torch.cuda.is_available() and torch.cuda.device_count() >= len(cuda_states):
