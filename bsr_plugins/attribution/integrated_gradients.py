@@ -1,0 +1,249 @@
+"""Integrated gradients over a network's parameters (BSPA, NeurIPS 2023, Eq. 9 and 10; after FAIG, NeurIPS 2021)."""
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from bsr_plugins.attribution.parameter_path import ParameterPath, path_points
+from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.naming import did_you_mean
+
+__all__ = ['Attribution', 'mean_l1', 'parameter_attribution', 'path_points', 'ranks_by_default']
+
+REDUCTIONS = ('abs_per_batch', 'abs_after_sum', 'signed')
+GRANULARITIES = ('weight', 'filter')
+
+
+class Attribution(NamedTuple):
+    """What :func:`parameter_attribution` returns.
+
+    Attributes:
+        scores: Parameter name -> float32 tensor of the parameter's shape, on its device; >= 0 but for ``signed``.
+            Summed, not averaged, over the batches: the ranking is the same and shares of ranks add up.
+        completeness_gap: (signed sum of the attributions over *all* interpolated tensors) / (l(theta) - l(theta')) - 1;
+            0 is exact. 0 where both are 0, +-inf where only the loss difference is.
+        loss_baseline: l(theta'), the mean over the batches.
+        loss_target: l(theta), the mean over the batches.
+        batches: Number of batches, those of all ranks together.
+    """
+
+    scores: Dict[str, Tensor]
+    completeness_gap: float
+    loss_baseline: float
+    loss_target: float
+    batches: int
+
+
+def mean_l1(output: Tensor, gt: Tensor) -> Tensor:
+    """Mean absolute error, the objective of the paper and of the authors' code."""
+    return F.l1_loss(output, gt)
+
+
+def ranks_by_default(name: str, parameter: Tensor) -> bool:
+    """Whether BSPA ranks this parameter: 4-D (convolution) weights, but for those of a MeanShift."""
+    return parameter.dim() == 4 and parameter.is_floating_point() and 'mean' not in name
+
+
+def parameter_attribution(net: nn.Module,
+                          baseline: Mapping[str, Tensor],
+                          target: Mapping[str, Tensor],
+                          batches: Iterable[Tuple[Tensor, Tensor]],
+                          *,
+                          objective: Callable[[Tensor, Tensor], Tensor] = mean_l1,
+                          rule: str = 'midpoint',
+                          steps: int = 8,
+                          reduce: str = 'abs_per_batch',
+                          ranked: Optional[Callable[[str, Tensor], bool]] = None,
+                          granularity: str = 'weight',
+                          num_batches: Optional[int] = None,
+                          progress: bool = True,
+                          description: str = 'parameter attribution',
+                          distributed: bool = False) -> Attribution:
+    r"""Attribute the change of the loss between two states of ``net`` to its parameters.
+
+    On the straight path :math:`\gamma(\alpha) = \theta' + \alpha (\theta - \theta')` (Eq. 9) the attribution of
+    parameter i by one batch is the Riemann sum of Eq. 10
+
+    .. math:: IG_i = (\theta_i - \theta'_i) \sum_s w_s \, \partial l(\gamma(\alpha_s)) / \partial \theta_i
+
+    with the points and weights of :func:`path_points`. Summed over all parameters it tends to
+    :math:`l(\theta) - l(\theta')` as the steps grow; ``completeness_gap`` says how far it is from that.
+
+    Only floating-point *parameters* move. Buffers (BatchNorm's statistics and counters) keep the values of ``target``
+    on the whole path, so the loss is a function of the parameters alone and completeness holds; l(theta') is then the
+    loss of the baseline's parameters under the target's statistics. The pass runs in eval mode, with autocast off, in
+    the network's own precision (float32 or float64). Afterwards, and after an exception, parameters, buffers, ``grad``,
+    ``requires_grad`` and the train / eval modes are exactly what they were: the parameters' storage is swapped, never
+    written.
+
+    Memory on the device, in copies of the interpolated parameters, whatever ``steps`` and the number of batches:
+    baseline, difference, current point, gradient sum and the gradient itself, and one of the ranked ones for the
+    scores, besides the network's own.
+
+    Args:
+        net: Any network; DataParallel works, of DistributedDataParallel the inner module runs.
+        baseline: theta', in the layout of ``net.state_dict()`` (BSPA: after uniform sampling); any device.
+        target: theta, likewise (BSPA: after inverse sampling).
+        batches: (input, ground truth) pairs, (N, C, H, W); moved to the network's device and precision.
+        objective: (output, ground truth) -> scalar loss.
+        rule: ``left`` (Eq. 10), ``right`` (the authors' code, with 100 steps), ``midpoint`` or ``trapezoid``.
+        steps: M, the number of intervals of the path.
+        reduce: ``abs_per_batch`` sums \|IG\| over the batches (the authors' code), ``abs_after_sum`` takes the absolute
+            value of the sum, ``signed`` leaves the sign (Eq. 10).
+        ranked: (name, parameter) -> whether it gets a score; default :func:`ranks_by_default`. What has none still
+            moves along the path and counts in ``completeness_gap``.
+        granularity: ``weight`` (WIG), or ``filter`` (FIG): every weight of a kernel (the last two dimensions) gets the
+            kernel's sum of absolute values (of signed ones with ``signed``).
+        num_batches: How many batches to take; fewer is an error. None takes all there are.
+        progress: Show a bar with rate and time left (on rank 0 alone).
+        description: The bar's text.
+        distributed: Every rank passes its own share of the batches; scores and losses are summed over the ranks, which
+            all end with the same result.
+
+    Raises:
+        OptionError: Unknown rule, reduction or granularity, fewer than one step, nothing to rank, half precision.
+        CheckpointError: ``baseline`` or ``target`` lacks a parameter or has it in another shape.
+        DataError: No batch, fewer than ``num_batches``, or a loss or gradient that is not finite.
+
+    Departures: the authors' code parametrises the path from the target (alpha = 0) to the baseline; here alpha = 0 is
+    the baseline, as in the paper, and its sum is the ``right`` rule.
+    """
+    _check_choice('reduce', reduce, REDUCTIONS)
+    _check_choice('granularity', granularity, GRANULARITIES)
+    points = path_points(rule, steps)
+    path = ParameterPath(net, baseline, target)
+    is_ranked = [(ranked or ranks_by_default)(name, p) for name, p in zip(path.names, path.parameters)]
+    if not any(is_ranked):
+        raise OptionError('No parameter of the network is ranked by the attribution',
+                          expected='a 4-D floating-point weight, or another choice by `ranked`',
+                          found=', '.join(path.names[:6]) + (' ...' if len(path.names) > 6 else ''))
+
+    total = num_batches if num_batches is not None else (len(batches) if hasattr(batches, '__len__') else None)
+    bar = tqdm(total=None if total is None else total * len(points),
+               desc=description,
+               unit='step',
+               mininterval=0.5,
+               disable=not progress or (distributed and torch.distributed.get_rank() != 0))
+    forward = net.module if isinstance(net, DistributedDataParallel) else net
+    with bar, path.walking():
+        sums = _Sums(path, points, is_ranked, per_batch_abs=reduce == 'abs_per_batch')
+        for lq, gt in itertools.islice(batches, num_batches):
+            sums.add(forward, path.as_input(lq), path.as_input(gt), objective, bar)
+    if distributed:
+        sums.all_reduce(missing=max(0, (num_batches or 0) - sums.batches))
+    elif sums.batches < (num_batches or 0):
+        sums.missing = num_batches - sums.batches
+    return _result(sums, reduce, granularity)
+
+
+class _Sums:
+    """The running sums of one attribution: scores, signed sum, the losses at both ends."""
+
+    def __init__(self, path: ParameterPath, points: List[Tuple[float, float]], is_ranked: List[bool],
+                 per_batch_abs: bool) -> None:
+        self.path = path
+        self.points = points
+        self.per_batch_abs = per_batch_abs
+        self.is_ranked = is_ranked
+        self.gradients = [torch.zeros_like(p) for p in path.difference]
+        self.scores = {name: torch.zeros_like(d)
+                       for name, d, chosen in zip(path.names, path.difference, is_ranked) if chosen}
+        self.totals = torch.zeros(3, dtype=torch.float64, device=path.device)
+        self.batches = 0
+        self.missing = 0
+
+    def add(self, forward: nn.Module, lq: Tensor, gt: Tensor, objective: Callable[[Tensor, Tensor], Tensor],
+            bar: tqdm) -> None:
+        """Add one batch: the Riemann sum over the path times the difference."""
+        losses: Dict[float, Tensor] = {}
+        torch._foreach_zero_(self.gradients)
+        for alpha, weight in self.points:
+            self.path.move_to(alpha)
+            loss = objective(forward(lq), gt)
+            losses[alpha] = loss.detach()
+            self._add_gradients(loss, weight)
+            bar.update()
+        for alpha in (0.0, 1.0):
+            if alpha not in losses:
+                self.path.move_to(alpha)
+                with torch.no_grad():
+                    losses[alpha] = objective(forward(lq), gt)
+        torch._foreach_mul_(self.gradients, self.path.difference)
+        signed = torch.stack([g.sum(dtype=torch.float64) for g in self.gradients]).sum()
+        self.totals += torch.stack([losses[0.0].double(), losses[1.0].double(), signed])
+        chosen = [g for g, ranked in zip(self.gradients, self.is_ranked) if ranked]
+        if self.per_batch_abs:
+            torch._foreach_abs_(chosen)
+        torch._foreach_add_(list(self.scores.values()), chosen)
+        self.batches += 1
+
+    def _add_gradients(self, loss: Tensor, weight: float) -> None:
+        if not loss.requires_grad:
+            raise OptionError('The loss of the attribution does not depend on the network\'s parameters',
+                              expected='a forward pass and an objective that autograd can differentiate')
+        found = torch.autograd.grad(loss, self.path.parameters, allow_unused=True)
+        # A parameter that takes no part in the forward pass has no gradient: its attribution is zero.
+        pairs = [(total, grad) for total, grad in zip(self.gradients, found) if grad is not None]
+        torch._foreach_add_([total for total, _ in pairs], [grad for _, grad in pairs], alpha=weight)
+
+    def all_reduce(self, missing: int) -> None:
+        """Sum over the ranks, in one message for the scores and one for the rest."""
+        counts = torch.tensor([self.batches, missing], dtype=torch.float64, device=self.totals.device)
+        numbers = torch.cat([self.totals, counts])
+        torch.distributed.all_reduce(numbers)
+        self.totals = numbers[:3]
+        self.batches, self.missing = int(numbers[3]), int(numbers[4])
+        flat = torch.cat([score.reshape(-1) for score in self.scores.values()])
+        torch.distributed.all_reduce(flat)
+        parts = flat.split([score.numel() for score in self.scores.values()])
+        for score, part in zip(self.scores.values(), parts):
+            score.copy_(part.view(score.shape))
+
+
+def _result(sums: _Sums, reduce: str, granularity: str) -> Attribution:
+    if sums.missing or not sums.batches:
+        raise DataError('The attribution got too few batches',
+                        expected=f'{sums.batches + sums.missing if sums.missing else "at least 1"} batches',
+                        found=sums.batches,
+                        remedy='use a data set with more images, a smaller batch, or fewer attribution batches')
+    loss_baseline, loss_target, signed = (value / sums.batches for value in sums.totals.tolist())
+    if not all(math.isfinite(value) for value in (loss_baseline, loss_target, signed)):
+        raise DataError('The attribution met a loss or a gradient that is not finite',
+                        expected='finite losses at both ends and on the path between them',
+                        found=f'loss {loss_baseline} at the baseline, {loss_target} at the target, sum {signed}',
+                        remedy='check that training has not diverged, and the images of the uniform data set')
+    scores = {name: score if reduce == 'signed' else score.abs_() for name, score in sums.scores.items()}
+    if granularity == 'filter':
+        scores = {name: _over_kernels(score) for name, score in scores.items()}
+    return Attribution(scores={name: score.float() for name, score in scores.items()},
+                       completeness_gap=_gap(signed, loss_target - loss_baseline),
+                       loss_baseline=loss_baseline,
+                       loss_target=loss_target,
+                       batches=sums.batches)
+
+
+def _over_kernels(score: Tensor) -> Tensor:
+    if score.dim() < 3:
+        return score
+    return score.sum(dim=(-2, -1), keepdim=True).expand_as(score).contiguous()
+
+
+def _gap(signed: float, difference: float) -> float:
+    if difference == 0:
+        return 0.0 if signed == 0 else math.copysign(math.inf, signed)
+    return signed / difference - 1
+
+
+def _check_choice(name: str, value: str, valid: Tuple[str, ...]) -> None:
+    if value not in valid:
+        raise OptionError(f'Unknown {name} of the attribution',
+                          expected=' | '.join(valid),
+                          found=repr(value),
+                          remedy=did_you_mean(str(value), valid))
