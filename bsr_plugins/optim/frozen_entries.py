@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from bsr_plugins.errors import CheckpointError, DataError
+from bsr_plugins.optim.memory_order import flat_view, memory_order, reorder_indices
 
 STATE_VERSION = 1
 
@@ -22,7 +23,8 @@ class FrozenEntries:
     fused and foreach kernels, and steps that a GradScaler skips make no difference; their gradients still flow and the
     optimizer's statistics go on. Zeroing gradients instead would be wrong with Adam: its momentum keeps moving them.
 
-    Memory: one int64 index and one value for each frozen entry.
+    Memory: an index and a value for each frozen entry; the indices of a tensor take at most one byte for each of its
+    entries up to a frozen quarter (int64 up to an eighth, then int32 where torch scatters by it).
 
     Args:
         optimizer: Any torch optimizer. Its step hooks are used (torch >= 2.0), else its ``step`` is wrapped.
@@ -97,7 +99,7 @@ class FrozenEntries:
         """Return a bool mask (True: frozen) for every one of ``named_parameters``."""
         masks = {name: torch.zeros(p.shape, dtype=torch.bool, device=p.device) for name, p in self.parameters.items()}
         for name, frozen in self._frozen.items():
-            masks[name].view(-1)[frozen.index.to(masks[name].device)] = True
+            masks[name].view(-1)[frozen.row_major_index().long().to(masks[name].device)] = True
         return masks
 
     @torch.no_grad()
@@ -143,17 +145,53 @@ class FrozenEntries:
 
 
 class _FrozenTensor:
-    """The frozen entries of one parameter: row-major indices, and the values to hold."""
+    """The frozen entries of one parameter: flat indices in the order of its memory, and the values to hold."""
 
     def __init__(self, name: str, parameter: nn.Parameter, index: Tensor, values: Optional[Tensor] = None) -> None:
+        """Take row-major indices; without values, the present ones."""
         self.name = name
         self.parameter = parameter
         self.shape = tuple(parameter.shape)
         self.index = index
-        self.values = values if values is not None else index.new_empty(0)
+        self.order = tuple(range(parameter.dim()))
+        self.values = parameter.new_empty(0) if values is None else values
         self._bind()
         if values is None:
             self.take_values()
+
+    def take_values(self) -> None:
+        """Hold what the parameter has now."""
+        self._rebind_if_moved()
+        self.values = self.flat[self.index.long()]
+
+    def restore(self) -> None:
+        """Write the held values into the parameter."""
+        self._rebind_if_moved()
+        self.flat.scatter_(0, self.index, self.values)
+
+    def row_major_index(self) -> Tensor:
+        """Return the flat indices as a contiguous tensor of the parameter's shape has them."""
+        return reorder_indices(self.index, self.shape, self.order, range(len(self.shape)))
+
+    def state(self) -> Dict[str, Any]:
+        """Return shape, row-major indices and values, on the CPU."""
+        narrow = torch.int32 if self.parameter.numel() < 2**31 else torch.int64
+        index, places = self.row_major_index().sort()
+        return {'shape': list(self.shape), 'index': index.to('cpu', narrow), 'values': self.values[places].cpu()}
+
+    @classmethod
+    def from_state(cls, name: str, parameter: nn.Parameter, saved: Mapping[str, Any]) -> _FrozenTensor:
+        """Build from :meth:`state`, with its values."""
+        if tuple(saved['shape']) != tuple(parameter.shape):
+            raise CheckpointError('The state of the frozen entries has a parameter of another shape', where=name,
+                                  expected=tuple(parameter.shape), found=tuple(saved['shape']))
+        index, values = saved['index'].long(), saved['values']
+        inside = index.numel() == 0 or (int(index.min()) >= 0 and int(index.max()) < parameter.numel())
+        if index.dim() != 1 or values.shape != index.shape or not inside:
+            raise CheckpointError('The state of the frozen entries is damaged', where=name,
+                                  expected=f'as many values as indices, all in 0 .. {parameter.numel() - 1}',
+                                  found=f'{tuple(index.shape)} indices, {tuple(values.shape)} values')
+        return cls(name, parameter, index, values.clone())
 
     def _bind(self) -> None:
         # The flat view is kept: making one at each step would cost as much as the writing. It holds on to its storage,
@@ -162,55 +200,35 @@ class _FrozenTensor:
         if tuple(data.shape) != self.shape:
             raise DataError('A parameter with frozen entries has changed its shape', where=self.name,
                             expected=self.shape, found=tuple(data.shape), remedy='freeze again after changing it')
-        self.index = self.index.to(device=data.device, dtype=torch.int64)
-        self.values = self.values.to(device=data.device, dtype=data.dtype)
-        self.flat, self.flat_index = _in_memory_order(data, self.index)
+        order = memory_order(data)
+        index = reorder_indices(self.index, self.shape, self.order, order)
+        self.index = index.to(data.device, _index_dtype(data, index.numel()))
+        self.order = order
+        self.values = self.values.to(data.device, data.dtype)
+        self.flat = flat_view(data)
         self.address, self.strides = data.data_ptr(), data.stride()
 
     def _rebind_if_moved(self) -> None:
         # `.to(device)`, a swapped `.data` or another memory format leave the old view behind.
-        parameter = self.parameter
-        if parameter.data_ptr() != self.address or parameter.stride() != self.strides:
+        if self.parameter.data_ptr() != self.address or self.parameter.stride() != self.strides:
             self._bind()
 
-    @torch.no_grad()
-    def take_values(self) -> None:
-        self._rebind_if_moved()
-        self.values = self.flat[self.flat_index]
 
-    def restore(self) -> None:
-        self._rebind_if_moved()
-        self.flat.scatter_(0, self.flat_index, self.values)
-
-    def state(self) -> Dict[str, Any]:
-        narrow = torch.int32 if self.parameter.numel() < 2**31 else torch.int64
-        return {'shape': list(self.shape), 'index': self.index.to('cpu', narrow), 'values': self.values.cpu().clone()}
-
-    @classmethod
-    def from_state(cls, name: str, parameter: nn.Parameter, saved: Mapping[str, Any]) -> _FrozenTensor:
-        if tuple(saved['shape']) != tuple(parameter.shape):
-            raise CheckpointError('The state of the frozen entries has a parameter of another shape', where=name,
-                                  expected=tuple(parameter.shape), found=tuple(saved['shape']))
-        index, values = saved['index'].long(), saved['values']
-        inside = index.numel() == 0 or (int(index.min()) >= 0 and int(index.max()) < parameter.numel())
-        if index.dim() != 1 or values.shape != index.shape or not inside:
-            raise CheckpointError('The state of the frozen entries is damaged', where=name,
-                                  expected=f'as many values as indices, all below {parameter.numel()}',
-                                  found=f'{tuple(index.shape)} indices, {tuple(values.shape)} values')
-        return cls(name, parameter, index, values.clone())
+def _index_dtype(data: Tensor, count: int) -> torch.dtype:
+    """Return int64, the faster one, up to one byte a parameter; beyond, int32 where this torch scatters by it."""
+    if 8 * count <= data.numel() or data.numel() >= 2**31:
+        return torch.int64
+    return torch.int32 if _scatters_by_int32(data.device.type) else torch.int64
 
 
-def _in_memory_order(data: Tensor, index: Tensor) -> tuple:
-    """Return a flat view of a dense tensor in its memory order, and row-major indices translated to it."""
-    if data.is_contiguous():
-        return data.view(-1), index
-    offsets = torch.zeros_like(index)
-    rest = index
-    for size, stride in zip(reversed(data.shape), reversed(data.stride())):
-        offsets += rest % size * stride
-        rest = torch.div(rest, size, rounding_mode='floor')
-    extent = 1 + sum((size - 1) * stride for size, stride in zip(data.shape, data.stride()))
-    return data.as_strided((extent, ), (1, )), offsets
+@functools.lru_cache(maxsize=None)
+def _scatters_by_int32(device: str) -> bool:
+    try:
+        torch.zeros(1, device=device).scatter_(0, torch.zeros(1, dtype=torch.int32, device=device),
+                                               torch.ones(1, device=device))
+    except RuntimeError:
+        return False
+    return True
 
 
 def _after_each_step(optimizer: Optimizer, action: Callable[[], None]) -> Callable[[], None]:
