@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sysconfig
 from pathlib import Path
 from typing import List
 
@@ -17,8 +18,13 @@ def version() -> str:
 
 
 def opencv() -> List[str]:
-    """Ask for no OpenCV where a build (headless, contrib) is importable: two overwrite each other's files."""
-    return [] if importlib.util.find_spec('cv2') else ['opencv-python']
+    """Ask for no OpenCV where a build of it (headless, contrib) is there: two overwrite each other's files.
+
+    pip builds in an isolated environment, where the one being installed into shows in its folders alone.
+    """
+    folders = [Path(sysconfig.get_path(name)) for name in ('platlib', 'purelib')]
+    there = importlib.util.find_spec('cv2') is not None or any((folder / 'cv2').is_dir() for folder in folders)
+    return [] if there else ['opencv-python']
 
 
 setup(

@@ -1,0 +1,99 @@
+"""What the set-up installs on which Python and platform, and the one answer that basicsr's build needs."""
+import hashlib
+import importlib.util
+import platform
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from .commands import SetUpError
+from .state import project_name
+
+ROOT = Path(__file__).resolve().parents[2]
+OLDEST, NEWEST = (3, 8), (3, 13)
+BUILD_TOOLS = ('pip>=22.3', 'setuptools>=64', 'wheel')
+TORCH = ('torch', 'torchvision')
+BASICSR = 'basicsr==1.4.2'
+EXTRAS = 'test,figures'
+OPENCV_BUILDS = {'opencv-python', 'opencv-contrib-python', 'opencv-python-headless', 'opencv-contrib-python-headless'}
+
+# basicsr's setup.py reads `locals()['__version__']` after `exec(...)` inside a function. From Python 3.13 on (PEP 667)
+# locals() is a snapshot that exec() cannot reach. Names written to the frame itself do show up there: this one call is
+# answered from outside, the package's sources stay as they are, and any other exec() keeps its meaning.
+SITECUSTOMIZE = '''\
+import builtins
+import os
+import sys
+
+_exec = builtins.exec
+
+
+def _exec_into_frame(code, *args, **kwargs):
+    if args or kwargs:
+        return _exec(code, *args, **kwargs)
+    frame = sys._getframe(1)
+    names = frame.f_locals if frame.f_locals is frame.f_globals else dict(frame.f_locals)
+    _exec(code, frame.f_globals, names)
+    if frame.f_code.co_name == 'get_version' and frame.f_globals.get('version_file') == 'basicsr/version.py':
+        frame.f_locals.update(names)
+
+
+builtins.exec = _exec_into_frame
+sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) != os.path.dirname(os.path.realpath(__file__))]
+del sys.modules['sitecustomize']
+try:
+    import sitecustomize
+except ImportError:
+    pass
+'''
+
+
+def check_python(version: Tuple[int, ...]) -> Optional[str]:
+    """Refuse a Python below 3.8; return a warning for one above 3.13, the newest that was tried."""
+    shown = '.'.join(map(str, version[:3]))
+    if version[:2] < OLDEST:
+        names = (f'python3.{minor}' for minor in range(NEWEST[1], OLDEST[1] - 1, -1))
+        found = next((name for name in names if shutil.which(name)), 'python3.11')
+        raise SetUpError('Python', f'Python {shown} is too old, 3.8 to 3.13 are supported',
+                         f'name a newer one: `PYTHON={found} bash tools/test.sh`, or `{found} tools/bootstrap.py`')
+    if version[:2] > NEWEST:
+        return f'Python {shown} is newer than 3.13, the newest this was tried with; torch may have no build for it'
+    return None
+
+
+def constraints(version: Tuple[int, ...], installed: Dict[str, str], system: str = sys.platform,
+                machine: str = '') -> List[str]:
+    """The pip constraints of every step: an installed torch is never replaced, and what resolves but does not work.
+
+    lmdb 1.5+ has no working build for Python 3.8. The last torch for Intel Macs (2.2) was built against numpy 1.
+    """
+    lines = [f'{name}=={installed[name]}' for name in TORCH if name in installed]
+    if version[:2] < (3, 9):
+        lines.append('lmdb<1.5')
+    if system == 'darwin' and (machine or platform.machine()) == 'x86_64':
+        lines.append('numpy<2')
+    return lines
+
+
+def fingerprint(extras: str, root: Path = ROOT) -> str:
+    """Hash of all that decides what is installed: setup.py, the pack's version, this file's pins, the extras."""
+    package = (root / 'bsr_plugins' / '__init__.py').read_text(encoding='utf-8')
+    version = re.search(r'^__version__ = .*$', package, re.MULTILINE)
+    pins = repr((BUILD_TOOLS, TORCH, BASICSR, sorted(extras.split(',')), version and version.group()))
+    return hashlib.sha256((root / 'setup.py').read_bytes() + pins.encode()).hexdigest()
+
+
+def has_foreign_opencv(installed: Dict[str, str], venv: bool) -> bool:
+    """Whether ``cv2`` comes from another distribution than opencv-python (headless, contrib, conda): then it stays."""
+    if 'opencv-python' in installed:
+        return False
+    return bool(OPENCV_BUILDS & set(installed)) or (not venv and importlib.util.find_spec('cv2') is not None)
+
+
+def basicsr_requirements(requires: Sequence[str], foreign_opencv: bool) -> List[str]:
+    """basicsr's own requirements, less torch (installed before) and less OpenCV where another build of it is there."""
+    left_out = {*TORCH, *(('opencv-python',) if foreign_opencv else ())}
+    return [line for line in requires
+            if 'extra ==' not in line and project_name(re.split(r'[\s;<>=!~\[(]', line)[0]) not in left_out]
