@@ -1,4 +1,8 @@
 """Long-tail training methods for super-resolution, registered in BasicSR's registries by importing this package."""
 from __future__ import annotations
 
+from bsr_plugins.registration import install
+
 __version__ = '0.1.0'
+
+install()

@@ -64,3 +64,7 @@ class RegistrationError(BsrPluginsError, RuntimeError):
 
 class DependencyError(BsrPluginsError, ImportError):
     """A package that is needed here is not installed or too old."""
+
+
+class HookError(BsrPluginsError, RuntimeError):
+    """A mend of BasicSR, or the registration in it, failed while one of its modules was being imported."""

@@ -1,0 +1,35 @@
+"""Mend: ``--local-rank``, as ``torch.distributed.launch`` passes it since torch 2.0, to ``--local_rank``."""
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from bsr_plugins.upstream.mend import texts_used
+
+NEW, OLD = '--local-rank', '--local_rank'
+
+
+def mend_local_rank(module: ModuleType) -> bool:
+    """Rewrite the argument in ``sys.argv`` where this script's ``parse_options`` knows the old spelling alone.
+
+    Only for a launch of BasicSR's kind, with ``-opt`` and ``--launcher`` on the command line. Without it:
+    ``error: unrecognized arguments: --local-rank=0``. https://github.com/XPixelGroup/BasicSR/issues/626.
+    """
+    parse_options = getattr(module, 'parse_options', None)
+    if parse_options is None:
+        return False
+    known = texts_used(parse_options)
+    if OLD not in known or NEW in known or not is_basicsr_launch(sys.argv[1:]):
+        return False
+    found = False
+    for position, argument in enumerate(sys.argv):
+        if argument == NEW or argument.startswith(f'{NEW}='):
+            sys.argv[position] = OLD + argument[len(NEW):]
+            found = True
+    return found
+
+
+def is_basicsr_launch(arguments: list) -> bool:
+    """Return whether the arguments are those of BasicSR's train or test script under a launcher."""
+    names = {argument.partition('=')[0] for argument in arguments}
+    return bool(names & {'-opt', '--opt'}) and '--launcher' in names

@@ -1,0 +1,25 @@
+"""Mend: ``basicsr.version``, which ``setup.py`` generates and a fresh clone therefore lacks."""
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+UNKNOWN = '0.0.0+unknown'
+
+
+def provide_version(module: ModuleType) -> bool:
+    """Fill the missing ``PACKAGE.version`` from the file VERSION beside the package (``0.0.0+unknown`` without one).
+
+    Without it ``import basicsr`` fails in a clone. https://github.com/XPixelGroup/BasicSR/issues/376 and 407.
+    """
+    package = importlib.import_module(module.__name__.rpartition('.')[0])
+    module.__version__ = UNKNOWN
+    for folder in package.__path__:
+        path = Path(folder).parent / 'VERSION'
+        if path.is_file():
+            module.__version__ = path.read_text(encoding='utf-8').strip() or UNKNOWN
+    module.__gitsha__ = 'unknown'
+    release = module.__version__.partition('+')[0].split('.')
+    module.version_info = tuple(int(part) if part.isdigit() else part for part in release)
+    return True
