@@ -1,0 +1,56 @@
+"""The ``basicsr`` command: finds the subcommand, runs it, and turns the pack's errors into messages and exit codes."""
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import Optional, Sequence
+
+import bsr_plugins
+from bsr_plugins.cli.messages import without_worker_traceback
+from bsr_plugins.errors import BsrPluginsError
+
+# Each is a module here with HELP, add_arguments(parser) and run(args, argv, unknown) -> exit code, light to import.
+COMMANDS = ('train', 'test')
+
+EXIT_WRONG_INPUT = 2
+EXIT_INTERRUPTED = 130
+TRACEBACK_VARIABLE = 'BSR_PLUGINS_TRACEBACK'
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run ``basicsr ARGV`` and return its exit code.
+
+    0: done. 2: the arguments, the option file or the data are wrong; the message is on stderr, without a traceback
+    unless the environment variable BSR_PLUGINS_TRACEBACK is set. 130: interrupted by Ctrl-C. Any other exception is
+    raised as it is.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args, unknown = _parser().parse_known_args(arguments)
+    except SystemExit as stop:  # argparse has printed the help or what is wrong
+        return stop.code if isinstance(stop.code, int) else EXIT_WRONG_INPUT
+    command = importlib.import_module(f'bsr_plugins.cli.{args.command}')
+    try:
+        return command.run(args, arguments[arguments.index(args.command) + 1:], unknown)
+    except KeyboardInterrupt:
+        print('basicsr: interrupted', file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BsrPluginsError as error:
+        if os.environ.get(TRACEBACK_VARIABLE, '') not in ('', '0'):
+            raise
+        print(f'basicsr {args.command}: error: {without_worker_traceback(str(error))}', file=sys.stderr)
+        return EXIT_WRONG_INPUT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='basicsr', description='BasicSR with the methods of bsr_plugins registered.',
+        epilog='basicsr COMMAND --help shows the arguments of a command.')
+    parser.add_argument('--version', action='version', version=f'bsr_plugins {bsr_plugins.__version__}')
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f'bsr_plugins.cli.{name}')
+        module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.HELP))
+    return parser

@@ -1,0 +1,40 @@
+"""What the command prints, and which process of a distributed run prints it."""
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Iterable
+
+from bsr_plugins.findings import ERROR, Finding
+
+_WORKER = re.compile(r'Caught \w+ in (?:\S+ )*?worker process.*?\nOriginal Traceback', re.DOTALL)
+_RAISED = re.compile(r'^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*Error: ', re.MULTILINE)
+
+
+def is_first_process() -> bool:
+    """Return whether this is rank 0 of a run under torchrun or slurm, or the only process."""
+    return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Print findings to stderr, with their number, on the first process alone."""
+    shown = list(findings)
+    if not shown or not is_first_process():
+        return
+    errors = sum(finding.severity == ERROR for finding in shown)
+    for finding in shown:
+        print(finding, file=sys.stderr)
+    print(f'{_count(errors, "error")}, {_count(len(shown) - errors, "warning")}', file=sys.stderr, flush=True)
+
+
+def without_worker_traceback(text: str) -> str:
+    """Return the message of an error alone, where a DataLoader worker has wrapped it into its traceback."""
+    if not _WORKER.match(text):
+        return text
+    raised = list(_RAISED.finditer(text))
+    return text[raised[-1].end():].rstrip() if raised else text
+
+
+def _count(number: int, word: str) -> str:
+    return f'{number} {word}{"" if number == 1 else "s"}'

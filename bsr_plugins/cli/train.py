@@ -1,0 +1,17 @@
+"""``basicsr train``: checks an option file, then trains with BasicSR's own, unchanged script."""
+from __future__ import annotations
+
+import argparse
+from typing import List
+
+from bsr_plugins.cli import launch
+
+HELP = "train with an option file: BasicSR's train.py and its arguments, with the pack registered"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    launch.add_arguments(parser)
+
+
+def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
+    return launch.launch('train', args, argv, unknown)

@@ -1,0 +1,98 @@
+"""The exact commands that make the LMDBs and the difficulty file an option file asks for."""
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+INVERSE_TYPES = ('InverseSampledLMDBDataset', 'InverseSampledLMDBDataset_bsrp')
+_UNIFORM_WINDOWS = ['--crop', '480', '--step', '240', '--encoding', 'bmp']
+_HR_FOLDER, _LR_FOLDER = 'HR_FOLDER', 'LR_FOLDER'
+
+
+def difficulty_path(dataset: Dict[str, Any], scale: Any) -> Optional[str]:
+    """Return the difficulty file of an inverse-sampled set: its own, else ``<dataroot_gt>/difficulty_x<scale>.txt``."""
+    stated = dataset.get('difficulty')
+    if stated is not None:
+        return str(stated)
+    folder = dataset.get('dataroot_gt')
+    return None if folder is None or scale is None else str(Path(folder) / f'difficulty_x{scale}.txt')
+
+
+def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], scale: Any, root: Path) -> str:
+    """Return the command that makes the LMDBs of ``dataset``, and where its names differ from the tool's, says so.
+
+    Args:
+        dataset: A data set whose ``dataroot_gt`` or ``dataroot_lq`` ends in ``.lmdb``.
+        uniform: For an inverse-sampled set the uniform set beside it, whose images it is cut from; None for a set that
+            is itself read uniformly and whose windows may therefore be large.
+        scale: The scale factor.
+        root: The working directory.
+    """
+    hr_lmdb, lr_lmdb = _path(dataset, 'dataroot_gt'), _path(dataset, 'dataroot_lq')
+    out = (hr_lmdb or lr_lmdb or Path('.')).parent
+    hr, lr = _sources(uniform or {}, root)
+    arguments = [*_tool('create_subimage_lmdb.py', root), '--hr', hr, '--lr', lr, '--scale', str(scale), '--out',
+                 str(out)]
+    command = _join(arguments + ([] if uniform is not None else _UNIFORM_WINDOWS))
+    notes = _naming_notes(hr_lmdb, lr_lmdb, scale, out)
+    if _HR_FOLDER in arguments:
+        notes.insert(0, f'{_HR_FOLDER} and {_LR_FOLDER} stand for the folders of whole images')
+    return ''.join([command, *(f'\n            {note}' for note in notes)])
+
+
+def difficulty_command(dataset: Dict[str, Any], scale: Any, root: Path) -> str:
+    """Return the command that scores the sub-images of an inverse-sampled set."""
+    command = _join([*_tool('score_difficulty.py', root), '--hr-lmdb', str(dataset.get('dataroot_gt')), '--lr-lmdb',
+                     str(dataset.get('dataroot_lq')), '--scale', str(scale)])
+    stated, default = dataset.get('difficulty'), difficulty_path({**dataset, 'difficulty': None}, scale)
+    if stated is None or default is None or Path(str(stated)) == Path(default):
+        return command
+    return f'{command}\n            it writes {default}: set `difficulty` to that, or leave the key out'
+
+
+def _sources(uniform: Dict[str, Any], root: Path) -> Tuple[str, str]:
+    """Return the folders of whole images: the uniform set's, or those its LMDBs' manifests name, else placeholders."""
+    found: List[str] = []
+    for key, placeholder in (('dataroot_gt', _HR_FOLDER), ('dataroot_lq', _LR_FOLDER)):
+        path = _path(uniform, key)
+        if path is not None and path.suffix == '.lmdb':
+            found.append(_manifest_source(root / path) or placeholder)
+        else:
+            found.append(placeholder if path is None else str(path))
+    return found[0], found[1]
+
+
+def _manifest_source(lmdb: Path) -> Optional[str]:
+    try:
+        manifest = json.loads((lmdb / 'manifest.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return None
+    source = manifest.get('source') if isinstance(manifest, dict) else None
+    return source.get('folder') if isinstance(source, dict) else None
+
+
+def _naming_notes(hr_lmdb: Optional[Path], lr_lmdb: Optional[Path], scale: Any, out: Path) -> List[str]:
+    notes = []
+    for key, path, name in (('dataroot_gt', hr_lmdb, 'HR_sub.lmdb'),
+                            ('dataroot_lq', lr_lmdb, f'LR_sub_x{scale}.lmdb')):
+        if path is not None and path.suffix == '.lmdb' and path != out / name:
+            notes.append(f'it writes {out / name}: set `{key}` to that')
+    return notes
+
+
+def _tool(name: str, root: Path) -> List[str]:
+    """Return ``python tools/NAME``, by its full path where the working directory is not the pack's checkout."""
+    own = Path(__file__).resolve().parent.parent / 'tools' / name
+    here = root / 'tools' / name
+    return ['python', str(own) if own.is_file() and not here.is_file() else f'tools/{name}']
+
+
+def _path(dataset: Dict[str, Any], key: str) -> Optional[Path]:
+    value = dataset.get(key)
+    return Path(value).expanduser() if isinstance(value, str) else None
+
+
+def _join(arguments: List[str]) -> str:
+    return ' '.join(shlex.quote(argument) for argument in arguments)
