@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from bsr_plugins.errors import DependencyError, RegistrationError
 from bsr_plugins.import_hooks import is_complete, post_import
+from bsr_plugins.lazy import is_lazy_call, lazy_call
 from bsr_plugins.shelves import Shelf, find_shelves, holder_name, say_when_logging
 
 SUFFIX = 'bsrp'
@@ -133,22 +134,9 @@ def require_basicsr() -> ModuleType:
     return importlib.import_module('basicsr')
 
 
-def lazy_factory(name: str, target: str) -> Callable[..., Any]:
-    """Return a function called ``name`` that imports ``target`` when it is called and returns ``Class(*args, ...)``."""
-    module_name, _, attribute = target.partition(':')
-
-    def factory(*args: Any, **kwargs: Any) -> Any:
-        return getattr(importlib.import_module(module_name), attribute)(*args, **kwargs)
-
-    factory.__name__ = factory.__qualname__ = name
-    factory.__doc__ = f'Imports {module_name} and returns {attribute}(*args, **kwargs).'
-    factory.target = target  # type: ignore[attr-defined]
-    return factory
-
-
 def is_ours(held: Any) -> bool:
     """Return whether an object in a registry is one of the pack's factories (of an earlier import of it too)."""
-    return getattr(held, '__module__', None) == __name__ and hasattr(held, 'target')
+    return is_lazy_call(held)
 
 
 def _on_last_module(module: ModuleType) -> None:
@@ -175,7 +163,7 @@ def _entries(shelf: Shelf, kind: str, name: str, target: str) -> List[_Entry]:
     for key in (name, certain):
         held = shelf.holder(key)
         if held is None:
-            entries.append(_Entry(shelf, kind, name, key, lazy_factory(name, target)))
+            entries.append(_Entry(shelf, kind, name, key, lazy_call(name, target)))
         elif is_ours(held):
             if held.target != target:
                 raise RegistrationError(f'the {kind} {name} is registered twice by bsr_plugins',

@@ -1,21 +1,10 @@
 """What is mended in BasicSR: one function each, applied only where its defect is present, none by editing files."""
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Tuple
+from typing import Any, Callable, Tuple
 
-from bsr_plugins.upstream.auto_resume_folder import mend_auto_resume_folder
-from bsr_plugins.upstream.filter2d import mend_filter2d
-from bsr_plugins.upstream.functional_tensor import provide_functional_tensor
-from bsr_plugins.upstream.gloo_on_cpu import mend_ddp_without_devices, mend_gloo_launch
-from bsr_plugins.upstream.jpeg_quality import mend_jpeg_quality
-from bsr_plugins.upstream.local_rank import mend_local_rank
-from bsr_plugins.upstream.loose_version import provide_distutils, provide_distutils_version
-from bsr_plugins.upstream.matlab_color import mend_matlab_color
+from bsr_plugins.lazy import lazy_call
 from bsr_plugins.upstream.mend import WHEN_MISSING, Mend, active_mends, put_in_place
-from bsr_plugins.upstream.prefetch_race import mend_prefetch_race
-from bsr_plugins.upstream.resume_on_cpu import mend_resume_on_cpu
-from bsr_plugins.upstream.version_file import provide_version
 
 __all__ = ['MENDS', 'Mend', 'active_mends', 'install']
 
@@ -23,41 +12,55 @@ _THREADS = 'https://github.com/XPixelGroup/BasicSR/'
 _FILES = 'https://github.com/XPixelGroup/BasicSR/blob/master/basicsr/'
 
 
-def _mend_enlarged_sampler(module: ModuleType) -> bool:
-    from bsr_plugins.upstream.enlarged_sampler import mend_enlarged_sampler
-    return mend_enlarged_sampler(module)
+def _lazy(target: str) -> Callable[..., Any]:
+    return lazy_call(target.partition(':')[2], f'{__name__}.{target}')
 
 
 MENDS: Tuple[Mend, ...] = (
-    Mend('functional_tensor', 'torchvision.transforms.functional_tensor', provide_functional_tensor,
+    Mend('functional_tensor', 'torchvision.transforms.functional_tensor',
+         _lazy('functional_tensor:provide_functional_tensor'),
          'import basicsr fails with torchvision >= 0.17', f'{_THREADS}issues/533', WHEN_MISSING),
-    Mend('version', 'basicsr.version', provide_version,
+    Mend('version', 'basicsr.version',
+         _lazy('version_file:provide_version'),
          'import basicsr fails in a fresh clone', f'{_THREADS}issues/376', WHEN_MISSING),
-    Mend('version of Real-ESRGAN', 'realesrgan.version', provide_version,
+    Mend('version of Real-ESRGAN', 'realesrgan.version',
+         _lazy('version_file:provide_version'),
          'import realesrgan fails in a fresh clone', f'{_THREADS}issues/376', WHEN_MISSING),
-    Mend('distutils', 'distutils', provide_distutils,
+    Mend('distutils', 'distutils',
+         _lazy('loose_version:provide_distutils'),
          'import basicsr fails on Python >= 3.12 without setuptools', f'{_FILES}archs/arch_util.py', WHEN_MISSING),
-    Mend('distutils.version', 'distutils.version', provide_distutils_version,
+    Mend('distutils.version', 'distutils.version',
+         _lazy('loose_version:provide_distutils_version'),
          'import basicsr fails on Python >= 3.12 without setuptools', f'{_FILES}archs/arch_util.py', WHEN_MISSING),
-    Mend('local_rank', 'basicsr.utils.options', mend_local_rank,
+    Mend('local_rank', 'basicsr.utils.options',
+         _lazy('local_rank:mend_local_rank'),
          'torch.distributed.launch of torch >= 2 passes an argument that is not recognised', f'{_THREADS}issues/626'),
-    Mend('auto_resume folder', 'basicsr.utils.options', mend_auto_resume_folder,
+    Mend('auto_resume folder', 'basicsr.utils.options',
+         _lazy('auto_resume_folder:mend_auto_resume_folder'),
          '--auto_resume looks under the working directory and restarts from 0', f'{_THREADS}pull/408'),
-    Mend('resume on CPU', 'basicsr.utils.misc', mend_resume_on_cpu,
+    Mend('resume on CPU', 'basicsr.utils.misc',
+         _lazy('resume_on_cpu:mend_resume_on_cpu'),
          'resuming asks for a CUDA device', f'{_THREADS}issues/679'),
-    Mend('gloo on CPU', 'basicsr.utils.dist_util', mend_gloo_launch,
+    Mend('gloo on CPU', 'basicsr.utils.dist_util',
+         _lazy('gloo_on_cpu:mend_gloo_launch'),
          'the distributed launch divides by the number of GPUs and knows NCCL alone', f'{_FILES}utils/dist_util.py'),
-    Mend('DDP on CPU', 'basicsr.models.base_model', mend_ddp_without_devices,
+    Mend('DDP on CPU', 'basicsr.models.base_model',
+         _lazy('gloo_on_cpu:mend_ddp_without_devices'),
          'a network is wrapped with CUDA device ids', f'{_FILES}models/base_model.py'),
-    Mend('enlarged sampler', 'basicsr.data.data_sampler', _mend_enlarged_sampler,
+    Mend('enlarged sampler', 'basicsr.data.data_sampler',
+         _lazy('enlarged_sampler:mend_enlarged_sampler'),
          'a resumed epoch starts over, and data sets do not know the epoch', f'{_FILES}data/data_sampler.py'),
-    Mend('prefetch race', 'basicsr.data.prefetch_dataloader', mend_prefetch_race,
+    Mend('prefetch race', 'basicsr.data.prefetch_dataloader',
+         _lazy('prefetch_race:mend_prefetch_race'),
          'prefetch_mode: cpu hangs with persistent_workers, or after an error', f'{_THREADS}pull/268'),
-    Mend('filter2D', 'basicsr.utils.img_process_util', mend_filter2d,
+    Mend('filter2D', 'basicsr.utils.img_process_util',
+         _lazy('filter2d:mend_filter2d'),
          'a view of images that are not contiguous', f'{_FILES}utils/img_process_util.py'),
-    Mend('JPEG quality', 'basicsr.data.degradations', mend_jpeg_quality,
+    Mend('JPEG quality', 'basicsr.data.degradations',
+         _lazy('jpeg_quality:mend_jpeg_quality'),
          'OpenCV >= 4.5.4 refuses a JPEG quality that is a float', f'{_THREADS}issues/578'),
-    Mend('matlab colours', 'basicsr.utils.matlab_functions', mend_matlab_color,
+    Mend('matlab colours', 'basicsr.utils.matlab_functions',
+         _lazy('matlab_color:mend_matlab_color'),
          'HAT imports conversions that moved', 'https://github.com/XPixelGroup/HAT/issues/8'),
 )
 

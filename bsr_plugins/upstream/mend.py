@@ -1,21 +1,15 @@
 """What a mend is, how it is put in place, and which of them this process needed."""
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, NamedTuple
 
 from bsr_plugins.import_hooks import post_import, provide_missing
 
 AFTER_IMPORT = 'after import'
 WHEN_MISSING = 'when missing'
 
-# A reload of this module keeps what was recorded: the mended modules stay mended.
-_ACTIVE: Dict[str, Mend] = globals().get('_ACTIVE', {})
-
-
-@dataclass(frozen=True)
-class Mend:
+class Mend(NamedTuple):
     """One defect of BasicSR, or of what it stands on, and its repair.
 
     Attributes:
@@ -34,6 +28,10 @@ class Mend:
     reason: str
     link: str
     when: str = AFTER_IMPORT
+
+
+# A reload of this module keeps what was recorded: the mended modules stay mended.
+_ACTIVE: Dict[str, Mend] = globals().get('_ACTIVE', {})
 
 
 def put_in_place(mend: Mend) -> None:
