@@ -1,0 +1,152 @@
+"""Sub-images drawn class by class against their long-tailed distribution (BSPA, Sec. 3.2, inverse sampling)."""
+from __future__ import annotations
+
+import operator
+import os
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from bsr_plugins.data.class_draws import ClassDraws, Draw
+from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.subimage_pair_checks import (
+    check_gt_size,
+    check_known,
+    check_sizes,
+    option_place,
+    read_pair_difficulty,
+)
+from bsr_plugins.errors import OptionError
+from bsr_plugins.keyed_random import keyed_python_random
+
+OWN_OPTIONS = ('dataroot_gt', 'dataroot_lq', 'io_backend', 'difficulty', 'num_classes', 'imbalance_factor', 'sampling',
+               'gt_size', 'use_hflip', 'use_rot', 'mean', 'std', 'color')
+# Read by BasicSR and by BSPAModel around the data set, or carried by BasicSR's option files for any data set.
+CARRIED_OPTIONS = ('name', 'type', 'phase', 'scale', 'batch_size_per_gpu', 'num_worker_per_gpu',
+                   'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
+                   'use_shuffle', 'filename_tmpl', 'inverse')
+
+# Tells crop and flips from the draw itself (class_draws), keyed by the same seed and number.
+_AUGMENTATION_STREAM = 2
+
+
+class InverseSampledLMDBDataset(Dataset):
+    """Pairs of sub-images; ``dataset[i]`` is *draw number* i, any integer >= 0, not sub-image i.
+
+    A draw takes class k with ``P_k = (1 / N_k) / sum_j (1 / N_j)`` (Eq. 4), then a member of it uniformly, with
+    replacement. It is a pure function of (``torch.initial_seed()`` when the data set is built, which BasicSR has set
+    to manual_seed + rank; i), crop and 8-fold augmentation included. Nothing is counted in here, so that any worker,
+    any order and any resume give the same draws.
+
+    Args:
+        opt: Options of the data set:
+
+            - ``dataroot_gt``, ``dataroot_lq``: LMDBs made by ``tools/create_subimage_lmdb.py``.
+            - ``io_backend``: ``{type: lmdb}``.
+            - ``difficulty``: MSE of each sub-image; default ``<dataroot_gt>/difficulty_x<scale>.txt``.
+            - ``num_classes``: K of Eq. 2, default 10. ``imbalance_factor``: N_1 / N_K, default 10.
+            - ``sampling``: ``inverse`` (Eq. 4) or ``uniform`` (each sub-image alike: the ablation).
+            - ``gt_size``: side of a random HR crop; default the whole sub-image, as in the paper.
+            - ``use_hflip``, ``use_rot``: default true. ``mean``, ``std``, ``color``: as PairedImageDataset.
+            - ``scale``, ``phase``: put in by BasicSR.
+
+    A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path`` and
+    ``gt_path`` (the key), ``class_index`` (int).
+
+    Attributes:
+        class_counts_: (K,) N_k. class_probabilities_: (K,) the probability of each class under ``sampling``.
+        class_thresholds_: (K,) t_k of Eq. 3; other data is classed by ``long_tail.classify_by_thresholds``.
+
+    Raises:
+        OptionError: An option is unknown or out of range, or the phase is not ``train``.
+        DataError: LMDB or difficulty are missing, stale or do not fit each other; when reading: a damaged record, or
+            sizes that do not fit.
+    """
+
+    draws_by_number = True
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        super().__init__()
+        _check_options(opt)
+        self.opt: Dict[str, Any] = dict(opt)
+        self.scale = int(opt['scale'])
+        self.gt_folder, self.lq_folder = os.fspath(opt['dataroot_gt']), os.fspath(opt['dataroot_lq'])
+        self.gt_size = check_gt_size(opt, self.scale)
+        self.use_hflip, self.use_rot = bool(opt.get('use_hflip', True)), bool(opt.get('use_rot', True))
+        self.mean, self.std = opt.get('mean'), opt.get('std')
+        self.seed = torch.initial_seed() % 2**64
+
+        keys, mse = read_pair_difficulty(self.gt_folder, self.lq_folder, self.scale, self.gt_size,
+                                         opt.get('difficulty'))
+        self.class_counts_ = class_counts(len(keys), opt.get('num_classes', 10), opt.get('imbalance_factor', 10))
+        ranked = rank_into_classes(keys, mse, self.class_counts_)
+        self.class_thresholds_ = ranked.thresholds
+        self._draws = ClassDraws(ranked.class_index, opt.get('sampling', 'inverse'), self.seed)
+        self.class_probabilities_ = self._draws.probabilities
+        # One flat array, not a list: worker processes share its pages, while counting references would copy them.
+        self._keys = np.char.encode(keys, 'ascii')
+        self._readers: Optional[Tuple[LmdbReader, LmdbReader]] = None
+
+    def __len__(self) -> int:
+        """The number of sub-images: what BasicSR takes an epoch to be."""
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[Dict[str, Any]]:
+        """The draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
+        return (self[number] for number in range(len(self)))
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, '_readers': None}
+
+    def draw(self, number: int) -> Draw:
+        """Return the class and the sub-image (its index in key order) of draw ``number``, without reading an image."""
+        return self._draws.draw(number)
+
+    def key(self, member: int) -> str:
+        """Return the LMDB key of a sub-image."""
+        return self._keys[member].decode('ascii')
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        from basicsr.data.transforms import augment, paired_random_crop
+        from basicsr.utils import bgr2ycbcr, img2tensor
+        class_index, member = self.draw(index)
+        key = self.key(member)
+        lq, gt = self._read_pair(key)
+        with keyed_python_random(self.seed, operator.index(index), _AUGMENTATION_STREAM):
+            if self.gt_size is not None:
+                gt, lq = paired_random_crop(gt, lq, self.gt_size, self.scale, key)
+            gt, lq = augment([gt, lq], self.use_hflip, self.use_rot)
+        if self.opt.get('color') == 'y':
+            gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
+        gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
+        if self.mean is not None or self.std is not None:
+            from torchvision.transforms.functional import normalize
+            normalize(lq, self.mean, self.std, inplace=True)
+            normalize(gt, self.mean, self.std, inplace=True)
+        return {'lq': lq, 'gt': gt, 'lq_path': key, 'gt_path': key, 'class_index': class_index}
+
+    def _read_pair(self, key: str) -> Tuple[np.ndarray, np.ndarray]:
+        if self._readers is None:
+            self._readers = (open_reader(self.lq_folder), open_reader(self.gt_folder))
+        lq, gt = (reader.image(key) for reader in self._readers)
+        check_sizes(lq, gt, self.scale, self.gt_size, f'{key!r} of {self.gt_folder} and {self.lq_folder}')
+        return lq, gt
+
+
+def _check_options(opt: Mapping[str, Any]) -> None:
+    check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'InverseSampledLMDBDataset')
+    for name in ('dataroot_gt', 'dataroot_lq', 'scale'):
+        if opt.get(name) is None:
+            raise OptionError(f"InverseSampledLMDBDataset needs the option '{name}'", where=option_place(opt, name),
+                              remedy='the LMDBs are made by tools/create_subimage_lmdb.py')
+    if opt.get('phase', 'train') != 'train':
+        raise OptionError('validation data is never rebalanced: the draws are for training alone',
+                          where=option_place(opt, 'phase'), expected='train', found=opt['phase'],
+                          remedy='use type: PairedImageDataset for validation and test sets')
+    backend = (opt.get('io_backend') or {'type': 'lmdb'}).get('type')
+    if backend != 'lmdb':
+        raise OptionError('InverseSampledLMDBDataset reads LMDBs only', where=option_place(opt, 'io_backend.type'),
+                          expected='lmdb', found=backend, remedy='make LMDBs with tools/create_subimage_lmdb.py')
