@@ -58,7 +58,6 @@ class BSPAModel(RebalancedSRModel):
         self._uniform_set: Optional[Dataset] = None
         self._inverse_batches: Optional[Iterator[Dict[str, Any]]] = None
         self._theta_us: Optional[Dict[str, Tensor]] = None
-        self._masks: Dict[str, Tensor] = {}
         self._last_round: Optional[RoundReport] = None
         self.frozen = FrozenEntries(self.optimizer_g, dict(self.get_bare_model(self.net_g).named_parameters()))
 
@@ -117,10 +116,12 @@ class BSPAModel(RebalancedSRModel):
             return
         attribution = self._attribute(number)
         share = self.schedule.frozen_share(self.options.beta, current_iter)
-        self._masks = self._agreed(select_frozen(attribution.scores, share, self.options.scope, previous=self._masks or None,
-                                                 update=self.options.mask_update))
-        self.frozen.freeze(self._masks)
-        self._last_round = RoundReport.of(number, current_iter, share, attribution, self._masks)
+        before = self.frozen.masks()
+        masks = self._agreed(select_frozen(
+            attribution.scores, share, self.options.scope, update=self.options.mask_update,
+            previous={name: before[name] for name in attribution.scores}))
+        self.frozen.freeze(masks)
+        self._last_round = RoundReport.of(number, current_iter, share, attribution, masks)
         if self.opt['rank'] == 0:
             get_root_logger().info(self._last_round.sentence())
             write_round(self._last_round, self.opt)
@@ -179,7 +180,6 @@ class BSPAModel(RebalancedSRModel):
         state = super()._own_state()
         state['bspa'] = {
             'theta_us': self._theta_us,
-            'masks': self._masks,
             'frozen': self.frozen.state_dict(),
             'last_round': self._last_round.state() if self._last_round is not None else None,
         }
@@ -193,7 +193,6 @@ class BSPAModel(RebalancedSRModel):
             get_root_logger().warning('The training state holds no BSPA part: nothing is frozen until the next round.')
             return
         try:
-            self._masks = {name: mask.to(self.device) for name, mask in own['masks'].items()}
             self.frozen.load_state_dict(own['frozen'])
             if own['theta_us'] is not None:
                 self._theta_us = {name: value.to(self.device) for name, value in own['theta_us'].items()}
@@ -201,5 +200,5 @@ class BSPAModel(RebalancedSRModel):
                 self._last_round = RoundReport.from_state(own['last_round'])
         except KeyError as error:
             raise CheckpointError('the BSPA part of the training state is incomplete',
-                                  where=self.opt['path'].get('resume_state'), expected='masks, frozen, theta_us',
+                                  where=self.opt['path'].get('resume_state'), expected='frozen, theta_us, last_round',
                                   found=f'no key {error}') from error

@@ -113,7 +113,8 @@ class RebalancedSRModel(SRModel):
             self._validating = False
         if self.is_train and self._best is not None and self.opt['rank'] == 0:
             name = dataloader.dataset.opt['name']
-            if self._best.improves(name, getattr(self, 'metric_results', {}), current_iter):
+            # BasicSR's own count runs past the end of a run before its last validation.
+            if self._best.improves(name, getattr(self, 'metric_results', {}), self.iteration):
                 self._save_net_g('best')
                 self._best.write(self.opt['path']['models'])
 

@@ -1,0 +1,136 @@
+"""Small real data and option files for runs of BasicSR's unmodified pipelines."""
+from __future__ import annotations
+
+import copy
+import logging
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator
+
+import pytest
+import torch
+import yaml
+
+from bsr_plugins import training_position
+
+Options = Dict[str, Any]
+
+
+@pytest.fixture(scope='session')
+def sr_data(bsr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight real photographs with their x4 LR, as folders, as sub-image LMDBs and with a difficulty file."""
+    from bsr_plugins.data.difficulty import DifficultyHeader, difficulty_path, write_difficulty
+    from bsr_plugins.data.lmdb_manifest import manifest_sha256, read_keys
+    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
+    root = tmp_path_factory.mktemp('sr_data')
+    names = sorted(path.name for path in (bsr_data / 'train' / 'HR').glob('t91_*.png'))[:8]
+    for part, source in (('HR', 'HR'), ('LR', 'LRbicX4')):
+        (root / part).mkdir()
+        for name in names:
+            shutil.copy(bsr_data / 'train' / source / name, root / part / name)
+    create_subimage_lmdbs(hr=root / 'HR', lr=root / 'LR', scale=4, out=root)
+    hr_lmdb = root / 'HR_sub.lmdb'
+    keys = sorted(read_keys(hr_lmdb))
+    header = DifficultyHeader(scorer='rank', scale=4, space='y', border=4, sub_images=len(keys),
+                              manifest_sha256=manifest_sha256(hr_lmdb))
+    write_difficulty(difficulty_path(hr_lmdb, 4), {key: float(rank) for rank, key in enumerate(keys)}, header)
+    return root
+
+
+@pytest.fixture
+def base_options(sr_data: Path) -> Options:
+    """Options of a tiny BSPA run: 13 iterations, rounds after 5 and 10, ends with a uniform stage."""
+    def paired(name: str, **more: Any) -> Options:
+        return {'name': name, 'type': 'PairedImageDataset', 'dataroot_gt': str(sr_data / 'HR'),
+                'dataroot_lq': str(sr_data / 'LR'), 'io_backend': {'type': 'disk'}, **more}
+
+    return {
+        'name': 'run', 'model_type': 'BSPAModel', 'scale': 4, 'num_gpu': 0, 'manual_seed': 3,
+        'datasets': {
+            'train': paired('train', gt_size=48, use_hflip=True, use_rot=True, num_worker_per_gpu=0,
+                            batch_size_per_gpu=2, dataset_enlarge_ratio=1, prefetch_mode=None, inverse={
+                                'type': 'InverseSampledLMDBDataset', 'dataroot_gt': str(sr_data / 'HR_sub.lmdb'),
+                                'dataroot_lq': str(sr_data / 'LR_sub_x4.lmdb'), 'num_classes': 3,
+                                'imbalance_factor': 3, 'gt_size': 48}),
+        },
+        'network_g': {'type': 'EDSR', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 8, 'num_block': 1, 'upscale': 4,
+                      'img_range': 255., 'rgb_mean': [0.4488, 0.4371, 0.4040]},
+        'path': {'pretrain_network_g': None, 'strict_load_g': True, 'resume_state': None},
+        'train': {
+            'ema_decay': 0.9,
+            'optim_g': {'type': 'Adam', 'lr': 0.001, 'weight_decay': 0, 'betas': [0.9, 0.99]},
+            'scheduler': {'type': 'MultiStepLR', 'milestones': [4, 8], 'gamma': 0.5},
+            'total_iter': 13, 'warmup_iter': -1,
+            'pixel_opt': {'type': 'L1Loss', 'loss_weight': 1.0, 'reduction': 'mean'},
+            'bspa': {'interval_iter': 3, 'inverse_iter': 2, 'beta': 0.8, 'ig_steps': 2, 'ig_batches': 2},
+        },
+        'logger': {'print_freq': 1, 'save_checkpoint_freq': 1, 'use_tb_logger': False, 'wandb': None},
+        'dist_params': {'backend': 'nccl', 'port': 29500},
+    }
+
+
+@pytest.fixture
+def with_validation(sr_data: Path) -> Callable[[Options, int], Options]:
+    """Return a function that adds a validation set (Y PSNR) every ``freq`` iterations."""
+    def add(options: Options, freq: int) -> Options:
+        options = copy.deepcopy(options)
+        options['datasets']['val'] = {'name': 'val', 'type': 'PairedImageDataset', 'dataroot_gt': str(sr_data / 'HR'),
+                                      'dataroot_lq': str(sr_data / 'LR'), 'io_backend': {'type': 'disk'}}
+        options['val'] = {'val_freq': freq, 'save_img': False, 'metrics': {'psnr': {
+            'type': 'calculate_psnr', 'crop_border': 4, 'test_y_channel': True}}}
+        return options
+    return add
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Return ``train(options, root, *arguments)``: BasicSR's own train_pipeline, in this process; the experiment."""
+    def run(options: Options, root: Path, *arguments: str) -> Path:
+        from basicsr.train import train_pipeline
+        root.mkdir(parents=True, exist_ok=True)
+        option_file = root / f'{options["name"]}.yml'
+        option_file.write_text(yaml.safe_dump(options, sort_keys=False))
+        monkeypatch.chdir(root)
+        monkeypatch.setattr(sys, 'argv', ['train.py', '-opt', str(option_file), *arguments])
+        training_position.reset()
+        forget_log_files()
+        train_pipeline(str(root))
+        return root / 'experiments' / options['name']
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield run
+    torch.set_num_threads(threads)
+    training_position.reset()
+
+
+def forget_log_files() -> None:
+    """Let BasicSR open a log file for the next run: it does so once a process."""
+    from basicsr.utils.logger import initialized_logger
+    initialized_logger.clear()
+    for handler in logging.getLogger('basicsr').handlers[:]:
+        logging.getLogger('basicsr').removeHandler(handler)
+        handler.close()
+
+
+def assert_equal(left: Any, right: Any, path: str = '') -> None:
+    """Compare nested values to the bit."""
+    if isinstance(left, torch.Tensor):
+        assert torch.equal(left, right), path
+    elif isinstance(left, dict):
+        assert list(left) == list(right), path
+        for key in left:
+            assert_equal(left[key], right[key], f'{path}/{key}')
+    elif isinstance(left, (list, tuple)):
+        assert len(left) == len(right), path
+        for index, (one, other) in enumerate(zip(left, right)):
+            assert_equal(one, other, f'{path}/{index}')
+    else:
+        assert left == right, path
+
+
+@pytest.fixture
+def same() -> Callable[[Any, Any], None]:
+    """Return the bit-for-bit comparison of nested states."""
+    return assert_equal

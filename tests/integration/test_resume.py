@@ -1,0 +1,132 @@
+"""A resumed run is the uninterrupted one to the bit: at every iteration, inside stages and right before rounds."""
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import pytest
+import torch
+
+Options = Dict[str, Any]
+Train = Callable[..., Path]
+
+
+def cut_copy(experiment: Path, root: Path, iteration: int) -> None:
+    """Copy an experiment as it was right after ``iteration`` was saved."""
+    target = root / 'experiments' / experiment.name
+    shutil.copytree(experiment, target)
+    for path in [*target.glob('models/net_g_[0-9]*.pth'), *target.glob('training_states/*.state')]:
+        if int(path.stem.split('_')[-1]) > iteration:
+            path.unlink()
+    (target / 'models' / 'net_g_latest.pth').unlink()
+
+
+def everything(experiment: Path, iteration: int) -> Dict[str, Any]:
+    return {'weights': torch.load(experiment / 'models' / f'net_g_{iteration}.pth', weights_only=True),
+            'state': torch.load(experiment / 'training_states' / f'{iteration}.state', weights_only=True)}
+
+
+@pytest.fixture
+def numbered_options(base_options: Options) -> Options:
+    """The uniform half from a data set of ours too, with workers."""
+    options = copy.deepcopy(base_options)
+    train = options['datasets']['train']
+    inverse = train['inverse']
+    train.update(type='InverseSampledLMDBDataset', sampling='uniform', dataroot_gt=inverse['dataroot_gt'],
+                 dataroot_lq=inverse['dataroot_lq'], num_classes=3, imbalance_factor=3, num_worker_per_gpu=2,
+                 io_backend={'type': 'lmdb'})
+    options['train']['total_iter'] = 8
+    return options
+
+
+def test_resume_at_every_iteration(base_options: Options, train: Train, tmp_path: Path,
+                                   same: Callable[..., None]) -> None:
+    whole = train(base_options, tmp_path / 'whole')
+    expected = everything(whole, 13)
+    for iteration in range(1, 13):
+        root = tmp_path / f'from_{iteration}'
+        cut_copy(whole, root, iteration)
+        resumed = train(base_options, root, '--auto_resume')
+        same(everything(resumed, 13), expected)
+        log = sorted(resumed.glob('train_run_*.log'))[-1].read_text()
+        assert 'Resume: exact' in log and f'iter: {iteration}.' in log
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize('iteration', [2, 4, 6])
+def test_resume_with_workers_is_exact_for_our_data_sets(numbered_options: Options, train: Train, tmp_path: Path,
+                                                        iteration: int, same: Callable[..., None]) -> None:
+    whole = train(numbered_options, tmp_path / 'whole')
+    cut_copy(whole, tmp_path / 'resumed', iteration)
+    resumed = train(numbered_options, tmp_path / 'resumed', '--auto_resume')
+    same(everything(resumed, 8)['weights'], everything(whole, 8)['weights'])
+    same(everything(resumed, 8)['state']['optimizers'], everything(whole, 8)['state']['optimizers'])
+
+
+def test_stock_data_sets_with_workers_keep_their_order_and_say_so(base_options: Options, train: Train, tmp_path: Path,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    base_options['datasets']['train']['num_worker_per_gpu'] = 1
+    base_options['train']['bspa']['interval_iter'] = 100
+    seen = []
+    from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+    original = RebalancedSRModel._training_batch
+    monkeypatch.setattr(RebalancedSRModel, '_training_batch',
+                        lambda self, outer: seen.append(outer['gt_path']) or original(self, outer))
+    from bsr_plugins.models.bspa_model import BSPAModel
+    monkeypatch.delattr(BSPAModel, '_training_batch')
+    whole = train(base_options, tmp_path / 'whole')
+    expected = list(seen)
+    seen.clear()
+    cut_copy(whole, tmp_path / 'resumed', 6)
+    resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
+    assert seen == expected[6:]
+    log = sorted(resumed.glob('train_run_*.log'))[-1].read_text()
+    assert 'images and their order go on' in log and 'num_worker_per_gpu: 0' in log
+
+
+def test_another_seed_is_said(base_options: Options, train: Train, tmp_path: Path) -> None:
+    whole = train(base_options, tmp_path / 'whole')
+    cut_copy(whole, tmp_path / 'resumed', 6)
+    base_options['manual_seed'] = 8
+    resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
+    assert 'manual_seed was 3 and is 8 now' in sorted(resumed.glob('train_run_*.log'))[-1].read_text()
+
+
+def test_a_state_of_stock_srmodel_is_taken_up(base_options: Options, train: Train, tmp_path: Path) -> None:
+    stock = copy.deepcopy(base_options)
+    stock['model_type'] = 'SRModel'
+    whole = train(stock, tmp_path / 'whole')
+    cut_copy(whole, tmp_path / 'resumed', 4)
+    resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
+    log = sorted(resumed.glob('train_run_*.log'))[-1].read_text()
+    assert 'written by a stock BasicSR model' in log
+    assert 'BSPA round 1 is left out' in log
+    assert 'BSPA round 2 after iteration 10' in log
+
+
+def test_a_state_of_ours_is_taken_up_by_stock_srmodel(base_options: Options, train: Train, tmp_path: Path) -> None:
+    whole = train(base_options, tmp_path / 'whole')
+    cut_copy(whole, tmp_path / 'resumed', 4)
+    stock = copy.deepcopy(base_options)
+    stock['model_type'] = 'SRModel'
+    resumed = train(stock, tmp_path / 'resumed', '--auto_resume')
+    assert (resumed / 'models' / 'net_g_13.pth').exists()
+
+
+def test_the_best_checkpoint_survives_a_resume(base_options: Options, train: Train, tmp_path: Path,
+                                               with_validation: Callable[..., Options],
+                                               same: Callable[..., None]) -> None:
+    options = with_validation(base_options, 3)
+    options['val']['save_best'] = 'psnr'
+    options['val']['metrics']['psnr']['better'] = 'lower'  # training raises it: the first validation stays the best
+    whole = train(options, tmp_path / 'whole')
+    best = json.loads((whole / 'models' / 'net_g_best.json').read_text())
+    assert best['iteration'] == 3
+    cut_copy(whole, tmp_path / 'resumed', 3)
+    resumed = train(options, tmp_path / 'resumed', '--auto_resume')
+    assert json.loads((resumed / 'models' / 'net_g_best.json').read_text()) == best
+    same(torch.load(resumed / 'models' / 'net_g_best.pth', weights_only=True),
+         torch.load(whole / 'models' / 'net_g_best.pth', weights_only=True))
