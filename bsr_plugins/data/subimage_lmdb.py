@@ -96,11 +96,13 @@ def _make(request: Request, missing: Dict[Path, Dict], out: Path, workers: int, 
         if any(photograph.factor < 1 or photograph.lr is None for photograph in photographs):
             load_imresize()
         bar = stack.enter_context(_bar(len(request.prefixes()), len(photographs), progress))
+        cut_so_far = 0
         for done in _cut_in_order(photographs, request, workers):
             for path, items in ((hr_path, done.hr), (lr_path, done.lr)):
                 if items:
                     writers[path].put(items)
-            bar.set_postfix_str(f'{len(done.hr or done.lr)} sub-images each', refresh=False)
+            cut_so_far += len(done.hr or done.lr)
+            bar.set_postfix_str(f'{cut_so_far} windows', refresh=False)
             bar.update()
         for writer in writers.values():
             writer.flush()
