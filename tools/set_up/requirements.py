@@ -42,11 +42,11 @@ def _exec_into_frame(code, *args, **kwargs):
 
 builtins.exec = _exec_into_frame
 sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) != os.path.dirname(os.path.realpath(__file__))]
-del sys.modules['sitecustomize']
+_own = sys.modules.pop('sitecustomize')
 try:
     import sitecustomize
 except ImportError:
-    pass
+    sys.modules['sitecustomize'] = _own
 '''
 
 

@@ -102,4 +102,4 @@ def is_current(target: Target, wanted: str, root: Path) -> bool:
         return False
     now = stamp_of(target, wanted, root)
     same = all(stamp.get(key) == now[key] for key in ('python', 'state', 'root', 'requirements'))
-    return same and set(stamp.get('distributions') or ['?']) <= set(now['distributions'])
+    return same and set(stamp['distributions']) <= set(now['distributions'])
