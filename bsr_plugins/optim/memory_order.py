@@ -18,7 +18,7 @@ def flat_view(data: Tensor) -> Tensor:
     """Return the tensor as 1-D in its memory order, sharing its storage.
 
     Raises:
-        RuntimeError: The tensor is not dense (expanded, or a slice with gaps).
+        RuntimeError: The entries do not lie at even distances (a slice with gaps).
     """
     return data.permute(memory_order(data)).view(-1)
 
