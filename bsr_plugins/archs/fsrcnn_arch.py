@@ -1,0 +1,54 @@
+"""FSRCNN (Dong et al., ECCV 2016), the small network of BSPA's and FPL's tables, size-exact at every scale."""
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+
+class FSRCNN(nn.Module):
+    """Feature extraction 5x5, shrinking 1x1, ``m`` mappings 3x3, expanding 1x1, deconvolution 9x9.
+
+    Every convolution but the last is followed by a PReLU of one parameter. RGB with d=56, s=12, m=4 has 24,518
+    parameters at any scale: 24,336 convolution weights, 175 biases, 7 PReLUs.
+
+    Departures from the ECCV paper, as in BSPA: RGB instead of luma; the deconvolution pads 4 and has output padding
+    ``upscale - 1``, so that the output is exactly ``upscale`` times the input.
+
+    Args:
+        num_in_ch: Channels of the input.
+        num_out_ch: Channels of the output.
+        upscale: Upscaling factor, any whole number >= 1.
+        d: Channels of the features.
+        s: Channels of the mappings.
+        m: Number of mappings.
+
+    Input (N, num_in_ch, H, W), output (N, num_out_ch, H * upscale, W * upscale), both in [0, 1].
+    """
+
+    def __init__(self, num_in_ch: int = 3, num_out_ch: int = 3, upscale: int = 4, d: int = 56, s: int = 12,
+                 m: int = 4) -> None:
+        super().__init__()
+        self.upscale = upscale
+        self.feature = nn.Sequential(nn.Conv2d(num_in_ch, d, 5, padding=2), nn.PReLU())
+        self.shrink = nn.Sequential(nn.Conv2d(d, s, 1), nn.PReLU())
+        self.mapping = nn.Sequential(
+            *(layer for _ in range(m) for layer in (nn.Conv2d(s, s, 3, padding=1), nn.PReLU())))
+        self.expand = nn.Sequential(nn.Conv2d(s, d, 1), nn.PReLU())
+        self.deconv = nn.ConvTranspose2d(d, num_out_ch, 9, stride=upscale, padding=4, output_padding=upscale - 1)
+        self._initialize()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the super-resolved ``x``."""
+        return self.deconv(self.expand(self.mapping(self.shrink(self.feature(x)))))
+
+    def _initialize(self) -> None:
+        """As in the paper: normal, std ``sqrt(2 / (k^2 * out_channels))`` before a PReLU, 0.001 for the deconvolution."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
+                nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
+                nn.init.zeros_(module.bias)
+        nn.init.normal_(self.deconv.weight, std=0.001)
+        nn.init.zeros_(self.deconv.bias)

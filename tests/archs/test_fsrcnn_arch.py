@@ -1,0 +1,65 @@
+"""FSRCNN: the published parameter counts, exact sizes, and that it can be trained."""
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from bsr_plugins.archs.fsrcnn_arch import FSRCNN
+
+
+@pytest.mark.parametrize('upscale', [2, 3, 4])
+def test_parameter_counts(upscale):
+    network = FSRCNN(upscale=upscale)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 24518
+    assert sum(parameter.numel() for parameter in network.parameters() if parameter.dim() == 4) == 24336
+    prelus = [module for module in network.modules() if isinstance(module, nn.PReLU)]
+    assert [prelu.weight.numel() for prelu in prelus] == [1] * 7
+
+
+@pytest.mark.parametrize('upscale', [1, 2, 3, 4, 8])
+@pytest.mark.parametrize('height, width', [(1, 1), (7, 5), (12, 16)])
+def test_size_is_exact(upscale, height, width):
+    with torch.no_grad():
+        output = FSRCNN(upscale=upscale)(torch.rand(2, 3, height, width))
+    assert output.shape == (2, 3, height * upscale, width * upscale)
+
+
+def test_channels_and_depth():
+    network = FSRCNN(num_in_ch=1, num_out_ch=2, upscale=2, d=8, s=4, m=2)
+    assert network(torch.rand(1, 1, 6, 6)).shape == (1, 2, 12, 12)
+    assert sum(isinstance(module, nn.Conv2d) for module in network.modules()) == 2 + 2 + 1
+
+
+def test_the_deconvolution_is_centred():
+    """An impulse at LR pixel (3, 3) lights HR rows 4 * 3 - 4 ... 4 * 3 + 4, as padding 4 of a 9x9 kernel says."""
+    network = FSRCNN(upscale=4, d=1, s=1, m=0)
+    impulse = torch.zeros(1, 1, 7, 7)
+    impulse[0, 0, 3, 3] = 1
+    with torch.no_grad():
+        nn.init.ones_(network.deconv.weight)
+        lit = network.deconv(impulse)[0, 0].nonzero()
+    assert (lit.min().item(), lit.max().item()) == (8, 16)
+
+
+def test_starts_near_zero_and_learns():
+    torch.manual_seed(0)
+    network = FSRCNN(upscale=2)
+    lq, gt = torch.rand(4, 3, 8, 8), torch.full((4, 3, 16, 16), 0.5)
+    assert network(lq).abs().max() < 0.2
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(30):
+        loss = (network(lq) - gt).abs().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_bsr_can_build_it():
+    from basicsr.archs import build_network
+    network = build_network({'type': 'FSRCNN', 'upscale': 3, 'd': 16, 's': 4, 'm': 1})
+    assert isinstance(network, FSRCNN) and network.upscale == 3
