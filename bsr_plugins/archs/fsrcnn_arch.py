@@ -44,7 +44,7 @@ class FSRCNN(nn.Module):
         return self.deconv(self.expand(self.mapping(self.shrink(self.feature(x)))))
 
     def _initialize(self) -> None:
-        """As in the paper: normal, std ``sqrt(2 / (k^2 * out_channels))`` before a PReLU, 0.001 for the deconvolution."""
+        """Normal, as in the paper: std ``sqrt(2 / (k^2 * out_channels))`` before a PReLU, deconvolution .001."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
