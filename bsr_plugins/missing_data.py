@@ -25,17 +25,17 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
 
     Args:
         dataset: A data set whose ``dataroot_gt`` or ``dataroot_lq`` ends in ``.lmdb``.
-        uniform: For an inverse-sampled set the uniform set beside it, whose images it is cut from; None for a set that
-            is itself read uniformly and whose windows may therefore be large.
+        uniform: The uniform set around an inverse-sampled one, whose images that is cut from; None where there is none.
         scale: The scale factor.
         root: The working directory.
     """
     hr_lmdb, lr_lmdb = _path(dataset, 'dataroot_gt'), _path(dataset, 'dataroot_lq')
     out = (hr_lmdb or lr_lmdb or Path('.')).parent
     hr, lr = _sources(uniform or {}, root)
-    arguments = [*_tool('create_subimage_lmdb.py', root), '--hr', hr, '--lr', lr, '--scale', str(scale), '--out',
-                 str(out)]
-    command = _join(arguments + ([] if uniform is not None else _UNIFORM_WINDOWS))
+    arguments = [*_tool('create_subimage_lmdb.py', root), '--hr', hr, *([] if lr is None else ['--lr', lr]), '--scale',
+                 str(scale), '--out', str(out)]
+    # A set that is read uniformly needs no windows as small as the classes'; large ones are read fastest.
+    command = _join(arguments + ([] if dataset.get('type') in INVERSE_TYPES else _UNIFORM_WINDOWS))
     notes = _naming_notes(hr_lmdb, lr_lmdb, scale, out)
     if _HR_FOLDER in arguments:
         notes.insert(0, f'{_HR_FOLDER} and {_LR_FOLDER} stand for the folders of whole images')
@@ -44,33 +44,33 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
 
 def difficulty_command(dataset: Dict[str, Any], scale: Any, root: Path) -> str:
     """Return the command that scores the sub-images of an inverse-sampled set."""
-    command = _join([*_tool('score_difficulty.py', root), '--hr-lmdb', str(dataset.get('dataroot_gt')), '--lr-lmdb',
-                     str(dataset.get('dataroot_lq')), '--scale', str(scale)])
+    arguments = [*_tool('score_difficulty.py', root), '--hr-lmdb', str(_path(dataset, 'dataroot_gt')), '--lr-lmdb',
+                 str(_path(dataset, 'dataroot_lq')), '--scale', str(scale)]
     stated, default = dataset.get('difficulty'), difficulty_path({**dataset, 'difficulty': None}, scale)
-    if stated is None or default is None or Path(str(stated)) == Path(default):
-        return command
-    return f'{command}\n            it writes {default}: set `difficulty` to that, or leave the key out'
+    if stated is not None and default is not None and Path(str(stated)) != Path(default):
+        arguments += ['--out', str(stated)]
+    return _join(arguments)
 
 
-def _sources(uniform: Dict[str, Any], root: Path) -> Tuple[str, str]:
-    """Return the folders of whole images: the uniform set's, or those its LMDBs' manifests name, else placeholders."""
-    found: List[str] = []
-    for key, placeholder in (('dataroot_gt', _HR_FOLDER), ('dataroot_lq', _LR_FOLDER)):
-        path = _path(uniform, key)
-        if path is not None and path.suffix == '.lmdb':
-            found.append(_manifest_source(root / path) or placeholder)
-        else:
-            found.append(placeholder if path is None else str(path))
-    return found[0], found[1]
+def _sources(uniform: Dict[str, Any], root: Path) -> Tuple[str, Optional[str]]:
+    """Return the folders of whole images: the uniform set's, or those its LMDBs were made from, else placeholders.
+
+    None for LR images that were made from the HR ones.
+    """
+    hr, lr = _path(uniform, 'dataroot_gt'), _path(uniform, 'dataroot_lq')
+    return _source(hr, root, _HR_FOLDER) or _HR_FOLDER, _source(lr, root, _LR_FOLDER)
 
 
-def _manifest_source(lmdb: Path) -> Optional[str]:
+def _source(path: Optional[Path], root: Path, placeholder: str) -> Optional[str]:
+    if path is None:
+        return placeholder
+    if path.suffix != '.lmdb':
+        return str(path)
     try:
-        manifest = json.loads((lmdb / 'manifest.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        return None
-    source = manifest.get('source') if isinstance(manifest, dict) else None
-    return source.get('folder') if isinstance(source, dict) else None
+        source = json.loads((root / path / 'manifest.json').read_text(encoding='utf-8'))['source']
+        return None if source is None else str(source['folder'])
+    except (OSError, ValueError, LookupError, TypeError):
+        return placeholder
 
 
 def _naming_notes(hr_lmdb: Optional[Path], lr_lmdb: Optional[Path], scale: Any, out: Path) -> List[str]:

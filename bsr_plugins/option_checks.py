@@ -32,7 +32,7 @@ _REQUIRED: Tuple[Tuple[str, str, bool, bool], ...] = (
     ('val', _MAPPING, False, True),
     ('val.save_img', _ANY, False, True),
 )
-_REQUIRED_OF_VALIDATION = (('val.val_freq', _ANY), ('val.save_img', _ANY))
+_REQUIRED_OF_VALIDATION = (('val', _MAPPING), ('val.val_freq', _ANY), ('val.save_img', _ANY))
 _PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
 _NUMBER_AS_TEXT = re.compile(r'[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?')
 
@@ -65,7 +65,7 @@ def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resu
 
 def _check_required(option_file: OptionFile, is_train: bool) -> List[Finding]:
     required = [(key, kind) for key, kind, in_train, in_test in _REQUIRED if (in_train if is_train else in_test)]
-    if is_train and option_file.section('val'):
+    if is_train and option_file.get('val') is not None:
         required += _REQUIRED_OF_VALIDATION
     # Every phase and inverse set is built, named and looked up.
     for keys, _, uniform in datasets_in(option_file):

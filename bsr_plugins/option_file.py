@@ -28,7 +28,7 @@ class OptionFile:
         path: The file as the user named it.
         options: The values, as ``basicsr.utils.options.yaml_load`` gives them.
         lines: Line number (from 1) of each key path; ``('train', 'optim_g', 'lr')`` for one.
-        plain: Key paths whose value stands unquoted and untagged, where YAML alone decided between text and number.
+        plain: Key paths whose value is unquoted text, where YAML alone decided that it is no number.
         forced: Key paths set on the command line (``--force_yml``), not by the file.
     """
 
@@ -149,7 +149,7 @@ class _Reader:
         return key
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
-        if getattr(node, 'style', None) is None and node.tag == 'tag:yaml.org,2002:str':
+        if not node.style and node.tag == 'tag:yaml.org,2002:str':
             self.plain.add(path)
         try:
             return self.loader.construct_object(node, deep=True)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
@@ -11,6 +12,7 @@ from bsr_plugins.naming import closest_name
 from bsr_plugins.option_file import KeyPath, OptionFile
 
 _LIST_FILES = ('meta_info_file', 'meta_info')
+_ALIKE = 0.8
 _WEIGHT_KEYS = ('spynet_path', 'edvr_path')
 
 
@@ -52,7 +54,7 @@ def _check_dataset(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, An
                 if problem is None:
                     continue
                 remedy = _near(path, root)
-                if str(path).endswith('.lmdb') and key in ('dataroot_gt', 'dataroot_lq') and scale is not None:
+                if keys[1] == 'train' and _can_be_made(key, path) and scale is not None:
                     remedy = 'the command above makes it too' if made_by_command else lmdb_command(
                         dataset, uniform, scale, root)
                     made_by_command = True
@@ -61,10 +63,14 @@ def _check_dataset(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, An
     if dataset.get('type') in INVERSE_TYPES:
         path = difficulty_path(dataset, scale)
         if path is not None and not (root / Path(path).expanduser()).is_file():
+            remedy = None if scale is None else difficulty_command(dataset, scale, root)
             findings.append(Finding(ERROR, f'The difficulty file does not exist: {path}',
-                                    option_file.where(*keys, 'difficulty'),
-                                    remedy=difficulty_command(dataset, scale, root)))
+                                    option_file.where(*keys, 'difficulty'), remedy=remedy))
     return findings
+
+
+def _can_be_made(key: str, path: Any) -> bool:
+    return key in ('dataroot_gt', 'dataroot_lq') and str(path).endswith('.lmdb')
 
 
 def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool) -> List[Finding]:
@@ -128,6 +134,7 @@ def _near(value: str, root: Path) -> Optional[str]:
     parent = next(parent for parent in full.parents if parent.is_dir())
     wanted = full.relative_to(parent).parts[0]
     near = closest_name(wanted, [entry.name for entry in parent.iterdir()])
-    if near:
+    # Names of folders are short and alike: `tests` is no offer for `datasets`.
+    if near and SequenceMatcher(None, near.lower(), wanted.lower()).ratio() >= _ALIKE:
         return f"did you mean '{parent / near}'?"
     return None if path.is_absolute() else 'relative paths are read from the working directory'

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import List
 
 from bsr_plugins import registration
-from bsr_plugins.cli.messages import print_findings
+from bsr_plugins.cli.messages import is_first_process, print_findings
 from bsr_plugins.errors import DependencyError, OptionError
 from bsr_plugins.findings import errors_in
 from bsr_plugins.forced_options import apply_force_yml
@@ -54,7 +54,13 @@ def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[
     checkout = checkout_of(root)
     if unknown and checkout is None:
         raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see `basicsr {phase} --help`')
-    option_file = apply_force_yml(read_option_file(args.opt), args.force_yml)
+    try:
+        option_file = apply_force_yml(read_option_file(args.opt), args.force_yml)
+    except OptionError:
+        # Every process of a distributed run meets the same file; one message is enough.
+        if is_first_process():
+            raise
+        return EXIT_WRONG_OPTIONS
     findings = check_options(option_file, root, phase == 'train', args.auto_resume)
     print_findings(findings)
     if errors_in(findings):
