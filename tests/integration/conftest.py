@@ -20,8 +20,8 @@ Options = Dict[str, Any]
 @pytest.fixture(scope='session')
 def sr_data(bsr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight real photographs with their x4 LR, as folders, as sub-image LMDBs and with a difficulty file."""
-    from bsr_plugins.data.difficulty import DifficultyHeader, difficulty_path, write_difficulty
-    from bsr_plugins.data.lmdb_manifest import manifest_sha256, read_keys
+    from bsr_plugins.data.scorers import bicubic_scorer
+    from bsr_plugins.data.scoring import score_difficulty
     from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
     root = tmp_path_factory.mktemp('sr_data')
     names = sorted(path.name for path in (bsr_data / 'train' / 'HR').glob('t91_*.png'))[:8]
@@ -30,11 +30,7 @@ def sr_data(bsr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in names:
             shutil.copy(bsr_data / 'train' / source / name, root / part / name)
     create_subimage_lmdbs(hr=root / 'HR', lr=root / 'LR', scale=4, out=root)
-    hr_lmdb = root / 'HR_sub.lmdb'
-    keys = sorted(read_keys(hr_lmdb))
-    header = DifficultyHeader(scorer='rank', scale=4, space='y', border=4, sub_images=len(keys),
-                              manifest_sha256=manifest_sha256(hr_lmdb))
-    write_difficulty(difficulty_path(hr_lmdb, 4), {key: float(rank) for rank, key in enumerate(keys)}, header)
+    score_difficulty(root / 'HR_sub.lmdb', root / 'LR_sub_x4.lmdb', 4, bicubic_scorer(4))
     return root
 
 
