@@ -15,12 +15,11 @@ from bsr_plugins.files import PathLike
 Items = Sequence[Tuple[str, Any]]
 
 _FIRST_MAP_BYTES = 1 << 26
-_TRANSACTION_BYTES = 1 << 25
 _KEYS_PER_MAPPING = 8192
 
 
 class LMDBWriter:
-    """Writes ``path`` through ``path.partial``: whole groups of items, each group in one transaction.
+    """Writes ``path`` through ``path.partial``; all that is put between two flushes is one transaction.
 
     An earlier ``path.partial`` is continued where its manifest is the same (but for the count, which stands in a
     finished one), else made anew.
@@ -38,7 +37,7 @@ class LMDBWriter:
         self.partial = self.path.with_name(self.path.name + '.partial')
         self.manifest = manifest
         self._pending: List[Tuple[bytes, Any]] = []
-        self._pending_bytes = 0
+        self.pending_bytes = 0
         self._env: Optional[Any] = None
         with _write_errors(self.partial):
             if not self._continued():
@@ -50,14 +49,12 @@ class LMDBWriter:
             return transaction.get(key.encode('ascii')) is not None
 
     def put(self, items: Items) -> None:
-        """Add one group of (key, bytes-like); after a kill either all of the group is there or nothing of it."""
+        """Keep one group of (key, bytes-like) for the next flush; ``pending_bytes`` says how much is kept."""
         self._pending.extend((key.encode('ascii'), value) for key, value in items)
-        self._pending_bytes += sum(len(value) for _, value in items)
-        if self._pending_bytes >= _TRANSACTION_BYTES:
-            self.flush()
+        self.pending_bytes += sum(len(value) for _, value in items)
 
     def flush(self) -> None:
-        """Write what is pending and wait until it is on disk."""
+        """Write what is pending and wait until it is on disk: after a kill all of it is there, or nothing."""
         import lmdb
         with _write_errors(self.partial):
             while self._pending:
@@ -69,7 +66,7 @@ class LMDBWriter:
                 except lmdb.MapFullError:
                     self._env.set_mapsize(2 * self._env.info()['map_size'])
         self._pending.clear()
-        self._pending_bytes = 0
+        self.pending_bytes = 0
 
     def count(self) -> int:
         """Return how many items are written."""

@@ -19,6 +19,7 @@ from bsr_plugins.errors import DataError, OptionError
 from bsr_plugins.files import PathLike
 
 HR_NAME = 'HR_sub.lmdb'
+_TRANSACTION_BYTES = 1 << 25
 
 
 def lr_name(scale: int) -> str:
@@ -101,6 +102,10 @@ def _make(request: Request, missing: Dict[Path, Dict], out: Path, workers: int, 
             for path, items in ((hr_path, done.hr), (lr_path, done.lr)):
                 if items:
                     writers[path].put(items)
+            # Both at once: a photograph is read again by a rerun if either side of it is missing.
+            if sum(writer.pending_bytes for writer in writers.values()) >= _TRANSACTION_BYTES:
+                for writer in writers.values():
+                    writer.flush()
             cut_so_far += len(done.hr or done.lr)
             bar.set_postfix_str(f'{cut_so_far} windows', refresh=False)
             bar.update()

@@ -60,10 +60,12 @@ def test_keys_are_listed_whole_across_mappings(path, monkeypatch):
     assert read_keys(path) == keys
 
 
-def test_a_group_is_there_whole_or_not_at_all(path, monkeypatch):
-    monkeypatch.setattr(lmdb_writer, '_TRANSACTION_BYTES', 10)
+def test_what_was_flushed_is_there_and_nothing_else(path):
     writer = LMDBWriter(path, MANIFEST)
     writer.put([('a_s001', b'12345'), ('a_s002', b'67890')])
+    assert writer.pending_bytes == 10
+    writer.flush()
+    assert writer.pending_bytes == 0
     writer.put([('b_s001', b'1')])
     writer.close()
     again = LMDBWriter(path, MANIFEST)
