@@ -16,6 +16,7 @@ Items = Sequence[Tuple[str, Any]]
 
 _FIRST_MAP_BYTES = 1 << 26
 _KEYS_PER_MAPPING = 8192
+_FULL_BYTES = 1 << 26
 
 
 class LMDBWriter:
@@ -136,7 +137,8 @@ def _write_errors(path: Path) -> Iterator[None]:
     except (OSError, lmdb.Error) as error:
         folder = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(folder).free
-        raise DataError(f'{path} cannot be written', where=path, found=f'{error} ({free >> 20} MiB free)',
+        why = ': the disk is full' if free < _FULL_BYTES else ''
+        raise DataError(f'{path} cannot be written{why}', where=path, found=f'{error} ({free >> 20} MiB free)',
                         remedy='make room or mend the cause, then run the same command again: it goes on from here'
                         ) from error
 

@@ -1,6 +1,8 @@
 """The writer: growth, continuation, order, and folders that nobody takes for finished."""
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import lmdb
 import pytest
 
@@ -125,15 +127,16 @@ class FullDisk:
         return self.env.begin()
 
 
-def test_a_full_disk_names_the_folder_and_how_to_go_on(path):
+def test_a_full_disk_names_the_folder_and_how_to_go_on(path, monkeypatch):
+    monkeypatch.setattr(lmdb_writer.shutil, 'disk_usage', lambda folder: SimpleNamespace(free=3 << 20))
     writer = LMDBWriter(path, MANIFEST)
     writer._env = FullDisk(writer._env)
     writer.put([('a_s001', b'1')])
-    with pytest.raises(DataError, match=r'X\.lmdb\.partial cannot be written') as caught:
+    with pytest.raises(DataError, match=r'X\.lmdb\.partial cannot be written: the disk is full') as caught:
         writer.flush()
     text = str(caught.value)
     assert 'No space left on device' in text
-    assert 'MiB free' in text
+    assert '(3 MiB free)' in text
     assert 'run the same command again' in text
     assert not path.exists()
 
