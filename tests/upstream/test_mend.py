@@ -1,0 +1,77 @@
+"""The table of mends, and how one is put in place."""
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any, Callable, List
+
+import pytest
+
+from bsr_plugins import upstream
+from bsr_plugins.errors import HookError
+from bsr_plugins.upstream import MENDS, Mend, active_mends
+from bsr_plugins.upstream.mend import AFTER_IMPORT, WHEN_MISSING, names_used, put_in_place, texts_used
+
+
+@pytest.mark.parametrize('mend', MENDS, ids=lambda mend: mend.name)
+def test_every_mend_says_why_and_where(mend: Mend) -> None:
+    assert mend.link.startswith('https://') and len(mend.reason) > 20
+    assert mend.when in (AFTER_IMPORT, WHEN_MISSING)
+    module, _, function = mend.apply.target.partition(':')
+    applied = getattr(__import__(module, fromlist=[function]), function)
+    assert applied.__doc__ and applied.__annotations__['return'] == 'bool'
+
+
+def test_names_are_unique() -> None:
+    names = [mend.name for mend in MENDS]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_no_mend_finds_its_defect_a_second_time() -> None:
+    """What is mended is no longer defective: applied again to the modules in use, every mend declines."""
+    pytest.importorskip('basicsr')
+    again = [mend.name for mend in MENDS if mend.when == AFTER_IMPORT and mend.module in sys.modules
+             and mend.apply(sys.modules[mend.module])]
+    assert again == []
+
+
+def test_only_mends_that_met_their_defect_are_active() -> None:
+    def present(module: ModuleType) -> bool:
+        return True
+
+    def absent(module: ModuleType) -> bool:
+        return False
+
+    for name, apply in (('present', present), ('absent', absent)):
+        put_in_place(Mend(f'test {name}', 'sys', apply, 'reason', 'https://link'))
+    names = [mend.name for mend in active_mends()]
+    assert 'test present' in names and 'test absent' not in names
+
+
+def test_a_mend_that_fails_is_named_with_its_link() -> None:
+    def fail(module: ModuleType) -> bool:
+        raise AttributeError('no such function')
+
+    with pytest.raises(HookError, match=r"the mend 'test fails' \(https://thread\) failed on the module sys: Attrib"):
+        put_in_place(Mend('test fails', 'sys', fail, 'reason', 'https://thread'))
+
+
+def test_installing_twice_adds_nothing() -> None:
+    before = list(sys.meta_path), active_mends()
+    upstream.install()
+    assert (list(sys.meta_path), active_mends()) == before
+
+
+def test_what_a_function_uses_is_read_through_wrappers() -> None:
+    import functools
+
+    def inner(items: List[Any]) -> Any:
+        return items.append('text')
+
+    @functools.wraps(inner)
+    def outer(items: List[Any]) -> Any:
+        return inner(items)
+
+    function: Callable[..., Any] = outer
+    assert 'append' in names_used(function)
+    assert 'text' in texts_used(function)
