@@ -1,9 +1,8 @@
 """The error by which a sub-image is scored: squared difference of the luma, 8 bit quantised, border left out (BSPA).
 
-The authors' published code projects the *difference* of the RGB images (methods: ``calc_psnr``), so the offset of 16 of
-BT.601 cancels. BasicSR's ``calculate_psnr(test_y_channel=True)`` projects and rounds each image by itself to float32
-with weights that are scaled by 255 instead of 256 (65.481, 128.553, 24.966): its MSE in units of 255 differs from
-``mean(error)`` here by that factor, (255 / 256)^2, up to its rounding.
+The authors' published code projects the *difference* of the RGB images by (65.738, 129.057, 25.064) / 256, so that the
+offset of 16 of BT.601 cancels. BasicSR's ``calculate_psnr(test_y_channel=True)`` projects each image by itself, in
+float32, by (65.481, 128.553, 24.966) / 255: the same weights to six digits, and the same MSE to about five.
 """
 from __future__ import annotations
 
