@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from bsr_plugins.attribution.parameter_path import ParameterPath, path_points
+from bsr_plugins.attribution.riemann_sums import RiemannSums
 from bsr_plugins.errors import DataError, OptionError
 from bsr_plugins.naming import did_you_mean
 
@@ -29,8 +30,8 @@ class Attribution(NamedTuple):
             Summed, not averaged, over the batches: the ranking is the same and shares of ranks add up.
         completeness_gap: (signed sum of the attributions over *all* interpolated tensors) / (l(theta) - l(theta')) - 1;
             0 is exact. 0 where both are 0, +-inf where only the loss difference is.
-        loss_baseline: l(theta'), the mean over the batches.
-        loss_target: l(theta), the mean over the batches.
+        loss_baseline: l(theta'), the mean over the batches on which the ends were measured (``ends_every``).
+        loss_target: l(theta), the mean over the same batches.
         batches: Number of batches, those of all ranks together.
     """
 
@@ -63,6 +64,7 @@ def parameter_attribution(net: nn.Module,
                           ranked: Optional[Callable[[str, Tensor], bool]] = None,
                           granularity: str = 'weight',
                           num_batches: Optional[int] = None,
+                          ends_every: int = 4,
                           progress: bool = True,
                           description: str = 'parameter attribution',
                           distributed: bool = False) -> Attribution:
@@ -102,6 +104,9 @@ def parameter_attribution(net: nn.Module,
         granularity: ``weight`` (WIG), or ``filter`` (FIG): every weight of a kernel (the last two dimensions) gets the
             kernel's sum of absolute values (of signed ones with ``signed``).
         num_batches: How many batches to take; fewer is an error. None takes all there are.
+        ends_every: The losses at both ends are measured on every so manyth batch, the first among them (where the rule
+            passes through both ends, on all): with 8 midpoints two more forward passes a batch would cost a twelfth.
+            The losses and ``completeness_gap`` refer to those batches, the scores to all.
         progress: Show a bar with rate and time left (on rank 0 alone).
         description: The bar's text.
         distributed: Every rank passes its own share of the batches; scores and losses are summed over the ranks, which
@@ -117,6 +122,9 @@ def parameter_attribution(net: nn.Module,
     """
     _check_choice('reduce', reduce, REDUCTIONS)
     _check_choice('granularity', granularity, GRANULARITIES)
+    if ends_every < 1:
+        raise OptionError('The ends of the attribution path are never measured', expected='ends_every >= 1',
+                          found=ends_every)
     points = path_points(rule, steps)
     path = ParameterPath(net, baseline, target)
     is_ranked = [(ranked or ranks_by_default)(name, p) for name, p in zip(path.names, path.parameters)]
@@ -133,7 +141,7 @@ def parameter_attribution(net: nn.Module,
                disable=not progress or (distributed and torch.distributed.get_rank() != 0))
     forward = net.module if isinstance(net, DistributedDataParallel) else net
     with bar, path.walking():
-        sums = _Sums(path, points, is_ranked, per_batch_abs=reduce == 'abs_per_batch')
+        sums = RiemannSums(path, points, is_ranked, per_batch_abs=reduce == 'abs_per_batch', ends_every=ends_every)
         for lq, gt in itertools.islice(batches, num_batches):
             sums.add(forward, path.as_input(lq), path.as_input(gt), objective, bar)
     if distributed:
@@ -143,81 +151,18 @@ def parameter_attribution(net: nn.Module,
     return _result(sums, reduce, granularity)
 
 
-class _Sums:
-    """The running sums of one attribution: scores, signed sum, the losses at both ends."""
-
-    def __init__(self, path: ParameterPath, points: List[Tuple[float, float]], is_ranked: List[bool],
-                 per_batch_abs: bool) -> None:
-        self.path = path
-        self.points = points
-        self.per_batch_abs = per_batch_abs
-        self.is_ranked = is_ranked
-        self.gradients = [torch.zeros_like(p) for p in path.difference]
-        self.scores = {name: torch.zeros_like(d)
-                       for name, d, chosen in zip(path.names, path.difference, is_ranked) if chosen}
-        self.totals = torch.zeros(3, dtype=torch.float64, device=path.device)
-        self.batches = 0
-        self.missing = 0
-
-    def add(self, forward: nn.Module, lq: Tensor, gt: Tensor, objective: Callable[[Tensor, Tensor], Tensor],
-            bar: tqdm) -> None:
-        """Add one batch: the Riemann sum over the path times the difference."""
-        losses: Dict[float, Tensor] = {}
-        torch._foreach_zero_(self.gradients)
-        for alpha, weight in self.points:
-            self.path.move_to(alpha)
-            loss = objective(forward(lq), gt)
-            losses[alpha] = loss.detach()
-            self._add_gradients(loss, weight)
-            bar.update()
-        for alpha in (0.0, 1.0):
-            if alpha not in losses:
-                self.path.move_to(alpha)
-                with torch.no_grad():
-                    losses[alpha] = objective(forward(lq), gt)
-        torch._foreach_mul_(self.gradients, self.path.difference)
-        signed = torch.stack([g.sum(dtype=torch.float64) for g in self.gradients]).sum()
-        self.totals += torch.stack([losses[0.0].double(), losses[1.0].double(), signed])
-        chosen = [g for g, ranked in zip(self.gradients, self.is_ranked) if ranked]
-        if self.per_batch_abs:
-            torch._foreach_abs_(chosen)
-        torch._foreach_add_(list(self.scores.values()), chosen)
-        self.batches += 1
-
-    def _add_gradients(self, loss: Tensor, weight: float) -> None:
-        if not loss.requires_grad:
-            raise OptionError('The loss of the attribution does not depend on the network\'s parameters',
-                              expected='a forward pass and an objective that autograd can differentiate')
-        found = torch.autograd.grad(loss, self.path.parameters, allow_unused=True)
-        # A parameter that takes no part in the forward pass has no gradient: its attribution is zero.
-        pairs = [(total, grad) for total, grad in zip(self.gradients, found) if grad is not None]
-        torch._foreach_add_([total for total, _ in pairs], [grad for _, grad in pairs], alpha=weight)
-
-    def all_reduce(self, missing: int) -> None:
-        """Sum over the ranks, in one message for the scores and one for the rest."""
-        counts = torch.tensor([self.batches, missing], dtype=torch.float64, device=self.totals.device)
-        numbers = torch.cat([self.totals, counts])
-        torch.distributed.all_reduce(numbers)
-        self.totals = numbers[:3]
-        self.batches, self.missing = int(numbers[3]), int(numbers[4])
-        flat = torch.cat([score.reshape(-1) for score in self.scores.values()])
-        torch.distributed.all_reduce(flat)
-        parts = flat.split([score.numel() for score in self.scores.values()])
-        for score, part in zip(self.scores.values(), parts):
-            score.copy_(part.view(score.shape))
-
-
-def _result(sums: _Sums, reduce: str, granularity: str) -> Attribution:
+def _result(sums: RiemannSums, reduce: str, granularity: str) -> Attribution:
     if sums.missing or not sums.batches:
         raise DataError('The attribution got too few batches',
                         expected=f'{sums.batches + sums.missing if sums.missing else "at least 1"} batches',
                         found=sums.batches,
                         remedy='use a data set with more images, a smaller batch, or fewer attribution batches')
-    loss_baseline, loss_target, signed = (value / sums.batches for value in sums.totals.tolist())
-    if not all(math.isfinite(value) for value in (loss_baseline, loss_target, signed)):
+    everywhere, loss_baseline, loss_target, signed, measured = sums.totals.tolist()
+    loss_baseline, loss_target, signed = (value / measured for value in (loss_baseline, loss_target, signed))
+    if not all(math.isfinite(value) for value in (everywhere, loss_baseline, loss_target)):
         raise DataError('The attribution met a loss or a gradient that is not finite',
                         expected='finite losses at both ends and on the path between them',
-                        found=f'loss {loss_baseline} at the baseline, {loss_target} at the target, sum {signed}',
+                        found=f'loss {loss_baseline} at the baseline, {loss_target} at the target, sum {everywhere}',
                         remedy='check that training has not diverged, and the images of the uniform data set')
     scores = {name: score if reduce == 'signed' else score.abs_() for name, score in sums.scores.items()}
     if granularity == 'filter':

@@ -43,6 +43,11 @@ class FrozenEntries:
         return sum(frozen.index.numel() for frozen in self._frozen.values())
 
     @property
+    def index_bytes(self) -> int:
+        """Memory that the indices take."""
+        return sum(frozen.index.numel() * frozen.index.element_size() for frozen in self._frozen.values())
+
+    @property
     def share(self) -> float:
         """Frozen share of all entries of ``named_parameters``, in [0, 1]."""
         return self.count / max(1, sum(p.numel() for p in self.parameters.values()))

@@ -26,7 +26,7 @@ def everything(name: str, parameter: Tensor) -> bool:
 
 
 def attribute(net: nn.Module, baseline: State, target: State, batches: Batches, **options: object) -> Attribution:
-    return parameter_attribution(net, baseline, target, batches, **{'progress': False, **options})
+    return parameter_attribution(net, baseline, target, batches, **{'progress': False, 'ends_every': 1, **options})
 
 
 class Square(nn.Module):
@@ -308,7 +308,29 @@ def test_num_batches_takes_so_many_and_no_more() -> None:
     assert len(taken) == 2
 
 
+@pytest.mark.parametrize('rule, measured', [('midpoint', [0, 2, 4]), ('left', [0, 2, 4]), ('trapezoid', range(5))])
+def test_the_ends_are_measured_on_some_batches_and_the_scores_on_all(rule: str, measured: List[int]) -> None:
+    net, baseline, target, batches = small_case(count=5)
+    every = attribute(net, baseline, target, batches, steps=2, rule=rule)
+    some = attribute(net, baseline, target, batches, steps=2, rule=rule, ends_every=2)
+    those = attribute(net, baseline, target, [batches[i] for i in measured], steps=2, rule=rule)
+    assert all(torch.equal(score, some.scores[name]) for name, score in every.scores.items())
+    assert (some.loss_baseline, some.loss_target) == (those.loss_baseline, those.loss_target)
+    assert some.completeness_gap == pytest.approx(those.completeness_gap, abs=1e-9)
+    assert some.batches == 5
+
+
+def test_forward_passes_are_counted() -> None:
+    """8 midpoints a batch and both ends on every fourth: 8 x 8 + 2 x 2."""
+    net, baseline, target, batches = small_case(count=8)
+    calls = []
+    net.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    parameter_attribution(net, baseline, target, batches, progress=False)
+    assert (calls.count(True), calls.count(False)) == (64, 4)
+
+
 @pytest.mark.parametrize('options, error, words', [
+    ({'ends_every': 0}, OptionError, 'ends_every >= 1'),
     ({'reduce': 'abs'}, OptionError, 'abs_per_batch | abs_after_sum | signed'),
     ({'granularity': 'filtre'}, OptionError, "did you mean 'filter'"),
     ({'rule': 'middle'}, OptionError, 'Unknown rule'),
@@ -334,17 +356,22 @@ import torch
 import bsr_plugins
 sys.path.insert(0, sys.argv[1])
 from test_integrated_gradients import attribute, small_case
+from bsr_plugins.errors import DataError
 rank = int(sys.argv[2])
 torch.distributed.init_process_group('gloo', init_method=sys.argv[3], rank=rank, world_size=2)
 net, baseline, target, batches = small_case(count=3)
-found = attribute(net, baseline, target, batches[rank::2], steps=3, distributed=True, num_batches=2 - rank,
-                  progress=True, reduce=sys.argv[5])
-torch.save({'scores': found.scores, 'numbers': list(found[1:])}, f'{sys.argv[4]}/rank{rank}.pth')
+for reduce in ('abs_per_batch', 'abs_after_sum'):
+    found = attribute(net, baseline, target, batches[rank::2], steps=3, distributed=True, num_batches=2 - rank,
+                      progress=True, reduce=reduce)
+    torch.save({'scores': found.scores, 'numbers': list(found[1:])}, f'{sys.argv[4]}/{reduce}_{rank}.pth')
+try:
+    attribute(net, baseline, target, batches[rank::2], steps=1, distributed=True, num_batches=2)
+except DataError as error:
+    print(error, file=sys.stderr)
 '''
 
 
-@pytest.mark.parametrize('reduce', ['abs_per_batch', 'abs_after_sum'])
-def test_two_processes_agree_with_each_other_and_with_one(tmp_path: Path, reduce: str) -> None:
+def test_two_processes_agree_with_each_other_and_with_one(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         address = f'tcp://127.0.0.1:{probe.getsockname()[1]}'
@@ -352,15 +379,18 @@ def test_two_processes_agree_with_each_other_and_with_one(tmp_path: Path, reduce
     repo = str(Path(__file__).parents[2])
     environment = {**os.environ, 'OMP_NUM_THREADS': '1',
                    'PYTHONPATH': os.pathsep.join(filter(None, [repo, os.environ.get('PYTHONPATH')]))}
-    ranks = [subprocess.Popen([sys.executable, '-c', RANK_SCRIPT, here, str(rank), address, str(tmp_path), reduce],
+    ranks = [subprocess.Popen([sys.executable, '-c', RANK_SCRIPT, here, str(rank), address, str(tmp_path)],
                               env=environment, stderr=subprocess.PIPE, text=True) for rank in range(2)]
     errors = [process.communicate(timeout=120)[1] for process in ranks]
     assert [process.returncode for process in ranks] == [0, 0], errors
     assert 'parameter attribution' in errors[0] and 'parameter attribution' not in errors[1]
-    first, second = (torch.load(tmp_path / f'rank{rank}.pth', weights_only=True) for rank in range(2))
-    alone = attribute(*small_case(count=3), steps=3, reduce=reduce)
-    assert first['numbers'] == second['numbers']
-    assert first['numbers'] == pytest.approx(list(alone[1:]), rel=1e-4)
-    for name, score in alone.scores.items():
-        assert torch.equal(first['scores'][name], second['scores'][name])
-        torch.testing.assert_close(first['scores'][name], score, rtol=1e-4, atol=1e-8)
+    # One rank alone is short of a batch; both say so, none waits for the other.
+    assert all('4 batches' in error and 'found:    3' in error for error in errors)
+    for reduce in ('abs_per_batch', 'abs_after_sum'):
+        first, second = (torch.load(tmp_path / f'{reduce}_{rank}.pth', weights_only=True) for rank in range(2))
+        alone = attribute(*small_case(count=3), steps=3, reduce=reduce)
+        assert first['numbers'] == second['numbers']
+        assert first['numbers'] == pytest.approx(list(alone[1:]), rel=1e-4)
+        for name, score in alone.scores.items():
+            assert torch.equal(first['scores'][name], second['scores'][name])
+            torch.testing.assert_close(first['scores'][name], score, rtol=1e-4, atol=1e-8)
