@@ -44,7 +44,7 @@ def post_import(module_name: str, callback: Callback, label: Optional[str] = Non
     if module is None or module_name in finder.executing:
         return
     if is_complete(module_name):
-        finder.run_hooks(module_name, module, again=False)
+        finder.run_hooks(module_name, module, only=label)
     else:
         _call_when_initialised(module.__spec__, finder.run_hooks)
 
@@ -98,14 +98,14 @@ class PostImportFinder:
             _call_when_initialised(spec, self.run_hooks)
         return spec
 
-    def run_hooks(self, name: str, module: ModuleType, again: bool = False) -> None:
-        """Run the hooks of the module in the order in which they were asked for; unless ``again``, only the new ones.
+    def run_hooks(self, name: str, module: ModuleType, again: bool = False, only: Optional[str] = None) -> None:
+        """Run the hooks of the module in the order in which they were asked for; unless ``again``, the new ones.
 
         Raises:
             HookError: A callback raised something that is not one of the pack's own errors.
         """
         for label, hook in list(self.hooks.get(name, {}).items()):
-            if hook.ran_for is module and not again:
+            if (hook.ran_for is module and not again) or only not in (None, label):
                 continue
             hook.ran_for = module
             try:

@@ -170,6 +170,14 @@ def test_a_hook_that_failed_on_a_complete_module_may_be_tried_again(package: Pat
     assert module.order == ['executed', 'now']
 
 
+def test_a_hook_that_failed_does_not_stand_in_the_way_of_others(package: Path) -> None:
+    module = import_fresh('hooked.plain')
+    with pytest.raises(HookError):
+        post_import('hooked.plain', lambda module: module.nothing, label='a')
+    post_import('hooked.plain', lambda module: module.order.append('b'), label='b')
+    assert module.order == ['executed', 'b']
+
+
 def test_nothing_of_the_hook_remains_on_the_module(package: Path) -> None:
     post_import('hooked.plain', lambda module: None, label='a')
     module = import_fresh('hooked.plain')

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, Optional
 
+from bsr_plugins.upstream.mend import replace_function
+
 _STATE = re.compile(r'(\d+)\.state')
 
 
@@ -32,7 +34,7 @@ def mend_auto_resume_folder(module: ModuleType) -> bool:
         return result
 
     parse_options.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
-    module.parse_options = parse_options
+    replace_function(module, 'parse_options', parse_options)
     return True
 
 

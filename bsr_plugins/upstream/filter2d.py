@@ -5,7 +5,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
-from bsr_plugins.upstream.mend import names_used
+from bsr_plugins.upstream.mend import names_used, replace_function
 
 
 def mend_filter2d(module: ModuleType) -> bool:
@@ -25,5 +25,5 @@ def mend_filter2d(module: ModuleType) -> bool:
     def filter2D(img: Any, kernel: Any) -> Any:  # noqa: N802
         return upstream_filter(img.contiguous(), kernel.contiguous())
 
-    module.filter2D = filter2D
+    replace_function(module, 'filter2D', filter2D)
     return True

@@ -5,6 +5,8 @@ import functools
 from types import ModuleType
 from typing import Any
 
+from bsr_plugins.upstream.mend import replace_function
+
 
 def mend_jpeg_quality(module: ModuleType) -> bool:
     """Pass ``add_jpg_compression`` a whole quality: OpenCV >= 4.5.4 refuses a float, which the random version draws.
@@ -19,7 +21,7 @@ def mend_jpeg_quality(module: ModuleType) -> bool:
     def add_jpg_compression(img: Any, quality: Any = 90) -> Any:
         return upstream_add(img, int(quality))
 
-    module.add_jpg_compression = add_jpg_compression
+    replace_function(module, 'add_jpg_compression', add_jpg_compression)
     return True
 
 

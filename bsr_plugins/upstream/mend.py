@@ -1,6 +1,7 @@
 """What a mend is, how it is put in place, and which of them this process needed."""
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 from typing import Any, Callable, Dict, List, NamedTuple
 
@@ -61,6 +62,15 @@ def texts_used(function: Callable[..., Any]) -> List[str]:
     """Return the text constants in a Python function's own code, wrappers looked through."""
     import inspect
     return [value for value in inspect.unwrap(function).__code__.co_consts if isinstance(value, str)]
+
+
+def replace_function(module: ModuleType, name: str, replacement: Callable[..., Any]) -> None:
+    """Put ``replacement`` in the place of ``module.name``, and of the copies that imported modules took by name."""
+    original = getattr(module, name)
+    setattr(module, name, replacement)
+    for other in list(sys.modules.values()):
+        if getattr(other, '__dict__', {}).get(name) is original:
+            setattr(other, name, replacement)
 
 
 def cuda_is_absent() -> bool:

@@ -92,7 +92,7 @@ def write_data(root: Path, workers: int) -> None:
     (root / 'x.yml').write_text(OPTIONS.replace('{workers}', str(workers)))
 
 
-def torchrun(root: Path, first: str, workers: int) -> 'subprocess.CompletedProcess[str]':
+def torchrun(root: Path, first: str, workers: int) -> subprocess.CompletedProcess[str]:
     write_data(root, workers)
     (root / 'script.py').write_text(SCRIPT.format(first=first))
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', 'script.py',

@@ -10,7 +10,7 @@ import pytest
 from bsr_plugins import upstream
 from bsr_plugins.errors import HookError
 from bsr_plugins.upstream import MENDS, Mend, active_mends
-from bsr_plugins.upstream.mend import AFTER_IMPORT, WHEN_MISSING, names_used, put_in_place, texts_used
+from bsr_plugins.upstream.mend import AFTER_IMPORT, WHEN_MISSING, names_used, put_in_place, replace_function, texts_used
 
 
 @pytest.mark.parametrize('mend', MENDS, ids=lambda mend: mend.name)
@@ -75,3 +75,19 @@ def test_what_a_function_uses_is_read_through_wrappers() -> None:
     function: Callable[..., Any] = outer
     assert 'append' in names_used(function)
     assert 'text' in texts_used(function)
+
+
+def test_copies_that_were_imported_by_name_are_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def original() -> str:
+        return 'original'
+
+    def namesake() -> str:
+        return 'namesake'
+
+    home, user, other = (ModuleType(name) for name in ('home', 'user', 'other'))
+    home.function = user.function = original
+    other.function = namesake
+    for module in (home, user, other):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    replace_function(home, 'function', lambda: 'mended')
+    assert [module.function() for module in (home, user, other)] == ['mended', 'mended', 'namesake']
