@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,16 @@ def test_a_typed_error_of_the_run_is_a_message(checkout: Path) -> None:
     done = run(checkout, 'train', '-opt', 'x.yml')
     assert (done.returncode, done.stderr) == (2, 'basicsr train: error: A file is damaged\n  where:    a.png\n')
     assert 'Traceback' in run(checkout, 'train', '-opt', 'x.yml', BSR_PLUGINS_TRACEBACK='1').stderr
+
+
+def test_an_interrupt_from_the_keyboard(checkout: Path) -> None:
+    (checkout / 'basicsr' / 'train.py').write_text('import time\nprint("running", flush=True)\ntime.sleep(60)\n')
+    process = subprocess.Popen([sys.executable, '-m', 'bsr_plugins', 'train', '-opt', 'x.yml'], cwd=checkout, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == 'running\n'
+    process.send_signal(signal.SIGINT)
+    _, shown = process.communicate(timeout=30)
+    assert (process.returncode, shown) == (130, 'basicsr: interrupted\n')
 
 
 def test_another_error_of_the_run_is_a_traceback_through_the_script(checkout: Path) -> None:
