@@ -99,7 +99,8 @@ def test_missing_data_stop_before_torch(project: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_and_their_spawned_workers_under_torchrun(project: Path) -> None:
-    text = TRAIN.replace('name: tiny', 'name: two', 1).replace('gt_size: 16', 'gt_size: 16\n    dataset_enlarge_ratio: 4')
+    text = TRAIN.replace('name: tiny', 'name: two', 1)
+    text = text.replace('gt_size: 16', 'gt_size: 16\n    dataset_enlarge_ratio: 4')
     (project / 'two.yml').write_text(text)
     port = 20000 + os.getpid() % 20000
     done = run(project, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port', str(port), '-m',
