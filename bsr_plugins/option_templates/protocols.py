@@ -26,7 +26,7 @@ class Schedule:
 
 PUBLISHED = Schedule(
     val_freq=2500,
-    enlarge_ratio='50  # an epoch is 800 * 50 / 16 = 2500 iterations, a stage; 15 whole ones: nothing is cut short',
+    enlarge_ratio='50  # an epoch is 800 * 50 / 16 = 2500 iterations, a stage: 15 whole ones, none cut short',
     train="""\
 # no ema_decay: the published runs keep no moving average
 optim_g:

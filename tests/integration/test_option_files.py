@@ -1,0 +1,104 @@
+"""Contract of every option file under ``options/``: safe YAML, known types, keys that constructors take, schedule."""
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+OPTIONS = Path(__file__).resolve().parents[2] / 'options'
+FILES = sorted(OPTIONS.rglob('*.yml'))
+IDS = [str(path.relative_to(OPTIONS)) for path in FILES]
+
+
+@pytest.fixture(params=FILES, ids=IDS)
+def options(request):
+    return yaml.safe_load(request.param.read_text(encoding='utf-8'))
+
+
+def registered(kind, name):
+    """Return what ``name`` builds: BasicSR's class, or the class behind the pack's factory."""
+    import importlib
+
+    from basicsr.utils import registry
+
+    from bsr_plugins.registration import TABLE, register_all
+    register_all()
+    found = getattr(registry, f'{kind.upper()}_REGISTRY').get(name)
+    target = TABLE[kind].get(name)
+    if inspect.isclass(found) or target is None:
+        return found
+    module, _, attribute = target.partition(':')
+    return getattr(importlib.import_module(module), attribute)
+
+
+def check_call(function, given, *skipped):
+    """Bind the keys of ``given`` to the parameters of ``function``; a misspelled or missing one is a TypeError."""
+    inspect.signature(function).bind(**{key: value for key, value in given.items() if key not in skipped})
+
+
+def test_there_are_files():
+    assert len(FILES) >= 13
+
+
+def test_types_and_keys(options):
+    assert inspect.isclass(registered('model', options['model_type']))
+    network = options['network_g']
+    while network is not None:
+        check_call(registered('arch', network['type']), network, 'type')
+        network = network.get('base')
+    for dataset in options['datasets'].values():
+        registered('dataset', dataset['type'])
+    for metric in options['val']['metrics'].values():
+        check_call(registered('metric', metric['type']), {'img': 0, 'img2': 0, **metric}, 'type', 'better')
+
+
+def test_training_keys(options):
+    if 'train' not in options:
+        pytest.skip('a test file')
+    train = options['train']
+    losses = [key for key in train if key.endswith('_opt')]
+    assert losses
+    for key in losses:
+        check_call(registered('loss', train[key]['type']), train[key], 'type')
+    optimizer = getattr(torch.optim, train['optim_g']['type'])
+    check_call(optimizer, {'params': [], **train['optim_g']}, 'type')
+    from basicsr.models import lr_scheduler
+    scheduler = {'MultiStepLR': lr_scheduler.MultiStepRestartLR,
+                 'CosineAnnealingRestartLR': lr_scheduler.CosineAnnealingRestartLR}[train['scheduler']['type']]
+    check_call(scheduler, {'optimizer': None, **train['scheduler']}, 'type')
+    if train['scheduler']['type'] == 'MultiStepLR':
+        assert all(milestone < train['total_iter'] for milestone in train['scheduler']['milestones'])
+    else:
+        assert sum(train['scheduler']['periods']) == train['total_iter']
+    assert train['total_iter'] % options['val']['val_freq'] == 0
+    assert train['total_iter'] % options['logger']['save_checkpoint_freq'] == 0
+
+
+def test_bspa(options):
+    from bsr_plugins.data.inverse_sampled_lmdb_dataset import CARRIED_OPTIONS, OWN_OPTIONS
+    from bsr_plugins.data.subimage_pair_checks import check_gt_size, check_known
+    from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
+    from bsr_plugins.models.bspa_schedule import BSPASchedule
+    if options['model_type'] != 'BSPAModel':
+        pytest.skip('not BSPA')
+    bspa = BSPAOptions.from_mapping(options['train']['bspa'])
+    schedule = BSPASchedule(options['train']['total_iter'], bspa.interval_iter, bspa.inverse_iter)
+    assert schedule.warnings() == [] and schedule.rounds >= 1
+    assert not schedule.is_inverse(options['train']['total_iter'])
+    inverse = inverse_dataset_options({**options['datasets']['train'], 'scale': options['scale'], 'phase': 'train'})
+    check_known(inverse, OWN_OPTIONS, CARRIED_OPTIONS, 'InverseSampledLMDBDataset')
+    check_gt_size(inverse, options['scale'])
+
+
+@pytest.mark.parametrize('path', FILES, ids=IDS)
+def test_check_finds_nothing_but_absent_data(path, tmp_path):
+    from bsr_plugins.option_checks import check_options
+    from bsr_plugins.option_file import read_option_file
+    is_train = 'train:' in path.read_text().splitlines()
+    findings = check_options(read_option_file(path), tmp_path, is_train)
+    assert findings
+    keys = ('dataroot_gt', 'dataroot_lq', 'difficulty', 'pretrain_network_g')
+    assert [str(finding) for finding in findings if not finding.where.endswith(keys)] == []
