@@ -5,6 +5,7 @@ Standard library only: it runs under the system's Python, before anything is ins
 says ``from __future__ import annotations``, so that a Python too old for the pack reaches the message about it.
 """
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence
 
 from set_up import requirements
 from set_up.commands import Runner, SetUpError, locked
@@ -20,7 +21,8 @@ from set_up.state import STAMP, Target, installed_versions, is_current, stamp_of
 from set_up.venv import prepare_venv, probe
 
 ROOT = requirements.ROOT
-NEEDED_GB = 8
+NEEDED_GB = 9
+WORK = '.bsr_plugins_work'
 VERIFY = '''\
 import bsr_plugins, cv2, lmdb, numpy, torch, torchvision, yaml
 import basicsr
@@ -36,6 +38,8 @@ class Installer:
         self.target, self.run, self.folder = target, run, folder
         hidden = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX') if target.venv else ()
         self.env = {name: value for name, value in os.environ.items() if name not in hidden}
+        if target.venv:
+            self.env['TMPDIR'] = str(folder)
 
     def install(self, extras: str) -> str:
         """Install everything; return the versions that the last check printed."""
@@ -99,6 +103,25 @@ class Installer:
             self.pip('opencv-python-headless', 'opencv-python-headless')
 
 
+@contextlib.contextmanager
+def working_folder(target: Target) -> Iterator[Path]:
+    """A folder for the files of this run; in a venv, pip unpacks there too, and what a killed run left is removed.
+
+    The venv's disk is the one whose space was checked, while /tmp may be a small one in memory.
+    """
+    if not target.venv:
+        with tempfile.TemporaryDirectory(prefix='bsr_plugins_') as folder:
+            yield Path(folder)
+        return
+    folder = target.state / WORK
+    shutil.rmtree(str(folder), ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(str(folder), ignore_errors=True)
+
+
 def check_space(folder: Path) -> None:
     """Raise SetUpError, before torch is fetched, where the disk is too small for it."""
     free = shutil.disk_usage(str(folder)).free / 1e9
@@ -125,7 +148,7 @@ def set_up(args: argparse.Namespace) -> None:
     venv = Path(os.path.abspath(args.venv))
     name = 'the running environment' if args.no_venv else str(venv)
     lock = running_environment().state / f'{STAMP}.lock' if args.no_venv else venv.with_name(f'{venv.name}.lock')
-    with locked(lock) as descriptor, tempfile.TemporaryDirectory(prefix='bsr_plugins_') as folder:
+    with locked(lock) as descriptor:
         target = running_environment() if args.no_venv else None if args.recreate else probe(venv)
         if target is not None and is_current(target, wanted, ROOT):
             print(f'{name} is ready ({time.monotonic() - start:.1f} s)', flush=True)
@@ -137,7 +160,8 @@ def set_up(args: argparse.Namespace) -> None:
         stamp = target.state / STAMP
         if stamp.is_file():
             stamp.unlink()
-        versions = Installer(target, run, Path(folder)).install(args.extras)
+        with working_folder(target) as folder:
+            versions = Installer(target, run, folder).install(args.extras)
         write_stamp(stamp, stamp_of(target, wanted, ROOT))
         python = '.'.join(map(str, target.version))
         print(f'{name} is ready after {time.monotonic() - start:.0f} s: Python {python}, {versions}', flush=True)

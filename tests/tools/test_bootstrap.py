@@ -248,11 +248,25 @@ def test_variables_that_lead_pip_elsewhere_are_hidden_from_a_venv_alone(
     assert 'PYTHONPATH' in bootstrap.Installer(target._replace(venv=False), FakeRunner(tmp_path), tmp_path).env
 
 
+def test_pip_unpacks_in_the_venv_and_leaves_nothing_of_a_killed_run(target: state.Target) -> None:
+    left = target.state / bootstrap.WORK / 'pip-unpack-x'
+    left.mkdir(parents=True)
+    with bootstrap.working_folder(target) as folder:
+        assert not left.exists()
+        assert bootstrap.Installer(target, FakeRunner(folder), folder).env['TMPDIR'] == str(folder)
+        (folder / 'file').write_text('x')
+    assert not (target.state / bootstrap.WORK).exists()
+    with bootstrap.working_folder(target._replace(venv=False)) as folder:
+        assert folder.is_dir()
+        assert target.state not in folder.parents
+    assert not folder.exists()
+
+
 def test_too_little_space_is_said_before_torch_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     usage = type('Usage', (), {'free': 3e9})
     monkeypatch.setattr(shutil, 'disk_usage', lambda folder: usage)
-    with pytest.raises(commands.SetUpError, match=r'3\.0 GB are free .* 8 GB are needed'):
+    with pytest.raises(commands.SetUpError, match=r'3\.0 GB are free .* 9 GB are needed'):
         bootstrap.check_space(tmp_path)
 
 
