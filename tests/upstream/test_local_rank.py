@@ -6,7 +6,7 @@ import inspect
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, List
+from typing import Any, Callable, List
 
 import pytest
 
@@ -70,3 +70,30 @@ def test_a_fork_that_knows_the_new_spelling_is_left_alone(monkeypatch: pytest.Mo
     assert mend_local_rank(SimpleNamespace(parse_options=parse_options)) is False
     assert mend_local_rank(SimpleNamespace()) is False
     assert sys.argv == LAUNCH
+
+
+FORK_OPTIONS = '''
+import argparse
+
+def parse_options(root_path, is_train=True):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('-opt')
+    parser.add_argument('--launcher')
+    parser.add_argument('--local_rank', type=int, default=0)
+    return {'path': {}}, parser.parse_args()
+'''
+
+
+@pytest.mark.parametrize(('pack', 'shown'), [('', 'unrecognized arguments: --local-rank=1'),
+                                             ('import bsr_plugins', 'rank 1')])
+def test_a_script_of_a_fork_under_the_launcher(pack: str, shown: str, tmp_path: Path,
+                                               run_python: Callable[..., Any]) -> None:
+    folder = tmp_path / 'basicsr' / 'utils'
+    folder.mkdir(parents=True)
+    for path in (folder.parent, folder):
+        (path / '__init__.py').touch()
+    (folder / 'options.py').write_text(FORK_OPTIONS)
+    done = run_python(f'import sys\nsys.argv[1:] = {LAUNCH[1:]}\n{pack}\n'
+                      'from basicsr.utils.options import parse_options\n'
+                      "print('rank', parse_options('root')[1].local_rank)")
+    assert shown in done.stdout + done.stderr
