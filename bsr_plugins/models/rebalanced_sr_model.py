@@ -103,6 +103,14 @@ class RebalancedSRModel(SRModel):
             get_root_logger().warning(warning)
 
     # ------------------------------------------------------------------ validation
+    def test(self) -> None:
+        """Super-resolve ``lq``, padded to whole attention windows where network_g has a ``window_size`` (SwinIR)."""
+        if self.opt['network_g'].get('window_size'):
+            from basicsr.models.swinir_model import SwinIRModel
+            SwinIRModel.test(self)
+        else:
+            super().test()
+
     def validation(self, dataloader: Any, current_iter: int, tb_logger: Any, save_img: bool = False) -> None:
         """Validate as SRModel does; the random states of the training are left as they were."""
         self._validating = True
