@@ -44,7 +44,9 @@ class FrozenTensor:
 
     def restore(self) -> None:
         """Write the held values into the parameter."""
-        self._rebind_if_moved()
+        # The check stands here once more: at every step of hundreds of tensors a further call is felt.
+        if self.parameter.data_ptr() != self.address or self.parameter.stride() != self.strides:
+            self._bind()
         self.flat.scatter_(0, self.index, self.values)
 
     def row_major_index(self) -> Tensor:
