@@ -73,7 +73,7 @@ def error_maps(hr: np.ndarray, lr: np.ndarray, scorer: Scorer, scale: int):  # n
     import torch
     with torch.inference_mode():
         images = torch.from_numpy(lr).to(scorer.device).permute(0, 3, 1, 2)
-        sr = scorer.upscale(images.to(torch.float32, memory_format=torch.channels_last).div_(255))
+        sr = scorer.upscale(images.to(torch.float32).div_(255))
         truth = torch.from_numpy(hr).to(scorer.device).permute(0, 3, 1, 2)
         if sr.shape != truth.shape:
             raise OptionError(f'The scorer {scorer.name} does not upscale by {scale}',

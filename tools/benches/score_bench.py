@@ -1,0 +1,133 @@
+"""Scoring: windows in batches and whole photographs against one forward pass a window, as BasicSR validates."""
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+SCALE = 4
+BATCH = 32
+TARGETS = {'batched': '>= 2x', 'whole image': '>= 4x'}
+
+
+def bench_score(quick: bool = False) -> List[Dict[str, Any]]:
+    """Return a row for each scorer and way of scoring: sub-images a second over those of one forward pass a window.
+
+    One 2040x1356 mosaic of real photographs (``quick``: 1020x680), x4, windows 128/64/48; random weights, which cost
+    what trained ones do. The baseline reads with PairedImageDataset and computes calculate_psnr on luma. It and the
+    batches run over some of the windows, the whole photograph over all. `BSR_DATA` names the folder of the images.
+    """
+    import torch
+
+    import bsr_plugins  # noqa: F401
+    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
+
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    windows = {'MSRResNet': 32 if quick else 96, 'FSRCNN': 64 if quick else 320, 'bicubic': 64 if quick else 320}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        _photograph(root / 'hr', *((680, 1020) if quick else (1356, 2040)))
+        lmdbs = create_subimage_lmdbs(root / 'hr', root, SCALE, progress=False)
+        for scorer in _scorers(device):
+            kind = scorer.name
+            ways = _ways(lmdbs, scorer, windows[kind])
+            rates: Dict[str, List[float]] = {name: [] for name in ways}
+            for number in range(2 if quick else 6):
+                for name, way in ways.items():
+                    start = time.perf_counter()
+                    count = way()
+                    if number:
+                        rates[name].append(count / (time.perf_counter() - start))
+            for name, target in TARGETS.items():
+                ratios = [ours / one for ours, one in zip(rates[name], rates['one a window'])]
+                rows.append({'bench': 'score', 'case': f'{kind} x{SCALE}, {device}, {name}', 'ratio_min': min(ratios),
+                             'ratio_median': statistics.median(ratios), 'ratio_max': max(ratios),
+                             'target': target if kind == 'MSRResNet' else None,
+                             'one_per_s': statistics.median(rates['one a window']),
+                             'ours_per_s': statistics.median(rates[name])})
+    return rows
+
+
+def _scorers(device: str) -> Iterator[Any]:
+    import torch
+    from basicsr.archs.srresnet_arch import MSRResNet
+
+    from bsr_plugins.archs.fsrcnn_arch import FSRCNN
+    from bsr_plugins.data.scorers import NetworkUpscaler, Scorer, bicubic_scorer
+    torch.manual_seed(0)
+    for network in (MSRResNet(upscale=SCALE), FSRCNN(upscale=SCALE)):
+        yield Scorer(type(network).__name__, NetworkUpscaler(network.to(device)), device)
+    yield bicubic_scorer(SCALE, device)
+
+
+def _ways(lmdbs: Any, scorer: Any, count: int) -> Dict[str, Callable[[], int]]:
+    """Return name -> function that scores and returns how many windows it scored."""
+    from bsr_plugins.data.lmdb_images import LmdbImages
+    from bsr_plugins.data.lmdb_manifest import read_keys, read_manifest
+    from bsr_plugins.data.score_progress import split_units
+    from bsr_plugins.data.score_whole_images import find_whole_images, score_whole_images
+    from bsr_plugins.data.score_windows import score_batches
+    from bsr_plugins.data.subimages import WindowGrid
+    keys = sorted(read_keys(lmdbs.hr))
+    manifest = read_manifest(lmdbs.hr)
+    images = find_whole_images(manifest, read_manifest(lmdbs.lr), keys)
+    grid = WindowGrid(manifest['crop'], manifest['step'], manifest['threshold'])
+    some = keys[::max(1, len(keys) // count)][:count]
+
+    def batched() -> int:
+        hr, lr = LmdbImages(lmdbs.hr), LmdbImages(lmdbs.lr)
+        return sum(len(mse) for _, mse in score_batches(split_units(some, BATCH), hr, lr, scorer, SCALE, SCALE))
+
+    def whole() -> int:
+        return sum(len(mse) for _, mse in score_whole_images(images, scorer, SCALE, SCALE, grid, manifest['mod']))
+
+    return {'one a window': lambda: _one_a_window(lmdbs, scorer, keys, some), 'batched': batched, 'whole image': whole}
+
+
+def _one_a_window(lmdbs: Any, scorer: Any, keys: List[str], some: List[str]) -> int:
+    """What a user of BasicSR would write: the validation loop of SRModel, one sub-image at a time."""
+    import torch
+    from basicsr.data.paired_image_dataset import PairedImageDataset
+    from basicsr.metrics import calculate_psnr
+    from basicsr.utils import tensor2img
+    dataset = PairedImageDataset({'dataroot_gt': str(lmdbs.hr), 'dataroot_lq': str(lmdbs.lr), 'phase': 'val',
+                                  'io_backend': {'type': 'lmdb'}, 'scale': SCALE})
+    place = {key: index for index, key in enumerate(keys)}
+    upscale = _as_in_validation(scorer)
+    for key in some:
+        sample = dataset[place[key]]
+        with torch.no_grad():
+            sr = upscale(sample['lq'].unsqueeze(0).to(scorer.device))
+        calculate_psnr(tensor2img(sr.float().cpu()), tensor2img(sample['gt']), SCALE, test_y_channel=True)
+    dataset.file_client.client._client.clear()
+    return len(some)
+
+
+def _as_in_validation(scorer: Any) -> Callable[[Any], Any]:
+    """The same network with its memory in order; for bicubic, BasicSR's own imresize."""
+    import copy
+
+    import torch
+    if scorer.name == 'bicubic':
+        from basicsr.utils.matlab_functions import imresize
+        return lambda lr: imresize(lr[0].cpu(), SCALE)[None]
+    return copy.deepcopy(scorer.upscale._network).to(memory_format=torch.contiguous_format)
+
+
+def _photograph(folder: Path, height: int, width: int) -> None:
+    """Write one mosaic of real photographs."""
+    import cv2
+    import numpy as np
+    default = Path(__file__).resolve().parents[3] / 'shared' / 'data'
+    data = Path(os.environ.get('BSR_DATA', default)) / 'train' / 'HR'
+    tiles = [cv2.imread(str(path)) for path in sorted(data.glob('bsds_*.png'))]
+    tiles = [tile[:312, :312] for tile in tiles if min(tile.shape[:2]) >= 312]
+    if len(tiles) < 35:
+        raise SystemExit(f'too few photographs in {data}: set BSR_DATA')
+    mosaic = np.vstack([np.hstack(tiles[row * 7:row * 7 + 7]) for row in range(5)])[:height, :width]
+    folder.mkdir(parents=True)
+    cv2.imwrite(str(folder / '0001.png'), mosaic)
