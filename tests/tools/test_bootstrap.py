@@ -416,7 +416,8 @@ def test_folder_that_is_no_venv_is_never_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize('output, remedy', [
     ('ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'disk'),
     ('Failed to establish a new connection: [Errno -2]\nERROR: No matching distribution found for torch', 'no network'),
-    ('ERROR: No matching distribution found for torch', 'torch has no build'),
+    ('(from versions: none)\nERROR: No matching distribution found for torch', 'torch has no build'),
+    ('(from versions: none)\nERROR: No matching distribution found for wheel', 'no network'),
     ('The virtual environment was not created successfully because ensurepip is not available.', 'python3-venv'),
     ('/usr/bin/python3: No module named venv', 'python3-venv'),
     ('error: externally-managed-environment', 'leave `--no-venv` out'),

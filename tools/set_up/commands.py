@@ -11,6 +11,8 @@ from typing import Dict, Iterator, List, Optional, Sequence
 TAIL = 15
 HEARTBEAT = 20.0
 
+NO_NETWORK = ('no network, or the package index does not answer: check the connection (HTTPS_PROXY, PIP_INDEX_URL) and '
+              'run this again, it goes on where it stopped')
 REMEDIES = (
     (r'No space left on device|Errno 28',
      'the disk (or the temporary folder) is full: free some space, or name a larger disk with `--venv DIR` and TMPDIR'),
@@ -18,8 +20,7 @@ REMEDIES = (
      'the package index could not be verified: set PIP_CERT to the certificate bundle of your network'),
     (r'name resolution|Failed to establish a new connection|NewConnectionError|Network is unreachable|Read timed out'
      r'|ConnectTimeout|Connection (refused|reset|aborted|broken)|ProxyError|Max retries exceeded|Temporary failure',
-     'no network, or the package index does not answer: check the connection (HTTPS_PROXY, PIP_INDEX_URL) and run this '
-     'again, it goes on where it stopped'),
+     NO_NETWORK),
     (r'ensurepip is not available|No module named .?(venv|ensurepip)',
      'this Python comes without the venv module: `sudo apt install python3-venv` (Debian, Ubuntu), or use `--no-venv`'),
     (r'externally-managed-environment',
@@ -27,6 +28,7 @@ REMEDIES = (
     (r'No matching distribution found for (torch|torchvision)',
      'torch has no build for this Python or platform: take Python 3.8 to 3.13, for example `PYTHON=python3.11 bash '
      'tools/test.sh`'),
+    (r'\(from versions: none\)', NO_NETWORK),
     (r'Permission denied|Errno 13|Read-only file system',
      'the folder cannot be written: name another one with `--venv DIR`'),
     (r'cannot open shared object file',
