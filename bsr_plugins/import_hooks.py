@@ -116,7 +116,7 @@ class PostImportFinder:
                     raise
                 raise HookError(f'{label} failed on the module {name}: {type(error).__name__}: {error}',
                                 where=getattr(module, '__file__', None),
-                                remedy='the traceback above names the line; `basicsr doctor` tells which basicsr this '
+                                remedy='the traceback above names the line, the place says which basicsr this '
                                 'is') from error
 
 

@@ -34,6 +34,7 @@ _REQUIRED: Tuple[Tuple[str, str, bool, bool], ...] = (
 )
 _REQUIRED_OF_VALIDATION = (('val', _MAPPING), ('val.val_freq', _ANY), ('val.save_img', _ANY))
 _PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
+_LMDB_TYPES = ('InverseSampledLMDBDataset',)  # read nothing else, so that io_backend may be left out
 _NUMBER_AS_TEXT = re.compile(r'[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?')
 
 
@@ -155,6 +156,8 @@ def _check_paired_sets(option_file: OptionFile, is_train: bool) -> List[Finding]
 def _check_backend(option_file: OptionFile, keys: KeyPath) -> List[Finding]:
     where = option_file.where(*keys, 'io_backend', 'type')
     backend = option_file.get(*keys, 'io_backend', 'type')
+    if backend is None and _bare(option_file.get(*keys, 'type')) in _LMDB_TYPES:
+        backend = 'lmdb'
     if backend is None:
         return [Finding(ERROR, f"The key '{'.'.join(keys)}.io_backend.type' is missing", where,
                         expected='io_backend: {type: disk}, or {type: lmdb}')]

@@ -5,16 +5,34 @@ BasicSR's training loop hands neither the sampler to the model nor a position to
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 
 @dataclasses.dataclass
 class TrainingPosition:
-    """The epoch in progress and how many samples of it this process has been trained on (dropped batches included)."""
+    """Where this process is.
+
+    Attributes:
+        epoch: The epoch in progress.
+        samples: How many samples of it were consumed (dropped batches included).
+        samples_per_epoch: Length of the sampler; None before the first epoch.
+        iteration: The last iteration that is done.
+        is_dropped: Tells of an iteration whether its batch of the outer loader will be dropped; None where none is.
+        batch_size: Samples of this process in a batch, as ``is_dropped`` counts them.
+        first_iteration: The iteration that the epoch in progress began with.
+    """
 
     epoch: int = 0
     samples: int = 0
     samples_per_epoch: Optional[int] = None
+    iteration: int = 0
+    is_dropped: Optional[Callable[[int], bool]] = None
+    batch_size: int = 1
+    first_iteration: int = 1
+
+    def drops_sample(self, index: int) -> bool:
+        """Tell whether the sample at place ``index`` of the epoch in progress will be dropped."""
+        return self.is_dropped is not None and self.is_dropped(self.first_iteration + index // self.batch_size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +64,7 @@ def start_epoch(epoch: int, samples_per_epoch: int) -> None:
     position.epoch = epoch
     position.samples = _resumption.samples if _resumption is not None else 0
     position.samples_per_epoch = samples_per_epoch
+    position.first_iteration = position.iteration + 1 - position.samples // position.batch_size
 
 
 def resumption_of(epoch: int) -> Optional[Resumption]:
@@ -57,4 +76,5 @@ def reset() -> None:
     """Forget position and resumption (a second training run in one process)."""
     global _resumption
     _resumption = None
-    position.epoch, position.samples, position.samples_per_epoch = 0, 0, None
+    for field in dataclasses.fields(position):
+        setattr(position, field.name, field.default)

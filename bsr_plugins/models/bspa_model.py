@@ -10,6 +10,7 @@ from basicsr.utils import get_root_logger
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from bsr_plugins import training_position
 from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
 from bsr_plugins.attribution.ranking import select_frozen
 from bsr_plugins.data.draw_loader import KeyedDraws, draw_loader
@@ -54,6 +55,9 @@ class BSPAModel(RebalancedSRModel):
         for warning in self.schedule.warnings():
             get_root_logger().warning(warning)
         self._seed = int(torch.initial_seed())
+        position = training_position.position
+        position.is_dropped = self.schedule.is_inverse
+        position.batch_size, _ = self._loader_sizes(self.opt['datasets']['train'])
         self._inverse_set = self._numbered(build_dataset(self._inverse_options), INVERSE_STREAM)
         self._uniform_set: Optional[Dataset] = None
         self._inverse_batches: Optional[Iterator[Dict[str, Any]]] = None

@@ -14,6 +14,7 @@ from basicsr.utils.dist_util import master_only
 from torch import Tensor, nn
 
 from bsr_plugins import training_position
+from bsr_plugins.data.dropped_batches import check_not_dropped
 from bsr_plugins.files import replacing
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.resume_report import describe_resume, early_end_warning
@@ -56,12 +57,13 @@ class RebalancedSRModel(SRModel):
             training_position.position.samples += len(data['lq'])
             self._warn_of_early_end(len(data['lq']))
             data = self._training_batch(data)
+            check_not_dropped(data, self.iteration + 1)
         super().feed_data(data)
 
     def optimize_parameters(self, current_iter: int) -> None:
         """Do one training step and note that ``current_iter`` is done."""
         self._step(current_iter)
-        self.iteration = current_iter
+        self.iteration = training_position.position.iteration = current_iter
 
     def _training_batch(self, outer: Dict[str, Any]) -> Dict[str, Any]:
         """Return the batch to train on; a method with a loader of its own overrides it and drops ``outer``."""
@@ -186,7 +188,7 @@ class RebalancedSRModel(SRModel):
     def resume_training(self, resume_state: Dict[str, Any]) -> None:
         """Put optimizer, scheduler, place in the epoch, random states and best metric back; say how exact it is."""
         super().resume_training(resume_state)
-        self.iteration = resume_state['iter']
+        self.iteration = training_position.position.iteration = resume_state['iter']
         own: Optional[Dict[str, Any]] = resume_state.get(STATE_KEY)
         for line in describe_resume(self.opt, own):
             get_root_logger().info(line)

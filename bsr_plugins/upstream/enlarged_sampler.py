@@ -20,11 +20,13 @@ def mend_enlarged_sampler(module: ModuleType) -> bool:
     - Every other data set gets upstream's order unchanged.
     - A resumed epoch leaves out what the run had consumed, and puts the random states back right before its first
       sample is fetched: behind the seed that torch's loader iterator takes from the global generator.
+    - Indices of batches that a model has planned to drop are marked, so that nothing is decoded for them.
     - A data set with ``on_epoch_start(epoch)`` is told of each epoch.
 
     Returns:
         True where the class was mended, False where it already was.
     """
+    from bsr_plugins.data.dropped_batches import DroppedIndex, skip_dropped
     sampler_class = module.EnlargedSampler
     if getattr(sampler_class, 'mended_by_bsr_plugins', False):
         return False
@@ -36,12 +38,19 @@ def mend_enlarged_sampler(module: ModuleType) -> bool:
             indices: List[int] = list(range(first, first + self.num_samples))
         else:
             indices = list(upstream_iter(self))
+        position = training_position.position
+        if position.is_dropped is not None:
+            indices = [DroppedIndex(index) if position.drops_sample(place) else index
+                       for place, index in enumerate(indices)]
         resumption = training_position.resumption_of(self.epoch)
         return iter(indices) if resumption is None else _remaining(indices, resumption)
 
     def set_epoch(self: Any, epoch: int) -> None:
         upstream_set_epoch(self, epoch)
         training_position.start_epoch(epoch, self.num_samples)
+        if training_position.position.is_dropped is not None:
+            # Before the loader starts its workers, which take a copy of the data set.
+            skip_dropped(self.dataset)
         on_epoch_start = getattr(self.dataset, 'on_epoch_start', None)
         if on_epoch_start is not None:
             on_epoch_start(epoch)

@@ -14,7 +14,7 @@ class Mend(NamedTuple):
     """One defect of BasicSR, or of what it stands on, and its repair.
 
     Attributes:
-        name: What ``basicsr doctor`` calls it.
+        name: What messages call it.
         module: The module that has the defect, or that is missing.
         apply: ``apply(module) -> bool``: whether the defect was present and is mended now. Given the module right after
             it was imported or, where ``when`` is ``'when missing'``, an empty one to fill.

@@ -67,6 +67,19 @@ def base_options(sr_data: Path) -> Options:
 
 
 @pytest.fixture
+def numbered_options(base_options: Options) -> Options:
+    """The uniform half from a data set of ours too, with workers."""
+    options = copy.deepcopy(base_options)
+    train = options['datasets']['train']
+    inverse = train['inverse']
+    train.update(type='InverseSampledLMDBDataset', sampling='uniform', dataroot_gt=inverse['dataroot_gt'],
+                 dataroot_lq=inverse['dataroot_lq'], num_classes=3, imbalance_factor=3, num_worker_per_gpu=2,
+                 io_backend={'type': 'lmdb'})
+    options['train']['total_iter'] = 8
+    return options
+
+
+@pytest.fixture
 def with_validation(sr_data: Path) -> Callable[[Options, int], Options]:
     """Return a function that adds a validation set (Y PSNR) every ``freq`` iterations."""
     def add(options: Options, freq: int) -> Options:

@@ -29,19 +29,6 @@ def everything(experiment: Path, iteration: int) -> Dict[str, Any]:
             'state': torch.load(experiment / 'training_states' / f'{iteration}.state', weights_only=True)}
 
 
-@pytest.fixture
-def numbered_options(base_options: Options) -> Options:
-    """The uniform half from a data set of ours too, with workers."""
-    options = copy.deepcopy(base_options)
-    train = options['datasets']['train']
-    inverse = train['inverse']
-    train.update(type='InverseSampledLMDBDataset', sampling='uniform', dataroot_gt=inverse['dataroot_gt'],
-                 dataroot_lq=inverse['dataroot_lq'], num_classes=3, imbalance_factor=3, num_worker_per_gpu=2,
-                 io_backend={'type': 'lmdb'})
-    options['train']['total_iter'] = 8
-    return options
-
-
 def test_resume_at_every_iteration(base_options: Options, train: Train, tmp_path: Path,
                                    same: Callable[..., None]) -> None:
     whole = train(base_options, tmp_path / 'whole')
