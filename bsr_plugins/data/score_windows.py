@@ -71,7 +71,7 @@ def error_maps(hr: np.ndarray, lr: np.ndarray, scorer: Scorer, scale: int):  # n
         OptionError: The scorer does not upscale by ``scale``.
     """
     import torch
-    with torch.inference_mode():
+    with torch.no_grad():
         images = torch.from_numpy(lr).to(scorer.device).permute(0, 3, 1, 2)
         sr = scorer.upscale(images.to(torch.float32).div_(255))
         truth = torch.from_numpy(hr).to(scorer.device).permute(0, 3, 1, 2)

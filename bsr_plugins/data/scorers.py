@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,8 +144,13 @@ def read_weights(path: PathLike) -> Mapping[str, torch.Tensor]:
 
     Raises:
         CheckpointError: The file is missing, damaged, or holds no state dict.
+        DependencyError: This torch cannot read weights without running what else stands in the file.
     """
     import torch
+    if 'weights_only' not in inspect.signature(torch.load).parameters:
+        raise DependencyError('Weights are read by torch.load(weights_only=True), which this torch does not have',
+                              expected='torch >= 1.13', found=torch.__version__,
+                              remedy='install a newer torch, or score by --scorer bicubic')
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except FileNotFoundError:

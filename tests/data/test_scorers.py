@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from bsr_plugins.data import scorers
-from bsr_plugins.errors import CheckpointError, OptionError
+from bsr_plugins.errors import CheckpointError, DependencyError, OptionError
 
 NETWORK = {'type': 'MSRResNet', 'num_feat': 4, 'num_block': 1, 'upscale': 4}
 
@@ -137,6 +137,14 @@ def test_cut_short_weights(tmp_path: Path, opt: Path) -> None:
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(CheckpointError, match='cannot be read'):
         scorers.network_scorer(opt, path, 4)
+
+
+def test_a_torch_that_would_run_the_file_is_refused(tmp_path: Path, opt: Path,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, 'load', lambda f, map_location=None, **pickle_load_args: pytest.fail('was read'))
+    with pytest.raises(DependencyError, match='weights_only') as caught:
+        scorers.network_scorer(opt, tmp_path / 'w.pth', 4)
+    assert caught.value.expected == 'torch >= 1.13'
 
 
 def test_missing_weights_say_how_to_train_them(tmp_path: Path, opt: Path) -> None:
