@@ -15,7 +15,7 @@ from bsr_plugins.files import PathLike
 Items = Sequence[Tuple[str, Any]]
 
 _FIRST_MAP_BYTES = 1 << 26
-_KEYS_PER_MAPPING = 8192
+_KEYS_PER_MAPPING = 512
 _FULL_BYTES = 1 << 26
 
 
@@ -66,8 +66,11 @@ class LMDBWriter:
                     break
                 except lmdb.MapFullError:
                     self._env.set_mapsize(2 * self._env.info()['map_size'])
-        self._pending.clear()
-        self.pending_bytes = 0
+            self._pending.clear()
+            self.pending_bytes = 0
+            # What was mapped to be read counts as memory of the process until the mapping goes.
+            self.close()
+            self._env = self._open()
 
     def count(self) -> int:
         """Return how many items are written."""
@@ -124,8 +127,10 @@ class LMDBWriter:
 
     def _open(self) -> Any:
         import lmdb
+        data = self.partial / 'data.mdb'
+        size = max(_FIRST_MAP_BYTES, 2 * data.stat().st_size if data.exists() else 0)
         # Pages are on disk when a transaction returns; that the newest one is known to be the newest may come later.
-        return lmdb.open(str(self.partial), map_size=_FIRST_MAP_BYTES, metasync=False, max_spare_txns=1)
+        return lmdb.open(str(self.partial), map_size=size, metasync=False, max_spare_txns=1)
 
 
 @contextlib.contextmanager

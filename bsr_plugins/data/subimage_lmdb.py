@@ -49,7 +49,7 @@ def create_subimage_lmdbs(hr: PathLike,
                           progress: bool = True) -> Created:
     """Make ``HR_sub.lmdb`` and ``LR_sub_x<scale>.lmdb`` in ``out``, or only the one that is missing.
 
-    Every photograph is read once. Memory holds ``workers`` + 2 photographs' windows and one transaction, however many
+    Every photograph is read once. Memory holds ``workers`` + 1 photographs' windows and one transaction, however many
     photographs there are. Keys, values, meta_info.txt and manifest.json are the same for any number of workers and
     after any number of interruptions: each LMDB grows as ``<name>.partial``, a rerun goes on where it stopped, and the
     name appears when all of it is on disk.
@@ -131,14 +131,14 @@ def _left_to_do(request: Request, hr: Optional[LMDBWriter], lr: Optional[LMDBWri
 
 
 def _cut_in_order(photographs: Sequence[Photograph], request: Request, workers: int) -> Iterator[Cut]:
-    """Yield what threads cut, in the order of ``photographs``, never more than ``workers`` + 2 of them in memory."""
+    """Yield what threads cut, in the order of ``photographs``, never more than ``workers`` + 1 of them in memory."""
     encode = encoder(request.encoding)
     waiting: Deque[Future] = deque()
     with _one_opencv_thread(), ThreadPoolExecutor(workers) as pool:
         try:
             for photograph in photographs:
                 waiting.append(pool.submit(cut, photograph, request.grid, request.scale, request.mod, encode))
-                if len(waiting) >= workers + 2:
+                if len(waiting) > workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
