@@ -5,6 +5,7 @@ BasicSR's training loop hands neither the sampler to the model nor a position to
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from typing import Any, Callable, Dict, Optional
 
 
@@ -47,6 +48,18 @@ class Resumption:
 #: The position of this process; one process trains one model.
 position = TrainingPosition()
 _resumption: Optional[Resumption] = None
+_train_set: Optional[weakref.ref] = None
+
+
+def note_train_set(dataset: Any) -> None:
+    """Note the data set of a training sampler that was just made; it is not kept alive."""
+    global _train_set
+    _train_set = weakref.ref(dataset)
+
+
+def train_set() -> Any:
+    """Return the data set of the newest training sampler, or None where there is none."""
+    return _train_set() if _train_set is not None else None
 
 
 def resume_at(epoch: int, samples: int, random_states: Optional[Dict[str, Any]] = None) -> None:

@@ -14,6 +14,7 @@ from bsr_plugins import training_position
 from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
 from bsr_plugins.attribution.ranking import select_frozen
 from bsr_plugins.data.draw_loader import KeyedDraws, draw_loader
+from bsr_plugins.data.dropped_batches import skip_dropped
 from bsr_plugins.errors import CheckpointError
 from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
 from bsr_plugins.models.bspa_schedule import BSPASchedule
@@ -55,15 +56,21 @@ class BSPAModel(RebalancedSRModel):
         for warning in self.schedule.warnings():
             get_root_logger().warning(warning)
         self._seed = int(torch.initial_seed())
-        position = training_position.position
-        position.is_dropped = self.schedule.is_inverse
-        position.batch_size, _ = self._loader_sizes(self.opt['datasets']['train'])
+        self._plan_dropped_batches()
         self._inverse_set = self._numbered(build_dataset(self._inverse_options), INVERSE_STREAM)
         self._uniform_set: Optional[Dataset] = None
         self._inverse_batches: Optional[Iterator[Dict[str, Any]]] = None
         self._theta_us: Optional[Dict[str, Tensor]] = None
         self._last_round: Optional[RoundReport] = None
         self.frozen = FrozenEntries(self.optimizer_g, dict(self.get_bare_model(self.net_g).named_parameters()))
+
+    def _plan_dropped_batches(self) -> None:
+        position = training_position.position
+        position.is_dropped = self.schedule.is_inverse
+        position.batch_size, _ = self._loader_sizes(self.opt['datasets']['train'])
+        if training_position.train_set() is not None:
+            # Now, before BasicSR's prefetcher starts the workers, which take a copy of the data set.
+            skip_dropped(training_position.train_set())
 
     def _numbered(self, dataset: Dataset, *stream: int) -> Dataset:
         return dataset if getattr(dataset, 'draws_by_number', False) else KeyedDraws(dataset, self._seed, *stream)

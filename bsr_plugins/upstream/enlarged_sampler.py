@@ -26,11 +26,16 @@ def mend_enlarged_sampler(module: ModuleType) -> bool:
     Returns:
         True where the class was mended, False where it already was.
     """
-    from bsr_plugins.data.dropped_batches import DroppedIndex, skip_dropped
+    from bsr_plugins.data.dropped_batches import DroppedIndex
     sampler_class = module.EnlargedSampler
     if getattr(sampler_class, 'mended_by_bsr_plugins', False):
         return False
-    upstream_iter, upstream_set_epoch = sampler_class.__iter__, sampler_class.set_epoch
+    upstream_init, upstream_iter = sampler_class.__init__, sampler_class.__iter__
+    upstream_set_epoch = sampler_class.set_epoch
+
+    def __init__(self: Any, dataset: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        upstream_init(self, dataset, *args, **kwargs)
+        training_position.note_train_set(dataset)
 
     def __iter__(self: Any) -> Iterator[int]:  # noqa: N807
         if getattr(self.dataset, 'draws_by_number', False):
@@ -48,14 +53,11 @@ def mend_enlarged_sampler(module: ModuleType) -> bool:
     def set_epoch(self: Any, epoch: int) -> None:
         upstream_set_epoch(self, epoch)
         training_position.start_epoch(epoch, self.num_samples)
-        if training_position.position.is_dropped is not None:
-            # Before the loader starts its workers, which take a copy of the data set.
-            skip_dropped(self.dataset)
         on_epoch_start = getattr(self.dataset, 'on_epoch_start', None)
         if on_epoch_start is not None:
             on_epoch_start(epoch)
 
-    sampler_class.__iter__ = __iter__
+    sampler_class.__init__, sampler_class.__iter__ = __init__, __iter__
     sampler_class.set_epoch = set_epoch
     sampler_class.mended_by_bsr_plugins = True
     return True

@@ -172,3 +172,21 @@ def test_odd_schedules_and_short_epochs_are_said(base_options: Options, train: T
     assert 'BSPA ends inside an inverse stage' in log
     assert 'BasicSR will end this run after 8 of 9 iterations' in log
     assert not (run / 'training_states' / '9.state').exists()
+
+
+@pytest.mark.parametrize('num_workers, prefetched', [(0, 0), (1, 8)])
+def test_nothing_is_decoded_for_dropped_batches(base_options: Options, train: Train, tmp_path: Path, num_workers: int,
+                                                prefetched: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from basicsr.data.paired_image_dataset import PairedImageDataset
+    decoded, original = tmp_path / 'decoded', PairedImageDataset.__getitem__
+
+    def counted(self: Any, index: int) -> Any:
+        with decoded.open('a') as file:  # workers are processes of their own
+            file.write('.')
+        return original(self, index)
+
+    monkeypatch.setattr(PairedImageDataset, '__getitem__', counted)
+    base_options['datasets']['train'].update(num_worker_per_gpu=num_workers, persistent_workers=num_workers > 0)
+    train(base_options, tmp_path)
+    uniform, attributed = 9 * 2, 2 * 2 * 2
+    assert uniform + attributed <= len(decoded.read_text()) <= uniform + attributed + prefetched
