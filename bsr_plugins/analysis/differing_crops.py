@@ -30,7 +30,7 @@ def differing_crops(first: Mapping[str, Any],
 
     Half of them where ``second`` is ahead, then half where ``first`` is, so that neither is picked to look good.
 
-    No photograph is shown twice for one side while there are others; a side that is ahead nowhere gives none.
+    No photograph is shown twice while there are others; a side that is ahead nowhere gives none.
 
     Args:
         first: Name -> super-resolved photograph (H, W, 3), uint8, BGR.
@@ -76,7 +76,7 @@ def _best(differences: Mapping[str, np.ndarray], sign: int, wanted: int, size: i
         for crop in candidates:
             if len(chosen) == wanted:
                 return chosen
-            shown = any(crop.name == other.name for other in chosen)
+            shown = any(crop.name == other.name for other in [*taken, *chosen])
             if (again or not shown) and not any(_overlap(crop, other) for other in [*taken, *chosen]):
                 chosen.append(crop)
     return chosen

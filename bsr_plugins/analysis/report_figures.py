@@ -56,7 +56,7 @@ def draw_validation(axes: Any, runs: Mapping[str, TrainingLog], bicubic: float, 
                 break
     plain(axes, 'Held-out photographs while training', 'gradient updates', 'PSNR (dB, Y)')
     _shade_inverse(axes, runs)
-    axes.legend(frameon=False, fontsize=FONT_SIZE - 1, loc='lower right')
+    axes.legend(frameon=False, fontsize=FONT_SIZE - 1, loc='center right')
 
 
 def draw_frozen_share(axes: Any, layers: Sequence[str], shares: np.ndarray, titles: Sequence[str]) -> None:
@@ -100,6 +100,7 @@ def draw_class_gains(axes: Any, per_class: Mapping[str, Sequence[Optional[float]
     axes.axhline(0, color=COLOURS['bicubic'], linewidth=1)
     labels = [f'{k}\n{_decibel(value)}\n{count}' for k, (value, count) in enumerate(zip(base, counts))]
     axes.set_xticks(range(len(base)), labels)
+    axes.set_xlim(-0.7, len(base) - 0.3)
     plain(axes, 'PSNR by difficulty class: gain over bicubic',
           'class (0 easiest) / PSNR of bicubic in dB / held-out windows', 'gain (dB, Y)')
     axes.legend(frameon=False, fontsize=FONT_SIZE - 1)

@@ -94,7 +94,7 @@ def _frozen(axes: Any, comparison: Comparison) -> None:
     rounds = comparison.figures['rounds']
     layers = list(rounds[0]['layers'])
     shares = np.array([[each['layers'][layer] for each in rounds] for layer in layers])
-    titles = [f'round {each["number"]}\nafter {each["iteration"]:,}\nall: {100 * each["frozen_share"]:.1f} %'
+    titles = [f'round {each["number"]}\nafter update {each["iteration"]:,}\nall: {100 * each["frozen_share"]:.1f} %'
               for each in rounds]
     draw_frozen_share(axes, [_short(layer) for layer in layers], shares, titles)
 

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Sets .venv up where needed, then runs BSPA end to end on photographs that come with scikit-image: sub-image LMDBs,
+# difficulty, two trainings, two tests, a report in results/demo. On the CPU, in minutes. Arguments go to tools/demo.py.
+# PYTHON names the interpreter to make .venv with (default: python3).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+"${PYTHON:-python3}" tools/bootstrap.py
+exec .venv/bin/python tools/demo.py "$@"
