@@ -4,8 +4,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import sys
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 import bsr_plugins
 from bsr_plugins.cli.messages import without_worker_traceback
@@ -16,6 +17,7 @@ COMMANDS = ('train', 'test')
 
 EXIT_WRONG_INPUT = 2
 EXIT_INTERRUPTED = 130
+_LOCAL_RANK = re.compile(r'--local[-_]rank=\d+')
 TRACEBACK_VARIABLE = 'BSR_PLUGINS_TRACEBACK'
 
 
@@ -26,7 +28,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     unless the environment variable BSR_PLUGINS_TRACEBACK is set. 130: interrupted by Ctrl-C. Any other exception is
     raised as it is.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = _without_leading_rank(list(sys.argv[1:] if argv is None else argv))
     try:
         args, unknown = _parser().parse_known_args(arguments)
     except SystemExit as stop:  # argparse has printed the help or what is wrong
@@ -42,6 +44,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             raise
         print(f'basicsr {args.command}: error: {without_worker_traceback(str(error))}', file=sys.stderr)
         return EXIT_WRONG_INPUT
+
+
+def _without_leading_rank(arguments: List[str]) -> List[str]:
+    """Leave out what torch.distributed.launch puts before the subcommand; processes read their rank elsewhere."""
+    return arguments[1:] if arguments and _LOCAL_RANK.fullmatch(arguments[0]) else arguments
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -78,6 +78,15 @@ def test_errors_of_the_pack_are_messages(monkeypatch: pytest.MonkeyPatch, capsys
         main(['test', '-opt', 'x.yml'])
 
 
+@pytest.mark.parametrize('argument', ['--local-rank=0', '--local_rank=3'])
+def test_a_rank_before_the_command_is_that_of_torch_distributed_launch(argument: str,
+                                                                      capsys: pytest.CaptureFixture) -> None:
+    assert main([argument, 'train', '-opt', 'absent.yml']) == 2
+    assert 'absent.yml' in capsys.readouterr().err
+    assert main(['--local-rank=x', 'train', '-opt', 'absent.yml']) == 2
+    assert 'absent.yml' not in capsys.readouterr().err
+
+
 def test_ctrl_c_and_other_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(launch, 'launch', raising(KeyboardInterrupt()))
     assert main(['train', '-opt', 'x.yml']) == 130
