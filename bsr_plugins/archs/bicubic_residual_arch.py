@@ -6,12 +6,10 @@ from typing import Any, Dict, Mapping
 
 import torch
 from torch import nn
-from torch.nn import functional
 
+from bsr_plugins.data.bicubic_resampling import BICUBICS, upsample_bicubic
 from bsr_plugins.errors import OptionError
 from bsr_plugins.naming import did_you_mean
-
-BICUBICS = ('torch', 'matlab')
 
 # A second base image on top of theirs would have to be learnt away.
 ADDING_BASES = {'MSRResNet': 'bilinear', 'SRVGGNetCompact': 'nearest', 'ECBSR': 'nearest', 'BicubicResidual': 'bicubic'}
@@ -54,19 +52,6 @@ class BicubicResidual(nn.Module):
                               expected=f'an output of {tuple(image.shape)} for {tuple(x.shape)}',
                               found=tuple(residual.shape), remedy=f'give the base upscale: {self.upscale}')
         return residual + image
-
-
-def upsample_bicubic(x: torch.Tensor, scale: int, kernel: str = 'torch') -> torch.Tensor:
-    """Return ``x`` (N, C, H, W) upscaled by a whole ``scale``, of the same type, differentiable, not clamped.
-
-    ``torch``: ``interpolate(mode='bicubic', align_corners=False)``, a = -0.75; ``matlab``: BasicSR's ``imresize``,
-    a = -0.5.
-    """
-    if kernel == 'torch':
-        size = (x.shape[-2] * scale, x.shape[-1] * scale)
-        return functional.interpolate(x, size=size, mode='bicubic', align_corners=False)
-    from bsr_plugins.data.bicubic_upscaling import upscale_bicubic
-    return upscale_bicubic(x, scale).to(x.dtype)
 
 
 def _build_base(base: Mapping[str, Any], upscale: int) -> nn.Module:
