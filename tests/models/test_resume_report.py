@@ -1,0 +1,56 @@
+"""What is said about a resume, and the arithmetic of runs that BasicSR ends early."""
+from __future__ import annotations
+
+from typing import Any, Dict
+
+import pytest
+
+from bsr_plugins.models.resume_report import describe_resume, early_end_warning
+
+
+def options(**train: Any) -> Dict[str, Any]:
+    return {'manual_seed': 1, 'world_size': 1, 'train': {'total_iter': 12},
+            'datasets': {'train': {'type': 'PairedImageDataset', 'num_worker_per_gpu': 0, **train}}}
+
+
+OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}]}
+
+
+@pytest.mark.parametrize('opt, own, texts', [
+    (options(), OWN, ['Resume: exact']),
+    (options(type='InverseSampledLMDBDataset', num_worker_per_gpu=4), OWN, ['Resume: exact']),
+    (options(type='InverseSampledLMDBDataset_bsrp', num_worker_per_gpu=4), OWN, ['Resume: exact']),
+    (options(num_worker_per_gpu=4), OWN, ['inside the 4 workers']),
+    (options(), {**OWN, 'manual_seed': 2}, ['Resume: exact', 'manual_seed was 2 and is 1 now']),
+    (options(), {**OWN, 'random_states': [{}, {}]}, ['Resume: exact', 'saved by 2 processes, resumed by 1']),
+    (options(), None, ['written by a stock BasicSR model']),
+])
+def test_lines(opt: Dict[str, Any], own: Any, texts: list) -> None:
+    lines = describe_resume(opt, own)
+    assert len(lines) == len(texts)
+    assert all(text in line for text, line in zip(texts, lines))
+
+
+def basicsr_iterations(samples: int, batch: int, total: int) -> int:
+    """Walk through train_pipeline's loop."""
+    done = 0
+    for _ in range(-(-total // -(-samples // batch)) + 1):
+        done += samples // batch
+    return min(done, total)
+
+
+@pytest.mark.parametrize('samples, batch, total', [(8, 3, 12), (8, 2, 12), (800, 16, 37500), (5, 4, 9), (31, 16, 1000)])
+def test_the_warning_is_given_when_the_loop_falls_short(samples: int, batch: int, total: int) -> None:
+    opt = options()
+    opt['train']['total_iter'] = total
+    warning = early_end_warning(opt, samples, batch)
+    done = basicsr_iterations(samples, batch, total)
+    if done == total:
+        assert warning is None
+    else:
+        assert f'after {done:,} of {total:,} iterations' in warning
+        assert 'dataset_enlarge_ratio' in warning
+
+
+def test_nothing_is_said_where_the_sampler_is_unknown() -> None:
+    assert early_end_warning(options(), None, 4) is None
