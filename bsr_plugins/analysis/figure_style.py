@@ -42,7 +42,7 @@ def plain(axes: Any, title: str, x: str = '', y: str = '') -> None:
     axes.set_title(title, loc='left', fontsize=FONT_SIZE + 1.5, fontweight='bold')
     axes.set_xlabel(x, fontsize=FONT_SIZE)
     axes.set_ylabel(y, fontsize=FONT_SIZE)
-    axes.tick_params(labelsize=FONT_SIZE - 1)
+    axes.tick_params(which='both', labelsize=FONT_SIZE - 1)
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
 

@@ -32,16 +32,21 @@ def draw_long_tail(axes: Any, mse: np.ndarray, class_index: np.ndarray, num_clas
 
 
 def draw_loss(axes: Any, runs: Mapping[str, TrainingLog]) -> None:
-    """Draw the training loss of each run (thin: as logged, thick: running mean), inverse stages shaded."""
+    """Draw the training loss of each run (thin: as logged, thick: running mean), inverse stages shaded.
+
+    The mean stays within a stage: batches of the two kinds are not comparable.
+    """
     for method, log in runs.items():
         iterations, loss = _series(log.values.get('l_pix', {}))
         axes.plot(iterations, loss, color=COLOURS[method], alpha=0.25, linewidth=0.8)
-        axes.plot(iterations, running_mean(loss), color=COLOURS[method], linewidth=1.8, label=LABELS[method])
+        inverse = np.array([log.values.get('inverse_stage', {}).get(iteration, 0.0) for iteration in iterations])
+        stages = np.split(loss, np.flatnonzero(np.diff(inverse)) + 1)
+        axes.plot(iterations, np.concatenate([running_mean(stage) for stage in stages]), color=COLOURS[method],
+                  linewidth=1.8, label=LABELS[method])
     plain(axes, 'Training loss (L1)', 'gradient updates', 'L1')
-    if any(log.values.get('l_pix') for log in runs.values()):
-        axes.set_yscale('log')
     _shade_inverse(axes, runs)
-    axes.legend(frameon=False, fontsize=FONT_SIZE - 1)
+    axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
+    _legend_over_shade(axes, 'upper right', columns=3)
 
 
 def draw_validation(axes: Any, runs: Mapping[str, TrainingLog], bicubic: float, metric: str = 'psnr') -> None:
@@ -56,7 +61,7 @@ def draw_validation(axes: Any, runs: Mapping[str, TrainingLog], bicubic: float, 
                 break
     plain(axes, 'Held-out photographs while training', 'gradient updates', 'PSNR (dB, Y)')
     _shade_inverse(axes, runs)
-    axes.legend(frameon=False, fontsize=FONT_SIZE - 1, loc='center right')
+    _legend_over_shade(axes, 'center right')
 
 
 def draw_frozen_share(axes: Any, layers: Sequence[str], shares: np.ndarray, titles: Sequence[str]) -> None:
@@ -97,13 +102,28 @@ def draw_class_gains(axes: Any, per_class: Mapping[str, Sequence[Optional[float]
         gains = [_gain(value, reference) for value, reference in zip(per_class[method], base)]
         places = np.arange(len(base)) - 0.4 + width * (number + 0.5)
         axes.bar(places, gains, width * 0.92, color=COLOURS[method], label=LABELS[method])
+    if len(methods) == 2:
+        _label_differences(axes, *(per_class[method] for method in methods), base)
     axes.axhline(0, color=COLOURS['bicubic'], linewidth=1)
     labels = [f'{k}\n{_decibel(value)}\n{count}' for k, (value, count) in enumerate(zip(base, counts))]
     axes.set_xticks(range(len(base)), labels)
     axes.set_xlim(-0.7, len(base) - 0.3)
     plain(axes, 'PSNR by difficulty class: gain over bicubic',
-          'class (0 easiest) / PSNR of bicubic in dB / held-out windows', 'gain (dB, Y)')
+          'class (0 easiest) / PSNR of bicubic in dB / held-out windows; over the bars: BSPA less plain L1',
+          'gain (dB, Y)')
     axes.legend(frameon=False, fontsize=FONT_SIZE - 1)
+
+
+def _label_differences(axes: Any, first: Sequence[Optional[float]], second: Sequence[Optional[float]],
+                       base: Sequence[Optional[float]]) -> None:
+    """Write over each pair of bars by how much the second is ahead: too little to be seen in their heights."""
+    for place, (one, other, reference) in enumerate(zip(first, second, base)):
+        difference, top = _gain(other, one), max(_gain(one, reference), _gain(other, reference), 0)
+        if np.isfinite([difference, top]).all():
+            text = f'{difference:+.2f}'
+            axes.annotate('0' if float(text) == 0 else text, (place, top), (0, 3), textcoords='offset points',
+                          ha='center', fontsize=FONT_SIZE - 1, color='0.25')
+    axes.margins(y=0.12)
 
 
 def running_mean(values: np.ndarray, width: int = 9) -> np.ndarray:
@@ -128,6 +148,10 @@ def _shade_inverse(axes: Any, runs: Mapping[str, TrainingLog]) -> None:
         for start, end in log.spans('inverse_stage'):
             axes.axvspan(start, end, color=_SHADE, zorder=0, linewidth=0, label=label)
             label = None
+
+
+def _legend_over_shade(axes: Any, place: str, columns: int = 1) -> None:
+    axes.legend(loc=place, ncols=columns, fontsize=FONT_SIZE - 1, facecolor='white', framealpha=1, edgecolor='0.8')
 
 
 def _class_legend(axes: Any, counts: np.ndarray) -> None:
