@@ -51,6 +51,10 @@ def add(kind: str, name: str, target: str) -> None:
 add('dataset', 'InverseSampledLMDBDataset', 'bsr_plugins.data.inverse_sampled_lmdb_dataset:InverseSampledLMDBDataset')
 add('arch', 'FSRCNN', 'bsr_plugins.archs.fsrcnn_arch:FSRCNN')
 add('arch', 'BicubicResidual', 'bsr_plugins.archs.bicubic_residual_arch:BicubicResidual')
+add('loss', 'FocalPixelLoss', 'bsr_plugins.losses.focal_pixel_loss:FocalPixelLoss')
+add('loss', 'ExpectationLoss', 'bsr_plugins.losses.expectation_loss:ExpectationLoss')
+add('loss', 'SigmaLoss', 'bsr_plugins.losses.sigma_loss:SigmaLoss')
+add('loss', 'HybridLpLoss', 'bsr_plugins.losses.hybrid_lp_loss:HybridLpLoss')
 add('model', 'RebalancedSRModel', 'bsr_plugins.models.rebalanced_sr_model:RebalancedSRModel')
 add('model', 'BSPAModel', 'bsr_plugins.models.bspa_model:BSPAModel')
 

@@ -1,0 +1,13 @@
+"""The thresholding of "Revisiting L1 Loss in Super-Resolution", Sec. 4.3: errors below the average count as easy."""
+from __future__ import annotations
+
+from torch import Tensor
+
+SCOPES = ('batch', 'sample')
+
+
+def below_mean(error: Tensor, scope: str = 'batch') -> Tensor:
+    """Return the mask of elements of |y - mu| (N, C, H, W) strictly less than the mean of the batch or their sample."""
+    error = error.detach()
+    mean = error.mean() if scope == 'batch' else error.mean(tuple(range(1, error.dim())), keepdim=True)
+    return error < mean

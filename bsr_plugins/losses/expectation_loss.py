@@ -1,0 +1,132 @@
+"""l_E, the expectation of L1 over plausible images ("Revisiting L1 Loss in Super-Resolution", Eq. 8)."""
+from __future__ import annotations
+
+from typing import Any, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from bsr_plugins.errors import DataError
+from bsr_plugins.losses import option_values
+from bsr_plugins.losses.elementwise import ElementwiseLoss, check_broadcast, same_images
+from bsr_plugins.losses.error_threshold import SCOPES, below_mean
+
+NOISES = ('element', 'pixel', 'sample')
+
+
+def expectation_loss(pred: Tensor, target: Tensor, noise: Tensor, threshold: str = 'batch') -> Tensor:
+    """Return l_E of each element, |y - (mu + |y - mu| * z)| (Eq. 8).
+
+    Where mu = ``pred``, y = ``target`` and z = ``noise``. With e = y - mu it is |e| * |sign(e) - z|, and its derivative
+    by mu is -sign(e) * |sign(e) - z|: the gradient flows through mu and through |y - mu|, and so always leads towards y
+    (Eq. 9). E_z is 1.16663 * |e|, not 1 as in Eq. 9; z = 0 is L1.
+
+    Args:
+        pred: Super-resolved images, (N, C, H, W) in [0, 1].
+        target: HR images, same shape.
+        noise: Draws of N(0, 1) that broadcast to ``pred``; one more dimension in front holds several draws.
+        threshold: The paper's Sec. 4.3: where |y - mu| is less than its mean over the ``batch`` or the ``sample``, the
+            noise is 0, which leaves plain L1 there. The mask is detached. ``none``: noise everywhere. The paper does
+            not say what is set to zero; here it is the scale of the noise.
+
+    Returns:
+        (N, C, H, W), the mean over the draws, not reduced.
+    """
+    error = target - pred
+    spread = error.abs()
+    if threshold != 'none':
+        spread = spread.masked_fill(below_mean(spread, threshold), 0)
+    loss = (error - spread * noise).abs()
+    return loss.mean(0) if noise.dim() > pred.dim() else loss
+
+
+class ExpectationLoss(ElementwiseLoss):
+    """l_E as a loss of BasicSR, see :func:`expectation_loss`. Training only: at test the network's output is mu.
+
+    Args:
+        noise: One draw for each ``element`` (the paper's element-wise product), each ``pixel`` (the same in all
+            channels) or each ``sample`` of the batch.
+        num_draws: Draws that one loss averages; the paper leaves the expectation to SGD, which is 1.
+        threshold: ``batch``, ``sample`` or ``none``, see :func:`expectation_loss`. The mean over draws is 1.16663 * L1
+            only with ``none``.
+        loss_weight: Factor of the loss.
+        reduction: ``mean`` (the paper sums over the image: its kT is dropped), ``sum`` or ``none``.
+
+    Raises:
+        OptionError: An option has a wrong value.
+    """
+
+    #: Tells a model to pass ``noise=``, by draw_noise with a generator that it keys by the iteration.
+    takes_noise = True
+
+    def __init__(self,
+                 noise: str = 'element',
+                 num_draws: int = 1,
+                 threshold: str = 'batch',
+                 loss_weight: float = 1.0,
+                 reduction: str = 'mean') -> None:
+        super().__init__(loss_weight, reduction)
+        self.noise = option_values.choice(self, 'noise', noise, NOISES)
+        self.num_draws = option_values.whole_number(self, 'num_draws', num_draws)
+        self.threshold = option_values.choice(self, 'threshold', threshold, (*SCOPES, 'none'))
+
+    def forward(self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, noise: Optional[Tensor] = None,
+                **kwargs: Any) -> Tensor:
+        """Return the loss.
+
+        Args:
+            pred: Super-resolved images, (N, C, H, W) in [0, 1].
+            target: HR images, same shape.
+            weight: Elementwise weights, each side 1 or as that of ``pred``.
+            noise: What :meth:`draw_noise` returns. None: drawn from torch's global generator.
+            **kwargs: Not used.
+
+        Raises:
+            DataError: The shapes do not fit each other.
+        """
+        pred, target = same_images('ExpectationLoss', pred=pred, target=target)
+        if noise is None:
+            noise = self.draw_noise(pred)
+        else:
+            self._check_noise(noise, pred)
+            noise = noise.to(pred.device, pred.dtype)
+        return self._reduced(expectation_loss(pred, target, noise, self.threshold), weight)
+
+    def draw_noise(self, pred: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
+        """Return draws of N(0, 1) for ``pred`` (N, C, H, W).
+
+        Args:
+            pred: The images, for their shape, type and device.
+            generator: Where the draws come from, on its own device. None: torch's global generator.
+
+        Returns:
+            (N, C, H, W), (N, 1, H, W) or (N, 1, 1, 1) by ``noise``, with ``num_draws`` in front where it is above 1;
+            float32, float64 for a float64 ``pred``; on the device of ``pred``.
+
+        Raises:
+            DataError: ``noise`` is ``pixel`` and ``pred`` has no channels.
+        """
+        dtype = torch.float64 if pred.dtype == torch.float64 else torch.float32
+        device = pred.device if generator is None else generator.device
+        drawn = torch.randn(self._noise_shape(pred), generator=generator, device=device, dtype=dtype)
+        return drawn.to(pred.device)
+
+    def _noise_shape(self, pred: Tensor) -> Tuple[int, ...]:
+        shape = list(pred.shape)
+        if self.noise == 'sample':
+            shape[1:] = [1] * (len(shape) - 1)
+        elif self.noise == 'pixel':
+            if len(shape) < 3:
+                raise DataError('ExpectationLoss with noise: pixel was given something else than images',
+                                expected='(N, C, H, W)', found=tuple(shape))
+            shape[-3] = 1
+        return (self.num_draws, *shape) if self.num_draws > 1 else tuple(shape)
+
+    def _check_noise(self, noise: Tensor, pred: Tensor) -> None:
+        if self.num_draws == 1 and noise.dim() == pred.dim():
+            check_broadcast('ExpectationLoss', 'noise', noise, pred.shape)
+        else:
+            check_broadcast('ExpectationLoss', 'noise', noise, (self.num_draws, *pred.shape))
+            if len(noise) != self.num_draws:
+                raise DataError('ExpectationLoss was given another number of draws than num_draws',
+                                expected=self.num_draws, found=len(noise), remedy='draw the noise with draw_noise')

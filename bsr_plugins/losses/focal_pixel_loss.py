@@ -1,0 +1,162 @@
+"""Focal Pixel Learning (CVPR 2023, Eq. 3-7): L1 on the bicubic residual, weighted towards pixels that are hard."""
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import torch
+from torch import Tensor
+
+from bsr_plugins.data.bicubic_resampling import BICUBICS, downsample_bicubic, upsample_bicubic
+from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.losses import option_values
+from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
+
+# Over which dimensions of (N, C, H, W) the minimum and the maximum of g are taken.
+SCOPES = {'batch': (0, 1, 2, 3), 'sample': (1, 2, 3), 'sample_channel': (2, 3)}
+
+
+def focal_pixel_loss(pred: Tensor, target: Tensor, base: Tensor, alpha_sp: float = 0.5, gamma_sp: float = 1.,
+                     alpha_lp: float = 1., gamma_lp: float = 1., p: float = 1., norm_scope: str = 'batch') -> Tensor:
+    """Return FPL's loss of each element, W(y_sp) * W(y_lp) * |pred - target|^p (Eq. 7).
+
+    Where y_sp = |target - base| (Eq. 3), y_lp = |target - pred| (Eq. 4) and W(z) = alpha * exp(gamma * g(z)) (Eq. 5).
+    With f(x) = pred - base and y_hat = target - base (Eq. 6), |f(x) - y_hat| is |target - pred|. Both weights are
+    detached; the gradient is W_sp * W_lp * p |pred - target|^(p - 1) * sign(pred - target).
+
+    Args:
+        pred: Super-resolved images, residual + base, (N, C, H, W) in [0, 1].
+        target: HR images, same shape.
+        base: Bicubically upscaled LR images, same shape.
+        alpha_sp: Factor of the weight by the static prior y_sp.
+        gamma_sp: Exponent of that weight; 0 makes it constant.
+        alpha_lp: Factor of the weight by the learnable prior y_lp.
+        gamma_lp: Exponent of that weight.
+        p: Power of the error; below 1 its gradient at error 0, infinite there, is taken as 0.
+        norm_scope: What the minimum and the maximum of g are taken over: ``batch`` (authors' code), ``sample`` or
+            ``sample_channel``.
+
+    Returns:
+        (N, C, H, W), not reduced.
+    """
+    error = (pred - target).abs()
+    with torch.no_grad():
+        exponent = 0
+        if gamma_sp:
+            exponent = gamma_sp * min_max_normalised((target - base).abs(), norm_scope)
+        if gamma_lp:
+            exponent = exponent + gamma_lp * min_max_normalised(error.detach(), norm_scope)
+        weight = exponent.exp_().mul_(alpha_sp * alpha_lp) if gamma_sp or gamma_lp else alpha_sp * alpha_lp
+    return weight * power(error, p)
+
+
+def min_max_normalised(z: Tensor, scope: str = 'batch') -> Tensor:
+    """Return g(z) = (z - min z) / (max z - min z), in [0, 1].
+
+    Departure: 0 where z is constant (the weight is then alpha); the authors' code divides 0 by 0 there.
+    """
+    dims = SCOPES[scope]
+    low = z.amin(dims, keepdim=True)
+    span = z.amax(dims, keepdim=True) - low
+    return (z - low) / span.masked_fill(span == 0, 1)
+
+
+class FocalPixelLoss(ElementwiseLoss):
+    """FPL as a loss of BasicSR: W_sp * W_lp * |pred - target|^p, weighted and reduced, see :func:`focal_pixel_loss`.
+
+    ``pred`` is the whole image. The paper trains the residual: take ``BicubicResidual`` as network, which adds the
+    bicubic image. In several processes each takes the minimum and the maximum of its own part of the batch, as the
+    authors' code does in each of its own.
+
+    Args:
+        alpha_sp: Factor of the weight by y_sp.
+        gamma_sp: Exponent of that weight. ``gamma_*: 0`` with ``alpha_*: 1`` is L1.
+        alpha_lp: Factor of the weight by y_lp.
+        gamma_lp: Exponent of that weight.
+        p: Power of the error, above 0.
+        norm_scope: ``batch``, ``sample`` or ``sample_channel``.
+        bicubic: ``torch`` (a = -0.75, authors' code) or ``matlab`` (a = -0.5); neither clamps.
+        scale: Upscaling factor. Needed where no ``lq`` comes with the images (stock SRModel): ``lq`` is then the target
+            downscaled by antialiased bicubic of the same kind, which is what the network saw only where the LR images
+            were made that way.
+        loss_weight: Factor of the loss.
+        reduction: ``mean``, ``sum`` or ``none``.
+
+    Raises:
+        OptionError: An option has a wrong value.
+    """
+
+    def __init__(self,
+                 alpha_sp: float = 0.5,
+                 gamma_sp: float = 1.,
+                 alpha_lp: float = 1.,
+                 gamma_lp: float = 1.,
+                 p: float = 1.,
+                 norm_scope: str = 'batch',
+                 bicubic: str = 'torch',
+                 scale: Optional[int] = None,
+                 loss_weight: float = 1.0,
+                 reduction: str = 'mean') -> None:
+        super().__init__(loss_weight, reduction)
+        self.alpha_sp = option_values.number(self, 'alpha_sp', alpha_sp, above=0)
+        self.gamma_sp = option_values.number(self, 'gamma_sp', gamma_sp)
+        self.alpha_lp = option_values.number(self, 'alpha_lp', alpha_lp, above=0)
+        self.gamma_lp = option_values.number(self, 'gamma_lp', gamma_lp)
+        self.p = option_values.number(self, 'p', p, above=0)
+        self.norm_scope = option_values.choice(self, 'norm_scope', norm_scope, list(SCOPES))
+        self.bicubic = option_values.choice(self, 'bicubic', bicubic, BICUBICS)
+        self.scale = None if scale is None else option_values.whole_number(self, 'scale', scale)
+
+    def forward(self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, lq: Optional[Tensor] = None,
+                **kwargs: Any) -> Tensor:
+        """Return the loss.
+
+        Args:
+            pred: Super-resolved images, (N, C, H, W) in [0, 1].
+            target: HR images, same shape.
+            weight: Elementwise weights, each side 1 or as that of ``pred``.
+            lq: LR images, (N, C, H / s, W / s) for a whole s >= 1.
+            **kwargs: Not used.
+
+        Raises:
+            DataError: The shapes do not fit each other.
+            OptionError: There is neither ``lq`` nor ``scale``.
+        """
+        pred, target = same_images('FocalPixelLoss', pred=pred, target=target)
+        if pred.dim() != 4:
+            raise DataError('FocalPixelLoss was given something else than a batch of images', expected='(N, C, H, W)',
+                            found=tuple(pred.shape))
+        with torch.no_grad():
+            base = self._base(target, lq)
+        loss = focal_pixel_loss(pred, target, base, self.alpha_sp, self.gamma_sp, self.alpha_lp, self.gamma_lp, self.p,
+                                self.norm_scope)
+        return self._reduced(loss, weight)
+
+    def _base(self, target: Tensor, lq: Optional[Tensor]) -> Tensor:
+        if lq is None:
+            if self.scale is None:
+                raise OptionError('FocalPixelLoss was given no lq image and cannot derive it',
+                                  where='train.pixel_opt.scale', expected='lq from the model, or scale',
+                                  found='neither', remedy='use model_type: RebalancedSRModel, which gives lq to the '
+                                  'loss, or set scale of the loss, so that lq is derived from the target')
+            _check_divisible(target, self.scale)
+            return upsample_bicubic(downsample_bicubic(target, self.scale, self.bicubic), self.scale, self.bicubic)
+        return upsample_bicubic(lq.to(target.dtype), self._scale_of(target, lq), self.bicubic)
+
+    def _scale_of(self, target: Tensor, lq: Tensor) -> int:
+        height = lq.shape[-2] if lq.dim() == 4 else 0
+        scale = self.scale or target.shape[-2] // max(1, height)
+        if height == 0 or scale < 1 or target.shape != (*lq.shape[:2], height * scale, lq.shape[3] * scale):
+            factor = f'scale {self.scale}' if self.scale else 'a whole number'
+            raise DataError('FocalPixelLoss was given an lq image that does not fit the target',
+                            expected=f'the target, {tuple(target.shape)}, with H and W divided by {factor}',
+                            found=tuple(lq.shape),
+                            remedy='check scale of the loss, and scale and gt_size of the data set')
+        return scale
+
+
+def _check_divisible(target: Tensor, scale: int) -> None:
+    height, width = target.shape[-2:]
+    if height % scale or width % scale:
+        raise DataError('FocalPixelLoss cannot derive lq from a target of this size',
+                        expected=f'height and width that are multiples of scale {scale}', found=tuple(target.shape),
+                        remedy=f'give gt_size a multiple of {scale}')

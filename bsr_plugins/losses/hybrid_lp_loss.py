@@ -1,0 +1,91 @@
+"""The hybrid L1 / L2 / Lp loss of "BSR: A Balanced Framework for Single Image Super Resolution" (Fig. 6; Fig. 8: p)."""
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from torch import Tensor
+
+from bsr_plugins.errors import OptionError
+from bsr_plugins.losses import option_values
+from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
+
+
+def hybrid_lp_loss(pred: Tensor, target: Tensor, l1_weight: float = 1., l2_weight: float = 1., lp_weight: float = 0.1,
+                   p: float = 0.5, eps: float = 1e-3) -> Tensor:
+    """Return l1_weight * |e| + l2_weight * e^2 + lp_weight * ((|e| + eps)^p - eps^p) of each element.
+
+    Where e = pred - target. Departures: the paper gives neither the weights nor the form of the Lp term; it is taken
+    elementwise, as its Fig. 6 draws it. p |e|^(p - 1) is infinite at 0 for p < 1, so ``eps`` bounds it (with the
+    defaults the gradient of the Lp term is at most 1.58, beside 1 of L1) and is taken off again, so that e = 0 costs 0.
+    The gradient at e = 0 is 0.
+
+    Args:
+        pred: Super-resolved images, (N, C, H, W) in [0, 1].
+        target: HR images, same shape.
+        l1_weight: Factor of |e|.
+        l2_weight: Factor of e^2.
+        lp_weight: Factor of the Lp term.
+        p: Its power.
+        eps: Bounds its gradient; 0 is the plain |e|^p.
+
+    Returns:
+        (N, C, H, W), not reduced.
+    """
+    error = (pred - target).abs()
+    loss = l1_weight * error
+    if l2_weight:
+        loss = loss + l2_weight * error.square()
+    if lp_weight:
+        loss = loss + lp_weight * (power(error + eps, p) - eps**p if eps else power(error, p))
+    return loss
+
+
+class HybridLpLoss(ElementwiseLoss):
+    """BSR's hybrid loss as a loss of BasicSR, see :func:`hybrid_lp_loss`.
+
+    Args:
+        l1_weight: Factor of L1, at least 0.
+        l2_weight: Factor of the squared error, at least 0.
+        lp_weight: Factor of the Lp term, at least 0.
+        p: Power of the Lp term, above 0.
+        eps: Bounds the gradient of the Lp term, at least 0.
+        loss_weight: Factor of the loss.
+        reduction: ``mean``, ``sum`` or ``none``.
+
+    Raises:
+        OptionError: An option has a wrong value, or all three weights are 0.
+    """
+
+    def __init__(self,
+                 l1_weight: float = 1.,
+                 l2_weight: float = 1.,
+                 lp_weight: float = 0.1,
+                 p: float = 0.5,
+                 eps: float = 1e-3,
+                 loss_weight: float = 1.0,
+                 reduction: str = 'mean') -> None:
+        super().__init__(loss_weight, reduction)
+        self.l1_weight = option_values.number(self, 'l1_weight', l1_weight, at_least=0)
+        self.l2_weight = option_values.number(self, 'l2_weight', l2_weight, at_least=0)
+        self.lp_weight = option_values.number(self, 'lp_weight', lp_weight, at_least=0)
+        self.p = option_values.number(self, 'p', p, above=0)
+        self.eps = option_values.number(self, 'eps', eps, at_least=0)
+        if not (l1_weight or l2_weight or lp_weight):
+            raise OptionError('HybridLpLoss has no term', where='HybridLpLoss',
+                              expected='l1_weight, l2_weight or lp_weight above 0', found='all 0')
+
+    def forward(self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, **kwargs: Any) -> Tensor:
+        """Return the loss.
+
+        Args:
+            pred: Super-resolved images, (N, C, H, W) in [0, 1].
+            target: HR images, same shape.
+            weight: Elementwise weights, each side 1 or as that of ``pred``.
+            **kwargs: Not used.
+
+        Raises:
+            DataError: The shapes do not fit each other.
+        """
+        pred, target = same_images('HybridLpLoss', pred=pred, target=target)
+        loss = hybrid_lp_loss(pred, target, self.l1_weight, self.l2_weight, self.lp_weight, self.p, self.eps)
+        return self._reduced(loss, weight)
