@@ -15,7 +15,7 @@ from bsr_plugins.files import PathLike
 Items = Sequence[Tuple[str, Any]]
 
 _FIRST_MAP_BYTES = 1 << 26
-_KEYS_PER_MAPPING = 512
+_KEYS_PER_MAPPING = 64
 _FULL_BYTES = 1 << 26
 
 
