@@ -58,6 +58,10 @@ class CheckpointError(BsrPluginsError, RuntimeError):
     """Weights or a training state are missing, damaged or belong to another run."""
 
 
+class TrainingError(BsrPluginsError, RuntimeError):
+    """Training cannot go on: its losses, gradients or weights are not finite."""
+
+
 class RegistrationError(BsrPluginsError, RuntimeError):
     """A name cannot be registered, or stands twice in the pack's own table."""
 

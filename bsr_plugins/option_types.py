@@ -124,6 +124,10 @@ def _training_keys(option_file: OptionFile) -> Iterator[Tuple[str, KeyPath]]:
             yield 'optimizer', ('train', key, 'type')
         elif key == 'scheduler':
             yield 'scheduler', ('train', key, 'type')
+        elif key == 'losses':
+            for name, loss in value.items():
+                if isinstance(loss, dict):
+                    yield 'loss', ('train', key, name, 'type')
         elif key in ('pixel_opt', 'perceptual_opt', 'gan_opt', 'ldl_opt') or (key.endswith('_opt') and 'type' in value):
             yield 'loss', ('train', key, 'type')
 

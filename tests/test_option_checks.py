@@ -140,6 +140,8 @@ def test_right_files_have_no_findings(check: Checker) -> None:
      "did you mean 'PairedImageDataset'?"),
     ('  type: EDSR', '  type: edsr', "There is no network named 'edsr'", 'x.yml:22: network_g.type', "'EDSR'?"),
     ('L1Loss', 'L1_Loss', "There is no loss named 'L1_Loss'", 'x.yml:36: train.pixel_opt.type', "'L1Loss'?"),
+    ('  pixel_opt:\n    type: L1Loss\n', '  losses:\n    edge: {type: L1Los}\n', "There is no loss named 'L1Los'",
+     'x.yml:36: train.losses.edge.type', "'L1Loss'?"),
     ('calculate_psnr', 'psnr', "There is no metric named 'psnr'", 'x.yml:42: val.metrics.psnr.type', ''),
     ('type: Adam', 'type: Adan', "There is no optimizer named 'Adan'", 'x.yml:29: train.optim_g.type', "'Adam'?"),
     ('MultiStepLR', 'StepLR', "There is no scheduler named 'StepLR'", 'x.yml:32: train.scheduler.type',

@@ -51,6 +51,7 @@ class BSPAModel(RebalancedSRModel):
         self.options = BSPAOptions.from_mapping(self.opt['train'].get('bspa'))
         self.schedule = BSPASchedule(int(self.opt['train']['total_iter']), self.options.interval_iter,
                                      self.options.inverse_iter)
+        self.options.check_whole_updates(self.engine_options.accumulate)
         self._inverse_options = inverse_dataset_options(self.opt['datasets']['train'])
         super().init_training_settings()
         for warning in self.schedule.warnings():

@@ -69,6 +69,19 @@ class BSPAOptions:
             _check(f'{where}.{key}', key, value, type(fields[key].default))
         return cls(**{key: float(value) if key == 'beta' else value for key, value in given.items()})
 
+    def check_whole_updates(self, accumulate: int) -> None:
+        """Refuse stages that end inside an update of ``accumulate`` batches: it would belong to both.
+
+        Raises:
+            OptionError: ``interval_iter`` or ``inverse_iter`` is no multiple of ``accumulate``.
+        """
+        for key in ('interval_iter', 'inverse_iter'):
+            value = getattr(self, key)
+            if value % accumulate:
+                raise OptionError('a stage of BSPA ends inside an update', where=f'train.bspa.{key}',
+                                  expected=f'a multiple of train.accumulate, {accumulate}', found=value,
+                                  remedy=f'{key}: {max(accumulate, value - value % accumulate)}')
+
 
 def _check(where: str, key: str, value: Any, kind: type) -> None:
     if key in CHOICES:
