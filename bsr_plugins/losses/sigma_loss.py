@@ -83,7 +83,7 @@ class SigmaLoss(ElementwiseLoss):
                               expected='sigma, pred and target', found='pred and target',
                               remedy='put SigmaLoss under train.sigma_opt, beside network_sigma, with model_type: '
                               'RebalancedSRModel')
-        sigma, pred, target = same_images('SigmaLoss', sigma=sigma, pred=pred, target=target)
+        pred, target, sigma = same_images('SigmaLoss', pred=pred, target=target, sigma=sigma)
         if self.detach_pred:
             pred = pred.detach()
         return self._reduced(sigma_loss(sigma, pred, target, self.target, self.threshold), weight)
