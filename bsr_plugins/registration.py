@@ -51,12 +51,16 @@ def add(kind: str, name: str, target: str) -> None:
 add('dataset', 'InverseSampledLMDBDataset', 'bsr_plugins.data.inverse_sampled_lmdb_dataset:InverseSampledLMDBDataset')
 add('arch', 'FSRCNN', 'bsr_plugins.archs.fsrcnn_arch:FSRCNN')
 add('arch', 'BicubicResidual', 'bsr_plugins.archs.bicubic_residual_arch:BicubicResidual')
+add('arch', 'CARN', 'bsr_plugins.archs.carn_arch:CARN')
+add('arch', 'SigmaBranch', 'bsr_plugins.archs.sigma_branch_arch:SigmaBranch')
 add('loss', 'FocalPixelLoss', 'bsr_plugins.losses.focal_pixel_loss:FocalPixelLoss')
 add('loss', 'ExpectationLoss', 'bsr_plugins.losses.expectation_loss:ExpectationLoss')
 add('loss', 'SigmaLoss', 'bsr_plugins.losses.sigma_loss:SigmaLoss')
 add('loss', 'HybridLpLoss', 'bsr_plugins.losses.hybrid_lp_loss:HybridLpLoss')
 add('model', 'RebalancedSRModel', 'bsr_plugins.models.rebalanced_sr_model:RebalancedSRModel')
 add('model', 'BSPAModel', 'bsr_plugins.models.bspa_model:BSPAModel')
+add('metric', 'calculate_pll', 'bsr_plugins.metrics.pll_metric:calculate_pll')
+add('metric', 'calculate_sigma_psnr', 'bsr_plugins.metrics.sigma_psnr_metric:calculate_sigma_psnr')
 
 
 class _Entry(NamedTuple):

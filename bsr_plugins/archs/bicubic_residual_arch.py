@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Optional
 
 import torch
 from torch import nn
@@ -11,8 +11,12 @@ from bsr_plugins.data.bicubic_resampling import BICUBICS, upsample_bicubic
 from bsr_plugins.errors import OptionError
 from bsr_plugins.naming import did_you_mean
 
-# A second base image on top of theirs would have to be learnt away.
-ADDING_BASES = {'MSRResNet': 'bilinear', 'SRVGGNetCompact': 'nearest', 'ECBSR': 'nearest', 'BicubicResidual': 'bicubic'}
+# What networks add to their output themselves. A second image on top of it would have to be learnt away.
+ADDING_BASES = {'MSRResNet': 'a bilinear image', 'EDVR': 'a bilinear image', 'BasicVSR': 'a bilinear image',
+                'IconVSR': 'a bilinear image', 'SRVGGNetCompact': 'a nearest image', 'ECBSR': 'a nearest image',
+                'RIDNet': 'the input', 'BicubicResidual': 'a bicubic image'}
+# With any other, SwinIR is the one for denoising.
+SWINIR_UPSAMPLERS = ('pixelshuffle', 'pixelshuffledirect', 'nearest+conv')
 
 
 class BicubicResidual(nn.Module):
@@ -20,7 +24,10 @@ class BicubicResidual(nn.Module):
 
     Departure from FPL's published code, which adds the bicubic image outside the network and only in its own test
     script: here losses, metrics and test scripts see images and need nothing else. The weights stand under ``base.``,
-    so that they never load silently into the bare base, which would emit residuals.
+    so that they never load silently into the bare base, which would emit residuals. The other way round, weights of the
+    bare base are accepted and that is said in the log: a network that was pretrained without the bicubic image has
+    learnt to emit whole images, and starts from there. Where they are loaded non-strictly, those of another size are
+    left out with a warning, as BasicSR does for other networks: the upsampler of another scale, for one.
 
     Args:
         base: Options of the base, ``{type: FSRCNN, upscale: 4, ...}``: any network that BasicSR can build.
@@ -43,6 +50,30 @@ class BicubicResidual(nn.Module):
         self.bicubic = bicubic
         self.base = _build_base(base, upscale)
 
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, **options: Any) -> Any:
+        """Load weights of this network, or of the bare base into the base, and say so in the log."""
+        return super().load_state_dict(self._under_base(state_dict, strict), strict=strict, **options)
+
+    def _under_base(self, state_dict: Mapping[str, Any], strict: bool) -> Mapping[str, Any]:
+        of_base = self.base.state_dict()
+        adopted = [key for key in of_base if key in state_dict]
+        # A base may have a module called base: one key under the prefix, and the weights are this network's own.
+        if not adopted or any(f'base.{key}' in state_dict for key in of_base):
+            return state_dict
+        from basicsr.utils import get_root_logger
+        logger = get_root_logger()
+        logger.info(f'BicubicResidual: these are weights of a bare {type(self.base).__name__}; {len(adopted)} of '
+                    f"{len(of_base)} go into its base. (In the keys listed above as different the prefix 'base.' makes "
+                    'the difference.)')
+        moved: Dict[str, Any] = {}
+        for key, value in state_dict.items():
+            if not strict and key in of_base and value.shape != of_base[key].shape:
+                logger.warning(f'Size different, ignore [base.{key}]: crt_net: {of_base[key].shape}; '
+                               f'load_net: {value.shape}')
+            else:
+                moved[f'base.{key}' if key in of_base else key] = value
+        return moved
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the super-resolved ``x``."""
         residual = self.base(x)
@@ -63,13 +94,21 @@ def _build_base(base: Mapping[str, Any], upscale: int) -> nn.Module:
     _check_scale(options.get('upscale'), upscale)
     from basicsr.archs import build_network
     network = build_network(options)
-    name = type(network).__name__
-    if name in ADDING_BASES:
-        raise OptionError(f'{name} adds a {ADDING_BASES[name]} image itself, it learns a residual already',
+    added = _added_image(network)
+    if added:
+        name = type(network).__name__
+        raise OptionError(f'{name} adds {added} itself, it learns a residual already',
                           where='network_g.base.type', expected='a network that emits the whole image', found=name,
                           remedy=f'use network_g.type: {name} as it is, or another base')
     _check_scale(getattr(network, 'upscale', None), upscale)
     return network
+
+
+def _added_image(network: nn.Module) -> Optional[str]:
+    name = type(network).__name__
+    if name == 'SwinIR' and getattr(network, 'upsampler', None) not in SWINIR_UPSAMPLERS:
+        return 'the input'
+    return ADDING_BASES.get(name)
 
 
 def _check_scale(of_base: Any, upscale: int) -> None:

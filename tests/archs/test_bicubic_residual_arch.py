@@ -113,3 +113,167 @@ def test_the_scale_that_a_base_takes_by_default():
 def test_unknown_kernel():
     with pytest.raises(OptionError, match="did you mean 'matlab'"):
         BicubicResidual({**SMALL, 'upscale': 4}, 4, 'mathlab')
+
+
+# --------------------------------------------------------------------------------------------- checkpoints, both ways
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Return ``load(network, state, strict)``: BasicSR's own load_network, and what it logged as (level, text)."""
+    import logging
+
+    import basicsr.models.base_model
+    import basicsr.utils
+    from basicsr.models.base_model import BaseModel
+    lines = []
+
+    class Lines(logging.Handler):
+        def emit(self, record):
+            lines.append((record.levelname, record.getMessage()))
+
+    logger = logging.Logger('test')
+    logger.addHandler(Lines())
+    for module in (basicsr.utils, basicsr.models.base_model):
+        monkeypatch.setattr(module, 'get_root_logger', lambda: logger)
+
+    def run(network, state, strict=True):
+        torch.save({'params': state}, tmp_path / 'net.pth')
+        lines.clear()
+        BaseModel({'num_gpu': 0, 'is_train': False}).load_network(network, str(tmp_path / 'net.pth'), strict)
+        return list(lines)
+    return run
+
+
+def small_edsr(upscale=2):
+    return {'type': 'EDSR', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 4, 'num_block': 1, 'upscale': upscale}
+
+
+def build(options, seed=0):
+    from basicsr.archs import build_network
+    torch.manual_seed(seed)
+    return build_network(options)
+
+
+def residual(upscale=2, seed=0):
+    return build({'type': 'BicubicResidual', 'upscale': upscale, 'base': small_edsr(upscale)}, seed)
+
+
+@pytest.mark.parametrize('strict', [True, False])
+def test_weights_of_the_bare_base_are_accepted_and_said(load, strict):
+    bare, network = build(small_edsr(), seed=1), residual()
+    lines = load(network, bare.state_dict(), strict)
+    image = torch.rand(1, 3, 6, 6)
+    with torch.no_grad():
+        assert torch.equal(network(image), bare(image) + upsample_bicubic(image, 2))
+    count = len(bare.state_dict())
+    assert [text for level, text in lines if level == 'INFO'][-1].startswith(
+        f'BicubicResidual: these are weights of a bare EDSR; {count} of {count} go into its base.')
+    # BasicSR compares the keys before; what follows tells why all of them differ.
+    assert lines[-1][0] == 'INFO' and ('WARNING', '  base.conv_first.weight') in lines
+
+
+@pytest.mark.parametrize('strict', [True, False])
+def test_its_own_weights_are_loaded_in_silence(load, strict):
+    network, other = residual(), residual(seed=1)
+    lines = load(network, other.state_dict(), strict)
+    assert [level for level, _ in lines] == ['INFO'] and 'Loading BicubicResidual model' in lines[0][1]
+    assert all(torch.equal(value, other.state_dict()[key]) for key, value in network.state_dict().items())
+
+
+def test_its_own_weights_never_load_silently_into_the_bare_base(load):
+    bare, state = build(small_edsr()), residual(seed=1).state_dict()
+    before = copy.deepcopy(bare.state_dict())
+    with pytest.raises(RuntimeError, match='(?s)Missing.*conv_first.weight.*Unexpected.*base.conv_first.weight'):
+        load(bare, state)
+    warnings = [text for level, text in load(bare, state, strict=False) if level == 'WARNING']
+    assert '  conv_first.weight' in warnings and '  base.conv_first.weight' in warnings
+    assert len(warnings) == 2 + 2 * len(before)
+    assert all(torch.equal(before[key], value) for key, value in bare.state_dict().items())
+
+
+def test_another_scale_loads_non_strictly_but_for_the_upsampler(load):
+    bare, network = build(small_edsr(3), seed=1), residual(2)
+    before = copy.deepcopy(network.state_dict())
+    with pytest.raises(RuntimeError, match='size mismatch for base.upsample.0.weight'):
+        load(network, bare.state_dict())
+    network.load_state_dict(before)
+    lines = load(network, bare.state_dict(), strict=False)
+    ignored = [text for level, text in lines if level == 'WARNING' and text.startswith('Size different')]
+    assert [text.split('[')[1].split(']')[0] for text in ignored] == ['base.upsample.0.weight', 'base.upsample.0.bias']
+    assert torch.equal(network.base.upsample[0].weight, before['base.upsample.0.weight'])
+    assert torch.equal(network.base.conv_first.weight, bare.conv_first.weight)
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda state: state.pop('conv_last.bias'), 'Missing key.*base.conv_last.bias'),
+    (lambda state: state.update(odd=torch.zeros(1)), 'Unexpected key.*"odd"'),
+])
+def test_weights_that_fit_in_part_are_refused_strictly(change, message):
+    state = dict(build(small_edsr()).state_dict())
+    change(state)
+    with pytest.raises(RuntimeError, match=f'(?s){message}'):
+        residual().load_state_dict(state)
+
+
+def test_weights_of_another_network_are_refused_as_ever(load):
+    state = FSRCNN(d=8, s=4, m=1).state_dict()
+    with pytest.raises(RuntimeError, match='(?s)Missing key.*base.conv_first.weight.*Unexpected key.*feature.0.weight'):
+        residual().load_state_dict(state)
+    assert not any('bare' in text for _, text in load(residual(), state, strict=False))
+
+
+def test_a_base_with_a_module_called_base():
+    class Inner(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.base = torch.nn.Linear(1, 1)
+
+    network, bare, other = residual(), Inner(), residual()
+    network.base, other.base = Inner(), Inner()
+    network.load_state_dict(bare.state_dict())
+    assert torch.equal(network.base.base.weight, bare.base.weight)
+    network.load_state_dict(other.state_dict())
+    assert torch.equal(network.base.base.weight, other.base.base.weight)
+
+
+def test_the_state_that_is_given_is_left_as_it_is():
+    state = build(small_edsr(), seed=1).state_dict()
+    keys = list(state)
+    residual().load_state_dict(state)
+    assert list(state) == keys
+
+
+# ------------------------------------------------------------------------------------------- bases that add an image
+
+
+SINGLE_IMAGE = {
+    'EDSR': small_edsr(), 'FSRCNN': {**SMALL, 'upscale': 2}, 'CARN': {'num_feat': 8, 'upscale': 2},
+    'RCAN': {'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 16, 'num_group': 1, 'num_block': 1, 'upscale': 2},
+    'MSRResNet': {'num_feat': 4, 'num_block': 1, 'upscale': 2},
+    'RRDBNet': {'num_in_ch': 3, 'num_out_ch': 3, 'scale': 2, 'num_feat': 4, 'num_block': 1, 'num_grow_ch': 2},
+    'SRVGGNetCompact_basicsr': {'num_feat': 4, 'num_conv': 1, 'upscale': 2},
+    'ECBSR': {'num_in_ch': 3, 'num_out_ch': 3, 'num_block': 1, 'num_channel': 4, 'with_idt': False,
+              'act_type': 'prelu', 'scale': 2},
+    'RIDNet': {'in_channels': 3, 'mid_channels': 16, 'out_channels': 3, 'num_block': 1},
+    'SwinIR': {'upscale': 2, 'img_size': 8, 'window_size': 4, 'depths': [1], 'embed_dim': 4, 'num_heads': [2],
+               'upsampler': 'pixelshuffle'},
+    'SwinIR for denoising': {'type': 'SwinIR', 'upscale': 1, 'img_size': 8, 'window_size': 4, 'depths': [1],
+                             'embed_dim': 4, 'num_heads': [2], 'upsampler': ''},
+    'BicubicResidual': {'upscale': 2, 'base': small_edsr()},
+}
+
+
+@pytest.mark.parametrize('name', SINGLE_IMAGE)
+def test_refused_is_what_emits_an_image_without_weights(name):
+    """With all weights zero, a network that adds an image emits one; every other emits a constant."""
+    options = {'type': name, **SINGLE_IMAGE[name]}
+    with torch.no_grad():
+        output = zeroed(build(options).eval())(torch.rand(1, 3, 8, 8))
+    adds = (output - output.mean((2, 3), keepdim=True)).abs().max() > 1e-5
+    upscale = output.shape[-1] // 8
+    if adds:
+        with pytest.raises(OptionError, match='adds (a (bilinear|nearest|bicubic) image|the input) itself'):
+            BicubicResidual(options, upscale)
+    else:
+        assert BicubicResidual(options, upscale)(torch.rand(1, 3, 8, 8)).shape == output.shape

@@ -1,0 +1,62 @@
+"""Predictive log-likelihood of the ground truth under mu and sigma ("Revisiting L1 loss", Eq. 11 and Table 7)."""
+from __future__ import annotations
+
+import math
+from typing import Any, Optional
+
+import numpy as np
+
+from bsr_plugins.errors import OptionError
+from bsr_plugins.metrics.sigma_inputs import sigma_inputs
+
+#: Smaller sigmas count as this one: rounding to 8 bit alone has a standard deviation of 1 / 255 / sqrt(12) = 1.1e-3.
+SIGMA_MIN = 1e-3
+
+
+def pll(mu: np.ndarray, y: np.ndarray, sigma: np.ndarray, sigma_min: float = SIGMA_MIN) -> float:
+    """Return the mean over all elements of ``log N(y; mu, sigma^2)``, in nats (Eq. 11).
+
+    ``-(y - mu)^2 / (2 sigma^2) - log(sigma) - log(2 pi) / 2`` with sigma at least ``sigma_min``; computed in float64.
+    Higher is better. The best constant sigma is the root of the mean squared error.
+
+    Args:
+        mu: Output in [0, 1], any shape.
+        y: Ground truth in [0, 1], of the same shape.
+        sigma: Standard deviation in the same unit, of a shape that broadcasts to theirs.
+        sigma_min: Floor of sigma, above 0. The paper names none.
+    """
+    spread = np.maximum(np.asarray(sigma, dtype=np.float64), sigma_min)
+    error = np.asarray(y, dtype=np.float64) - np.asarray(mu, dtype=np.float64)
+    return float(np.mean(-0.5 * (error / spread)**2 - np.log(spread)) - 0.5 * math.log(2 * math.pi))
+
+
+def calculate_pll(img: np.ndarray, img2: np.ndarray, crop_border: int = 0, input_order: str = 'HWC',
+                  sigma: Optional[np.ndarray] = None, pll_sigma_min: float = SIGMA_MIN,
+                  constant_sigma: Optional[float] = None, better: Optional[str] = None, **unknown: Any) -> float:
+    """Return :func:`pll` of a picture, over all channels, for BasicSR's validation.
+
+    The paper does not say on which channels it is; here on all of RGB. mu is the picture as BasicSR hands it to every
+    metric, rounded to 8 bit.
+
+    Args:
+        img: Output, uint8, as of ``input_order``.
+        img2: Ground truth, likewise.
+        crop_border: Pixels left out at each edge.
+        input_order: ``HWC`` or ``CHW``.
+        sigma: The sigma map in [0, 1], channels as in ``img`` or one; given by the model where ``network_sigma`` and
+            ``val.sigma`` are set.
+        pll_sigma_min: Floor of sigma.
+        constant_sigma: A number that is evaluated instead of the map: Table 7's baseline row, the mean of |y - mu|
+            over the training set.
+        better: Read by BasicSR, of no effect here.
+
+    Raises:
+        OptionError: No sigma map and no constant, or an unknown or wrong option.
+        DataError: Pictures or a map that do not fit.
+    """
+    mu, y, spread = sigma_inputs('calculate_pll', img, img2, sigma, crop_border, input_order, constant_sigma, unknown,
+                                 ('pll_sigma_min',))
+    if not pll_sigma_min > 0:
+        raise OptionError('the floor of sigma is out of its range', where='val.metrics: calculate_pll: pll_sigma_min',
+                          expected='a number above 0', found=repr(pll_sigma_min))
+    return pll(mu, y, spread, pll_sigma_min)

@@ -1,0 +1,44 @@
+"""PSNR between the sigma map and the error that it predicts ("Revisiting L1 loss", Table 7, second number)."""
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import numpy as np
+
+from bsr_plugins.metrics.sigma_inputs import sigma_inputs
+
+
+def sigma_psnr(sigma: np.ndarray, abs_error: np.ndarray) -> float:
+    """Return ``-10 log10(mean((sigma - |y - mu|)^2))`` in dB, for values in [0, 1]; infinite where they are equal.
+
+    Args:
+        sigma: Predicted error, of a shape that broadcasts to that of ``abs_error``.
+        abs_error: ``|y - mu|``.
+    """
+    gap = np.asarray(sigma, dtype=np.float64) - np.asarray(abs_error, dtype=np.float64)
+    squared = float(np.mean(gap**2))
+    return float('inf') if squared == 0 else float(-10 * np.log10(squared))
+
+
+def calculate_sigma_psnr(img: np.ndarray, img2: np.ndarray, crop_border: int = 0, input_order: str = 'HWC',
+                         sigma: Optional[np.ndarray] = None, constant_sigma: Optional[float] = None,
+                         better: Optional[str] = None, **unknown: Any) -> float:
+    """Return :func:`sigma_psnr` of a picture, over all channels, for BasicSR's validation.
+
+    Args:
+        img: Output, uint8, as of ``input_order``.
+        img2: Ground truth, likewise.
+        crop_border: Pixels left out at each edge.
+        input_order: ``HWC`` or ``CHW``.
+        sigma: The sigma map in [0, 1], channels as in ``img`` or one; given by the model where ``network_sigma`` and
+            ``val.sigma`` are set.
+        constant_sigma: A number that is evaluated instead of the map: Table 7's baseline row.
+        better: Read by BasicSR, of no effect here.
+
+    Raises:
+        OptionError: No sigma map and no constant, or an unknown or wrong option.
+        DataError: Pictures or a map that do not fit.
+    """
+    mu, y, spread = sigma_inputs('calculate_sigma_psnr', img, img2, sigma, crop_border, input_order, constant_sigma,
+                                 unknown)
+    return sigma_psnr(spread, np.abs(y - mu))
