@@ -44,7 +44,7 @@ def focal_pixel_loss(pred: Tensor, target: Tensor, base: Tensor, alpha_sp: float
         if gamma_sp:
             exponent = gamma_sp * min_max_normalised((target - base).abs(), norm_scope)
         if gamma_lp:
-            exponent = exponent + gamma_lp * min_max_normalised(error.detach(), norm_scope)
+            exponent = exponent + gamma_lp * min_max_normalised(error, norm_scope)
         weight = exponent.exp_().mul_(alpha_sp * alpha_lp) if gamma_sp or gamma_lp else alpha_sp * alpha_lp
     return weight * power(error, p)
 
