@@ -170,6 +170,28 @@ def test_wrappers_are_looked_through():
     assert tap.name == 'upsample' and tap.take().shape == (2, 8, 8, 8)
 
 
+def test_gradients_under_distributed_data_parallel_are_those_without():
+    network, branch = build(EDSR), SigmaBranch(8, 3, num_feat=4, num_conv=1, upscale=2)
+
+    def gradients(net, head):
+        network.zero_grad()
+        tap = FeatureTap(net)
+        with tap:
+            output = net(image())
+        (output.mean() + head(tap.take()).mean()).backward()
+        return [parameter.grad.clone() for parameter in network.parameters()]
+
+    alone = gradients(network, branch)
+    torch.distributed.init_process_group('gloo', store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        wrapped = nn.parallel.DistributedDataParallel(network)
+        together = gradients(wrapped, nn.parallel.DistributedDataParallel(branch))
+        assert find_tap(wrapped) == find_tap(network)
+    finally:
+        torch.distributed.destroy_process_group()
+    assert all(torch.equal(one, other) for one, other in zip(alone, together))
+
+
 def test_parts_of_data_parallel_replicas_come_together_in_the_order_of_the_batch():
     network = build(EDSR)
     tap = FeatureTap(nn.DataParallel(network))
