@@ -13,11 +13,14 @@ from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.engine import Engine
 from bsr_plugins.models.open_losses import OpenLosses
 from bsr_plugins.models.resume_report import early_end_warning
+from bsr_plugins.models.sigma_maps import SigmaMaps
+from bsr_plugins.models.sigma_training import SigmaTraining
 from bsr_plugins.models.training_files import TrainingFiles
+from bsr_plugins.models.window_padding import WindowPadding
 from bsr_plugins.random_states import preserved_random_states
 
 
-class RebalancedSRModel(OpenLosses, Engine, TrainingFiles, SRModel):
+class RebalancedSRModel(SigmaMaps, SigmaTraining, OpenLosses, Engine, TrainingFiles, WindowPadding, SRModel):
     """SRModel whose training step is open for the methods of the pack.
 
     With the options of a stock SRModel it trains bit for bit as that does (fp32). What it adds:
@@ -28,6 +31,7 @@ class RebalancedSRModel(OpenLosses, Engine, TrainingFiles, SRModel):
       one that sets ``takes_noise = True`` gets noise keyed by (manual_seed + rank, iteration, place of the loss);
     - the engine's options (:class:`bsr_plugins.models.engine_options.EngineOptions`) and its guard against losses and
       gradients that are not finite;
+    - ``network_sigma`` and ``train.sigma_opt``: the sigma branch (:class:`SigmaTraining`, :class:`SigmaMaps`);
     - a training state that resumes the uninterrupted run: the place inside the epoch and the random states of every
       process, not the optimizer and the scheduler alone;
     - weights and states are written aside and moved into place;
@@ -80,14 +84,6 @@ class RebalancedSRModel(OpenLosses, Engine, TrainingFiles, SRModel):
             get_root_logger().warning(warning)
 
     # ------------------------------------------------------------------ validation
-    def test(self) -> None:
-        """Super-resolve ``lq``, padded to whole attention windows where network_g has a ``window_size`` (SwinIR)."""
-        if self.opt['network_g'].get('window_size'):
-            from basicsr.models.swinir_model import SwinIRModel
-            SwinIRModel.test(self)
-        else:
-            super().test()
-
     def validation(self, dataloader: Any, current_iter: int, tb_logger: Any, save_img: bool = False) -> None:
         """Validate as SRModel does; the random states of the training are left as they were."""
         self._validating = True
