@@ -102,11 +102,11 @@ class BSPAModel(RebalancedSRModel):
         multiplier = 1 if self.opt['dist'] else max(1, self.opt['num_gpu'])
         return options['batch_size_per_gpu'] * multiplier, options['num_worker_per_gpu'] * multiplier
 
-    def optimize_parameters(self, current_iter: int) -> None:
+    def optimize_parameters(self, current_iter: int, *args: Any, **kwargs: Any) -> None:
         """Do one step of the stage that ``current_iter`` lies in, and what falls due at the end of a stage."""
         inverse = self.schedule.is_inverse(current_iter)
         self.frozen.enabled = self.options.freeze_in_inverse or not inverse
-        super().optimize_parameters(current_iter)
+        super().optimize_parameters(current_iter, *args, **kwargs)
         if self.schedule.ends_uniform_stage(current_iter):
             self._theta_us = self._snapshot()
         if inverse and not self.schedule.is_inverse(current_iter + 1):

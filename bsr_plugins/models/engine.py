@@ -74,10 +74,10 @@ class Engine:
         return lines + (['Engine: ' + ', '.join(asked)] if asked else [])
 
     # ------------------------------------------------------------------ step
-    def feed_data(self, data: Dict[str, Any]) -> None:
+    def feed_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a batch; its file names are kept for the guard."""
         self._files = [str(path) for key in ('lq_path', 'gt_path') for path in data.get(key, ())]
-        super().feed_data(data)
+        super().feed_data(data, *args, **kwargs)
 
     def _step(self, current_iter: int) -> None:
         step = self.training_step

@@ -56,23 +56,27 @@ class OpenLosses:
         l_total: Union[int, Tensor] = 0
         loss_dict = OrderedDict()
         if self.cri_pix:
-            loss_dict['l_pix'] = self._loss(self.cri_pix, output, iteration, PIXEL)
+            loss_dict['l_pix'] = self._loss(self.cri_pix, output, self.gt, iteration, PIXEL)
             l_total = l_total + loss_dict['l_pix']
         if self.cri_perceptual:
-            for name, value in zip(('l_percep', 'l_style'),
-                                   self._loss(self.cri_perceptual, output, iteration, PERCEPTUAL)):
+            parts = self._loss(self.cri_perceptual, output, self.gt, iteration, PERCEPTUAL)
+            for name, value in zip(('l_percep', 'l_style'), parts):
                 if value is not None:
                     loss_dict[name] = value
                     l_total = l_total + value
-        for place, (name, criterion) in enumerate(self.named_losses.items(), start=FIRST_NAMED):
-            loss_dict[f'l_{name}'] = total_of(self._loss(criterion, output, iteration, place))
-            l_total = l_total + loss_dict[f'l_{name}']
+        for name, value in self._named(output, self.gt, iteration).items():
+            loss_dict[name] = value
+            l_total = l_total + value
         return l_total, loss_dict
 
-    def _loss(self, criterion: nn.Module, output: Tensor, iteration: int, place: int) -> Any:
-        more: Dict[str, Tensor] = {}
+    def _named(self, output: Tensor, target: Tensor, iteration: int) -> Dict[str, Tensor]:
+        return OrderedDict((f'l_{name}', total_of(self._loss(criterion, output, target, iteration, place)))
+                           for place, (name, criterion) in enumerate(self.named_losses.items(), start=FIRST_NAMED))
+
+    def _loss(self, criterion: nn.Module, output: Tensor, target: Tensor, iteration: int, place: int,
+              **more: Any) -> Any:
         if takes_lq(criterion):
             more['lq'] = self.lq
         if takes_noise(criterion):
             more['noise'] = self._noise.draw(criterion, output, iteration, place)
-        return criterion(output, self.gt, **more)
+        return criterion(output, target, **more)

@@ -2,15 +2,17 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 from basicsr.models.sr_model import SRModel
 from basicsr.utils import get_root_logger
 
 from bsr_plugins import training_position
 from bsr_plugins.data.dropped_batches import check_not_dropped
+from bsr_plugins.models.base_models import over_base
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.engine import Engine
+from bsr_plugins.models.foreign_pass import ForeignPass
 from bsr_plugins.models.open_losses import OpenLosses
 from bsr_plugins.models.resume_report import early_end_warning
 from bsr_plugins.models.sigma_maps import SigmaMaps
@@ -20,7 +22,8 @@ from bsr_plugins.models.window_padding import WindowPadding
 from bsr_plugins.random_states import preserved_random_states
 
 
-class RebalancedSRModel(SigmaMaps, SigmaTraining, OpenLosses, Engine, TrainingFiles, WindowPadding, SRModel):
+class RebalancedSRModel(SigmaMaps, SigmaTraining, OpenLosses, ForeignPass, Engine, TrainingFiles, WindowPadding,
+                        SRModel):
     """SRModel whose training step is open for the methods of the pack.
 
     With the options of a stock SRModel it trains bit for bit as that does (fp32). What it adds:
@@ -37,6 +40,10 @@ class RebalancedSRModel(SigmaMaps, SigmaTraining, OpenLosses, Engine, TrainingFi
     - weights and states are written aside and moved into place;
     - ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``.
 
+    ``base_model_type`` names another model that derives from SRModel (HATModel, SwinIRModel, RealESRNetModel, ...): the
+    model built is a class of this one over that one. A base, or a fork's SRModel, whose ``optimize_parameters`` is not
+    upstream's keeps it (:class:`ForeignPass`).
+
     Args:
         opt: BasicSR's options; they are copied, never changed.
 
@@ -44,6 +51,10 @@ class RebalancedSRModel(SigmaMaps, SigmaTraining, OpenLosses, Engine, TrainingFi
         OptionError: An option of the pack is wrong.
         TrainingError: While training: a loss, gradient or weight is not finite.
     """
+
+    def __new__(cls, opt: Optional[Dict[str, Any]] = None) -> RebalancedSRModel:
+        """Make the instance: of this class, or of one over ``base_model_type``."""
+        return super().__new__(over_base(cls, opt))
 
     def __init__(self, opt: Dict[str, Any]) -> None:
         self.iteration = 0
@@ -57,18 +68,18 @@ class RebalancedSRModel(SigmaMaps, SigmaTraining, OpenLosses, Engine, TrainingFi
         self._best = BestCheckpoint.from_options(self.opt)
 
     # ------------------------------------------------------------------ training step
-    def feed_data(self, data: Dict[str, Any]) -> None:
+    def feed_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a batch: the outer loader's in validation, ``_training_batch``'s choice in training."""
         if self.is_train and not self._validating:
             training_position.position.samples += len(data['lq'])
             self._warn_of_early_end(len(data['lq']))
             data = self._training_batch(data)
             check_not_dropped(data, self.iteration + 1)
-        super().feed_data(data)
+        super().feed_data(data, *args, **kwargs)
 
-    def optimize_parameters(self, current_iter: int) -> None:
+    def optimize_parameters(self, current_iter: int, *args: Any, **kwargs: Any) -> None:
         """Do one training step and note that ``current_iter`` is done."""
-        self._step(current_iter)
+        self._step(current_iter, *args, **kwargs)
         self.iteration = training_position.position.iteration = current_iter
 
     def _training_batch(self, outer: Dict[str, Any]) -> Dict[str, Any]:

@@ -98,10 +98,13 @@ class SigmaTraining:
             return super()._forward(lq)
         with self._tapped():
             output = super()._forward(lq)
+        self.sigma = self._sigma_of_features()
+        return output
+
+    def _sigma_of_features(self) -> Tensor:
         with self.training_step.autocast():
             sigma = self._pass_of(self.net_sigma)(self.tap.take())
-        self.sigma = sigma.float() if self.engine_options.amp else sigma
-        return output
+        return sigma.float() if self.engine_options.amp else sigma
 
     def _tapped(self) -> ContextManager[Any]:
         if self.engine_options.compile:
@@ -126,8 +129,8 @@ class SigmaTraining:
                 average.data.mul_(decay).add_(trained[name].data, alpha=1 - decay)
 
     # ------------------------------------------------------------------ files
-    def _save_networks(self, label: Any) -> None:
-        super()._save_networks(label)
+    def _save_own_networks(self, label: Any) -> None:
+        super()._save_own_networks(label)
         if self.net_sigma is None:
             return
         if hasattr(self, 'net_sigma_ema'):

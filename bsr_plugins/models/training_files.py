@@ -39,16 +39,18 @@ class TrainingFiles:
         with replacing(os.path.join(self.opt['path']['models'], f'{net_label}_{name}.pth')) as path:
             torch.save(saved, path)
 
-    def save(self, epoch: int, current_iter: int) -> None:
-        """Save the weights, then the training state: where a state stands, its weights are whole and finite.
+    def save(self, epoch: int, current_iter: int, *args: Any, **kwargs: Any) -> None:
+        """Save the pack's networks, then all that the base saves, its training state last.
+
+        Where a state stands, its weights are whole and finite.
 
         Raises:
             TrainingError: A weight is not finite; nothing is written then.
         """
         for label, net in self._trained_networks():
             check_finite_weights(label, self.get_bare_model(net), self.iteration, self.last_state())
-        self._save_networks(current_iter)
-        self.save_training_state(epoch, current_iter)
+        self._save_own_networks(current_iter)
+        super().save(epoch, current_iter, *args, **kwargs)
 
     def last_state(self) -> Optional[str]:
         """Return the newest training state on disk; None where there is none."""
@@ -60,7 +62,12 @@ class TrainingFiles:
     def _trained_networks(self) -> List[Tuple[str, nn.Module]]:
         return [('net_g', self.net_g)]
 
+    def _save_own_networks(self, label: Any) -> None:
+        """Save the networks that the base knows nothing of."""
+
     def _save_networks(self, label: Any) -> None:
+        """Save net_g and the pack's networks."""
+        self._save_own_networks(label)
         if hasattr(self, 'net_g_ema'):
             self.save_network([self.net_g, self.net_g_ema], 'net_g', label, param_key=['params', 'params_ema'])
         else:
