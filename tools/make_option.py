@@ -23,20 +23,21 @@ examples:
   %(prog)s --net RCAN --method bspa --scale 3               writes options/train_RCAN_bspa_x3.yml
   %(prog)s --net RCAN --method baseline --scale 3 --out -   prints its twin, plain training of the same length
   %(prog)s --net RCAN --test --scale 3                      writes options/test_RCAN_x3.yml
+  %(prog)s --net FSRCNN --method fpl --test --scale 3       writes options/test_FSRCNN_fpl_x3.yml
   %(prog)s --all                                            rewrites the shipped files
   %(prog)s --check                                          names shipped files that are not current
 """
 
 
 def parse(argv: Optional[List[str]]) -> argparse.Namespace:
-    table = '\n'.join(['networks:', *(f'  {name:<10} {row.about}' for name, row in NETWORKS.items()),
-                       'methods:', *(f'  {name:<10} {row.about}' for name, row in METHODS.items())])
+    table = '\n'.join(['networks:', *(f'  {name:<14} {row.about}' for name, row in NETWORKS.items()),
+                       'methods:', *(f'  {name:<14} {row.about}' for name, row in METHODS.items())])
     parser = argparse.ArgumentParser(
         description='Write an option file for BasicSR: any network by any method at any scale.',
         epilog=f'{table}\n{EXAMPLES}', formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--net', metavar='NET', help=', '.join(NETWORKS))
     parser.add_argument('--method', metavar='METHOD', help=', '.join(METHODS))
-    parser.add_argument('--test', action='store_true', help='the test file of the network instead of a training file')
+    parser.add_argument('--test', action='store_true', help='a test file; without --method that of bspa and baseline')
     parser.add_argument('--scale', type=int, metavar='S', help=', '.join(map(str, SCALES)))
     parser.add_argument('--out', metavar='FILE', help='destination (options/<name>.yml); - prints it')
     parser.add_argument('--force', action='store_true', help='replace a file that is there')
@@ -46,8 +47,6 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     single = (options.net is not None, options.scale is not None, options.method is not None or options.test)
     if not (options.all or options.check) and not all(single):
         parser.error('--net, --scale and one of --method and --test are needed, or --all, or --check')
-    if options.method is not None and options.test:
-        parser.error('--test makes one file for all methods: leave --method out')
     return options
 
 
@@ -60,7 +59,7 @@ def main(argv: Optional[List[str]] = None) -> int:
             for recipe in SHIPPED:
                 write(recipe, ROOT / 'options' / recipe.file_name)
             return 0
-        recipe = Recipe(options.net, None if options.test else options.method, options.scale)
+        recipe = Recipe(options.net, options.method, options.scale, options.test)
         if options.out == '-':
             sys.stdout.write(render(recipe))
             return 0

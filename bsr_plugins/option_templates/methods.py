@@ -4,73 +4,101 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Optional
 
-from bsr_plugins.option_templates.protocols import PUBLISHED, SCORER, Schedule
+from bsr_plugins.option_templates import blocks
+from bsr_plugins.option_templates.protocols import BSPA, BSR, EDSR, FPL, SCORER, Protocol
 
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the table. A method's file differs from its twin, ``baseline``, in what stands here alone.
+    """One row of the table. A method's file differs from its twin's in what stands here alone.
 
     Attributes:
         about: What it is, for the file's head.
+        protocol: How it is trained and measured, as its twin is.
+        twin: The method of plain training that it is compared with; None for such a one itself.
         model_type: The model, None for BasicSR's own of the network.
+        residual: Whether the network learns the residual on a bicubic image (``BicubicResidual``).
         dataset: Lines put under ``datasets.train``; ``{sub}``, ``{scale}`` and ``{crop}`` are put in.
-        train: Lines put under ``train``.
-        schedule: How it is trained.
-        lr_patch: Side of the LR patches, None for the published HR patch.
+        loss: Lines of the losses, under ``train``.
+        train: Further lines put under ``train``.
+        sigma: Lines of ``network_sigma``.
         named: Whether the method stands in the file's name.
     """
 
     about: str
+    protocol: Protocol
+    twin: Optional[str] = None
     model_type: Optional[str] = None
+    residual: bool = False
     dataset: str = ''
+    loss: str = blocks.L1
     train: str = ''
-    schedule: Schedule = PUBLISHED
-    lr_patch: Optional[int] = None
+    sigma: str = ''
     named: bool = True
 
 
 METHODS: Dict[str, Method] = {
     'baseline': Method(
         about="Plain L1 training by BasicSR's own model: the twin that the methods are compared with, of the same "
-              'length'),
+              'length',
+        protocol=BSPA),
     'bspa': Method(
         about='BSPA, bi-sampling and parameter attribution (NeurIPS 2023), by the schedule of the published code',
+        protocol=BSPA,
+        twin='baseline',
         model_type='BSPAModel',
-        dataset="""\
-# the inverse-sampled half (Sec. 3.2); it takes over scale, batch size, workers, flips and rotations
-inverse:
-  type: InverseSampledLMDBDataset
-  dataroot_gt: {sub}/HR_sub.lmdb
-  dataroot_lq: {sub}/LR_sub_x{scale}.lmdb
-  io_backend:
-    type: lmdb
-  # difficulty: {sub}/HR_sub.lmdb/difficulty_x{scale}.txt  # MSE of each sub-image; this is the default
-
-  num_classes: 10  # K of Eq. 2; the paper sees little difference between class numbers
-  imbalance_factor: 10  # largest class : smallest (Eq. 2); 50, 100 and 200 are worse in Table 3
-  sampling: inverse  # Eq. 4; uniform is the ablation
-  gt_size: {crop}
-""",
-        train="""\
-# what BSPAModel does besides
-bspa:
-  interval_iter: 2500  # uniform iterations between inverse stages: the paper's 50 epochs of 800 images at batch 16
-  inverse_iter: 2500  # as many inverse ones; the run ends with a uniform stage
-  beta: 0.1  # frozen share p = beta * progress (Eq. 11); the best of Table 2
-  ig_rule: midpoint  # 8 midpoint steps rank as the authors' 100 steps of the right rule, at a twelfth of the cost
-  ig_steps: 8
-  ig_batches: 50  # one pass over the 800 images
-  ig_reduce: abs_per_batch
-  granularity: weight  # WIG; filter (FIG) is worse in Table 1
-  scope: global  # all layers ranked together, as in the published code
-  freeze_in_inverse: false  # the published code freezes in uniform stages only
-  mask_update: replace
-"""),
+        dataset=blocks.INVERSE,
+        train=blocks.BSPA),
+    'l1_bicubic': Method(
+        about="Plain L1 on the bicubic residual, by FPL's protocol: the twin of fpl, which shows what bicubic does "
+              'alone',
+        protocol=FPL,
+        residual=True),
+    'fpl': Method(
+        about='FPL, focal pixel learning (CVPR 2023): L1 on the bicubic residual, weighted towards hard pixels',
+        protocol=FPL,
+        twin='l1_bicubic',
+        model_type='RebalancedSRModel',
+        residual=True,
+        loss=blocks.FPL),
+    'l1': Method(
+        about="Plain L1 training by EDSR's protocol: the twin of le and le_sigma",
+        protocol=EDSR),
+    'le': Method(
+        about='l_E, the expectation of L1 over plausible images ("Revisiting L1 loss", arXiv 2201.10084, Eq. 8), alone',
+        protocol=EDSR,
+        twin='l1',
+        model_type='RebalancedSRModel',
+        loss=blocks.EXPECTATION),
+    'le_sigma': Method(
+        about='l_E and the sigma branch ("Revisiting L1 loss", arXiv 2201.10084, Eq. 8 and 10), as the paper trains',
+        protocol=EDSR,
+        twin='l1',
+        model_type='RebalancedSRModel',
+        loss=blocks.EXPECTATION,
+        train=blocks.SIGMA_OPT,
+        sigma=blocks.NETWORK_SIGMA),
+    'l1_bsr': Method(
+        about="Plain L1 training by BSR's schedule and patches: the twin of hybrid_lp",
+        protocol=BSR),
+    'hybrid_lp': Method(
+        about='The hybrid L1 / L2 / Lp loss of BSR ("A Balanced Framework for Single Image Super Resolution", 2020)',
+        protocol=BSR,
+        twin='l1_bsr',
+        loss=blocks.HYBRID_LP),
+    'fpl_bspa_sigma': Method(
+        about="All at once: BSPA's sampling and frozen weights, FPL's loss on the bicubic residual, the sigma branch",
+        protocol=BSPA,
+        twin='baseline',
+        model_type='BSPAModel',
+        residual=True,
+        dataset=blocks.INVERSE,
+        loss=blocks.FPL,
+        train=blocks.SIGMA_OPT + '\n' + blocks.BSPA,
+        sigma=blocks.NETWORK_SIGMA),
     'scorer': Method(
         about="Plain training by BasicSR's own recipe for MSRResNet: the network whose error is a sub-image's "
               'difficulty',
-        schedule=SCORER,
-        lr_patch=32,
+        protocol=SCORER,
         named=False),
 }

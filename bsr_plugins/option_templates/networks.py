@@ -1,8 +1,12 @@
 """The networks that option files are made for, with the sizes of the papers' tables."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict
+
+# What networks take off their input and add to their output: DIV2K's mean; none where that output is a residual.
+MEAN = '[0.4488, 0.4371, 0.4040]'
+RESIDUAL_MEAN = '[0., 0., 0.]  # not that of DIV2K: it is added to the output too, and a residual has none'
 
 
 @dataclass(frozen=True)
@@ -11,20 +15,26 @@ class Network:
 
     Attributes:
         about: What it is, for the file's head.
-        options: Lines of ``network_g`` under ``type``; ``{scale}`` and ``{lr_size}`` (side of an LR patch) are put in.
+        arch: Its name in BasicSR's registry.
+        options: Lines of ``network_g`` under ``type``; ``{scale}``, ``{mean}`` and ``{lr_size}`` (side of an LR
+            patch) are put in.
         model_type: BasicSR's own model for it.
         lr_multiple: The side of an LR patch has to be a multiple of it.
+        adds_image: Whether it adds an upscaled image to its output itself, and so is no base of BicubicResidual.
     """
 
     about: str
+    arch: str
     options: str
     model_type: str = 'SRModel'
     lr_multiple: int = 1
+    adds_image: bool = False
 
 
 NETWORKS: Dict[str, Network] = {
     'RCAN': Network(
-        about='RCAN, 10 groups of 20 blocks: the large network of the paper (15.6M parameters at x4)',
+        about='RCAN, 10 groups of 20 blocks (15.6M parameters at x4)',
+        arch='RCAN',
         options="""\
 num_in_ch: 3
 num_out_ch: 3
@@ -35,10 +45,11 @@ squeeze_factor: 16
 upscale: {scale}
 res_scale: 1
 img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
-rgb_mean: [0.4488, 0.4371, 0.4040]
+rgb_mean: {mean}
 """),
     'EDSR': Network(
-        about='EDSR-baseline, 16 blocks of 64 channels: the medium network of the paper (1.5M parameters at x4)',
+        about='EDSR-baseline, 16 blocks of 64 channels (1.5M parameters at x4)',
+        arch='EDSR',
         options="""\
 num_in_ch: 3
 num_out_ch: 3
@@ -47,10 +58,24 @@ num_block: 16
 upscale: {scale}
 res_scale: 1  # 0.1 belongs to the large EDSR of 256 channels
 img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
-rgb_mean: [0.4488, 0.4371, 0.4040]
+rgb_mean: {mean}
+"""),
+    'EDSR_L': Network(
+        about='EDSR, 32 blocks of 256 channels: the large one (43.1M parameters at x4)',
+        arch='EDSR',
+        options="""\
+num_in_ch: 3
+num_out_ch: 3
+num_feat: 256
+num_block: 32
+upscale: {scale}
+res_scale: 0.1  # so wide a network is unstable with 1
+img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
+rgb_mean: {mean}
 """),
     'FSRCNN': Network(
-        about='FSRCNN(56, 12, 4) on RGB: the small network of the paper (24.5K parameters)',
+        about='FSRCNN(56, 12, 4) on RGB (24.5K parameters)',
+        arch='FSRCNN',
         options="""\
 num_in_ch: 3
 num_out_ch: 3
@@ -61,6 +86,7 @@ m: 4
 """),
     'SwinIR': Network(
         about="SwinIR for classical SR, as BasicSR trains it from scratch (11.9M parameters at x4)",
+        arch='SwinIR',
         options="""\
 upscale: {scale}
 in_chans: 3
@@ -78,11 +104,41 @@ resi_connection: 1conv
         lr_multiple=8),
     'MSRResNet': Network(
         about="MSRResNet, 16 blocks of 64 channels: the paper's scorer of sub-images",
+        arch='MSRResNet',
         options="""\
 num_in_ch: 3
 num_out_ch: 3
 num_feat: 64
 num_block: 16
 upscale: {scale}
+""",
+        adds_image=True),
+    'CARN': Network(
+        about='CARN (1.1M parameters at x4)',
+        arch='CARN',
+        options="""\
+num_in_ch: 3
+num_out_ch: 3
+upscale: {scale}
+num_feat: 64
+group: 1  # 4 is CARN-M
+rgb_mean: {mean}
 """),
+}
+
+# The sizes that FPL's paper and code train, where a network of that name has another one elsewhere.
+FPL_NETWORKS: Dict[str, Network] = {
+    'CARN': replace(
+        NETWORKS['CARN'],
+        about="CARN-M, FPL's small network, which its paper calls CARN (295K parameters at x4)",
+        options=NETWORKS['CARN'].options.replace('group: 1  # 4 is CARN-M', "group: 4  # CARN-M, as in FPL's code")),
+    'SwinIR': replace(
+        NETWORKS['SwinIR'],
+        about="SwinIR, FPL's lightweight one (1.2M parameters at x4)",
+        options=NETWORKS['SwinIR'].options
+        .replace('depths: [6, 6, 6, 6, 6, 6]', 'depths: [6, 6, 6, 6]')
+        .replace('num_heads: [6, 6, 6, 6, 6, 6]', 'num_heads: [6, 6, 6, 6]')
+        .replace('embed_dim: 180', 'embed_dim: 60')
+        .replace('upsampler: pixelshuffle',
+                 'upsampler: pixelshuffle  # makes the 1.2M of the FPL paper; pixelshuffledirect would be 0.9M')),
 }

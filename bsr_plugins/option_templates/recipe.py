@@ -1,7 +1,7 @@
 """Which option file: a combination of network, method and scale, its names, and the combinations that are shipped."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterable, List, Optional
 
 from bsr_plugins.errors import OptionError
@@ -9,6 +9,11 @@ from bsr_plugins.naming import did_you_mean
 from bsr_plugins.option_templates.methods import METHODS, Method
 from bsr_plugins.option_templates.networks import NETWORKS, Network
 from bsr_plugins.option_templates.protocols import SCALES
+
+#: The method whose weights a test file names that is asked for without one.
+DEFAULT_METHOD = 'bspa'
+#: Methods whose weights that file fits: network_g is the same, and so are the patches (in SwinIR's weights).
+OF_DEFAULT_TEST = ('bspa', 'baseline')
 
 
 def _check(what: str, name: str, valid: Iterable[str]) -> None:
@@ -19,7 +24,13 @@ def _check(what: str, name: str, valid: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training file of ``net`` by ``method`` at ``scale``, or, without a method, the test file of ``net``.
+    """A training file of ``net`` by ``method`` at ``scale``, or the test file of that.
+
+    Args:
+        net: Name of the network's row.
+        method: Name of the method's row. None: the test file of networks that were trained by BSPA or its twin.
+        scale: Upscaling factor.
+        test: Whether it is the test file; without a method it is.
 
     Raises:
         OptionError: A name or the scale is not in the table; the closest name is offered.
@@ -28,6 +39,7 @@ class Recipe:
     net: str
     method: Optional[str]
     scale: int
+    test: bool = False
 
     def __post_init__(self) -> None:
         _check('network', self.net, NETWORKS)
@@ -36,24 +48,63 @@ class Recipe:
         if self.scale not in SCALES:
             raise OptionError('there is no option file for this scale', where='scale',
                               expected=', '.join(map(str, SCALES)), found=self.scale)
+        if self.test and self.method in OF_DEFAULT_TEST:
+            raise OptionError(f'{" and ".join(OF_DEFAULT_TEST)} have one test file', where='method', found=self.method,
+                              remedy='leave --method out')
 
     @property
-    def network_row(self) -> Network:
-        """The network's row of the table."""
-        return NETWORKS[self.net]
+    def is_test(self) -> bool:
+        """Whether it is a test file."""
+        return self.test or self.method is None
 
     @property
     def method_row(self) -> Method:
-        """The method's row of the table; a test file's is that of plain training."""
-        return METHODS[self.method or 'baseline']
+        """The method's row of the table."""
+        return METHODS[self.method or DEFAULT_METHOD]
+
+    @property
+    def network_row(self) -> Network:
+        """The network's row of the table, in the size of the method's protocol."""
+        return self.method_row.protocol.network(self.net)
+
+    @property
+    def learns_residual(self) -> bool:
+        """Whether ``network_g`` is a BicubicResidual over the network."""
+        return self.method_row.residual and not self.network_row.adds_image
+
+    @property
+    def model_type(self) -> str:
+        """The model that trains and tests it."""
+        own = self.network_row.model_type
+        if self.is_test and self.method_row.sigma:
+            return 'RebalancedSRModel'
+        if self.method_row.model_type and not self.is_test:
+            return self.method_row.model_type
+        # BasicSR's SwinIRModel looks for the attention windows in network_g itself, not in its base.
+        return 'RebalancedSRModel' if self.learns_residual and own != 'SRModel' else own
+
+    @property
+    def gt_size(self) -> int:
+        """Side of the HR patches."""
+        return self.method_row.protocol.gt_size(self.scale, self.network_row.lr_multiple)
+
+    @property
+    def training(self) -> Recipe:
+        """The training file whose weights a test file names."""
+        return replace(self, method=self.method or DEFAULT_METHOD, test=False)
+
+    @property
+    def twin(self) -> Optional[Recipe]:
+        """The training file of the twin."""
+        twin = self.method_row.twin
+        return replace(self, method=twin, test=False) if twin else None
 
     @property
     def name(self) -> str:
         """Name of the experiment and stem of the file."""
-        if self.method is None:
-            return f'test_{self.net}_x{self.scale}'
-        method = f'_{self.method}' if self.method_row.named else ''
-        return f'train_{self.net}{method}_x{self.scale}'
+        kind = 'test' if self.is_test else 'train'
+        method = f'_{self.method}' if self.method and (self.method_row.named or self.is_test) else ''
+        return f'{kind}_{self.net}{method}_x{self.scale}'
 
     @property
     def file_name(self) -> str:
@@ -63,12 +114,20 @@ class Recipe:
     @property
     def command(self) -> str:
         """The command that writes the file."""
-        kind = '--test' if self.method is None else f'--method {self.method}'
-        return f'tools/make_option.py --net {self.net} {kind} --scale {self.scale}'
+        kinds = [f'--method {self.method}'] if self.method else []
+        kinds += ['--test'] if self.is_test else []
+        return f'tools/make_option.py --net {self.net} {" ".join(kinds)} --scale {self.scale}'
 
 
 SHIPPED: List[Recipe] = [
     *(Recipe(net, method, 4) for net in ('RCAN', 'EDSR', 'FSRCNN', 'SwinIR') for method in ('bspa', 'baseline')),
     *(Recipe(net, None, 4) for net in ('RCAN', 'EDSR', 'FSRCNN', 'SwinIR')),
+    *(Recipe(net, method, 4) for net in ('FSRCNN', 'CARN', 'SwinIR') for method in ('fpl', 'l1_bicubic')),
+    *(Recipe(net, 'fpl', 4, test=True) for net in ('FSRCNN', 'CARN', 'SwinIR')),
+    *(Recipe(net, method, 2) for net in ('EDSR', 'RCAN') for method in ('le_sigma', 'l1')),
+    Recipe('EDSR', 'le_sigma', 2, test=True),
+    *(Recipe('EDSR', method, 4) for method in ('hybrid_lp', 'l1_bsr')),
+    Recipe('EDSR', 'fpl_bspa_sigma', 4),
+    Recipe('EDSR', 'fpl_bspa_sigma', 4, test=True),
     Recipe('MSRResNet', 'scorer', 4),
 ]

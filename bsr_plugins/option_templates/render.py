@@ -2,34 +2,35 @@
 from __future__ import annotations
 
 from textwrap import indent
-from typing import List, Sequence
+from typing import Sequence
 
-from bsr_plugins.option_templates.protocols import (
-    BATCH_SIZE,
-    BENCHMARKS,
-    FURTHER_BENCHMARKS,
-    HR_FOLDER,
-    lr_folder,
-    patch_size,
-    subimage_folder,
-    window,
-)
+from bsr_plugins.option_templates.networks import MEAN, RESIDUAL_MEAN
+from bsr_plugins.option_templates.protocols import BATCH_SIZE
 from bsr_plugins.option_templates.recipe import Recipe
+from bsr_plugins.option_templates.render_data import (
+    cutting_command,
+    metrics,
+    scoring_command,
+    test_datasets,
+    train_datasets,
+)
 
 
 def render(recipe: Recipe) -> str:
     """Return the text of the option file of ``recipe``; the same recipe, the same bytes."""
-    parts = _test_parts(recipe) if recipe.method is None else _train_parts(recipe)
-    return '\n'.join(part.strip('\n') + '\n' for part in parts)
+    parts = _test_parts(recipe) if recipe.is_test else _train_parts(recipe)
+    return '\n'.join(part.strip('\n') + '\n' for part in parts if part)
 
 
 def _train_parts(recipe: Recipe) -> Sequence[str]:
-    schedule = recipe.method_row.schedule
+    method = recipe.method_row
+    schedule = method.protocol.schedule(recipe.net)
     return (
-        _head(recipe, recipe.method_row.about),
+        _head(recipe, method.about),
         _general(recipe),
-        _train_datasets(recipe),
+        train_datasets(recipe),
         _network(recipe),
+        _sigma(recipe),
         """\
 # path
 path:
@@ -37,8 +38,16 @@ path:
   strict_load_g: true
   resume_state: ~
 """,
-        '# training settings\ntrain:\n' + indent(_sections(schedule.train, recipe.method_row.train), '  '),
-        _train_validation(recipe),
+        '# training settings\ntrain:\n' + indent(
+            _sections(schedule.train, '# losses\n' + method.loss, method.train), '  '),
+        f"""\
+# validation settings
+val:
+  val_freq: {schedule.val_freq}
+  save_img: false
+  # save_best: psnr  # keeps net_g_best.pth too; the stock models have no such thing, and twins are compared alike
+
+{indent(metrics(recipe), '  ')}""",
         f"""\
 # logging settings
 logger:
@@ -58,186 +67,93 @@ dist_params:  # read by --launcher slurm only; torchrun sets its own
 
 
 def _test_parts(recipe: Recipe) -> Sequence[str]:
-    weights = 'experiments/train_{0}_{1}_x{2}/models/net_g_latest.pth'
+    channels = 'RGB and on Y' if recipe.method_row.protocol.rgb else 'Y'
     return (
-        _head(recipe, 'Benchmarks by the protocol of the paper: PSNR and SSIM on Y, border cropped by the scale'),
+        _head(recipe, f'Benchmarks by the protocol of the paper: PSNR and SSIM on {channels}, border cropped by the '
+              'scale'),
         _general(recipe),
-        'datasets:\n' + indent(_test_datasets(recipe.scale), '  '),
+        test_datasets(recipe.scale),
         _network(recipe),
-        f"""\
-# path
-path:
-  pretrain_network_g: {weights.format(recipe.net, 'bspa', recipe.scale)}
-  # its twin: {weights.format(recipe.net, 'baseline', recipe.scale)}
-  strict_load_g: true
-""",
+        _sigma(recipe),
+        _test_path(recipe),
         f"""\
 # validation settings
 val:
   save_img: true
   suffix: ~  # add suffix to saved images, if None, use exp name
-
-{indent(_metrics(recipe.scale), '  ')}""",
+{_SIGMA_MAPS if recipe.method_row.sigma else ''}
+{indent(metrics(recipe), '  ')}""",
     )
 
 
+_SIGMA_MAPS = '  sigma: true  # sigma maps, as pictures beside the images (white: 0.1 or more) and for the metrics\n'
+
+
+def _test_path(recipe: Recipe) -> str:
+    weights = 'experiments/{}/models/net_{}_latest.pth'
+    name, twin = recipe.training.name, recipe.twin
+    text = f'# path\npath:\n  pretrain_network_g: {weights.format(name, "g")}\n'
+    if twin is not None and twin.learns_residual == recipe.learns_residual:
+        text += f'  # its twin: {weights.format(twin.name, "g")}\n'
+    text += '  strict_load_g: true\n'
+    if recipe.method_row.sigma:
+        text += f'  pretrain_network_sigma: {weights.format(name, "sigma")}\n'
+    return text
+
+
 def _head(recipe: Recipe, about: str) -> str:
-    file = f'options/{recipe.file_name}'
-    lines = [f'# Made by {recipe.command}', f'# {about}.', f'# {recipe.network_row.about}.', '#']
-    if recipe.method is None:
-        lines += [f'# basicsr test -opt {file}']
-    else:
-        lines += [f'# basicsr train -opt {file} --auto_resume',
-                  f'# 4 GPUs, with batch_size_per_gpu: {BATCH_SIZE // 4}:',
-                  f'# torchrun --nproc_per_node 4 -m bsr_plugins train -opt {file} --launcher pytorch']
-    if recipe.method == 'bspa':
+    file, method = f'options/{recipe.file_name}', recipe.method_row
+    lines = [f'# Made by {recipe.command}', f'# {about}.', f'# {recipe.network_row.about}.']
+    if recipe.is_test:
+        return '\n'.join([*lines, '#', f'# basicsr test -opt {file}'])
+    if recipe.twin is not None:
+        twin = recipe.twin
+        lines += [f'# Its twin: options/{twin.file_name}, by the same command with --method {twin.method}.']
+    lines += ['#', f'# basicsr train -opt {file} --auto_resume',
+              f'# 4 GPUs, with batch_size_per_gpu: {BATCH_SIZE // 4}:',
+              f'# torchrun --nproc_per_node 4 -m bsr_plugins train -opt {file} --launcher pytorch']
+    if method.dataset:
         lines += ['#', "# Once before, the sub-images and their difficulty (scorer: bicubic; the paper's is a trained "
-                  'MSRResNet, see --help):', *_cutting(recipe.scale), *_scoring(recipe.scale)]
+                  'MSRResNet, see --help):', *cutting_command(recipe.scale), *scoring_command(recipe.scale)]
     if recipe.method == 'scorer':
         weights = f'--opt {file} --weights experiments/{recipe.name}/models/net_g_latest.pth'
         lines += ['#', "# Then it scores; the weights that BasicSR's model zoo has for this recipe do too:",
-                  *_scoring(recipe.scale, weights)]
+                  *scoring_command(recipe.scale, weights)]
     return '\n'.join(lines)
 
 
-def _cutting(scale: int) -> List[str]:
-    return [f'# python tools/create_subimage_lmdb.py --scale {scale} --out {subimage_folder(scale)} \\',
-            f'#   --hr {HR_FOLDER} --lr {lr_folder(scale)}']
-
-
-def _scoring(scale: int, *arguments: str) -> List[str]:
-    sub = subimage_folder(scale)
-    return [f'# python tools/score_difficulty.py --scale {scale} \\',
-            *(f'#   {text} \\' for text in arguments),
-            f'#   --hr-lmdb {sub}/HR_sub.lmdb --lr-lmdb {sub}/LR_sub_x{scale}.lmdb']
-
-
 def _general(recipe: Recipe) -> str:
-    model_type = recipe.method_row.model_type if recipe.method else None
-    gpus = ('auto  # none: the CPU. Several without torchrun multiply the batch: CUDA_VISIBLE_DEVICES=0 takes one'
-            if recipe.method else 'auto  # none: the CPU')
+    gpus = ('auto  # none: the CPU' if recipe.is_test else
+            'auto  # none: the CPU. Several without torchrun multiply the batch: CUDA_VISIBLE_DEVICES=0 takes one')
     return f"""\
 # general settings
 name: {recipe.name}
-model_type: {model_type or recipe.network_row.model_type}
+model_type: {recipe.model_type}
 scale: {recipe.scale}
 num_gpu: {gpus}
 manual_seed: 0
 """
 
 
-def _train_datasets(recipe: Recipe) -> str:
-    scale, method = recipe.scale, recipe.method_row
-    text = f"""\
-# dataset and data loader settings
-datasets:
-  train:
-    name: DIV2K
-    type: PairedImageDataset
-    dataroot_gt: {HR_FOLDER}
-    dataroot_lq: {lr_folder(scale)}
-    filename_tmpl: '{{}}x{scale}'  # an LR image is 0001x{scale}.png
-    io_backend:
-      type: disk
-    # whole images are decoded for each patch; from an LMDB of large windows they are read many times faster:
-    # tools/create_subimage_lmdb.py ... --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
-    # dataroot_gt: datasets/DIV2K/sub_480/HR_sub.lmdb
-    # dataroot_lq: datasets/DIV2K/sub_480/LR_sub_x{scale}.lmdb
-    # filename_tmpl: '{{}}', io_backend.type: lmdb; dataset_enlarge_ratio: 1, there are far more windows than images
-
-    gt_size: {_gt_size(recipe)}{_gt_size_reason(recipe)}
-    use_hflip: true
-    use_rot: true
-
-    # data loader
-    num_worker_per_gpu: 6
-    batch_size_per_gpu: {BATCH_SIZE}
-    dataset_enlarge_ratio: {method.schedule.enlarge_ratio}
-    persistent_workers: true  # BasicSR seeds new workers alike: without this each epoch repeats the same crops
-    prefetch_mode: ~
-"""
-    if method.dataset:
-        whole = _gt_size(recipe) == window(scale)
-        crop = '~  # the whole sub-image, as published' if whole else f'{_gt_size(recipe)}  # of {window(scale)}'
-        text += '\n' + indent(method.dataset.format(sub=subimage_folder(scale), scale=scale, crop=crop), '    ')
-    return text + '\n' + '\n'.join(indent(_benchmark(key, name, scale), '  ')
-                                   for key, name in zip(('val', 'val_2'), BENCHMARKS))
-
-
-def _gt_size(recipe: Recipe) -> int:
-    if recipe.method_row.lr_patch is not None:
-        return recipe.scale * recipe.method_row.lr_patch
-    return patch_size(recipe.scale, recipe.network_row.lr_multiple)
-
-
-def _gt_size_reason(recipe: Recipe) -> str:
-    if recipe.method_row.lr_patch is not None:
-        return ''
-    if _gt_size(recipe) == window(recipe.scale):
-        return '  # HR patches of the paper'
-    return f'  # the paper has {window(recipe.scale)}; LR patches have to be multiples of the attention windows'
-
-
-def _benchmark(key: str, name: str, scale: int) -> str:
-    return f"""\
-{key}:
-  name: {name}
-  type: PairedImageDataset
-  dataroot_gt: datasets/{name}/GTmod12
-  dataroot_lq: datasets/{name}/LRbicx{scale}
-  io_backend:
-    type: disk
-"""
-
-
-def _test_datasets(scale: int) -> str:
-    number = len(BENCHMARKS)
-    active = [_benchmark(f'test_{index}', name, scale) for index, name in enumerate(BENCHMARKS, 1)]
-    further: List[str] = [_benchmark(f'test_{index}', name, scale)
-                          for index, name in enumerate(FURTHER_BENCHMARKS, number + 1)]
-    further.append(f"""\
-test_{number + len(FURTHER_BENCHMARKS) + 1}:
-  name: DIV2K100
-  type: PairedImageDataset
-  dataroot_gt: datasets/DIV2K/DIV2K_valid_HR
-  dataroot_lq: datasets/DIV2K/DIV2K_valid_LR_bicubic/X{scale}
-  filename_tmpl: '{{}}x{scale}'
-  io_backend:
-    type: disk
-""")
-    commented = indent('\n'.join(further), '# ', predicate=lambda line: bool(line.strip()))
-    return '\n'.join([*active, "# the paper's other sets, to be opened where they are there\n" + commented])
-
-
 def _network(recipe: Recipe) -> str:
-    lr_size = _gt_size(recipe) // recipe.scale
-    lines = recipe.network_row.options.format(scale=recipe.scale, lr_size=lr_size)
-    return f'# network structures\nnetwork_g:\n  type: {recipe.net}\n' + indent(lines, '  ')
+    residual, row = recipe.learns_residual, recipe.network_row
+    lines = row.options.format(scale=recipe.scale, lr_size=recipe.gt_size // recipe.scale,
+                               mean=RESIDUAL_MEAN if residual else MEAN)
+    text = f'type: {row.arch}\n' + lines
+    if residual:
+        text = f"""\
+type: BicubicResidual
+upscale: {recipe.scale}
+bicubic: torch  # a = -0.75, as in FPL's code; matlab (a = -0.5) is the kernel of the LR images
+base:
+""" + indent(text, '  ')
+    elif recipe.method_row.residual:
+        text = text.replace('\n', '  # adds a bilinear image itself: a bicubic one would be one too many\n', 1)
+    return '# network structures\nnetwork_g:\n' + indent(text, '  ')
 
 
-def _train_validation(recipe: Recipe) -> str:
-    return f"""\
-# validation settings
-val:
-  val_freq: {recipe.method_row.schedule.val_freq}
-  save_img: false
-  # save_best: psnr  # keeps net_g_best.pth too; the stock models have no such thing, and twins are compared alike
-
-{indent(_metrics(recipe.scale), '  ')}"""
-
-
-def _metrics(scale: int) -> str:
-    return f"""\
-metrics:  # the protocol of the papers: Y, border cropped by the scale
-  psnr:
-    type: calculate_psnr
-    crop_border: {scale}
-    test_y_channel: true
-  ssim:
-    type: calculate_ssim
-    crop_border: {scale}
-    test_y_channel: true
-"""
+def _sigma(recipe: Recipe) -> str:
+    return recipe.method_row.sigma.format(scale=recipe.scale)
 
 
 def _sections(*texts: str) -> str:

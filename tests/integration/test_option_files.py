@@ -40,15 +40,15 @@ def check_call(function, given, *skipped):
 
 
 def test_there_are_files():
-    assert len(FILES) >= 13
+    assert len(FILES) >= 30
 
 
 def test_types_and_keys(options):
     assert inspect.isclass(registered('model', options['model_type']))
-    network = options['network_g']
-    while network is not None:
-        check_call(registered('arch', network['type']), network, 'type')
-        network = network.get('base')
+    for network in (options['network_g'], options.get('network_sigma')):
+        while network is not None:
+            check_call(registered('arch', network['type']), network, 'type')
+            network = network.get('base')
     for dataset in options['datasets'].values():
         registered('dataset', dataset['type'])
     for metric in options['val']['metrics'].values():
@@ -63,6 +63,9 @@ def test_training_keys(options):
     assert losses
     for key in losses:
         check_call(registered('loss', train[key]['type']), train[key], 'type')
+        # Its own checks of the values.
+        registered('loss', train[key]['type'])(**{name: value for name, value in train[key].items() if name != 'type'})
+    assert ('sigma_opt' in train) == ('network_sigma' in options)
     optimizer = getattr(torch.optim, train['optim_g']['type'])
     check_call(optimizer, {'params': [], **train['optim_g']}, 'type')
     from basicsr.models import lr_scheduler
@@ -98,5 +101,5 @@ def test_check_finds_nothing_but_absent_data(path, tmp_path):
     is_train = 'train:' in path.read_text().splitlines()
     findings = check_options(read_option_file(path), tmp_path, is_train)
     assert findings
-    keys = ('dataroot_gt', 'dataroot_lq', 'difficulty', 'pretrain_network_g')
+    keys = ('dataroot_gt', 'dataroot_lq', 'difficulty', 'pretrain_network_g', 'pretrain_network_sigma')
     assert [str(finding) for finding in findings if not finding.where.endswith(keys)] == []

@@ -33,3 +33,16 @@ def test_other_networks_are_not_padded():
     model.test()
     with torch.no_grad():
         assert torch.equal(model.output, model.net_g(model.lq))
+
+
+@pytest.mark.parametrize('height, width', [(9, 13), (16, 8)])
+def test_a_base_with_windows_is_padded_too(height, width):
+    model = RebalancedSRModel(options({'type': 'BicubicResidual', 'upscale': 2, 'base': SWINIR}))
+    given = model.opt
+    lq = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    model.feed_data({'lq': lq})
+    model.test()
+    assert model.output.shape == (1, 3, 2 * height, 2 * width) and model.opt is given
+    if (height, width) == (16, 8):
+        with torch.no_grad():
+            assert torch.equal(model.output, model.net_g.eval()(lq))

@@ -53,6 +53,8 @@ def test_writes_under_options(tool, monkeypatch, tmp_path, capsys):
 def test_prints(tool, capsys):
     assert tool.main(['--net', 'EDSR', '--test', '--scale', '2', '--out', '-']) == 0
     assert yaml.safe_load(capsys.readouterr().out)['name'] == 'test_EDSR_x2'
+    assert tool.main(['--net', 'EDSR', '--method', 'fpl', '--test', '--scale', '2', '--out', '-']) == 0
+    assert yaml.safe_load(capsys.readouterr().out)['name'] == 'test_EDSR_fpl_x2'
 
 
 def test_a_file_of_the_users_is_not_overwritten(tool, tmp_path, capsys):
@@ -69,6 +71,7 @@ def test_a_file_of_the_users_is_not_overwritten(tool, tmp_path, capsys):
     (['--net', 'EDRS', '--method', 'bspa', '--scale', '4'], "did you mean 'EDSR'?"),
     (['--net', 'EDSR', '--method', 'BSPA2', '--scale', '4'], "did you mean 'bspa'?"),
     (['--net', 'EDSR', '--method', 'bspa', '--scale', '8'], 'no option file for this scale'),
+    (['--net', 'EDSR', '--scale', '4', '--method', 'bspa', '--test'], 'leave --method out'),
 ])
 def test_what_is_not_in_the_table(tool, arguments, message, capsys):
     assert tool.main(arguments) == 2
@@ -78,7 +81,6 @@ def test_what_is_not_in_the_table(tool, arguments, message, capsys):
 @pytest.mark.parametrize('arguments, message', [
     ([], '--net, --scale and one of --method and --test are needed'),
     (['--net', 'EDSR', '--scale', '4'], 'are needed'),
-    (['--net', 'EDSR', '--scale', '4', '--method', 'bspa', '--test'], 'leave --method out'),
 ])
 def test_incomplete_commands(tool, arguments, message, capsys):
     with pytest.raises(SystemExit) as caught:
