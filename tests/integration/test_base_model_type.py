@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from bsr_plugins.errors import OptionError, TrainingError
+from experiments import load, log_of, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
@@ -46,28 +47,14 @@ def fork_models() -> None:
 
 @pytest.fixture
 def options(base_options: Options) -> Options:
-    plain = copy.deepcopy(base_options)
-    plain.update(model_type='RebalancedSRModel', base_model_type='ProbeForkModel')
-    plain['datasets']['train'].pop('inverse')
-    plain['train'].pop('bspa')
-    plain['train']['total_iter'] = 4
-    return plain
-
-
-def file(run: Path, name: str) -> Any:
-    folder = 'training_states' if name.endswith('.state') else 'models'
-    return torch.load(run / folder / name, weights_only=True)
-
-
-def log_of(run: Path) -> str:
-    return sorted(run.glob('train_run_*.log'))[-1].read_text()
+    return {**without_bspa(base_options, 'RebalancedSRModel', total_iter=4), 'base_model_type': 'ProbeForkModel'}
 
 
 def test_a_foreign_pass_trains_as_it_does_alone(options: Options, train: Train, tmp_path: Path,
                                                 same: Callable[..., None]) -> None:
     ours = train(options, tmp_path / 'ours')
     alone = train({**options, 'model_type': options.pop('base_model_type')}, tmp_path / 'alone')
-    same(file(ours, 'net_g_4.pth'), file(alone, 'net_g_4.pth'))
+    same(load(ours, 'net_g_4.pth'), load(alone, 'net_g_4.pth'))
     assert 'l_fft' in log_of(ours) and 'Model [RebalancedProbeForkModel] is created' in log_of(ours)
 
 
@@ -104,7 +91,7 @@ def test_losses_sigma_branch_and_engine_get_into_it(options: Options, train: Tra
     for name in ('l_pix', 'l_fft', 'l_focal', 'l_expected', 'l_sigma'):
         assert f'{name}: ' in log_of(whole)
     assert ('grad_norm: ' in log_of(whole)) == bool(engine)
-    first, last = (file(whole, f'net_sigma_{i}.pth')['params'] for i in (1, 4))
+    first, last = (load(whole, f'net_sigma_{i}.pth')['params'] for i in (1, 4))
     assert not torch.equal(first['body.0.weight'], last['body.0.weight'])
     resumed = tmp_path / 'resumed' / 'experiments' / 'run'
     shutil.copytree(whole, resumed)
@@ -112,7 +99,7 @@ def test_losses_sigma_branch_and_engine_get_into_it(options: Options, train: Tra
         late.unlink()
     train(options, tmp_path / 'resumed', '--auto_resume')
     for name in ('net_g_4.pth', 'net_sigma_4.pth', '4.state'):
-        same(file(resumed, name), file(whole, name))
+        same(load(resumed, name), load(whole, name))
 
 
 def test_a_named_loss_alone_takes_the_pixel_loss_s_place(options: Options, train: Train, tmp_path: Path,
@@ -120,7 +107,7 @@ def test_a_named_loss_alone_takes_the_pixel_loss_s_place(options: Options, train
     slot = train(options, tmp_path / 'slot')
     options['train']['losses'] = {'edge': options['train'].pop('pixel_opt')}
     named = train(options, tmp_path / 'named')
-    same(file(named, 'net_g_4.pth'), file(slot, 'net_g_4.pth'))
+    same(load(named, 'net_g_4.pth'), load(slot, 'net_g_4.pth'))
     assert 'l_edge: ' in log_of(named) and 'l_pix: ' not in log_of(named)
 
 
@@ -148,7 +135,7 @@ def test_its_losses_are_guarded(options: Options, train: Train, tmp_path: Path, 
     assert 'in iteration 3' in str(caught.value) and 'l_pix nan' in str(caught.value) and 't91_' in str(caught.value)
     run = tmp_path / 'run' / 'experiments' / 'run'
     assert sorted(path.name for path in run.glob('training_states/*')) == ['1.state', '2.state']
-    same(file(run, 'net_g_2.pth'), file(whole, 'net_g_2.pth'))
+    same(load(run, 'net_g_2.pth'), load(whole, 'net_g_2.pth'))
 
 
 def test_its_own_test_is_used(options: Options, train: Train, tmp_path: Path,
@@ -165,8 +152,8 @@ def test_bspa_over_a_foreign_pass(base_options: Options, train: Train, tmp_path:
     base_options['base_model_type'] = 'ProbeForkModel'
     run = train(base_options, tmp_path)
     assert 'Model [BSPAProbeForkModel] is created' in log_of(run) and 'l_fft' in log_of(run)
-    before, after = (file(run, f'net_g_{i}.pth')['params'] for i in (10, 13))
-    tensors = file(run, '13.state')['bsr_plugins']['bspa']['frozen']['tensors']
+    before, after = (load(run, f'net_g_{i}.pth')['params'] for i in (10, 13))
+    tensors = load(run, '13.state')['bsr_plugins']['bspa']['frozen']['tensors']
     assert tensors
     for name, frozen in tensors.items():
         index = frozen['index'].long()
@@ -190,7 +177,7 @@ def test_a_gan_keeps_its_second_network(options: Options, train: Train, tmp_path
         late.unlink()
     train(options, tmp_path / 'resumed', '--auto_resume')
     for name in ('net_g_4.pth', 'net_d_4.pth', '4.state'):
-        same(file(resumed, name), file(whole, name))
+        same(load(resumed, name), load(whole, name))
 
 
 @pytest.mark.parametrize('base, message', [

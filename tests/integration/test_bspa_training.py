@@ -1,7 +1,6 @@
 """BSPA through BasicSR's unmodified train_pipeline on real images: stages, rounds, frozen entries, its twin."""
 from __future__ import annotations
 
-import copy
 import json
 from pathlib import Path
 from typing import Any, Callable, Dict
@@ -10,29 +9,14 @@ import pytest
 import torch
 
 from bsr_plugins.errors import OptionError
+from experiments import load, log_of, weights, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
 
 
-def weights(experiment: Path, iteration: Any, key: str = 'params') -> Dict[str, torch.Tensor]:
-    return torch.load(experiment / 'models' / f'net_g_{iteration}.pth', weights_only=True)[key]
-
-
-def state(experiment: Path, iteration: int) -> Dict[str, Any]:
-    return torch.load(experiment / 'training_states' / f'{iteration}.state', weights_only=True)
-
-
-def plain(options: Options, model_type: str) -> Options:
-    options = copy.deepcopy(options)
-    options['model_type'] = model_type
-    options['datasets']['train'].pop('inverse')
-    options['train'].pop('bspa')
-    return options
-
-
 def frozen_indices(experiment: Path, iteration: int) -> Dict[str, torch.Tensor]:
-    tensors = state(experiment, iteration)['bsr_plugins']['bspa']['frozen']['tensors']
+    tensors = load(experiment, f'{iteration}.state')['bsr_plugins']['bspa']['frozen']['tensors']
     return {name: saved['index'].long() for name, saved in tensors.items()}
 
 
@@ -43,16 +27,16 @@ def bspa_run(base_options: Options, train: Train, tmp_path: Path) -> Path:
 
 def test_without_options_of_ours_it_is_srmodel_to_the_bit(base_options: Options, train: Train, tmp_path: Path,
                                                          same: Callable[..., None]) -> None:
-    runs = [train(plain(base_options, kind), tmp_path / kind) for kind in ('SRModel', 'RebalancedSRModel')]
+    runs = [train(without_bspa(base_options, kind), tmp_path / kind) for kind in ('SRModel', 'RebalancedSRModel')]
     for key in ('params', 'params_ema'):
         same(weights(runs[0], 13, key), weights(runs[1], 13, key))
-    ours, stock = state(runs[1], 13), state(runs[0], 13)
+    ours, stock = load(runs[1], '13.state'), load(runs[0], '13.state')
     same({key: ours[key] for key in stock}, stock)
 
 
 def test_first_uniform_stage_is_srmodel_to_the_bit(base_options: Options, bspa_run: Path, train: Train, tmp_path: Path,
                                                    same: Callable[..., None]) -> None:
-    twin = train(plain(base_options, 'SRModel'), tmp_path / 'twin')
+    twin = train(without_bspa(base_options, 'SRModel'), tmp_path / 'twin')
     same(weights(bspa_run, 3), weights(twin, 3))
     assert not torch.equal(weights(bspa_run, 4)['conv_first.weight'], weights(twin, 4)['conv_first.weight'])
 
@@ -125,7 +109,7 @@ def test_validation_leaves_training_as_it_was(base_options: Options, bspa_run: P
     best = json.loads((run / 'models' / 'net_g_best.json').read_text())
     assert best['metric'] == 'psnr' and best['dataset'] == 'val' and 5 < best['value'] < 60
     assert set(torch.load(run / 'models' / 'net_g_best.pth', weights_only=True)) == {'params', 'params_ema'}
-    log = next(run.glob('train_run_*.log')).read_text()
+    log = log_of(run)
     assert 'Validation val in inverse stage 1, iteration 1 of 2' in log
     assert 'BSPA round 1 after iteration 5' in log
     assert 'completeness_gap' in log and 'frozen_share' in log
@@ -168,7 +152,7 @@ def test_odd_schedules_and_short_epochs_are_said(base_options: Options, train: T
     base_options['train']['total_iter'] = 9
     base_options['datasets']['train']['batch_size_per_gpu'] = 3  # 8 images: 2 whole batches, 4 epochs
     run = train(base_options, tmp_path)
-    log = next(run.glob('train_run_*.log')).read_text()
+    log = log_of(run)
     assert 'BSPA ends inside an inverse stage' in log
     assert 'BasicSR will end this run after 8 of 9 iterations' in log
     assert not (run / 'training_states' / '9.state').exists()

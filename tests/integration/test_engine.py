@@ -1,8 +1,6 @@
 """The engine through BasicSR's unmodified train_pipeline: each option, all together, resumed, and the guard."""
 from __future__ import annotations
 
-import copy
-import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -12,6 +10,7 @@ from torch import Tensor
 
 from bsr_plugins.errors import OptionError, TrainingError
 from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+from experiments import cut_copy, everything, log_of, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
@@ -22,12 +21,7 @@ COMBINATIONS = [{'accumulate': 3}, {'amp': 'bf16'}, {'amp': 'fp16'}, {'channels_
 
 @pytest.fixture
 def options(base_options: Options) -> Options:
-    plain = copy.deepcopy(base_options)
-    plain['model_type'] = 'RebalancedSRModel'
-    plain['datasets']['train'].pop('inverse')
-    plain['train'].pop('bspa')
-    plain['train']['total_iter'] = 6
-    return plain
+    return without_bspa(base_options, 'RebalancedSRModel', total_iter=6)
 
 
 @pytest.fixture(autouse=True)
@@ -35,24 +29,6 @@ def _quick_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
     """Graphs are captured and run as compiled networks are; generating code for them would take minutes."""
     original = torch.compile
     monkeypatch.setattr(torch, 'compile', lambda net: original(net, backend='eager'))
-
-
-def saved(run: Path, iteration: int) -> Dict[str, Any]:
-    return {'weights': torch.load(run / 'models' / f'net_g_{iteration}.pth', weights_only=True),
-            'state': torch.load(run / 'training_states' / f'{iteration}.state', weights_only=True)}
-
-
-def cut_copy(run: Path, root: Path, iteration: int) -> Path:
-    target = root / 'experiments' / run.name
-    shutil.copytree(run, target)
-    for path in [*target.glob('models/net_*_[0-9]*.pth'), *target.glob('training_states/*.state')]:
-        if int(path.stem.split('_')[-1]) > iteration:
-            path.unlink()
-    return target
-
-
-def log_of(run: Path) -> str:
-    return sorted(run.glob('train_run_*.log'))[-1].read_text()
 
 
 def shown(run: Path, name: str) -> List[float]:
@@ -67,7 +43,7 @@ def test_every_option_resumes_exactly(options: Options, train: Train, tmp_path: 
     for iteration in (1, 4):
         resumed = cut_copy(whole, tmp_path / f'from_{iteration}', iteration)
         train(options, tmp_path / f'from_{iteration}', '--auto_resume')
-        same(saved(resumed, 6), saved(whole, 6))
+        same(everything(resumed, 6), everything(whole, 6))
     assert 'Engine: ' in log_of(whole) or engine == {'accumulate': 3}
 
 
@@ -79,7 +55,7 @@ def test_checkpoints_are_those_of_stock_srmodel(options: Options, train: Train, 
     options['model_type'] = 'SRModel'
     stock = train(options, tmp_path / 'stock')
     for key in ('params', 'params_ema'):
-        ours, theirs = (saved(one, 6)['weights'][key] for one in (run, stock))
+        ours, theirs = (everything(one, 6)['weights'][key] for one in (run, stock))
         assert list(ours) == list(theirs)
         assert all(value.dtype == theirs[name].dtype == torch.float32 for name, value in ours.items())
     assert shown(run, 'l_pix')[0] == pytest.approx(shown(stock, 'l_pix')[0], rel=0.02)
@@ -91,9 +67,9 @@ def test_checkpoints_are_those_of_stock_srmodel(options: Options, train: Train, 
 def test_same_arithmetic_in_another_order_stays_close(options: Options, train: Train, tmp_path: Path,
                                                       engine: Options) -> None:
     options['train']['total_iter'] = 1
-    plain = saved(train(options, tmp_path / 'plain'), 1)['state']
+    plain = everything(train(options, tmp_path / 'plain'), 1)['state']
     options['train'].update(engine)
-    other = saved(train(options, tmp_path / 'other'), 1)['state']
+    other = everything(train(options, tmp_path / 'other'), 1)['state']
     for one, two in zip(plain['optimizers'][0]['state'].values(), other['optimizers'][0]['state'].values()):
         torch.testing.assert_close(one['exp_avg'], two['exp_avg'], rtol=1e-4, atol=1e-7)
 
@@ -104,7 +80,7 @@ def test_accumulation_is_a_larger_batch(options: Options, train: Train, tmp_path
     options['train'].update(accumulate=1, total_iter=1)
     options['datasets']['train']['batch_size_per_gpu'] = 4
     whole = train(options, tmp_path / 'whole')
-    moments = [saved(run, i)['state']['optimizers'][0]['state'] for run, i in ((parts, 2), (whole, 1))]
+    moments = [everything(run, i)['state']['optimizers'][0]['state'] for run, i in ((parts, 2), (whole, 1))]
     for one, two in zip(*(moment.values() for moment in moments)):
         torch.testing.assert_close(one['exp_avg'], two['exp_avg'], rtol=1e-4, atol=1e-7)
     assert 'the effective batch is 4; 2 iterations are 1 updates' in log_of(parts)
@@ -114,12 +90,12 @@ def test_accumulation_is_a_larger_batch(options: Options, train: Train, tmp_path
 def test_iterations_lr_and_ema_count_batches(options: Options, train: Train, tmp_path: Path) -> None:
     options['train'].update(accumulate=4)
     run = train(options, tmp_path)
-    state = saved(run, 6)
+    state = everything(run, 6)
     assert state['state']['iter'] == 6 and state['state']['schedulers'][0]['last_epoch'] == 5
     assert {float(moment['step']) for moment in state['state']['optimizers'][0]['state'].values()} == {1}
-    assert torch.equal(saved(run, 3)['weights']['params']['conv_first.weight'],
-                       saved(run, 1)['weights']['params']['conv_first.weight'])
-    first, changed = (saved(run, i)['weights']['params']['conv_first.weight'] for i in (1, 4))
+    assert torch.equal(everything(run, 3)['weights']['params']['conv_first.weight'],
+                       everything(run, 1)['weights']['params']['conv_first.weight'])
+    first, changed = (everything(run, i)['weights']['params']['conv_first.weight'] for i in (1, 4))
     average = first
     for _ in range(3):
         average = 0.9 * average + (1 - 0.9) * changed
@@ -133,7 +109,7 @@ def test_another_accumulation_leaves_out_the_update_in_progress(options: Options
     options['train']['accumulate'] = 2
     resumed = train(options, tmp_path / 'resumed', '--auto_resume')
     assert 'Iteration 3 lies inside an update of 2 batches' in log_of(resumed)
-    steps = [saved(resumed, i)['state']['optimizers'][0]['state'][0]['step'] for i in (3, 4, 5, 6)]
+    steps = [everything(resumed, i)['state']['optimizers'][0]['state'][0]['step'] for i in (3, 4, 5, 6)]
     assert [float(step) for step in steps] == [3, 3, 3, 4]
 
 
@@ -143,9 +119,9 @@ def test_bspa_under_the_engine(base_options: Options, train: Train, tmp_path: Pa
     whole = train(base_options, tmp_path / 'whole')
     resumed = cut_copy(whole, tmp_path / 'resumed', 7)
     train(base_options, tmp_path / 'resumed', '--auto_resume')
-    same(saved(resumed, 10), saved(whole, 10))
-    tensors = saved(whole, 10)['state']['bsr_plugins']['bspa']['frozen']['tensors']
-    before, after = (saved(whole, i)['weights']['params'] for i in (6, 10))
+    same(everything(resumed, 10), everything(whole, 10))
+    tensors = everything(whole, 10)['state']['bsr_plugins']['bspa']['frozen']['tensors']
+    before, after = (everything(whole, i)['weights']['params'] for i in (6, 10))
     assert tensors
     for name, frozen in tensors.items():
         index = frozen['index'].long()
@@ -193,7 +169,7 @@ def test_what_is_not_finite_stops_the_run(options: Options, train: Train, tmp_pa
     run = tmp_path / 'run' / 'experiments' / 'run'
     assert sorted(path.name for path in run.glob('training_states/*')) == ['1.state', '2.state', '3.state']
     assert not (run / 'models' / 'net_g_latest.pth').exists()
-    same(saved(run, 3), saved(whole, 3))
+    same(everything(run, 3), everything(whole, 3))
 
 
 @pytest.mark.parametrize('what', ['gt', 'gradient'])
@@ -202,15 +178,15 @@ def test_updates_can_be_left_out(options: Options, train: Train, tmp_path: Path,
     options['train'].update(non_finite='skip', accumulate=2)
     spoil(monkeypatch, [3], what)
     whole = train(options, tmp_path / 'whole')
-    same(saved(whole, 4)['weights']['params'], saved(whole, 2)['weights']['params'])
-    assert not torch.equal(saved(whole, 6)['weights']['params']['conv_last.weight'],
-                           saved(whole, 4)['weights']['params']['conv_last.weight'])
+    same(everything(whole, 4)['weights']['params'], everything(whole, 2)['weights']['params'])
+    assert not torch.equal(everything(whole, 6)['weights']['params']['conv_last.weight'],
+                           everything(whole, 4)['weights']['params']['conv_last.weight'])
     assert shown(whole, 'skipped') == [0, 0, 0, 1, 1, 1]
     # A gradient shows where its update ends.
     assert f'is not finite in iteration {3 if what == "gt" else 4}' in log_of(whole) and 't91_' in log_of(whole)
     resumed = cut_copy(whole, tmp_path / 'resumed', 3)
     train(options, tmp_path / 'resumed', '--auto_resume')
-    same(saved(resumed, 6), saved(whole, 6))
+    same(everything(resumed, 6), everything(whole, 6))
 
 
 def test_updates_left_out_are_bounded(options: Options, train: Train, tmp_path: Path,
@@ -228,12 +204,12 @@ def test_gradients_that_overflow_in_fp16_lower_the_scale(options: Options, train
     options['train']['amp'] = 'fp16'
     spoil(monkeypatch, [2], 'gradient')
     run = train(options, tmp_path)
-    scales = [saved(run, i)['state']['bsr_plugins']['engine']['scaler']['scale'] for i in (1, 2, 3)]
+    scales = [everything(run, i)['state']['bsr_plugins']['engine']['scaler']['scale'] for i in (1, 2, 3)]
     assert scales[1] == scales[0] / 2 == scales[2]
     assert shown(run, 'overflows') == [0, 1, 1, 1, 1, 1]
 
 
-def test_weights_gone_bad_are_not_saved(options: Options, train: Train, tmp_path: Path,
+def test_weights_gone_bad_are_not_everything(options: Options, train: Train, tmp_path: Path,
                                         monkeypatch: pytest.MonkeyPatch) -> None:
     original = RebalancedSRModel.optimize_parameters
 

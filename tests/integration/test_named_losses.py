@@ -1,7 +1,6 @@
 """Named losses through BasicSR's unmodified train_pipeline: logged, summed, given lq and keyed noise, resumed."""
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bsr_plugins.errors import OptionError
+from experiments import log_of, weights, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
@@ -46,20 +46,7 @@ def probes() -> None:
 
 @pytest.fixture
 def options(base_options: Options) -> Options:
-    plain = copy.deepcopy(base_options)
-    plain['model_type'] = 'RebalancedSRModel'
-    plain['datasets']['train'].pop('inverse')
-    plain['train'].pop('bspa')
-    plain['train']['total_iter'] = 6
-    return plain
-
-
-def weights(run: Path, iteration: int) -> Dict[str, Tensor]:
-    return torch.load(run / 'models' / f'net_g_{iteration}.pth', weights_only=True)['params']
-
-
-def log_of(run: Path) -> str:
-    return sorted(run.glob('train_run_*.log'))[-1].read_text()
+    return without_bspa(base_options, 'RebalancedSRModel', total_iter=6)
 
 
 def test_one_named_loss_in_place_of_the_slot_trains_alike(options: Options, train: Train, tmp_path: Path,

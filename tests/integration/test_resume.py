@@ -10,23 +10,10 @@ from typing import Any, Callable, Dict
 import pytest
 import torch
 
+from experiments import cut_copy, everything, log_of
+
 Options = Dict[str, Any]
 Train = Callable[..., Path]
-
-
-def cut_copy(experiment: Path, root: Path, iteration: int) -> None:
-    """Copy an experiment as it was right after ``iteration`` was saved."""
-    target = root / 'experiments' / experiment.name
-    shutil.copytree(experiment, target)
-    for path in [*target.glob('models/net_g_[0-9]*.pth'), *target.glob('training_states/*.state')]:
-        if int(path.stem.split('_')[-1]) > iteration:
-            path.unlink()
-    (target / 'models' / 'net_g_latest.pth').unlink()
-
-
-def everything(experiment: Path, iteration: int) -> Dict[str, Any]:
-    return {'weights': torch.load(experiment / 'models' / f'net_g_{iteration}.pth', weights_only=True),
-            'state': torch.load(experiment / 'training_states' / f'{iteration}.state', weights_only=True)}
 
 
 def test_resume_at_every_iteration(base_options: Options, train: Train, tmp_path: Path,
@@ -38,7 +25,7 @@ def test_resume_at_every_iteration(base_options: Options, train: Train, tmp_path
         cut_copy(whole, root, iteration)
         resumed = train(base_options, root, '--auto_resume')
         same(everything(resumed, 13), expected)
-        log = sorted(resumed.glob('train_run_*.log'))[-1].read_text()
+        log = log_of(resumed)
         assert 'Resume: exact' in log and f'iter: {iteration}.' in log
         shutil.rmtree(root)
 
@@ -70,7 +57,7 @@ def test_stock_data_sets_with_workers_keep_their_order_and_say_so(base_options: 
     cut_copy(whole, tmp_path / 'resumed', 6)
     resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
     assert seen == expected[6:]
-    log = sorted(resumed.glob('train_run_*.log'))[-1].read_text()
+    log = log_of(resumed)
     assert 'images and their order go on' in log and 'num_worker_per_gpu: 0' in log
 
 
@@ -79,7 +66,7 @@ def test_another_seed_is_said(base_options: Options, train: Train, tmp_path: Pat
     cut_copy(whole, tmp_path / 'resumed', 6)
     base_options['manual_seed'] = 8
     resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
-    assert 'manual_seed was 3 and is 8 now' in sorted(resumed.glob('train_run_*.log'))[-1].read_text()
+    assert 'manual_seed was 3 and is 8 now' in log_of(resumed)
 
 
 def test_a_state_of_stock_srmodel_is_taken_up(base_options: Options, train: Train, tmp_path: Path) -> None:
@@ -88,7 +75,7 @@ def test_a_state_of_stock_srmodel_is_taken_up(base_options: Options, train: Trai
     whole = train(stock, tmp_path / 'whole')
     cut_copy(whole, tmp_path / 'resumed', 4)
     resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
-    log = sorted(resumed.glob('train_run_*.log'))[-1].read_text()
+    log = log_of(resumed)
     assert 'written by a stock BasicSR model' in log
     assert 'BSPA round 1 is left out' in log
     assert 'BSPA round 2 after iteration 10' in log

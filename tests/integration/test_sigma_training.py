@@ -16,6 +16,7 @@ import yaml
 
 from bsr_plugins import training_position
 from bsr_plugins.errors import CheckpointError, OptionError
+from experiments import load, log_of, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
@@ -23,12 +24,7 @@ Train = Callable[..., Path]
 
 @pytest.fixture
 def options(base_options: Options) -> Options:
-    plain = copy.deepcopy(base_options)
-    plain['model_type'] = 'RebalancedSRModel'
-    plain['datasets']['train'].pop('inverse')
-    plain['train'].pop('bspa')
-    plain['train']['total_iter'] = 4
-    return plain
+    return without_bspa(base_options, 'RebalancedSRModel', total_iter=4)
 
 
 def with_sigma(options: Options, **train: Any) -> Options:
@@ -38,23 +34,14 @@ def with_sigma(options: Options, **train: Any) -> Options:
     return options
 
 
-def file(run: Path, name: str) -> Any:
-    folder = 'training_states' if name.endswith('.state') else 'models'
-    return torch.load(run / folder / name, weights_only=True)
-
-
-def log_of(run: Path) -> str:
-    return sorted(run.glob('*.log'))[-1].read_text()
-
-
 def test_the_branch_trains_beside_the_network(options: Options, train: Train, tmp_path: Path) -> None:
     run = train(with_sigma(options), tmp_path)
     assert 'l_sigma' in log_of(run) and 'Sigma branch: 8 features before upsample of EDSR' in log_of(run)
-    first, last = (file(run, f'net_sigma_{i}.pth') for i in (1, 4))
+    first, last = (load(run, f'net_sigma_{i}.pth') for i in (1, 4))
     assert set(last) == {'params', 'params_ema'}
     assert all(not torch.equal(last['params'][name], first['params'][name]) for name in first['params'])
     assert not torch.equal(last['params']['body.0.weight'], last['params_ema']['body.0.weight'])
-    groups = file(run, '4.state')['optimizers'][0]['param_groups']
+    groups = load(run, '4.state')['optimizers'][0]['param_groups']
     assert len(groups) == 2 and groups[0]['lr'] == groups[1]['lr']
     assert len(groups[1]['params']) == len(last['params'])
 
@@ -62,8 +49,8 @@ def test_the_branch_trains_beside_the_network(options: Options, train: Train, tm
 def test_features_are_shaped_by_it_and_mu_is_not(options: Options, train: Train, tmp_path: Path) -> None:
     """After one update the trunk differs from a run without the branch, what comes after the tap does not."""
     options['train']['total_iter'] = 1
-    plain = file(train(options, tmp_path / 'plain'), 'net_g_1.pth')['params']
-    beside = file(train(with_sigma(options), tmp_path / 'sigma'), 'net_g_1.pth')['params']
+    plain = load(train(options, tmp_path / 'plain'), 'net_g_1.pth')['params']
+    beside = load(train(with_sigma(options), tmp_path / 'sigma'), 'net_g_1.pth')['params']
     assert list(plain) == list(beside)
     for name, value in plain.items():
         after_tap = name.startswith(('upsample', 'conv_last'))
@@ -72,10 +59,10 @@ def test_features_are_shaped_by_it_and_mu_is_not(options: Options, train: Train,
 
 def test_mu_can_be_attached(options: Options, train: Train, tmp_path: Path) -> None:
     options['train']['total_iter'] = 1
-    detached = file(train(with_sigma(options), tmp_path / 'detached'), 'net_g_1.pth')['params']
+    detached = load(train(with_sigma(options), tmp_path / 'detached'), 'net_g_1.pth')['params']
     options = with_sigma(options)
     options['train']['sigma_opt'].update(detach_pred=False, loss_weight=10.0)
-    attached = file(train(options, tmp_path / 'attached'), 'net_g_1.pth')['params']
+    attached = load(train(options, tmp_path / 'attached'), 'net_g_1.pth')['params']
     assert not torch.equal(detached['conv_last.weight'], attached['conv_last.weight'])
 
 
@@ -93,7 +80,7 @@ def test_resume_is_exact(options: Options, train: Train, tmp_path: Path, engine:
         late.unlink()
     train(options, tmp_path / 'resumed', '--auto_resume')
     for name in ('net_g_4.pth', 'net_sigma_4.pth', '4.state'):
-        same(file(resumed, name), file(whole, name))
+        same(load(resumed, name), load(whole, name))
 
 
 def test_net_g_is_that_of_stock_basicsr(options: Options, train: Train, tmp_path: Path) -> None:
@@ -145,7 +132,7 @@ def test_validation_draws_maps_and_hands_them_to_metrics(options: Options, train
     options['val']['metrics'].update(pll={'type': 'calculate_pll', 'crop_border': 4},
                                      sigma_psnr={'type': 'calculate_sigma_psnr', 'crop_border': 4})
     run = train(options, tmp_path / 'run')
-    same(file(run, 'net_g_4.pth'), file(plain, 'net_g_4.pth'))
+    same(load(run, 'net_g_4.pth'), load(plain, 'net_g_4.pth'))
     pictures = sorted(run.glob('visualization/*/*_2_sigma.png'))
     assert len(pictures) == 8
     for picture in pictures:
@@ -248,4 +235,4 @@ def test_with_bspa_fpl_and_noise_in_one_run(base_options: Options, train: Train,
         late.unlink()
     train(options, tmp_path / 'resumed', '--auto_resume')
     for name in ('net_g_9.pth', 'net_sigma_9.pth', '9.state'):
-        same(file(resumed, name), file(whole, name))
+        same(load(resumed, name), load(whole, name))

@@ -1,0 +1,53 @@
+"""What tests of whole runs share: options without BSPA's part, an experiment's files and logs, a cut copy of it."""
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any, Dict
+
+import torch
+
+Options = Dict[str, Any]
+
+
+def without_bspa(options: Options, model_type: str, **train: Any) -> Options:
+    """Return a copy for another model, with ``train``'s keys set."""
+    plain = copy.deepcopy(options)
+    plain['model_type'] = model_type
+    plain['datasets']['train'].pop('inverse')
+    plain['train'].pop('bspa')
+    plain['train'].update(train)
+    return plain
+
+
+def load(run: Path, name: str) -> Any:
+    """Return the content of a file of ``run``: ``net_g_6.pth``, ``6.state``."""
+    return torch.load(run / ('training_states' if name.endswith('.state') else 'models') / name, weights_only=True)
+
+
+def weights(run: Path, iteration: Any, key: str = 'params') -> Dict[str, torch.Tensor]:
+    """Return the weights of net_g saved at ``iteration``."""
+    return load(run, f'net_g_{iteration}.pth')[key]
+
+
+def everything(run: Path, iteration: int) -> Dict[str, Any]:
+    """Return weights and training state of ``iteration``."""
+    return {'weights': load(run, f'net_g_{iteration}.pth'), 'state': load(run, f'{iteration}.state')}
+
+
+def log_of(run: Path) -> str:
+    """Return the newest log of ``run``."""
+    return sorted(run.glob('*.log'))[-1].read_text()
+
+
+def cut_copy(run: Path, root: Path, iteration: int) -> Path:
+    """Copy an experiment under ``root`` as it was right after ``iteration`` was saved, and return the copy."""
+    target = root / 'experiments' / run.name
+    shutil.copytree(run, target)
+    for path in [*target.glob('models/net_*_[0-9]*.pth'), *target.glob('training_states/*.state')]:
+        if int(path.stem.split('_')[-1]) > iteration:
+            path.unlink()
+    for path in target.glob('models/net_*_latest.pth'):
+        path.unlink()
+    return target
