@@ -39,8 +39,8 @@ def bench_ig(quick: bool = False) -> List[Dict[str, Any]]:
     sums: Dict[str, Dict[str, Any]] = {rule: {} for rule in rules}
     gaps: Dict[str, List[float]] = {rule: [] for rule in rules}
     ratios = []
-    for _ in range(3 if quick else 5):
-        batches = [patches.draw(hard=False) for _ in range(4)]
+    for _ in range(3):
+        batches = [patches.draw(hard=False) for _ in range(4 if quick else 2)]
         seconds = {}
         for rule, steps in rules.items():
             # Processor time: what else runs on the machine does not count as much as in wall time.
