@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import weakref
 
 import cv2
 import lmdb
@@ -42,10 +43,11 @@ def test_one_handle_a_database(folder, tmp_path):
 def test_handle_is_closed_with_its_last_user(folder):
     path, _ = folder
     reader = open_reader(path)
-    with pytest.raises(lmdb.Error, match='already open'):
-        lmdb.open(str(path), readonly=True, lock=False)
+    assert open_reader(path) is reader
+    closed = weakref.ref(reader)
     del reader
-    lmdb.open(str(path), readonly=True, lock=False).close()
+    assert closed() is None
+    lmdb.open(str(path), readonly=True, lock=False).close()  # newer lmdb packages refuse where it is open still
 
 
 def test_after_fork(folder):
