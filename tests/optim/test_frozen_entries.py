@@ -355,6 +355,8 @@ def test_the_state_of_a_channels_last_net_fits_a_contiguous_one() -> None:
 
 @pytest.mark.parametrize('share', [0.0125, 0.1, 0.25])
 def test_indices_take_at_most_a_byte_a_parameter(share: float) -> None:
+    if share > 0.125 and not frozen_tensor._scatters_by_int32('cpu'):
+        pytest.skip('this torch scatters by int64 alone: a byte a parameter reaches to a share of an eighth')
     parameter = nn.Parameter(torch.zeros(64, 64, 3, 3))
     frozen = FrozenEntries(torch.optim.SGD([parameter], lr=1.0), {'w': parameter})
     mask = torch.zeros(parameter.numel(), dtype=torch.bool)
