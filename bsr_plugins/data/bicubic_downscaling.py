@@ -4,6 +4,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Tuple
 
+from bsr_plugins.data.bicubic_upscaling import mirrored
+
 if TYPE_CHECKING:
     import torch
 
@@ -35,10 +37,7 @@ def _downscale_along(images: torch.Tensor, dimension: int, scale: int) -> torch.
     total = None
     for tap, weight in enumerate(weights):
         if weight:
-            index = starts + tap
-            index = torch.where(index < 0, -1 - index, index)
-            index = torch.where(index >= length, 2 * length - 1 - index, index).clamp_(0, length - 1)
-            part = images.index_select(dimension, index) * weight
+            part = images.index_select(dimension, mirrored(starts + tap, length)) * weight
             total = part if total is None else total.add_(part)
     return total
 

@@ -27,15 +27,20 @@ def upscale_bicubic(images: torch.Tensor, scale: int) -> torch.Tensor:
     return out
 
 
+def mirrored(index: torch.Tensor, length: int) -> torch.Tensor:
+    """Return pixel indices with those beyond an image side of ``length`` folded back, as MATLAB mirrors its borders."""
+    import torch
+    index = torch.where(index < 0, -1 - index, index)
+    return torch.where(index >= length, 2 * length - 1 - index, index).clamp_(0, length - 1)
+
+
 def _upscale_along(images: torch.Tensor, dimension: int, scale: int) -> torch.Tensor:
     import torch
     weights, first = _phases(scale)
     length = images.shape[dimension]
     before, after = -min(first), max(first) + len(weights[0]) - 1
     index = torch.arange(-before, length + after, device=images.device)
-    index = torch.where(index < 0, -1 - index, index)
-    index = torch.where(index >= length, 2 * length - 1 - index, index).clamp_(0, length - 1)
-    padded = images.index_select(dimension, index)
+    padded = images.index_select(dimension, mirrored(index, length))
     phases = []
     for taps, offset in zip(weights, first):
         total = torch.zeros_like(images)

@@ -51,6 +51,11 @@ def image_key(name: str) -> str:
     return name.replace('.', '-')
 
 
+def pyramid_prefix(key: str, factor: float) -> str:
+    """Return the key prefix of a photograph shrunk by ``factor``: ClassSR's ``0.9_<image>``, its dot as in any key."""
+    return key if factor == 1 else image_key(f'{factor:g}_') + key
+
+
 def by_key(paths: Sequence[Path], template: str = '{}') -> Dict[str, Path]:
     """Return key -> file, in the order of ``paths``; ``template`` (as BasicSR's ``filename_tmpl``) shapes the stems.
 

@@ -13,7 +13,7 @@ from typing import Any, Deque, Dict, Iterator, List, Mapping, NamedTuple, Option
 
 import numpy as np
 
-from bsr_plugins.data.image_pairs import fingerprint, image_key, some_of
+from bsr_plugins.data.image_pairs import fingerprint, pyramid_prefix, some_of
 from bsr_plugins.data.image_reading import read_image
 from bsr_plugins.data.image_resizing import crop_to_multiple, load_imresize, shrink
 from bsr_plugins.data.luma_error import windows_mse
@@ -62,7 +62,7 @@ def find_whole_images(hr_manifest: Mapping[str, Any],
     images = []
     for factor in hr_manifest['factors']:
         for name, path in hr_files.items():
-            prefix = name if factor == 1 else image_key(f'{factor:g}_') + name
+            prefix = pyramid_prefix(name, factor)
             given = None if lr_files is None or factor < 1 else lr_files[name]
             names = [sub_image_name(prefix, number) for number in range(1, counts[prefix] + 1)]
             images.append(WholeImage(path, given, factor, names))

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from bsr_plugins import __version__
 from bsr_plugins.data.image_encoding import encoder
-from bsr_plugins.data.image_pairs import by_key, fingerprint, image_key, list_images, pair_images, some_of
+from bsr_plugins.data.image_pairs import by_key, fingerprint, list_images, pair_images, pyramid_prefix, some_of
 from bsr_plugins.data.lmdb_manifest import FORMAT, META_INFO, read_manifest
 from bsr_plugins.data.subimages import WindowGrid, check_grid, default_grid, modulus
 from bsr_plugins.errors import DataError, OptionError
@@ -32,7 +32,7 @@ class Request(NamedTuple):
 
     def prefixes(self) -> List[Tuple[str, str, float]]:
         """Return (start of the keys, key of the photograph, factor), in the order of writing."""
-        return [(_prefix(key, factor), key, factor) for factor in self.factors for key in self.hr_images]
+        return [(pyramid_prefix(key, factor), key, factor) for factor in self.factors for key in self.hr_images]
 
 
 def make_request(hr: PathLike,
@@ -122,16 +122,11 @@ def _checked_factors(factors: Sequence[float], lr: Optional[PathLike]) -> Tuple[
     return tuple(float(factor) for factor in sorted(factors, reverse=True))
 
 
-def _prefix(key: str, factor: float) -> str:
-    """ClassSR's ``0.9_<image>``, with the dot as every dot in a key."""
-    return key if factor == 1 else image_key(f'{factor:g}_') + key
-
-
 def _check_prefixes(images: Dict[str, Path], factors: Sequence[float]) -> None:
     owner: Dict[str, Path] = {}
     for factor in factors:
         for key, path in images.items():
-            prefix = _prefix(key, factor)
+            prefix = pyramid_prefix(key, factor)
             if prefix in owner:
                 raise DataError(f'{owner[prefix]} and {path} at factor {factor:g} would have the same key {prefix}',
                                 where=path, remedy='rename one of them')
