@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bsr_plugins.errors import OptionError, TrainingError
-from experiments import load, log_of, without_bspa
+from training_runs import load, log_of, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bsr_plugins.errors import OptionError
-from experiments import load, log_of, weights, without_bspa
+from training_runs import load, log_of, weights, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]

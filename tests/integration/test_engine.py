@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bsr_plugins.errors import OptionError, TrainingError
 from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
-from experiments import cut_copy, everything, log_of, without_bspa
+from training_runs import cut_copy, everything, log_of, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]

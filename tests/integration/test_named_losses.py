@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bsr_plugins.errors import OptionError
-from experiments import log_of, weights, without_bspa
+from training_runs import log_of, weights, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict
 import pytest
 import torch
 
-from experiments import cut_copy, everything, log_of
+from training_runs import cut_copy, everything, log_of
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]

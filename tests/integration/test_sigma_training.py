@@ -16,7 +16,7 @@ import yaml
 
 from bsr_plugins import training_position
 from bsr_plugins.errors import CheckpointError, OptionError
-from experiments import load, log_of, without_bspa
+from training_runs import load, log_of, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
