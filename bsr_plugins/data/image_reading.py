@@ -16,13 +16,22 @@ def read_image(path: PathLike) -> Any:
     Raises:
         DataError: the file is missing, unreadable, damaged, cut short, or has more than 8 bits a channel.
     """
-    import cv2
-    import numpy as np
     path = Path(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f'image {path} cannot be read', where=path, found=error) from error
+    return decode_image(content, path)
+
+
+def decode_image(content: bytes, path: PathLike) -> Any:
+    """Return the image in ``content``, a file's or a record's bytes, as :func:`read_image` does.
+
+    Raises:
+        DataError: it is damaged, cut short, or has more than 8 bits a channel; ``path`` names it.
+    """
+    import cv2
+    import numpy as np
     image = None
     if content and not _cut_short(content):
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)

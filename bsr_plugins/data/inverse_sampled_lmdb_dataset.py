@@ -10,24 +10,23 @@ import torch
 from torch.utils.data import Dataset
 
 from bsr_plugins.data.class_draws import ClassDraws, Draw
-from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
-from bsr_plugins.data.long_tail import class_counts, rank_into_classes
-from bsr_plugins.data.subimage_pair_checks import (
+from bsr_plugins.data.dataset_options import (
+    CARRIED_OPTIONS,
+    check_given,
     check_gt_size,
     check_known,
-    check_sizes,
+    check_training_phase,
     option_place,
-    read_pair_difficulty,
 )
+from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.sample_tensors import TENSOR_OPTIONS, SampleTensors
+from bsr_plugins.data.subimage_pair_checks import check_sizes, read_pair_difficulty
 from bsr_plugins.errors import OptionError
 from bsr_plugins.keyed_random import keyed_python_random
 
 OWN_OPTIONS = ('dataroot_gt', 'dataroot_lq', 'io_backend', 'difficulty', 'num_classes', 'imbalance_factor', 'sampling',
-               'gt_size', 'use_hflip', 'use_rot', 'mean', 'std', 'color')
-# Read by BasicSR and by BSPAModel around the data set, or carried by BasicSR's option files for any data set.
-CARRIED_OPTIONS = ('name', 'type', 'phase', 'scale', 'batch_size_per_gpu', 'num_worker_per_gpu',
-                   'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
-                   'use_shuffle', 'filename_tmpl', 'inverse')
+               'gt_size', *TENSOR_OPTIONS)
 
 # Tells crop and flips from the draw itself (class_draws), keyed by the same seed and number.
 _AUGMENTATION_STREAM = 2
@@ -75,8 +74,7 @@ class InverseSampledLMDBDataset(Dataset):
         self.scale = int(opt['scale'])
         self.gt_folder, self.lq_folder = os.fspath(opt['dataroot_gt']), os.fspath(opt['dataroot_lq'])
         self.gt_size = check_gt_size(opt, self.scale)
-        self.use_hflip, self.use_rot = bool(opt.get('use_hflip', True)), bool(opt.get('use_rot', True))
-        self.mean, self.std = opt.get('mean'), opt.get('std')
+        self._tensors = SampleTensors(opt)
         self.seed = torch.initial_seed() % 2**64
 
         keys, mse = read_pair_difficulty(self.gt_folder, self.lq_folder, self.scale, self.gt_size,
@@ -110,23 +108,15 @@ class InverseSampledLMDBDataset(Dataset):
         return self._keys[member].decode('ascii')
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        from basicsr.data.transforms import augment, paired_random_crop
-        from basicsr.utils import bgr2ycbcr, img2tensor
+        from basicsr.data.transforms import paired_random_crop
         class_index, member = self.draw(index)
         key = self.key(member)
         lq, gt = self._read_pair(key)
         with keyed_python_random(self.seed, operator.index(index), _AUGMENTATION_STREAM):
             if self.gt_size is not None:
                 gt, lq = paired_random_crop(gt, lq, self.gt_size, self.scale, key)
-            gt, lq = augment([gt, lq], self.use_hflip, self.use_rot)
-        if self.opt.get('color') == 'y':
-            gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
-        gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
-        if self.mean is not None or self.std is not None:
-            from torchvision.transforms.functional import normalize
-            normalize(lq, self.mean, self.std, inplace=True)
-            normalize(gt, self.mean, self.std, inplace=True)
-        return {'lq': lq, 'gt': gt, 'lq_path': key, 'gt_path': key, 'class_index': class_index}
+            tensors = self._tensors(gt, lq)
+        return {**tensors, 'lq_path': key, 'gt_path': key, 'class_index': class_index}
 
     def _read_pair(self, key: str) -> Tuple[np.ndarray, np.ndarray]:
         if self._readers is None:
@@ -138,14 +128,9 @@ class InverseSampledLMDBDataset(Dataset):
 
 def _check_options(opt: Mapping[str, Any]) -> None:
     check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'InverseSampledLMDBDataset')
-    for name in ('dataroot_gt', 'dataroot_lq', 'scale'):
-        if opt.get(name) is None:
-            raise OptionError(f"InverseSampledLMDBDataset needs the option '{name}'", where=option_place(opt, name),
-                              remedy='the LMDBs are made by tools/create_subimage_lmdb.py')
-    if opt.get('phase', 'train') != 'train':
-        raise OptionError('validation data is never rebalanced: the draws are for training alone',
-                          where=option_place(opt, 'phase'), expected='train', found=opt['phase'],
-                          remedy='use type: PairedImageDataset for validation and test sets')
+    check_given(opt, ('dataroot_gt', 'dataroot_lq', 'scale'), 'InverseSampledLMDBDataset',
+                'the LMDBs are made by tools/create_subimage_lmdb.py')
+    check_training_phase(opt)
     backend = (opt.get('io_backend') or {'type': 'lmdb'}).get('type')
     if backend != 'lmdb':
         raise OptionError('InverseSampledLMDBDataset reads LMDBs only', where=option_place(opt, 'io_backend.type'),

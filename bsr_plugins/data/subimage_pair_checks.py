@@ -2,36 +2,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
 from bsr_plugins.data import difficulty as scores
 from bsr_plugins.data.lmdb_manifest import MANIFEST, read_keys, read_manifest
 from bsr_plugins.errors import DataError, OptionError
-from bsr_plugins.naming import did_you_mean
 
 _MAKE_BOTH = 'make both by one call of tools/create_subimage_lmdb.py'
-
-
-def check_known(opt: Mapping[str, object], own: Sequence[str], carried: Sequence[str], what: str) -> None:
-    """Raise OptionError for a key of ``opt`` that is neither read (``own``) nor one that option files carry anyway."""
-    for name in opt:
-        if name not in own and name not in carried:
-            raise OptionError(f"{what} has no option '{name}'", where=option_place(opt, name),
-                              remedy=did_you_mean(str(name), own))
-
-
-def check_gt_size(opt: Mapping[str, object], scale: int) -> Optional[int]:
-    """Return the option ``gt_size``; raise OptionError unless it is absent or a positive multiple of ``scale``."""
-    gt_size = opt.get('gt_size')
-    if gt_size is None:
-        return None
-    if not isinstance(gt_size, int) or isinstance(gt_size, bool) or gt_size <= 0 or gt_size % scale:
-        raise OptionError('gt_size must be a multiple of scale', where=option_place(opt, 'gt_size'),
-                          expected=f'a positive multiple of {scale}, or ~ for the whole sub-image',
-                          found=repr(gt_size), remedy='gt_size: ~')
-    return gt_size
 
 
 def read_pair_difficulty(gt_folder: str, lq_folder: str, scale: int, gt_size: Optional[int],
@@ -67,14 +46,9 @@ def check_sizes(lq: np.ndarray, gt: np.ndarray, scale: int, gt_size: Optional[in
     if gt_shape != (height * scale, width * scale):
         raise DataError(f'LQ and GT do not fit scale {scale}', where=where,
                         expected=f'GT {(height * scale, width * scale)} for LQ {(height, width)}',
-                        found=f'GT {gt_shape}', remedy='give the LR LMDB of this scale as dataroot_lq')
+                        found=f'GT {gt_shape}', remedy='give the LR images of this scale as dataroot_lq')
     if gt_size is not None and gt_size > min(gt_shape):
         raise _crop_too_large(gt_size, min(gt_shape), where)
-
-
-def option_place(opt: Mapping[str, object], name: str) -> str:
-    """Return how an error names the option ``name`` of a data set."""
-    return f"data set '{opt.get('name', opt.get('type'))}': {name}"
 
 
 def _check_same_keys(gt_keys: List[str], lq_keys: List[str], gt_folder: str, lq_folder: str) -> None:

@@ -79,8 +79,8 @@ def test_training_keys(options):
 
 
 def test_bspa(options):
-    from bsr_plugins.data.inverse_sampled_lmdb_dataset import CARRIED_OPTIONS, OWN_OPTIONS
-    from bsr_plugins.data.subimage_pair_checks import check_gt_size, check_known
+    from bsr_plugins.data.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
+    from bsr_plugins.data.inverse_sampled_lmdb_dataset import OWN_OPTIONS
     from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
     from bsr_plugins.models.bspa_schedule import BSPASchedule
     if options['model_type'] != 'BSPAModel':

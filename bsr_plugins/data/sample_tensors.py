@@ -1,0 +1,48 @@
+"""A crop pair as the tensors of a sample: BasicSR's flips and rotations, colour, range and layout."""
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping
+
+import numpy as np
+from torch import Tensor
+
+#: The options read here, all of BasicSR's PairedImageDataset.
+TENSOR_OPTIONS = ('use_hflip', 'use_rot', 'mean', 'std', 'color')
+
+
+class SampleTensors:
+    """What PairedImageDataset does with a crop pair in training, with its options.
+
+    Args:
+        opt: ``use_hflip``, ``use_rot`` (default true), ``color: y`` (luma alone), ``mean`` and ``std``.
+    """
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        self.use_hflip, self.use_rot = bool(opt.get('use_hflip', True)), bool(opt.get('use_rot', True))
+        self.mean, self.std = opt.get('mean'), opt.get('std')
+        self.luma = opt.get('color') == 'y'
+
+    def __call__(self, gt: np.ndarray, lq: np.ndarray) -> Dict[str, Tensor]:
+        """Return ``lq`` and ``gt``, float32 RGB (3, h, w) in [0, 1] before ``mean`` and ``std``.
+
+        Flips and rotation are drawn from Python's ``random``: seed it (``keyed_python_random``) around the call.
+
+        Args:
+            gt: (H, W, 3) BGR, uint8 or float32 in [0, 1]; a float array may be changed.
+            lq: (h, w, 3) likewise.
+        """
+        from basicsr.data.transforms import augment
+        from basicsr.utils import bgr2ycbcr, img2tensor
+        gt, lq = augment([_as_float(gt), _as_float(lq)], self.use_hflip, self.use_rot)
+        if self.luma:
+            gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
+        gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
+        if self.mean is not None or self.std is not None:
+            from torchvision.transforms.functional import normalize
+            normalize(lq, self.mean, self.std, inplace=True)
+            normalize(gt, self.mean, self.std, inplace=True)
+        return {'lq': lq, 'gt': gt}
+
+
+def _as_float(image: np.ndarray) -> np.ndarray:
+    return image.astype(np.float32) / 255. if image.dtype == np.uint8 else image
