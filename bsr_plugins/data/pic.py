@@ -1,0 +1,176 @@
+"""Patch information capacity (PIC) of one patch and of every window of an image (BSR, Eq. 1 to 3)."""
+from __future__ import annotations
+
+from typing import Iterator, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.naming import did_you_mean
+
+PADS = ('reflect', 'replicate', 'valid')
+CHANNELS = ('max', 'sum')
+
+_BORDERS = {'reflect': cv2.BORDER_REFLECT_101, 'replicate': cv2.BORDER_REPLICATE, 'valid': cv2.BORDER_REFLECT_101}
+_MIN_SIZE = 3
+
+# Filters along one axis. At the first pixel of a window the weight of the pixel outside is folded onto an inside one,
+# reflect onto the second pixel, replicate onto the first; at the last pixel it is the mirror image.
+_SMOOTH, _DIFFER = (1, 2, 1), (-1, 0, 1)
+_FIRST = {'reflect': ((0, 2, 2), (0, 0, 0)), 'replicate': ((0, 3, 1), (0, -1, 1))}
+_LAST = {'reflect': ((2, 2, 0), (0, 0, 0)), 'replicate': ((1, 3, 0), (-1, 1, 0))}
+
+
+def patch_information_capacity(patch: np.ndarray, pad: str = 'reflect', channel: str = 'max') -> float:
+    """Return the PIC of a patch (Eq. 1 to 3): ``sum_yx max_ch (|Gx| + |Gy|)``.
+
+    Where: Gx, Gy are the 3 x 3 Sobel derivatives of a channel, of pixels in [0, 1].
+
+    Eq. 1 adds the three channels up, while the text below it takes the largest of the three at each pixel: ``max``
+    follows the text, ``sum`` the equation. The paper does not say what lies outside the patch.
+
+    Args:
+        patch: (h, w, 3) or (h, w), h and w >= 3; uint8, or float in [0, 1]. The order of the channels is of no account.
+        pad: Outside the patch: ``reflect`` mirrors it without repeating the edge, ``replicate`` repeats the edge,
+            ``valid`` sums only the pixels whose neighbours all lie inside.
+        channel: ``max`` or ``sum``.
+
+    Raises:
+        OptionError: ``pad`` or ``channel`` is unknown.
+        DataError: The patch is smaller than 3 x 3 or its values are neither uint8 nor float.
+    """
+    _check_choices(pad, channel)
+    _check_array(patch)
+    pixels, unit = _pixels(patch)
+    depth = _depth(pixels)
+    derivatives = [cv2.Sobel(pixels, depth, *order, ksize=3, borderType=_BORDERS[pad]) for order in ((1, 0), (0, 1))]
+    magnitude = _magnitude(derivatives, channel)
+    if pad == 'valid':
+        magnitude = magnitude[1:-1, 1:-1]
+    return float(magnitude.sum(dtype=np.float64)) / unit
+
+
+def window_pic(image: np.ndarray, size: int, pad: str = 'reflect', channel: str = 'max') -> np.ndarray:
+    """Return the PIC of every square window of an image, as if each were cut out and measured by itself.
+
+    Equal to :func:`patch_information_capacity` of each window, for uint8 to the last bit.
+
+    Args:
+        image: (H, W, 3) or (H, W), uint8, or float in [0, 1].
+        size: Side of the windows, >= 3.
+        pad, channel: As there; the border rule acts at each window's own border.
+
+    Returns:
+        (H - size + 1, W - size + 1) float64; entry (y, x) is the window whose first pixel is (y, x).
+
+    Raises:
+        OptionError: ``size``, ``pad`` or ``channel`` is wrong.
+        DataError: The image is smaller than the window or its values are neither uint8 nor float.
+    """
+    return next(window_pic_bands(image, size, pad, channel, max_pixels=image.size))[1]
+
+
+def window_pic_bands(image: np.ndarray,
+                     size: int,
+                     pad: str = 'reflect',
+                     channel: str = 'max',
+                     max_pixels: int = 2**19) -> Iterator[Tuple[int, np.ndarray]]:
+    """Yield :func:`window_pic` in bands of rows: the first row of each and its values, (rows, W - size + 1).
+
+    Args:
+        image, size, pad, channel: As there.
+        max_pixels: How many pixels of the image are at work at once, though never fewer than ``2 * size`` rows.
+
+    Raises:
+        OptionError, DataError: As there.
+    """
+    _check_choices(pad, channel)
+    if size < _MIN_SIZE:
+        raise OptionError('The windows are too small for the Sobel filter', where='size', expected=f'>= {_MIN_SIZE}',
+                          found=size)
+    _check_array(image)
+    height, width = image.shape[:2]
+    if min(height, width) < size:
+        raise DataError('The image is smaller than the window', expected=f'at least {size} x {size}',
+                        found=f'{height} x {width}')
+    rows = max(size, max_pixels // width - size + 1)
+    for first in range(0, height - size + 1, rows):
+        pixels, unit = _pixels(image[first:first + rows + size - 1])
+        yield first, _window_sums(pixels, size, pad, channel) / unit
+
+
+def _window_sums(pixels: np.ndarray, size: int, pad: str, channel: str) -> np.ndarray:
+    # Nine maps of the gradient: as at pixels inside a window, at each of its sides and in each of its corners. Along an
+    # axis a part of the window is given by its filters, its first pixel and its length.
+    parts = [(_SMOOTH, _DIFFER, 1, size - 2)]
+    if pad != 'valid':
+        parts += [(*_FIRST[pad], 0, 1), (*_LAST[pad], size - 1, 1)]
+    rows, columns = pixels.shape[0] - size + 1, pixels.shape[1] - size + 1
+    total = np.zeros((rows, columns), np.float64)
+    for smooth_y, differ_y, top, height in parts:
+        for smooth_x, differ_x, left, width in parts:
+            filters = [pair for pair in ((differ_x, smooth_y), (smooth_x, differ_y)) if any(pair[0]) and any(pair[1])]
+            if not filters:
+                continue
+            magnitude = _magnitude([_correlate(pixels, *pair) for pair in filters], channel)
+            magnitude = magnitude[top:top + rows + height - 1, left:left + columns + width - 1]
+            total += _box_sums(magnitude, height, width)
+    return total
+
+
+def _correlate(pixels: np.ndarray, along_x: Sequence[int], along_y: Sequence[int]) -> np.ndarray:
+    # What OpenCV takes for the pixels outside the image is of no account: no window reads it.
+    return cv2.sepFilter2D(pixels, _depth(pixels), np.float64(along_x), np.float64(along_y),
+                           borderType=cv2.BORDER_REPLICATE)
+
+
+def _magnitude(derivatives: Sequence[np.ndarray], channel: str) -> np.ndarray:
+    """Return Eq. 3, its channels joined: (h, w, C) each -> (h, w)."""
+    total = np.abs(derivatives[0], out=derivatives[0])
+    for derivative in derivatives[1:]:
+        total += np.abs(derivative, out=derivative)
+    planes = cv2.split(total)
+    join = np.maximum if channel == 'max' else np.add
+    joined = planes[0]
+    for plane in planes[1:]:
+        joined = join(joined, plane)
+    return joined
+
+
+def _box_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    if height == width == 1:
+        return values
+    # Sums of integers below 2^53 are exact in float64.
+    table = cv2.integral(np.ascontiguousarray(values), sdepth=cv2.CV_64F)
+    sums = table[height:, width:] - table[:-height, width:]
+    sums -= table[height:, :-width]
+    sums += table[:-height, :-width]
+    return sums
+
+
+def _depth(pixels: np.ndarray) -> int:
+    return cv2.CV_16S if pixels.dtype == np.uint8 else cv2.CV_64F
+
+
+def _pixels(image: np.ndarray) -> Tuple[np.ndarray, float]:
+    """Return the pixels, uint8 or float64, and what their PIC is to be divided by."""
+    if image.dtype == np.uint8:
+        return np.ascontiguousarray(image), 255.0
+    return np.ascontiguousarray(image, dtype=np.float64), 1.0
+
+
+def _check_array(image: np.ndarray) -> None:
+    if image.ndim not in (2, 3) or min(image.shape[:2]) < _MIN_SIZE or image.shape[2:] not in ((), (1,), (3,)):
+        raise DataError('PIC is not defined for this array', found=f'shape {image.shape}',
+                        expected=f'(h, w, 3) or (h, w), h and w >= {_MIN_SIZE}')
+    if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
+        raise DataError('PIC is defined for uint8 or float pixels', expected='uint8, or float in [0, 1]',
+                        found=str(image.dtype), remedy='convert the image to 8 bit')
+
+
+def _check_choices(pad: str, channel: str) -> None:
+    for name, value, known in (('pad', pad, PADS), ('channel', channel, CHANNELS)):
+        if value not in known:
+            raise OptionError(f'unknown {name} of PIC', where=name, expected=' | '.join(known), found=repr(value),
+                              remedy=did_you_mean(str(value), known))
