@@ -120,9 +120,10 @@ def _window_sums(pixels: np.ndarray, size: int, pad: str, channel: str) -> np.nd
 
 
 def _correlate(pixels: np.ndarray, along_x: Sequence[int], along_y: Sequence[int]) -> np.ndarray:
-    # What OpenCV takes for the pixels outside the image is of no account: no window reads it.
-    return cv2.sepFilter2D(pixels, _depth(pixels), np.float64(along_x), np.float64(along_y),
-                           borderType=cv2.BORDER_REPLICATE)
+    # What OpenCV takes for the pixels outside the image is of no account: no window reads it. cv2.sepFilter2D would be
+    # three times slower where the filter along y is lopsided.
+    return cv2.filter2D(pixels, _depth(pixels), np.outer(along_y, along_x).astype(np.float64),
+                        borderType=cv2.BORDER_REPLICATE)
 
 
 def _magnitude(derivatives: Sequence[np.ndarray], channel: str) -> np.ndarray:
