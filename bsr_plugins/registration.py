@@ -52,6 +52,7 @@ add('dataset', 'InverseSampledLMDBDataset', 'bsr_plugins.data.inverse_sampled_lm
 add('arch', 'FSRCNN', 'bsr_plugins.archs.fsrcnn_arch:FSRCNN')
 add('arch', 'BicubicResidual', 'bsr_plugins.archs.bicubic_residual_arch:BicubicResidual')
 add('arch', 'CARN', 'bsr_plugins.archs.carn_arch:CARN')
+add('arch', 'BSRNet', 'bsr_plugins.archs.bsr_arch:BSRNet')
 add('arch', 'SigmaBranch', 'bsr_plugins.archs.sigma_branch_arch:SigmaBranch')
 add('loss', 'FocalPixelLoss', 'bsr_plugins.losses.focal_pixel_loss:FocalPixelLoss')
 add('loss', 'ExpectationLoss', 'bsr_plugins.losses.expectation_loss:ExpectationLoss')

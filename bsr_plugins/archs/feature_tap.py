@@ -13,8 +13,8 @@ from bsr_plugins.random_states import preserved_random_states
 
 AUTO = 'auto'
 
-#: The module whose input are the features after the long skip, looked for in this order: EDSR, RCAN, CARN and SwinIR
-#: with either PixelShuffle; MSRResNet; FSRCNN; SwinIR with nearest+conv, where what follows is upscaled already.
+#: The module whose input are the features after the long skip, looked for in this order: EDSR, RCAN, CARN, BSRNet and
+#: SwinIR with either PixelShuffle; MSRResNet; FSRCNN; SwinIR with nearest+conv, where what follows is upscaled already.
 UPSAMPLERS = ('upsample', 'upconv1', 'deconv', 'conv_before_upsample')
 
 _SHOWN_CANDIDATES = 40
@@ -29,7 +29,7 @@ def find_tap(net: nn.Module, name: str = AUTO) -> Tuple[str, nn.Module]:
         net: A network; DataParallel, DistributedDataParallel and torch.compile are looked through.
         name: A module of ``net``, or ``auto``: the first of ``upsample``, ``upconv1``, ``deconv``,
             ``conv_before_upsample`` that ``net`` has, or the base of a BicubicResidual. That is right for BasicSR's
-            EDSR, RCAN, MSRResNet and SwinIR, for FSRCNN and CARN, and for what is built alike.
+            EDSR, RCAN, MSRResNet and SwinIR, for FSRCNN, CARN and BSRNet, and for what is built alike.
 
     Raises:
         OptionError: No such module; candidates are listed.

@@ -11,8 +11,9 @@ import torch
 
 from bsr_plugins.registration import TABLE
 
-#: What a network needs beside its defaults and the scale.
-NEEDED: Dict[str, Dict[str, Any]] = {'BicubicResidual': {'base': {'type': 'FSRCNN', 'd': 8, 's': 4, 'm': 1}}}
+#: What a network needs beside its defaults and the scale, and what makes a large one small.
+NEEDED: Dict[str, Dict[str, Any]] = {'BicubicResidual': {'base': {'type': 'FSRCNN', 'd': 8, 's': 4, 'm': 1}},
+                                     'BSRNet': {'num_feat': 8, 'num_fmg': 3, 'num_rb': 1}}
 NAMES = sorted(TABLE['arch'])
 
 

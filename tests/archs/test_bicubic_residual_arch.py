@@ -249,6 +249,7 @@ def test_the_state_that_is_given_is_left_as_it_is():
 
 SINGLE_IMAGE = {
     'EDSR': small_edsr(), 'FSRCNN': {**SMALL, 'upscale': 2}, 'CARN': {'num_feat': 8, 'upscale': 2},
+    'BSRNet': {'num_feat': 8, 'num_fmg': 2, 'num_rb': 1, 'upscale': 2},
     'RCAN': {'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 16, 'num_group': 1, 'num_block': 1, 'upscale': 2},
     'MSRResNet': {'num_feat': 4, 'num_block': 1, 'upscale': 2},
     'RRDBNet': {'num_in_ch': 3, 'num_out_ch': 3, 'scale': 2, 'num_feat': 4, 'num_block': 1, 'num_grow_ch': 2},

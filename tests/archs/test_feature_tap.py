@@ -27,6 +27,7 @@ KNOWN = [
     ({**SWINIR, 'upscale': 4, 'upsampler': 'nearest+conv'}, 'conv_before_upsample', 12),
     ({'type': 'FSRCNN', 'd': 20, 's': 4, 'm': 1, 'upscale': 3}, 'deconv', 20),
     (CARN, 'upsample', 16),
+    ({'type': 'BSRNet', 'num_feat': 8, 'num_fmg': 2, 'num_rb': 1, 'upscale': 4}, 'upsample', 8),
     ({'type': 'BicubicResidual', 'upscale': 2, 'base': CARN}, 'base.upsample', 16),
     ({'type': 'BicubicResidual', 'upscale': 2, 'base': EDSR}, 'base.upsample', 8),
 ]
