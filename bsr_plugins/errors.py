@@ -72,3 +72,7 @@ class DependencyError(BsrPluginsError, ImportError):
 
 class HookError(BsrPluginsError, RuntimeError):
     """A mend of BasicSR, or the registration in it, failed while one of its modules was being imported."""
+
+
+class LinkError(BsrPluginsError, RuntimeError):
+    """A stub cannot be put into a fork, would not work there, or cannot be taken out of it."""

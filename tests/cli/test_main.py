@@ -57,6 +57,12 @@ def test_wrong_arguments(argv: list, message: str, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize('command', COMMANDS)
 def test_help_of_each_command(command: str, capsys: pytest.CaptureFixture) -> None:
     assert main([command, '--help']) == 0
+    assert f'usage: basicsr {command}' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('command', ['train', 'test'])
+def test_help_names_the_arguments_of_basicsr(command: str, capsys: pytest.CaptureFixture) -> None:
+    assert main([command, '--help']) == 0
     shown = capsys.readouterr().out
     for argument in ('-opt', '--launcher', '--auto_resume', '--debug', '--local_rank', '--force_yml'):
         assert argument in shown
