@@ -42,6 +42,12 @@ def cache_folder() -> Path:
     return (Path(shared) if shared and os.path.isabs(shared) else Path.home() / '.cache') / 'bsr_plugins'
 
 
+def worker_threads() -> int:
+    """Return how many images are worked on at once: one a processor of this process, 8 at most for memory's sake."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    return min(8, available)
+
+
 def cached_per_image(name: str,
                      parameters: Mapping[str, Any],
                      images: Sequence[Sequence[StoredImage]],
@@ -170,14 +176,9 @@ def _in_threads(work: Callable[[int], None], indices: Sequence[int], label: str)
             work(index)
         return
     from tqdm import tqdm
-    with ThreadPoolExecutor(_threads()) as pool, contextlib.closing(pool.map(work, indices)) as done:
+    with ThreadPoolExecutor(worker_threads()) as pool, contextlib.closing(pool.map(work, indices)) as done:
         for _ in tqdm(done, total=len(indices), desc=label, unit='image', mininterval=0.5):
             pass
-
-
-def _threads() -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    return min(16, available)
 
 
 def _warn_unwritable(what: str, error: BaseException) -> None:

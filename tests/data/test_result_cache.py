@@ -224,7 +224,7 @@ def test_a_missing_image_is_named(images):
 
 
 def test_threads_and_progress_bar(images, capsys, monkeypatch):
-    monkeypatch.setattr(result_cache, '_threads', lambda: 2)
+    monkeypatch.setattr(result_cache, 'worker_threads', lambda: 2)
     names = set()
     gate = threading.Barrier(2, timeout=20)
 
