@@ -14,11 +14,20 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 from bsr_plugins.errors import DependencyError, RegistrationError
 from bsr_plugins.import_hooks import is_complete, post_import
 from bsr_plugins.lazy import is_lazy_call, lazy_call
-from bsr_plugins.shelves import Shelf, find_shelves, holder_name, say_when_logging
+from bsr_plugins.shelves import (
+    LEGACY_PLACES,
+    REGISTRY_MODULE,
+    AnyShelf,
+    find_shelves,
+    holder_name,
+    say_when_logging,
+)
 
 SUFFIX = 'bsrp'
 # Of all basicsr's subpackages this one is imported last, so whoever else registers a name has done it by then.
 LAST_MODULE = 'basicsr.models'
+# Of a fork without registries a script may import some of these alone, in any order.
+_LEGACY_MODULES = [module for module, _ in LEGACY_PLACES.values() if module != LAST_MODULE]
 
 # kind -> NAME -> 'module:Class'
 TABLE: Dict[str, Dict[str, str]] = {'dataset': {}, 'arch': {}, 'model': {}, 'loss': {}, 'metric': {}}
@@ -49,6 +58,7 @@ def add(kind: str, name: str, target: str) -> None:
 
 
 add('dataset', 'InverseSampledLMDBDataset', 'bsr_plugins.data.inverse_sampled_lmdb_dataset:InverseSampledLMDBDataset')
+add('dataset', 'RFSBalancedBatchDataset', 'bsr_plugins.data.rfs_balanced_batch_dataset:RFSBalancedBatchDataset')
 add('arch', 'FSRCNN', 'bsr_plugins.archs.fsrcnn_arch:FSRCNN')
 add('arch', 'BicubicResidual', 'bsr_plugins.archs.bicubic_residual_arch:BicubicResidual')
 add('arch', 'CARN', 'bsr_plugins.archs.carn_arch:CARN')
@@ -65,7 +75,7 @@ add('metric', 'calculate_sigma_psnr', 'bsr_plugins.metrics.sigma_psnr_metric:cal
 
 
 class _Entry(NamedTuple):
-    shelf: Shelf
+    shelf: AnyShelf
     kind: str
     name: str
     key: str
@@ -79,6 +89,8 @@ def install() -> None:
     upstream.install()
     follow_into_spawned_workers()
     post_import(LAST_MODULE, _on_last_module, label='registration of bsr_plugins')
+    for place in _LEGACY_MODULES:
+        post_import(place, _on_legacy_module, label=f'registration of bsr_plugins in {place}')
 
 
 def register_all() -> List[Tuple[str, str]]:
@@ -100,6 +112,9 @@ def register_all() -> List[Tuple[str, str]]:
     if 'basicsr' in sys.modules and not is_complete('basicsr'):
         return []
     importlib.import_module(LAST_MODULE)
+    if REGISTRY_MODULE not in sys.modules:
+        for place in _LEGACY_MODULES:
+            importlib.import_module(place)
     _register()
     return [entry for entry in _ours() if entry not in before]
 
@@ -152,6 +167,11 @@ def _on_last_module(module: ModuleType) -> None:
     _register()
 
 
+def _on_legacy_module(module: ModuleType) -> None:
+    if REGISTRY_MODULE not in sys.modules:
+        _register()
+
+
 def _register() -> None:
     plan = [entry for kind, shelf in find_shelves().items() for name, target in TABLE[kind].items()
             for entry in _entries(shelf, kind, name, target)]
@@ -165,7 +185,7 @@ def _register() -> None:
             _say_taken(entry.kind, entry.name)
 
 
-def _entries(shelf: Shelf, kind: str, name: str, target: str) -> List[_Entry]:
+def _entries(shelf: AnyShelf, kind: str, name: str, target: str) -> List[_Entry]:
     """Return what is to be put on the shelf for one name: nothing, NAME_bsrp, or both; raise where that cannot be."""
     entries = []
     certain = f'{name}_{SUFFIX}'

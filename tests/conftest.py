@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 
@@ -15,6 +16,14 @@ REPO = Path(__file__).resolve().parents[1]
 def repo() -> Path:
     """The root of the repository."""
     return REPO
+
+
+@pytest.fixture(scope='session', autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep cached results of data sets out of the user's folder, in processes that tests start too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('BSR_PLUGINS_CACHE', str(tmp_path_factory.mktemp('cache')))
+        yield
 
 
 @pytest.fixture(scope='session')

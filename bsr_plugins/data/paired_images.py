@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 import numpy as np
@@ -16,6 +15,7 @@ from bsr_plugins.data.dataset_options import check_given, option_place
 from bsr_plugins.data.image_reading import decode_image
 from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.sample_tensors import TENSOR_OPTIONS, SampleTensors
+from bsr_plugins.data.stored_images import StoredImage
 from bsr_plugins.data.subimage_pair_checks import check_sizes
 from bsr_plugins.errors import DataError, OptionError
 from bsr_plugins.keyed_random import keyed_python_random
@@ -74,13 +74,13 @@ class PairedImages:
         """Return the LR image's path, or its key in an LMDB."""
         return os.fsdecode(self._lq_paths[index])
 
-    def lq_files(self) -> List[Path]:
-        """Return the files that hold the LR images: one each, or the database of an LMDB."""
-        return self._files(self.lq_folder, self._lq_paths)
+    def stored_lq(self, index: int) -> StoredImage:
+        """Return where the LR image is stored, for results cached by its content."""
+        return self._stored(self.lq_folder, self.lq_path(index))
 
-    def gt_files(self) -> List[Path]:
-        """Return the files that hold the HR images: one each, or the database of an LMDB."""
-        return self._files(self.gt_folder, self._gt_paths)
+    def stored_gt(self, index: int) -> StoredImage:
+        """Return where the HR image is stored."""
+        return self._stored(self.gt_folder, self.gt_path(index))
 
     def read_lq(self, index: int) -> np.ndarray:
         """Return an LR image, (h, w, 3) uint8 BGR; it is at least as large as the crop."""
@@ -163,10 +163,8 @@ class PairedImages:
                             expected=f'an LR image named {template.format("<name>")} for each HR image <name>',
                             found=error) from error
 
-    def _files(self, folder: str, paths: np.ndarray) -> List[Path]:
-        if self._backend['type'] == 'lmdb':
-            return [Path(folder) / 'data.mdb']
-        return [Path(os.fsdecode(path)) for path in paths]
+    def _stored(self, folder: str, path: str) -> StoredImage:
+        return StoredImage(folder, path) if self._backend['type'] == 'lmdb' else StoredImage(path)
 
 
 class _Lmdbs(NamedTuple):

@@ -5,6 +5,7 @@ import copy
 import multiprocessing
 import pickle
 import random
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -39,6 +40,10 @@ def options(root, **changes):
             'filename_tmpl': '{}x4', 'gt_size': 32, **changes}
 
 
+def names_of(pairs):
+    return [Path(pairs.stored_gt(index).path).name for index in range(len(pairs))]
+
+
 def lmdb_options(root, photographs_root):
     from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages import WindowGrid
@@ -52,8 +57,8 @@ def test_pairs_are_those_of_basicsr_in_the_order_of_their_names(root):
     pairs, stock = PairedImages(options(root)), PairedImageDataset(options(root))
     found = [{'lq_path': pairs.lq_path(index), 'gt_path': pairs.gt_path(index)} for index in range(len(pairs))]
     assert sorted(stock.paths, key=lambda pair: pair['gt_path']) == found
-    assert [path.name for path in pairs.gt_files()] == ['a.png', 'b.png', 'c d.png', 'é.png']
-    assert [path.name for path in pairs.lq_files()] == ['ax4.png', 'bx4.png', 'c dx4.png', 'éx4.png']
+    assert names_of(pairs) == ['a.png', 'b.png', 'c d.png', 'é.png']
+    assert pairs.stored_lq(2).path == str(root / 'LR' / 'c dx4.png') and pairs.stored_lq(2).key is None
 
 
 def test_pixels(root):
@@ -68,7 +73,7 @@ def test_pixels(root):
 def test_a_meta_info_file_chooses(root):
     (root / 'meta.txt').write_text('c d.png (40,48,3)\na.png (40,48,3)\n'.replace('c d', 'b'))
     pairs = PairedImages(options(root, meta_info_file=str(root / 'meta.txt')))
-    assert [path.name for path in pairs.gt_files()] == ['a.png', 'b.png']
+    assert names_of(pairs) == ['a.png', 'b.png']
 
 
 def test_lmdb(root, photographs):
@@ -81,7 +86,8 @@ def test_lmdb(root, photographs):
         sample = pairs.to_sample(index, pairs.read_lq(index), pairs.read_gt(index), 1)
         assert (sample['gt'].sum() - stock[index]['gt'].sum()).abs() < 0.1
         assert sample['gt_path'] == sample['lq_path'] == stock[index]['gt_path']
-    assert pairs.lq_files() == [root / 'lmdb' / 'LR_sub_x4.lmdb' / 'data.mdb']
+    assert pairs.stored_lq(0) == (opt['dataroot_lq'], pairs.lq_path(0))
+    assert pairs.stored_gt(0) == (opt['dataroot_gt'], pairs.gt_path(0))
 
 
 def read_in_child(pairs, queue):

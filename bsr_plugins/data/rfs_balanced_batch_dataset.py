@@ -1,0 +1,202 @@
+"""Batches balanced by patch information capacity: the sampling RFS of "A Balanced Framework for Single Image SR"."""
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from bsr_plugins.data.balance_counts import BalanceCounts, named
+from bsr_plugins.data.balanced_draws import BalancedDraws, Pick
+from bsr_plugins.data.batch_fetching import fetches_batches
+from bsr_plugins.data.dataset_options import (
+    CARRIED_OPTIONS,
+    check_gt_size,
+    check_known,
+    check_training_phase,
+    check_whole,
+    option_place,
+)
+from bsr_plugins.data.paired_images import PAIRED_OPTIONS, PairedImages
+from bsr_plugins.data.pic import window_pic
+from bsr_plugins.data.pic_intervals import interval_edges
+from bsr_plugins.data.pic_table import auto_pic_max, image_fractions
+from bsr_plugins.errors import DataError, OptionError
+
+OWN_OPTIONS = (*PAIRED_OPTIONS, 'num_intervals', 'pic_max', 'max_tries', 'num_images')
+
+# Tells flips and rotations from the draws of other streams (balanced_draws has 3).
+_AUGMENTATION_STREAM = 4
+
+
+class RFSBalancedBatchDataset(Dataset):
+    """Training pairs of PairedImageDataset, each batch with N / p patches of each of p intervals of PIC.
+
+    The PIC (``data/pic.py``) is that of the LR patch, of pixels in [0, 1]; the intervals are of equal width over
+    [0, pic_max], what lies above counts in the last. A batch is asked for by ``__getitems__`` with its draw numbers,
+    and is a pure function of them and of ``torch.initial_seed()`` when the data set is built, which BasicSR has set to
+    manual_seed + rank: nothing is counted in here, so that any worker and any resume give the same batches, and each
+    rank fills quotas of its own. Which draws are made, and how: :class:`BalancedDraws`.
+
+    torch < 1.13 asks for single items alone: ``dataset[n]`` takes an interval at random, so that batches are balanced
+    in expectation, not exactly; that is said once.
+
+    Args:
+        opt: Options of PairedImageDataset (``gt_size`` is needed), and:
+
+            - ``num_intervals``: p, default 16 as in the paper's Fig. 1.
+            - ``pic_max``: ``auto`` (the .999 quantile of 10,000 random patches, the same for every manual_seed) or a
+              number above 0.
+            - ``max_tries``: default 50.
+            - ``num_images``: M of Table 1, how many images one batch draws from; default the size of the batch.
+
+    A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path``,
+    ``gt_path``, ``pic`` (of the LR patch) and ``interval_index`` (int, 0 = flattest), both of the patch as it is, also
+    where another interval was asked for.
+
+    The paper leaves open what becomes of intervals that the M images do not have, and how pic_max is found; ours is
+    above and in :class:`BalancedDraws`. At the start all LR images are read twice (``pic_table.py``), unless the
+    results are cached.
+
+    Attributes:
+        interval_edges_: (p + 1,). pic_max_: the last of them.
+        image_fractions_: (n, p) share of each image's positions in each interval, images in the order of their names.
+        balance_: :class:`BalanceCounts`, how often which interval was asked for and not had.
+
+    Raises:
+        OptionError: An option is unknown or out of range, or the phase is not ``train``.
+        DataError: An image is missing, damaged, smaller than the patch, of more than 8 bits or of another scale, or
+            nearly all patches are constant and ``pic_max`` is auto.
+    """
+
+    draws_by_number = True
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        super().__init__()
+        check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'RFSBalancedBatchDataset')
+        check_training_phase(opt)
+        self.opt: Dict[str, Any] = dict(opt)
+        self.images = PairedImages(opt)
+        self.scale = self.images.scale
+        self.lq_size = _lq_size(opt, self.scale)
+        self.num_intervals: int = check_whole(opt, 'num_intervals', 16, 1)
+        self.num_images: Optional[int] = check_whole(opt, 'num_images', None, 1)
+        max_tries = check_whole(opt, 'max_tries', 50, 0)
+        pic_max = _pic_max(opt)
+        self.seed = torch.initial_seed() % 2**64
+
+        self.pic_max_ = auto_pic_max(self.images, self.lq_size) if pic_max is None else pic_max
+        self.interval_edges_ = interval_edges(self.pic_max_, self.num_intervals)
+        self.image_fractions_ = image_fractions(self.images, self.lq_size, self.interval_edges_)
+        self._draws = BalancedDraws(self.image_fractions_, max_tries, self.seed)
+        self.balance_ = BalanceCounts(self.num_intervals)
+        self._said_replaced = False
+        self._say_at_start()
+
+    def __len__(self) -> int:
+        """The number of images: what BasicSR takes an epoch to be."""
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[Dict[str, Any]]:
+        """The single draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
+        return (self[number] for number in range(len(self)))
+
+    def __getitem__(self, number: int) -> Dict[str, Any]:
+        return self.__getitems__([number])[0]
+
+    def __getitems__(self, numbers: Sequence[int]) -> List[Dict[str, Any]]:
+        """Return the batch of these draw numbers."""
+        picks = self.draw(numbers)
+        samples: List[Optional[Dict[str, Any]]] = [None] * len(picks)
+        for image in sorted({pick.image for pick in picks}):
+            places = [place for place, pick in enumerate(picks) if pick.image == image]
+            found = self._cut(image, [picks[place] for place in places], [int(numbers[place]) for place in places])
+            for place, sample in zip(places, found):
+                samples[place] = sample
+        self.balance_.add([pick.wanted for pick in picks],
+                          [pick.wanted for pick in picks if pick.interval != pick.wanted])
+        return samples
+
+    def draw(self, numbers: Sequence[int]) -> List[Pick]:
+        """Return the image and the interval of each patch of the batch of ``numbers``, without reading an image."""
+        at_least = int(self.opt.get('batch_size_per_gpu') or 1)
+        return self._draws.batch(numbers, self.num_images or max(len(numbers), at_least))
+
+    def on_epoch_start(self, epoch: int) -> None:
+        """Say how balanced the batches so far were (called by the mended EnlargedSampler)."""
+        if self.balance_.asked.any():
+            _logger().info(self.balance_.sentence())
+        self._warn_of_replaced()
+
+    def training_log(self) -> Dict[str, float]:
+        """Return what RebalancedSRModel logs of this set: the share of patches of another interval than asked."""
+        self._warn_of_replaced()
+        return {'balance_fallback': self.balance_.replaced_share}
+
+    def _cut(self, image: int, picks: List[Pick], numbers: List[int]) -> List[Dict[str, Any]]:
+        """Return the samples of the picks from one image, which is read once."""
+        lq, gt = self.images.read_lq(image), self.images.read_gt(image)
+        self.images.check_pair(image, lq, gt)
+        pic = window_pic(lq, self.lq_size)
+        samples = []
+        for pick, number in zip(picks, numbers):
+            y, x = self._position(pic, pick)
+            crops = [picture[y * factor:(y + self.lq_size) * factor, x * factor:(x + self.lq_size) * factor]
+                     for picture, factor in ((lq, 1), (gt, self.scale))]
+            sample = self.images.to_sample(image, *crops, self.seed, number, _AUGMENTATION_STREAM)
+            samples.append({**sample, 'pic': np.float32(pic[y, x]), 'interval_index': pick.interval})
+        return samples
+
+    def _position(self, pic: np.ndarray, pick: Pick) -> List[int]:
+        # As interval_of, in a tenth of the time.
+        inside = pic >= self.interval_edges_[pick.interval] if pick.interval else np.ones(pic.shape, bool)
+        if pick.interval < self.num_intervals - 1:
+            inside &= pic < self.interval_edges_[pick.interval + 1]
+        found = np.flatnonzero(inside)
+        if not found.size:
+            raise DataError(f'image {self.images.lq_path(pick.image)} has changed since the training began',
+                            where=self.images.lq_folder, expected=f'patches of PIC interval {pick.interval}',
+                            found='none', remedy='start the run again')
+        return [int(part) for part in divmod(found[int(pick.place * found.size)], pic.shape[1])]
+
+    # ------------------------------------------------------------------ what is said
+    def _say_at_start(self) -> None:
+        if self._draws.empty_intervals.any():
+            _logger().warning(f'RFS: no image of the training set has a patch of the PIC intervals '
+                              f'{named(np.flatnonzero(self._draws.empty_intervals))} (of {self.num_intervals} up to '
+                              f'{self.pic_max_:.4g}): their share of each batch comes from the nearest ones.')
+        if not fetches_batches():
+            _logger().warning('RFS: this torch asks data sets for single samples (torch >= 1.13 for batches): batches '
+                              'are balanced in expectation, not exactly.')
+
+    def _warn_of_replaced(self) -> None:
+        unexpected = (self.balance_.replaced > 0) & ~self._draws.empty_intervals
+        if unexpected.any() and not self._said_replaced:
+            self._said_replaced = True
+            _logger().warning(f'RFS: some patches of the PIC intervals {named(np.flatnonzero(unexpected))} were not '
+                              f'found in the images of a batch and came from the nearest intervals; a larger '
+                              'num_images or max_tries makes that rarer.')
+
+
+def _lq_size(opt: Mapping[str, Any], scale: int) -> int:
+    size = check_gt_size(opt, scale, whole=None) // scale
+    if size < 3:
+        raise OptionError('gt_size is too small: PIC is of LR patches of 3 x 3 or more',
+                          where=option_place(opt, 'gt_size'), expected=f'at least {3 * scale}', found=size * scale)
+    return size
+
+
+def _pic_max(opt: Mapping[str, Any]) -> Optional[float]:
+    value = opt.get('pic_max', 'auto')
+    if value is None or value == 'auto':
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float('inf'):
+        raise OptionError('pic_max must be a number above 0', where=option_place(opt, 'pic_max'),
+                          expected='auto, or a number above 0', found=repr(value), remedy='pic_max: auto')
+    return float(value)
+
+
+def _logger() -> Any:
+    from basicsr.utils import get_root_logger
+    return get_root_logger()
