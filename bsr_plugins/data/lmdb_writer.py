@@ -91,7 +91,7 @@ class LMDBWriter:
         """Give the completed folder its name."""
         with _write_errors(self.partial):
             os.replace(self.partial, self.path)
-            _flush_folder(self.path.parent)
+            files.flush_folder(self.path.parent)
 
     def close(self) -> None:
         """Close the data base; what is pending and not flushed is dropped."""
@@ -165,12 +165,3 @@ def _keys(folder: Path) -> Iterator[str]:
                 yield last.decode('ascii')
                 more = cursor.next()
 
-
-def _flush_folder(folder: Path) -> None:
-    if os.name != 'posix':
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

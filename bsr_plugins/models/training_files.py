@@ -11,8 +11,8 @@ from basicsr.utils.dist_util import master_only
 from torch import Tensor, nn
 
 from bsr_plugins import training_position
+from bsr_plugins.checkpoint_files import save_whole
 from bsr_plugins.errors import TrainingError
-from bsr_plugins.files import replacing
 from bsr_plugins.models.resume_report import describe_resume
 from bsr_plugins.models.training_step import total_norm
 from bsr_plugins.random_states import capture_random_states
@@ -36,8 +36,7 @@ class TrainingFiles:
         keys = param_key if isinstance(param_key, list) else [param_key]
         saved = {key: _cpu_state(self.get_bare_model(one)) for one, key in zip(nets, keys)}
         name = 'latest' if current_iter == -1 else current_iter
-        with replacing(os.path.join(self.opt['path']['models'], f'{net_label}_{name}.pth')) as path:
-            torch.save(saved, path)
+        save_whole(saved, os.path.join(self.opt['path']['models'], f'{net_label}_{name}.pth'))
 
     def save(self, epoch: int, current_iter: int, *args: Any, **kwargs: Any) -> None:
         """Save the pack's networks, then all that the base saves, its training state last.
@@ -46,6 +45,7 @@ class TrainingFiles:
 
         Raises:
             TrainingError: A weight is not finite; nothing is written then.
+            CheckpointError: A file cannot be written; the pair before it stands as it was.
         """
         for label, net in self._trained_networks():
             check_finite_weights(label, self.get_bare_model(net), self.iteration, self.last_state())
@@ -85,8 +85,7 @@ class TrainingFiles:
             STATE_KEY: self._own_state(),
         }
         if self.opt['rank'] == 0:
-            with replacing(os.path.join(self.opt['path']['training_states'], f'{current_iter}.state')) as path:
-                torch.save(state, path)
+            save_whole(state, os.path.join(self.opt['path']['training_states'], f'{current_iter}.state'))
 
     def _own_state(self) -> Dict[str, Any]:
         """Return the pack's part of the training state: tensors and plain values only (weights_only loads it)."""

@@ -1,24 +1,31 @@
-"""Mend: ``--auto_resume`` looks where the run saves its states, not under the working directory."""
+"""Mend: ``--auto_resume`` looks where the run saves its states, and takes the last pair that is whole."""
 from __future__ import annotations
 
 import functools
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List
 
+from bsr_plugins.checkpoint_files import remove_leftovers, what_pair_lacks
+from bsr_plugins.errors import CheckpointError
+from bsr_plugins.shelves import say_when_logging
 from bsr_plugins.upstream.mend import replace_function
 
 _STATE = re.compile(r'(\d+)\.state')
 
 
 def mend_auto_resume_folder(module: ModuleType) -> bool:
-    """Wrap ``parse_options``: where a state lies in ``path.training_states``, ``--auto_resume`` takes the latest one.
+    """Wrap ``parse_options``: ``--auto_resume`` takes the latest state in ``path.training_states`` with whole weights.
 
     Upstream's ``load_resume_state`` looks into ``experiments/NAME`` under the working directory, whatever the root and
-    ``path.experiments_root`` are: it then starts from iteration 0 in silence and archives the earlier run. The wrapped
-    ``parse_options`` names the state as ``path.resume_state`` instead; where both folders are the same, or no state is
-    there, nothing changes.
+    ``path.experiments_root`` are: it then starts from iteration 0 in silence and archives the earlier run. And it takes
+    the newest state, be it half a file or one whose weights are gone. The wrapped ``parse_options`` names the state as
+    ``path.resume_state`` instead; what is passed over for an older pair is said in the log. A ``path.resume_state`` of
+    the user's is taken or refused, nothing is put in its place.
+
+    Raises (the wrapped function):
+        CheckpointError: There are states and none is whole, or ``path.resume_state`` is not.
 
     ``basicsr/train.py``, ``load_resume_state``; https://github.com/XPixelGroup/BasicSR/pull/408 added the option.
     """
@@ -30,7 +37,7 @@ def mend_auto_resume_folder(module: ModuleType) -> bool:
     def parse_options(*args: Any, **kwargs: Any) -> Any:
         result = upstream_parse(*args, **kwargs)
         opt = result[0] if isinstance(result, tuple) else result
-        _point_to_latest_state(opt)
+        _choose_state(opt)
         return result
 
     parse_options.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
@@ -38,22 +45,45 @@ def mend_auto_resume_folder(module: ModuleType) -> bool:
     return True
 
 
-def latest_state(folder: Path) -> Optional[Path]:
-    """Return the ``N.state`` with the greatest N in ``folder``, None where there is none."""
+def states_in(folder: Path) -> List[Path]:
+    """Return each ``N.state`` of ``folder``, the greatest N first."""
     if not folder.is_dir():
-        return None
-    states = [(int(match.group(1)), path) for path in folder.iterdir() for match in [_STATE.fullmatch(path.name)]
-              if match]
-    return max(states)[1] if states else None
+        return []
+    numbered = [(int(match.group(1)), path) for path in folder.iterdir() for match in [_STATE.fullmatch(path.name)]
+                if match]
+    return [path for _, path in sorted(numbered, reverse=True)]
 
 
-def _point_to_latest_state(opt: Dict[str, Any]) -> None:
+def _choose_state(opt: Dict[str, Any]) -> None:
     folder = opt.get('path', {}).get('training_states')
-    if not (opt.get('auto_resume') and folder):
+    if not folder:
         return
-    if Path(folder).resolve() == Path('experiments', opt['name'], 'training_states').resolve():
-        return
-    state = latest_state(Path(folder))
-    if state is not None:
-        opt['path']['resume_state'] = str(state)
-        opt['auto_resume'] = False
+    if opt.get('auto_resume'):
+        _point_to_last_pair(opt, Path(folder))
+    elif opt['path'].get('resume_state') and Path(opt['path']['resume_state']).is_file():
+        wrong = what_pair_lacks(opt['path']['resume_state'], opt)
+        if wrong is not None:
+            raise CheckpointError('The training state cannot be resumed from', where='path.resume_state', found=wrong,
+                                  remedy='name an older state, or leave resume_state out and give --auto_resume, which '
+                                  'takes the last pair of weights and state that is whole')
+
+
+def _point_to_last_pair(opt: Dict[str, Any], folder: Path) -> None:
+    if opt.get('rank', 0) == 0:
+        remove_leftovers(folder, opt['path']['models'])
+    passed_over: List[str] = []
+    for state in states_in(folder):
+        wrong = what_pair_lacks(state, opt)
+        if wrong is None:
+            for text in passed_over:
+                say_when_logging(f'--auto_resume passes over what is not whole: {text}')
+            opt['path']['resume_state'] = str(state)
+            opt['auto_resume'] = False
+            return
+        passed_over.append(wrong)
+    if passed_over:
+        raise CheckpointError(
+            'There is no training state to resume from that is whole, with its weights', where=folder,
+            found='; '.join(passed_over[:5]),
+            remedy=f'start anew without --auto_resume (BasicSR then archives {folder.parent}), from the last weights '
+            'that are whole by path.pretrain_network_g')

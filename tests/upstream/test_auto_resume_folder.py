@@ -5,15 +5,16 @@ import copy
 import inspect
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 
-from bsr_plugins.upstream.auto_resume_folder import latest_state, mend_auto_resume_folder
+from bsr_plugins.errors import CheckpointError
+from bsr_plugins.upstream.auto_resume_folder import mend_auto_resume_folder, states_in
 
 
 def options_of(root: Path, auto_resume: bool = True) -> Dict[str, Any]:
-    return {'name': 'run', 'auto_resume': auto_resume, 'rank': 0,
+    return {'name': 'run', 'auto_resume': auto_resume, 'rank': 0, 'network_g': {},
             'path': {'training_states': str(root / 'run' / 'training_states'), 'models': str(root / 'run' / 'models')}}
 
 
@@ -29,8 +30,10 @@ def mended_parse(opt: Dict[str, Any]) -> Dict[str, Any]:
 def save_state(folder: Path, *names: str) -> Path:
     import torch
     folder.mkdir(parents=True)
+    (folder.parent / 'models').mkdir()
     for name in names:
         torch.save({'epoch': 1, 'iter': int(name), 'optimizers': [], 'schedulers': []}, folder / f'{name}.state')
+        torch.save({'params': {'weight': torch.zeros(8)}}, folder.parent / 'models' / f'net_g_{name}.pth')
     return folder
 
 
@@ -47,13 +50,56 @@ def test_upstream_restarts_in_silence_and_the_mend_finds_the_latest(tmp_path: Pa
     assert opt['path']['resume_state'] == str(folder / '10000.state')
 
 
-def test_the_usual_folder_is_left_to_upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_in_the_usual_folder_is_the_one_upstream_would_take(tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / 'experiments' / 'run' / 'training_states'
-    folder.mkdir(parents=True)
-    (folder / '5.state').touch()
-    opt = options_of(tmp_path / 'experiments')
+    folder = save_state(tmp_path / 'experiments' / 'run' / 'training_states', '4', '5')
+    assert mended_parse(options_of(tmp_path / 'experiments'))['path']['resume_state'] == str(folder / '5.state')
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def replace_by_text(path: Path) -> None:
+    path.write_text('garbage')
+
+
+@pytest.mark.parametrize(('damage', 'words'), [(cut, 'cut short'), (replace_by_text, 'no file of torch.save'),
+                                               (Path.unlink, 'missing')])
+@pytest.mark.parametrize('name', ['training_states/5.state', 'models/net_g_5.pth'])
+def test_the_last_whole_pair_is_taken_and_the_others_are_said(tmp_path: Path, damage: Any, words: str, name: str,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    said: List[str] = []
+    monkeypatch.setattr('bsr_plugins.upstream.auto_resume_folder.say_when_logging', said.append)
+    folder = save_state(tmp_path / 'run' / 'training_states', '3', '4', '5')
+    (folder / '.6.99.partial.state').touch()
+    damage(folder.parent / name)
+    opt = mended_parse(options_of(tmp_path))
+    assert opt['path']['resume_state'] == str(folder / '4.state') and opt['auto_resume'] is False
+    assert not (folder / '.6.99.partial.state').exists()
+    if (folder / '5.state').exists():
+        assert len(said) == 1 and str(folder.parent / name) in said[0] and words in said[0]
+
+
+def test_states_none_of_which_is_whole_do_not_restart_in_silence(tmp_path: Path) -> None:
+    folder = save_state(tmp_path / 'run' / 'training_states', '4', '5')
+    cut(folder / '5.state')
+    cut(folder.parent / 'models' / 'net_g_4.pth')
+    with pytest.raises(CheckpointError, match='no training state to resume from that is whole') as caught:
+        mended_parse(options_of(tmp_path))
+    assert '5.state: it is cut short' in str(caught.value) and 'net_g_4.pth: it is cut short' in str(caught.value)
+
+
+def test_a_state_that_the_user_names_is_taken_or_refused(tmp_path: Path) -> None:
+    folder = save_state(tmp_path / 'run' / 'training_states', '4', '5')
+    opt = options_of(tmp_path, auto_resume=False)
+    opt['path']['resume_state'] = str(folder / '5.state')
     assert mended_parse(copy.deepcopy(opt)) == opt
+    cut(folder.parent / 'models' / 'net_g_5.pth')
+    with pytest.raises(CheckpointError, match=r'cannot be resumed from') as caught:
+        mended_parse(opt)
+    assert 'net_g_5.pth' in str(caught.value) and '--auto_resume' in str(caught.value)
 
 
 @pytest.mark.parametrize('auto_resume', [True, False])
@@ -72,11 +118,10 @@ def test_options_of_a_test_run_pass(tmp_path: Path) -> None:
 
 
 def test_the_latest_state_is_the_greatest_number(tmp_path: Path) -> None:
-    assert latest_state(tmp_path / 'absent') is None
-    assert latest_state(tmp_path) is None
+    assert states_in(tmp_path / 'absent') == states_in(tmp_path) == []
     for name in ('9.state', '10.state', '11.ext.state', '12.state.partial', 'latest.state'):
         (tmp_path / name).touch()
-    assert latest_state(tmp_path) == tmp_path / '10.state'
+    assert states_in(tmp_path) == [tmp_path / '10.state', tmp_path / '9.state']
 
 
 def test_basicsr_itself_is_mended_and_keeps_its_signature() -> None:
