@@ -59,6 +59,7 @@ def add(kind: str, name: str, target: str) -> None:
 
 add('dataset', 'InverseSampledLMDBDataset', 'bsr_plugins.data.inverse_sampled_lmdb_dataset:InverseSampledLMDBDataset')
 add('dataset', 'RFSBalancedBatchDataset', 'bsr_plugins.data.rfs_balanced_batch_dataset:RFSBalancedBatchDataset')
+add('dataset', 'SamplingAugDataset', 'bsr_plugins.data.sampling_aug_dataset:SamplingAugDataset')
 add('arch', 'FSRCNN', 'bsr_plugins.archs.fsrcnn_arch:FSRCNN')
 add('arch', 'BicubicResidual', 'bsr_plugins.archs.bicubic_residual_arch:BicubicResidual')
 add('arch', 'CARN', 'bsr_plugins.archs.carn_arch:CARN')

@@ -1,0 +1,149 @@
+"""Crops taken where bilinear upscaling restores an image worst (SamplingAug, BMVC 2021), image by image."""
+from __future__ import annotations
+
+import operator
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from bsr_plugins.data.dataset_options import (
+    CARRIED_OPTIONS,
+    check_given,
+    check_gt_size,
+    check_known,
+    check_training_phase,
+    option_place,
+)
+from bsr_plugins.data.paired_images import PAIRED_OPTIONS, PairedImages
+from bsr_plugins.data.result_cache import cached_per_image
+from bsr_plugins.data.sampling_aug import check_portion, informative_positions, inner_side, patch_psnr_map
+from bsr_plugins.errors import DataError
+from bsr_plugins.keyed_random import keyed_generator
+
+OWN_OPTIONS = (*PAIRED_OPTIONS, 'portion')
+
+# Raised when what is cached changes, so that results of earlier versions are not taken up.
+_VERSION = 1
+# Tell position and flips from the draws of other data sets, keyed by the same seed and numbers.
+_POSITION_STREAM, _AUGMENTATION_STREAM = 5, 6
+
+
+class Place(NamedTuple):
+    """The image of a draw, and the first pixel of its crop in the LR image."""
+
+    image: int
+    top: int
+    left: int
+
+
+class SamplingAugDataset(Dataset):
+    """PairedImageDataset whose crops lie at the ``portion`` of positions of each image that is hardest to restore.
+
+    How hard a position is, is the PSNR of bilinear upscaling there (``sampling_aug.patch_psnr_map``). It is found once
+    for all positions that fall on whole LR pixels, with a progress bar, and kept in the user's cache folder by the
+    images' content (``result_cache``): later runs compute what has changed.
+
+    ``dataset[i]`` is *draw number* i of this process, any integer >= 0. All ranks together pass through the images in
+    one shuffled order after the other, each image once in a pass of ``len(dataset)`` draws, as in the published code;
+    a pass's order depends on its number alone, as that of BasicSR's sampler does. The crop's position, uniform among
+    the chosen ones, and the 8-fold augmentation are functions of (``torch.initial_seed()`` when the data set is built,
+    which BasicSR has set to manual_seed + rank; i). Nothing is counted in here, so that any worker, any order and any
+    resume give the same draws.
+
+    Args:
+        opt: Options of PairedImageDataset, and
+
+            - ``portion``: share of each image's positions that is drawn from, default 0.1. 0: the single hardest;
+              negative: as many of the easiest; 1: all of them, in effect random crops.
+            - ``gt_size``: side of the HR crop, a multiple of ``scale``; the paper's is 192.
+
+    A sample is a dict of ``lq`` (3, gt_size / scale, gt_size / scale) and ``gt`` (3, gt_size, gt_size), float32 RGB in
+    [0, 1], ``lq_path``, ``gt_path``.
+
+    Attributes:
+        position_counts_: (N,) how many positions of each image are drawn from.
+
+    Raises:
+        OptionError: An option is unknown, missing or out of range, or the phase is not ``train``.
+        DataError: The images are missing, do not pair, or one is damaged, of another scale or smaller than the crop.
+    """
+
+    draws_by_number = True
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        from basicsr.utils.dist_util import get_dist_info
+        super().__init__()
+        check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'SamplingAugDataset')
+        check_given(opt, ('scale', 'gt_size'), 'SamplingAugDataset')
+        check_training_phase(opt)
+        self.opt: Dict[str, Any] = dict(opt)
+        self.scale = int(opt['scale'])
+        self.gt_size = check_gt_size(opt, self.scale, whole=None)
+        self.portion = check_portion(opt.get('portion', 0.1), option_place(opt, 'portion'))
+        inner_side(self.gt_size, self.scale)
+        self.seed = torch.initial_seed() % 2**64
+        self._rank, self._num_ranks = get_dist_info()
+        self._images = PairedImages(opt)
+        # For each image the number of columns of its map, then the chosen positions as indices into the flattened map.
+        self._positions = cached_per_image(
+            'sampling_aug', {'version': _VERSION, 'gt_size': self.gt_size, 'scale': self.scale,
+                             'portion': self.portion},
+            [(self._images.stored_lq(index), self._images.stored_gt(index)) for index in range(len(self._images))],
+            self._find_positions, label='SamplingAug: informative positions')
+        self.position_counts_ = np.diff(self._positions.offsets) - 1
+        self._order: Tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        """The number of images: what BasicSR takes an epoch to be."""
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[Dict[str, Any]]:
+        """The draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
+        return (self[number] for number in range(len(self)))
+
+    def draw(self, number: int) -> Place:
+        """Return image and position of draw ``number`` of this process, without reading an image.
+
+        Raises:
+            TypeError: ``number`` is no integer.
+            IndexError: ``number`` is negative.
+        """
+        number = int(operator.index(number))
+        if number < 0:
+            raise IndexError(f'draws are numbered from 0, there is no draw {number}')
+        number_of_all = number * self._num_ranks + self._rank
+        image = int(self._order_of(number_of_all // len(self))[number_of_all % len(self)])
+        positions = self._positions[image]
+        chosen = keyed_generator(self.seed, number, _POSITION_STREAM).integers(1, len(positions))
+        top, left = divmod(int(positions[chosen]), int(positions[0]))
+        return Place(image, top, left)
+
+    def __getitem__(self, index: int) -> Dict[str, Any]:
+        image, top, left = self.draw(index)
+        lq, gt = self._read_pair(image)
+        size, scale = self.gt_size // self.scale, self.scale
+        if top + size > lq.shape[0] or left + size > lq.shape[1]:
+            raise DataError(f'image {self._images.lq_path(image)} is smaller than it was when the run started',
+                            where=self._images.lq_path(image), found=f'{lq.shape[0]} x {lq.shape[1]}',
+                            remedy='leave the images alone while a run reads them; start it again')
+        return self._images.to_sample(
+            image, lq[top:top + size, left:left + size],
+            gt[top * scale:top * scale + self.gt_size, left * scale:left * scale + self.gt_size],
+            self.seed, int(operator.index(index)), _AUGMENTATION_STREAM)
+
+    def _read_pair(self, image: int) -> Tuple[np.ndarray, np.ndarray]:
+        lq, gt = self._images.read_lq(image), self._images.read_gt(image)
+        self._images.check_pair(image, lq, gt)
+        return lq, gt
+
+    def _find_positions(self, image: int) -> np.ndarray:
+        psnr = patch_psnr_map(*self._read_pair(image), self.gt_size, self.scale)
+        return np.concatenate([[psnr.shape[1]], informative_positions(psnr, self.portion)]).astype(np.int32)
+
+    def _order_of(self, number: int) -> np.ndarray:
+        if self._order[0] != number:
+            self._order = number, keyed_generator(number, _POSITION_STREAM).permutation(len(self))
+        return self._order[1]
+
