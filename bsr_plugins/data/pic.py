@@ -15,6 +15,9 @@ CHANNELS = ('max', 'sum')
 _BORDERS = {'reflect': cv2.BORDER_REFLECT_101, 'replicate': cv2.BORDER_REPLICATE, 'valid': cv2.BORDER_REFLECT_101}
 _MIN_SIZE = 3
 
+# The steepest pixel of a uint8 image adds 3 * 2 * 4 * 255 (channel: sum); from this side on that may pass 2^31.
+_INT32_SIZE = 593
+
 # Filters along one axis. At the first pixel of a window the weight of the pixel outside is folded onto an inside one,
 # reflect onto the second pixel, replicate onto the first; at the last pixel it is the mirror image.
 _SMOOTH, _DIFFER = (1, 2, 1), (-1, 0, 1)
@@ -43,9 +46,8 @@ def patch_information_capacity(patch: np.ndarray, pad: str = 'reflect', channel:
     _check_choices(pad, channel)
     _check_array(patch)
     pixels, unit = _pixels(patch)
-    depth = _depth(pixels)
-    derivatives = [cv2.Sobel(pixels, depth, *order, ksize=3, borderType=_BORDERS[pad]) for order in ((1, 0), (0, 1))]
-    magnitude = _magnitude(derivatives, channel)
+    derivatives = [cv2.Sobel(pixels, _depth(pixels), *order, borderType=_BORDERS[pad]) for order in ((1, 0), (0, 1))]
+    magnitude = _join(cv2.split(_l1(derivatives)), channel)
     if pad == 'valid':
         magnitude = magnitude[1:-1, 1:-1]
     return float(magnitude.sum(dtype=np.float64)) / unit
@@ -97,41 +99,46 @@ def window_pic_bands(image: np.ndarray,
     rows = max(size, max_pixels // width - size + 1)
     for first in range(0, height - size + 1, rows):
         pixels, unit = _pixels(image[first:first + rows + size - 1])
-        yield first, _window_sums(pixels, size, pad, channel) / unit
+        yield first, _window_sums(cv2.split(pixels), size, pad, channel) / unit
 
 
-def _window_sums(pixels: np.ndarray, size: int, pad: str, channel: str) -> np.ndarray:
+def _window_sums(planes: Sequence[np.ndarray], size: int, pad: str, channel: str) -> np.ndarray:
     # Nine maps of the gradient: as at pixels inside a window, at each of its sides and in each of its corners. Along an
     # axis a part of the window is given by its filters, its first pixel and its length.
     parts = [(_SMOOTH, _DIFFER, 1, size - 2)]
     if pad != 'valid':
         parts += [(*_FIRST[pad], 0, 1), (*_LAST[pad], size - 1, 1)]
-    rows, columns = pixels.shape[0] - size + 1, pixels.shape[1] - size + 1
-    total = np.zeros((rows, columns), np.float64)
+    rows, columns = planes[0].shape[0] - size + 1, planes[0].shape[1] - size + 1
+    # Integers are exact in int32 and, where windows are too large for that, in float64.
+    dtype = np.int32 if planes[0].dtype == np.uint8 and size < _INT32_SIZE else np.float64
+    total = np.zeros((rows, columns), dtype)
     for smooth_y, differ_y, top, height in parts:
         for smooth_x, differ_x, left, width in parts:
             filters = [pair for pair in ((differ_x, smooth_y), (smooth_x, differ_y)) if any(pair[0]) and any(pair[1])]
             if not filters:
                 continue
-            magnitude = _magnitude([_correlate(pixels, *pair) for pair in filters], channel)
+            kernels = [np.outer(along_y, along_x).astype(np.float64) for along_x, along_y in filters]
+            magnitude = _join([_l1([_correlate(plane, kernel) for kernel in kernels]) for plane in planes], channel)
             magnitude = magnitude[top:top + rows + height - 1, left:left + columns + width - 1]
-            total += _box_sums(magnitude, height, width)
+            total += _box_sums(magnitude, height, width, dtype)[:rows, :columns]
     return total
 
 
-def _correlate(pixels: np.ndarray, along_x: Sequence[int], along_y: Sequence[int]) -> np.ndarray:
-    # What OpenCV takes for the pixels outside the image is of no account: no window reads it. cv2.sepFilter2D would be
-    # three times slower where the filter along y is lopsided.
-    return cv2.filter2D(pixels, _depth(pixels), np.outer(along_y, along_x).astype(np.float64),
-                        borderType=cv2.BORDER_REPLICATE)
+def _correlate(plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    # What lies outside the image is of no account: no window reads it. cv2.sepFilter2D would be three times slower
+    # where the filter along y is lopsided.
+    return cv2.filter2D(plane, _depth(plane), kernel, borderType=cv2.BORDER_REPLICATE)
 
 
-def _magnitude(derivatives: Sequence[np.ndarray], channel: str) -> np.ndarray:
-    """Return Eq. 3, its channels joined: (h, w, C) each -> (h, w)."""
+def _l1(derivatives: Sequence[np.ndarray]) -> np.ndarray:
+    """Return Eq. 3, in the memory of the derivatives."""
     total = np.abs(derivatives[0], out=derivatives[0])
     for derivative in derivatives[1:]:
         total += np.abs(derivative, out=derivative)
-    planes = cv2.split(total)
+    return total
+
+
+def _join(planes: Sequence[np.ndarray], channel: str) -> np.ndarray:
     join = np.maximum if channel == 'max' else np.add
     joined = planes[0]
     for plane in planes[1:]:
@@ -139,15 +146,14 @@ def _magnitude(derivatives: Sequence[np.ndarray], channel: str) -> np.ndarray:
     return joined
 
 
-def _box_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
+def _box_sums(values: np.ndarray, height: int, width: int, dtype: type) -> np.ndarray:
+    """Return the sum of each box by its first pixel; the last rows and columns, where boxes do not fit, are idle."""
     if height == width == 1:
         return values
-    # Sums of integers below 2^53 are exact in float64.
-    table = cv2.integral(np.ascontiguousarray(values), sdepth=cv2.CV_64F)
-    sums = table[height:, width:] - table[:-height, width:]
-    sums -= table[height:, :-width]
-    sums += table[:-height, :-width]
-    return sums
+    values = np.ascontiguousarray(values) if dtype is np.int32 else values.astype(np.float64)
+    depth = cv2.CV_32S if dtype is np.int32 else cv2.CV_64F
+    return cv2.boxFilter(values, depth, (width, height), anchor=(0, 0), normalize=False,
+                         borderType=cv2.BORDER_REPLICATE)
 
 
 def _depth(pixels: np.ndarray) -> int:
@@ -156,9 +162,7 @@ def _depth(pixels: np.ndarray) -> int:
 
 def _pixels(image: np.ndarray) -> Tuple[np.ndarray, float]:
     """Return the pixels, uint8 or float64, and what their PIC is to be divided by."""
-    if image.dtype == np.uint8:
-        return np.ascontiguousarray(image), 255.0
-    return np.ascontiguousarray(image, dtype=np.float64), 1.0
+    return (image, 255.0) if image.dtype == np.uint8 else (image.astype(np.float64), 1.0)
 
 
 def _check_array(image: np.ndarray) -> None:

@@ -84,11 +84,15 @@ def test_windows_of_a_photograph(bsr_data: Path, pad):
 
 
 def test_the_steepest_image_does_not_overflow():
-    image = np.zeros((300, 300, 3), np.uint8)
-    image[::2, ::2] = image[1::4] = image[:, 150:] = 255
-    for channel in CHANNELS:
-        assert window_pic(image, 299, 'replicate', channel)[1, 1] == pytest.approx(
-            patch_information_capacity(image[1:, 1:] / 255, 'replicate', channel), rel=1e-12)
+    # Checks of two pixels: both derivatives are steep at every pixel.
+    image = np.repeat(np.kron(np.indices((320, 320)).sum(0) % 2, np.ones((2, 2)))[..., None], 3, axis=2) * 255
+    image = image.astype(np.uint8)
+    for size in (592, 593, 639):
+        for channel in CHANNELS:
+            found = window_pic(image, size, 'replicate', channel)
+            assert found[1, 1] == patch_information_capacity(image[1:size + 1, 1:size + 1], 'replicate', channel)
+            assert found[1, 1] == pytest.approx(
+                patch_information_capacity(image[1:size + 1, 1:size + 1] / 255, 'replicate', channel), rel=1e-12)
 
 
 @pytest.mark.parametrize('max_pixels', [1, 25 * 26, 30 * 26, 10**9])
