@@ -24,6 +24,7 @@ examples:
   %(prog)s --net RCAN --method baseline --scale 3 --out -   prints its twin, plain training of the same length
   %(prog)s --net RCAN --test --scale 3                      writes options/test_RCAN_x3.yml
   %(prog)s --net FSRCNN --method fpl --test --scale 3       writes options/test_FSRCNN_fpl_x3.yml
+  %(prog)s --net BSR --method bsr --scale 3                 writes options/train_BSR_x3.yml, the whole of that paper
   %(prog)s --all                                            rewrites the shipped files
   %(prog)s --check                                          names shipped files that are not current
 """
@@ -37,7 +38,8 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
         epilog=f'{table}\n{EXAMPLES}', formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--net', metavar='NET', help=', '.join(NETWORKS))
     parser.add_argument('--method', metavar='METHOD', help=', '.join(METHODS))
-    parser.add_argument('--test', action='store_true', help='a test file; without --method that of bspa and baseline')
+    parser.add_argument('--test', action='store_true', help='a test file; without --method that of bspa and baseline, '
+                        "or of the network's own method and its twin")
     parser.add_argument('--scale', type=int, metavar='S', help=', '.join(map(str, SCALES)))
     parser.add_argument('--out', metavar='FILE', help='destination (options/<name>.yml); - prints it')
     parser.add_argument('--force', action='store_true', help='replace a file that is there')

@@ -1,4 +1,4 @@
-"""What methods put into an option file, as it is written there: losses, the sigma branch, BSPA's two parts."""
+"""What methods put into an option file, as written there: losses, data sets, the sigma branch, BSPA's two parts."""
 from __future__ import annotations
 
 L1 = """\
@@ -43,6 +43,19 @@ pixel_opt:
   eps: !!float 1e-3  # bounds the gradient of |e|^p at 0
   loss_weight: 1.0
   reduction: mean
+"""
+
+RFS = """\
+# random filter sampling (Sec. III-B): every batch has as many patches of each interval of texture (PIC, Eq. 1)
+num_intervals: 16  # of equal width, those of the paper's Fig. 1; a batch of 16 has one patch of each
+pic_max: auto  # where the last interval ends: the .999 quantile of 10000 random patches; the paper gives none
+max_tries: 50  # then the nearest interval that has patches gives one; how often is logged
+num_images: ~  # M of the paper's Table 1: how many images a batch draws from; ~: as many as it has patches
+"""
+
+SAMPLING_AUG = """\
+# the share of an image's patches (of a window's, from such an LMDB) that bilinear upscaling restores worst
+portion: 0.1  # as published
 """
 
 NETWORK_SIGMA = """\

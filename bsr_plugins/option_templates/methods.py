@@ -18,11 +18,12 @@ class Method:
         twin: The method of plain training that it is compared with; None for such a one itself.
         model_type: The model, None for BasicSR's own of the network.
         residual: Whether the network learns the residual on a bicubic image (``BicubicResidual``).
+        train_set: Type of the training set, on the same images and with the same options as the twin's.
+        train_set_options: Lines of what it has besides.
         dataset: Lines put under ``datasets.train``; ``{sub}``, ``{scale}`` and ``{crop}`` are put in.
         loss: Lines of the losses, under ``train``.
         train: Further lines put under ``train``.
         sigma: Lines of ``network_sigma``.
-        named: Whether the method stands in the file's name.
     """
 
     about: str
@@ -30,11 +31,12 @@ class Method:
     twin: Optional[str] = None
     model_type: Optional[str] = None
     residual: bool = False
+    train_set: str = 'PairedImageDataset'
+    train_set_options: str = ''
     dataset: str = ''
     loss: str = blocks.L1
     train: str = ''
     sigma: str = ''
-    named: bool = True
 
 
 METHODS: Dict[str, Method] = {
@@ -79,13 +81,35 @@ METHODS: Dict[str, Method] = {
         train=blocks.SIGMA_OPT,
         sigma=blocks.NETWORK_SIGMA),
     'l1_bsr': Method(
-        about="Plain L1 training by BSR's schedule and patches: the twin of hybrid_lp",
+        about="Plain L1 training by BSR's schedule and patches: the twin of bsr, rfs and hybrid_lp",
         protocol=BSR),
     'hybrid_lp': Method(
         about='The hybrid L1 / L2 / Lp loss of BSR ("A Balanced Framework for Single Image Super Resolution", 2020)',
         protocol=BSR,
         twin='l1_bsr',
         loss=blocks.HYBRID_LP),
+    'rfs': Method(
+        about='Random filter sampling of BSR (2020), plain L1: every batch has as many patches of each interval of '
+              'texture',
+        protocol=BSR,
+        twin='l1_bsr',
+        train_set='RFSBalancedBatchDataset',
+        train_set_options=blocks.RFS),
+    'bsr': Method(
+        about='BSR whole ("A Balanced Framework for Single Image Super Resolution", 2020): its sampling and its hybrid '
+              'loss',
+        protocol=BSR,
+        twin='l1_bsr',
+        train_set='RFSBalancedBatchDataset',
+        train_set_options=blocks.RFS,
+        loss=blocks.HYBRID_LP),
+    'samplingaug': Method(
+        about="SamplingAug (BMVC 2021): the patches of each image that are hard to restore; by BSPA's schedule, as in "
+              'its tables',
+        protocol=BSPA,
+        twin='baseline',
+        train_set='SamplingAugDataset',
+        train_set_options=blocks.SAMPLING_AUG),
     'fpl_bspa_sigma': Method(
         about="All at once: BSPA's sampling and frozen weights, FPL's loss on the bicubic residual, the sigma branch",
         protocol=BSPA,
@@ -99,6 +123,5 @@ METHODS: Dict[str, Method] = {
     'scorer': Method(
         about="Plain training by BasicSR's own recipe for MSRResNet: the network whose error is a sub-image's "
               'difficulty',
-        protocol=SCORER,
-        named=False),
+        protocol=SCORER),
 }

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict
+from typing import Dict, Optional
 
 # What networks take off their input and add to their output: DIV2K's mean; none where that output is a residual.
 MEAN = '[0.4488, 0.4371, 0.4040]'
@@ -21,6 +21,8 @@ class Network:
         model_type: BasicSR's own model for it.
         lr_multiple: The side of an LR patch has to be a multiple of it.
         adds_image: Whether it adds an upscaled image to its output itself, and so is no base of BicubicResidual.
+        own_method: The method that it was made for: the names of its files leave it out, and its test file made
+            without a method is that method's.
     """
 
     about: str
@@ -29,6 +31,7 @@ class Network:
     model_type: str = 'SRModel'
     lr_multiple: int = 1
     adds_image: bool = False
+    own_method: Optional[str] = None
 
 
 NETWORKS: Dict[str, Network] = {
@@ -112,7 +115,8 @@ num_feat: 64
 num_block: 16
 upscale: {scale}
 """,
-        adds_image=True),
+        adds_image=True,
+        own_method='scorer'),
     'CARN': Network(
         about='CARN (1.1M parameters at x4)',
         arch='CARN',
@@ -124,6 +128,21 @@ num_feat: 64
 group: 1  # 4 is CARN-M
 rgb_mean: {mean}
 """),
+    'BSR': Network(
+        about='BSR, 10 groups of 12 blocks, every group concatenated for the upsampler (9.2M parameters at x4)',
+        arch='BSRNet',
+        options="""\
+num_in_ch: 3
+num_out_ch: 3
+num_feat: 64  # the paper gives none
+num_fmg: 10
+num_rb: 12  # of the ablation, "around 240 convolution layers"; section III-C says five
+upscale: {scale}
+fuse_kernel: 1  # of the convolution that fuses the groups; the paper gives none
+use_fmg_skips: true  # false is the ablation without SC of Table 4
+rgb_mean: {mean}
+""",
+        own_method='bsr'),
 }
 
 # The sizes that FPL's paper and code train, where a network of that name has another one elsewhere.

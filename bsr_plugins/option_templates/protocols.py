@@ -36,6 +36,7 @@ class Protocol:
         patch_reason: Comment beside the HR patch.
         data_note: Comment on the images that patches are cut from.
         rgb: Whether the paper measures on RGB; Y then stands beside it.
+        measures: Comment on the channels that are measured.
         networks: Networks that have another size than elsewhere.
     """
 
@@ -44,6 +45,7 @@ class Protocol:
     patch_reason: str = ''
     data_note: str = ''
     rgb: bool = False
+    measures: str = 'the protocol of the papers: Y'
     networks: Dict[str, Network] = field(default_factory=dict)
 
     def network(self, net: str) -> Network:
@@ -192,12 +194,14 @@ FPL = Protocol(
 # the command above makes an LMDB of them, too, with --factors 1 .9 .8 .7 .6
 """,
     rgb=True,
+    measures='the paper measures on RGB, most others on Y',
     networks=FPL_NETWORKS)
 EDSR = Protocol(schedule=_edsr, lr_patch=dict.fromkeys(SCALES, 48), patch_reason='LR patches of 48, as EDSR')
 BSR = Protocol(
     schedule=_bsr,
     lr_patch={2: 48, 3: 54, 4: 60},
-    patch_reason="LR patches of 48 at x2 and 60 at x4, those of the paper's Fig. 1; between them at x3")
+    patch_reason="LR patches of 48 at x2 and 60 at x4, those of the paper's Fig. 1; between them at x3",
+    measures="the paper says RGB for PSNR, but the bicubic row of its Table 2 is Y's: Y")
 
 # Beside DIV2K's validation images, what BasicSR users keep under datasets/, with the images of each.
 BENCHMARKS: Tuple[str, ...] = ('Set5', 'Set14')

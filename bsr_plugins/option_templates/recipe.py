@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Iterable, List, Optional
+from typing import Iterable, List, Optional, Tuple
 
 from bsr_plugins.errors import OptionError
 from bsr_plugins.naming import did_you_mean
@@ -10,10 +10,18 @@ from bsr_plugins.option_templates.methods import METHODS, Method
 from bsr_plugins.option_templates.networks import NETWORKS, Network
 from bsr_plugins.option_templates.protocols import SCALES
 
-#: The method whose weights a test file names that is asked for without one.
+#: The method whose weights a test file names that is asked for without one, of networks that have none of their own.
 DEFAULT_METHOD = 'bspa'
-#: Methods whose weights that file fits: network_g is the same, and so are the patches (in SwinIR's weights).
-OF_DEFAULT_TEST = ('bspa', 'baseline')
+
+
+def default_test_methods(net: str) -> Tuple[str, ...]:
+    """Return the methods whose weights fit the test file of ``net`` made without one: what it names, and its twin.
+
+    The network is the same for both, and so are the patches, which are in SwinIR's weights.
+    """
+    method = NETWORKS[net].own_method or DEFAULT_METHOD
+    twin = METHODS[method].twin
+    return (method, twin) if twin else (method,)
 
 
 def _check(what: str, name: str, valid: Iterable[str]) -> None:
@@ -28,7 +36,8 @@ class Recipe:
 
     Args:
         net: Name of the network's row.
-        method: Name of the method's row. None: the test file of networks that were trained by BSPA or its twin.
+        method: Name of the method's row. None: the test file of networks that were trained by the network's own method,
+            or else by BSPA, or by its twin.
         scale: Upscaling factor.
         test: Whether it is the test file; without a method it is.
 
@@ -48,9 +57,9 @@ class Recipe:
         if self.scale not in SCALES:
             raise OptionError('there is no option file for this scale', where='scale',
                               expected=', '.join(map(str, SCALES)), found=self.scale)
-        if self.test and self.method in OF_DEFAULT_TEST:
-            raise OptionError(f'{" and ".join(OF_DEFAULT_TEST)} have one test file', where='method', found=self.method,
-                              remedy='leave --method out')
+        if self.test and self.method in default_test_methods(self.net):
+            raise OptionError(f'{" and ".join(default_test_methods(self.net))}: one test file of {self.net} for all',
+                              where='method', found=self.method, remedy='leave --method out')
 
     @property
     def is_test(self) -> bool:
@@ -60,7 +69,7 @@ class Recipe:
     @property
     def method_row(self) -> Method:
         """The method's row of the table."""
-        return METHODS[self.method or DEFAULT_METHOD]
+        return METHODS[self.method or default_test_methods(self.net)[0]]
 
     @property
     def network_row(self) -> Network:
@@ -91,7 +100,7 @@ class Recipe:
     @property
     def training(self) -> Recipe:
         """The training file whose weights a test file names."""
-        return replace(self, method=self.method or DEFAULT_METHOD, test=False)
+        return replace(self, method=self.method or default_test_methods(self.net)[0], test=False)
 
     @property
     def twin(self) -> Optional[Recipe]:
@@ -103,7 +112,7 @@ class Recipe:
     def name(self) -> str:
         """Name of the experiment and stem of the file."""
         kind = 'test' if self.is_test else 'train'
-        method = f'_{self.method}' if self.method and (self.method_row.named or self.is_test) else ''
+        method = '' if self.method in (None, self.network_row.own_method) else f'_{self.method}'
         return f'{kind}_{self.net}{method}_x{self.scale}'
 
     @property
@@ -126,7 +135,9 @@ SHIPPED: List[Recipe] = [
     *(Recipe(net, 'fpl', 4, test=True) for net in ('FSRCNN', 'CARN', 'SwinIR')),
     *(Recipe(net, method, 2) for net in ('EDSR', 'RCAN') for method in ('le_sigma', 'l1')),
     Recipe('EDSR', 'le_sigma', 2, test=True),
-    *(Recipe('EDSR', method, 4) for method in ('hybrid_lp', 'l1_bsr')),
+    *(Recipe('BSR', method, scale) for scale in (2, 4) for method in ('bsr', 'l1_bsr', None)),
+    *(Recipe('EDSR', method, 4) for method in ('hybrid_lp', 'rfs', 'l1_bsr')),
+    Recipe('EDSR', 'samplingaug', 4),
     Recipe('EDSR', 'fpl_bspa_sigma', 4),
     Recipe('EDSR', 'fpl_bspa_sigma', 4, test=True),
     Recipe('MSRResNet', 'scorer', 4),

@@ -39,7 +39,7 @@ def train_datasets(recipe: Recipe) -> str:
 datasets:
   train:
     name: DIV2K
-    type: PairedImageDataset
+    type: {method.train_set}
     dataroot_gt: {HR_FOLDER}
     dataroot_lq: {lr_folder(scale)}
     filename_tmpl: '{{}}x{scale}'  # an LR image is 0001x{scale}.png
@@ -54,12 +54,12 @@ datasets:
     gt_size: {recipe.gt_size}{_gt_size_reason(recipe)}
     use_hflip: true
     use_rot: true
-
+{indent(method.train_set_options, '    ')}
     # data loader
     num_worker_per_gpu: 6
     batch_size_per_gpu: {BATCH_SIZE}
     dataset_enlarge_ratio: {schedule.enlarge_ratio}
-    persistent_workers: true  # BasicSR seeds new workers alike: without this each epoch repeats the same crops
+    persistent_workers: true  # {_WORKERS_KEPT if method.train_set == 'PairedImageDataset' else _WORKERS_ARE_SLOW}
     prefetch_mode: ~
 """
     if method.dataset:
@@ -68,6 +68,10 @@ datasets:
         text += '\n' + indent(method.dataset.format(sub=subimage_folder(scale), scale=scale, crop=crop), '    ')
     return text + '\n' + '\n'.join(indent(_benchmark(key, name, scale), '  ')
                                    for key, name in zip(('val', 'val_2'), BENCHMARKS))
+
+
+_WORKERS_KEPT = 'BasicSR seeds new workers alike: without this each epoch repeats the same crops'
+_WORKERS_ARE_SLOW = 'saves the start of new workers at each epoch; the draws are the same without'
 
 
 def _gt_size_reason(recipe: Recipe) -> str:
@@ -114,8 +118,7 @@ test_{number + len(FURTHER_BENCHMARKS) + 1}:
 def metrics(recipe: Recipe) -> str:
     """Return ``metrics``: PSNR and SSIM on Y, or on RGB with Y beside it; in tests, what the sigma branch adds."""
     rgb = recipe.method_row.protocol.rgb
-    reason = 'the paper measures on RGB, most others on Y' if rgb else 'the protocol of the papers: Y'
-    text = f'metrics:  # {reason}, border cropped by the scale\n'
+    text = f'metrics:  # {recipe.method_row.protocol.measures}, border cropped by the scale\n'
     for suffix, luma in (('', False), ('_y', True)) if rgb else (('', True),):
         for metric in ('psnr', 'ssim'):
             text += _metric(metric + suffix, f'calculate_{metric}', recipe.scale,

@@ -78,6 +78,19 @@ def test_training_keys(options):
         assert sum(train['scheduler']['periods']) == train['total_iter']
 
 
+def test_keys_of_our_data_sets(options):
+    import importlib
+
+    from bsr_plugins.data.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
+    from bsr_plugins.registration import TABLE
+    train = options['datasets'].get('train', {})
+    if train.get('type') not in TABLE['dataset']:
+        pytest.skip('stock data sets')
+    own = importlib.import_module(TABLE['dataset'][train['type']].partition(':')[0]).OWN_OPTIONS
+    check_known(train, own, CARRIED_OPTIONS, train['type'])
+    assert check_gt_size(train, options['scale'], whole=None) == train['gt_size']
+
+
 def test_bspa(options):
     from bsr_plugins.data.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
     from bsr_plugins.data.inverse_sampled_lmdb_dataset import OWN_OPTIONS

@@ -12,7 +12,7 @@ import yaml
 from bsr_plugins.option_templates.methods import METHODS
 from bsr_plugins.option_templates.networks import NETWORKS
 from bsr_plugins.option_templates.protocols import BSPA, SCALES, window
-from bsr_plugins.option_templates.recipe import OF_DEFAULT_TEST, SHIPPED, Recipe
+from bsr_plugins.option_templates.recipe import SHIPPED, Recipe, default_test_methods
 from bsr_plugins.option_templates.render import render
 
 COMBINATIONS = list(itertools.product(NETWORKS, [*METHODS, None], SCALES))
@@ -20,10 +20,14 @@ COMBINATIONS = list(itertools.product(NETWORKS, [*METHODS, None], SCALES))
 PARAMETERS = {
     'EDSR': (1369859, 1554499, 1517571), 'EDSR_L': (40729603, 43680003, 43089923),
     'RCAN': (15444643, 15629283, 15592355), 'FSRCNN': (24518,) * 3, 'CARN': (964163, 1148803, 1111875),
+    'BSR': (9059085, 9243725, 9206797),
 }
 # Those of FPL's protocol; its paper has 295K and 1.2M at x4.
 FPL_PARAMETERS = {'CARN': (257027, 303427, 294147), 'SwinIR': (1087727, 1272367, 1235439)}
+# The method of a test file made without one, where that is not BSPA.
+OWN = {'BSR': 'bsr', 'MSRResNet': 'scorer'}
 SIGMA_KEYS = ('network_sigma.', 'train.sigma_opt.', 'train.sigma_tap')
+RFS_KEYS = tuple(f'datasets.train.{key}' for key in ('type', 'num_intervals', 'pic_max', 'max_tries', 'num_images'))
 BSPA_KEYS = ('datasets.train.inverse.', 'train.bspa.')
 METHOD_KEYS = {
     'bspa': ('name', 'model_type', *BSPA_KEYS),
@@ -31,6 +35,9 @@ METHOD_KEYS = {
     'le': ('name', 'model_type', 'train.pixel_opt.'),
     'le_sigma': ('name', 'model_type', 'train.pixel_opt.', *SIGMA_KEYS),
     'hybrid_lp': ('name', 'train.pixel_opt.'),
+    'rfs': ('name', *RFS_KEYS),
+    'bsr': ('name', *RFS_KEYS, 'train.pixel_opt.'),
+    'samplingaug': ('name', 'datasets.train.type', 'datasets.train.portion'),
     'fpl_bspa_sigma': ('name', 'model_type', 'network_g.', 'train.pixel_opt.', *BSPA_KEYS, *SIGMA_KEYS),
 }
 
@@ -110,6 +117,9 @@ def test_twins_differ_in_the_method_alone(net, method, scale):
     lines = [line for line in render(recipe.twin).splitlines() if not line.startswith('#')]
     ours_lines = render(recipe).splitlines()
     own = ('name:', 'model_type:') + (('    type: L1Loss',) if 'train.pixel_opt.' in keys else ())
+    if 'datasets.train.type' in keys:
+        # Who draws, and so why the workers stay.
+        own += ('    type: PairedImageDataset', '    persistent_workers: true  # ')
     missing = [line for line in lines if line not in ours_lines]
     if 'network_g.' not in keys:
         assert [line for line in missing if not line.startswith(own)] == []
@@ -160,13 +170,44 @@ def test_schedule_of_the_expectation_loss(method):
     assert options['datasets']['train']['gt_size'] == 96
 
 
-@pytest.mark.parametrize('method', ['hybrid_lp', 'l1_bsr'])
-def test_schedule_of_the_hybrid_loss(method):
+@pytest.mark.parametrize('method', ['hybrid_lp', 'rfs', 'bsr', 'l1_bsr'])
+def test_schedule_of_bsr(method):
     """BSR, section IV: 2e-4, divided by ten every 100 epochs; patches of 48 and 60."""
     train = options_of('EDSR', method, 4)['train']
     assert train['optim_g']['lr'] == 2e-4
     assert train['scheduler'] == {'type': 'MultiStepLR', 'milestones': [100000, 200000], 'gamma': .1}
     assert [options_of('EDSR', method, scale)['datasets']['train']['gt_size'] for scale in SCALES] == [96, 162, 240]
+
+
+@pytest.mark.parametrize('net, method', [('EDSR', 'rfs'), ('BSR', 'bsr')])
+def test_a_batch_has_a_patch_of_each_interval(net, method):
+    """BSR, Fig. 1 and section III-B: 16 intervals, as many patches of each in every batch."""
+    train = options_of(net, method, 4)['datasets']['train']
+    assert (train['type'], train['num_intervals'], train['pic_max'], train['max_tries'], train['num_images']) == (
+        'RFSBalancedBatchDataset', 16, 'auto', 50, None)
+    assert train['batch_size_per_gpu'] % train['num_intervals'] == 0
+
+
+def test_the_paper_whole():
+    """BSR: its sampling, its network and its loss in one file, measured on Y."""
+    options = options_of('BSR', 'bsr', 4)
+    assert options['model_type'] == 'SRModel'
+    assert options['network_g'] == {
+        'type': 'BSRNet', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 64, 'num_fmg': 10, 'num_rb': 12, 'upscale': 4,
+        'fuse_kernel': 1, 'use_fmg_skips': True, 'rgb_mean': [0.4488, 0.4371, 0.4040]}
+    loss = options['train']['pixel_opt']
+    assert (loss['type'], loss['l1_weight'], loss['l2_weight'], loss['lp_weight'], loss['p'], loss['eps']) == (
+        'HybridLpLoss', 1, 1, .1, .5, 1e-3)
+    assert options['datasets']['train']['type'] == 'RFSBalancedBatchDataset'
+    assert options['val']['metrics']['psnr']['test_y_channel'] is True
+
+
+@pytest.mark.parametrize('net', ['EDSR', 'FSRCNN'])
+def test_samplingaug_trains_as_in_the_tables_of_bspa(net):
+    options = options_of(net, 'samplingaug', 4)
+    train = options['datasets']['train']
+    assert (train['type'], train['portion'], train['gt_size']) == ('SamplingAugDataset', .1, 128)
+    assert options['train'] == options_of(net, 'baseline', 4)['train']
 
 
 @pytest.mark.parametrize('net, method', itertools.product(NETWORKS, METHODS))
@@ -221,11 +262,11 @@ def test_measures(method, scale):
         assert luma == {'psnr': True, 'ssim': True}
 
 
-@pytest.mark.parametrize('net', NETWORKS)
-@pytest.mark.parametrize('method', [None, *(name for name in METHODS if name not in OF_DEFAULT_TEST)])
+@pytest.mark.parametrize('net, method', [
+    (net, method) for net in NETWORKS for method in (None, *METHODS) if method not in default_test_methods(net)])
 @pytest.mark.parametrize('scale', [2, 3])
 def test_test_file_has_the_trained_network(net, method, scale):
-    test, train = options_of(net, method, scale, True), options_of(net, method or 'bspa', scale)
+    test, train = options_of(net, method, scale, True), options_of(net, method or OWN.get(net, 'bspa'), scale)
     assert test['network_g'] == train['network_g']
     assert test['path']['pretrain_network_g'] == f'experiments/{train["name"]}/models/net_g_latest.pth'
     assert all(name.startswith('test_') for name in test['datasets'])
@@ -274,7 +315,7 @@ def test_the_sigma_branch_finds_its_features(net, method):
     from bsr_plugins.archs.feature_tap import find_tap
     options = options_of(net, method, 2)
     network = options['network_g'].get('base', options['network_g'])
-    for key in ('num_block', 'num_group'):
+    for key in ('num_block', 'num_group', 'num_fmg'):
         if key in network:
             network[key] = 1
     if net == 'SwinIR':
@@ -303,7 +344,7 @@ def test_every_method_has_a_twin_test():
 @pytest.mark.parametrize('net', NETWORKS)
 def test_layout(net):
     for method, scale, test in itertools.product([*METHODS, None], SCALES, (False, True)):
-        if not test or method not in OF_DEFAULT_TEST:
+        if not test or method not in default_test_methods(net):
             check_layout(Recipe(net, method, scale, test))
 
 
