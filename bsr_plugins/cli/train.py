@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import List
 
+from bsr_plugins import stop_signals
 from bsr_plugins.cli import launch
+from bsr_plugins.cli.messages import is_first_process
 
 HELP = "train with an option file: BasicSR's train.py and its arguments, with the pack registered"
 
@@ -14,4 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
-    return launch.launch('train', args, argv, unknown)
+    """Train; stopped by SIGTERM or Ctrl-C, the run saves, and the exit code is 143 or 130."""
+    try:
+        with stop_signals.honoured():
+            return launch.launch('train', args, argv, unknown)
+    except stop_signals.Stopped as stop:
+        if is_first_process():
+            print(f'basicsr train: {stop}', file=sys.stderr)
+        return stop.exit_code

@@ -1,0 +1,71 @@
+"""Data-loading workers that leave SIGINT and SIGTERM to the training process, which ends them when it has saved.
+
+A terminal or a scheduler sends its signal to every process. A worker that died of it would be an error in the training
+process, in the middle of the iteration that was to be ended.
+"""
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from typing import Any, Iterator, Tuple
+
+_KEY = 'bsr_plugins_deaf'
+_active = False
+_hooked = False
+
+
+@contextlib.contextmanager
+def deaf_workers() -> Iterator[None]:
+    """Within this block every process that multiprocessing starts, by fork or by spawn, is made deaf."""
+    global _active, _hooked
+    from multiprocessing import process
+    if not _hooked and hasattr(os, 'register_at_fork'):
+        os.register_at_fork(after_in_child=_after_fork)
+        _hooked = True
+    # Children that are spawned unpickle a copy of this dict before anything of the data set; it is in Python 3.4-3.14.
+    config = getattr(process.current_process(), '_config', {})
+    config[_KEY] = _Deafens()
+    _active = True
+    try:
+        yield
+    finally:
+        _active = False
+        config.pop(_KEY, None)
+
+
+def deafen() -> None:
+    """Let this process ignore SIGINT, and SIGTERM too unless its parent sends it, as multiprocessing does to end it.
+
+    Where Python cannot tell who sends a signal (macOS, Windows), SIGTERM keeps its effect.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, 'sigwaitinfo'):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_obey_parent, name='bsr_plugins signals', daemon=True).start()
+
+
+class _Deafens:
+    """Unpickling it, which a spawned child does, makes that child deaf."""
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _deafen_child, ()
+
+
+def _deafen_child() -> _Deafens:
+    deafen()
+    return _Deafens()
+
+
+def _after_fork() -> None:
+    if _active:
+        deafen()
+
+
+def _obey_parent() -> None:
+    while True:
+        if signal.sigwaitinfo({signal.SIGTERM}).si_pid == os.getppid():
+            os._exit(0)
