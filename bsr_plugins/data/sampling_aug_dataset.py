@@ -81,7 +81,8 @@ class SamplingAugDataset(Dataset):
         self.opt: Dict[str, Any] = dict(opt)
         self.scale = int(opt['scale'])
         self.gt_size = check_gt_size(opt, self.scale, whole=None)
-        self.portion = check_portion(opt.get('portion', 0.1), option_place(opt, 'portion'))
+        portion = opt.get('portion')
+        self.portion = check_portion(0.1 if portion is None else portion, option_place(opt, 'portion'))
         inner_side(self.gt_size, self.scale)
         self.seed = torch.initial_seed() % 2**64
         self._rank, self._num_ranks = get_dist_info()
