@@ -115,7 +115,8 @@ def register_all() -> List[Tuple[str, str]]:
     importlib.import_module(LAST_MODULE)
     if REGISTRY_MODULE not in sys.modules:
         for place in _LEGACY_MODULES:
-            importlib.import_module(place)
+            if importlib.util.find_spec(place) is not None:
+                importlib.import_module(place)
     _register()
     return [entry for entry in _ours() if entry not in before]
 

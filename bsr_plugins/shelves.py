@@ -1,16 +1,22 @@
 """Where BasicSR looks a name up, behind one small interface: what stands there, and how to put something there.
 
-Upstream since 1.3 and its forks have registries. Forks of the releases before look names up by getattr in lists of
-modules; a further class here with the same methods, chosen in :func:`find_shelves`, is all that they need.
+Upstream since 1.3 and its forks have registries (:class:`Shelf`). Forks of the releases before (Restormer, NAFNet, ...)
+look names up by getattr in a list of modules (:class:`ModuleShelf`).
 """
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, List, Optional
+from types import ModuleType
+from typing import Any, Callable, Dict, List, Optional, Union
 
 REGISTRIES = {'dataset': 'DATASET_REGISTRY', 'arch': 'ARCH_REGISTRY', 'model': 'MODEL_REGISTRY',
               'loss': 'LOSS_REGISTRY', 'metric': 'METRIC_REGISTRY'}
 REGISTRY_MODULE = 'basicsr.utils.registry'
+# kind -> where forks without registries look its names up: a module, and the list of modules in it (None: in itself).
+LEGACY_PLACES = {'dataset': ('basicsr.data', '_dataset_modules'), 'arch': ('basicsr.models.archs', '_arch_modules'),
+                 'model': ('basicsr.models', '_model_modules'), 'loss': ('basicsr.models.losses', None),
+                 'metric': ('basicsr.metrics', None)}
+OWN_MODULE = 'bsr_plugins.registered'
 _SAID: List[str] = []
 
 
@@ -65,13 +71,75 @@ class Shelf:
         registry.bsr_plugins_yields = True
 
 
-def find_shelves() -> Dict[str, Shelf]:
-    """Return kind -> shelf of the basicsr that is imported; empty where none is, or one that has no registries."""
-    module = sys.modules.get(REGISTRY_MODULE)
+class ModuleShelf:
+    """What forks without registries have in their place: modules that are searched in turn, the first with a name wins.
+
+    Args:
+        modules: The fork's own list, to which a module of the pack is appended; the pack's names never hide the fork's.
+        place: The module searched, where there is one and no list; names are set in it.
+    """
+
+    def __init__(self, modules: Optional[List[ModuleType]] = None, place: Optional[ModuleType] = None) -> None:
+        self._modules = modules if modules is not None else [place]
+        self._ours = place
+
+    def holder(self, name: str) -> Optional[Any]:
+        """Return what a look-up of exactly ``name`` finds, or None."""
+        return next((held for held in (getattr(module, name, None) for module in self._modules) if held is not None),
+                    None)
+
+    def keys_held(self, condition: Callable[[Any], bool]) -> List[str]:
+        """Return the names whose object fulfils ``condition``."""
+        names = dict.fromkeys(name for module in self._modules for name in vars(module) if not name.startswith('_'))
+        return [name for name in names if condition(self.holder(name))]
+
+    def put(self, key: str, factory: Callable[..., Any]) -> None:
+        """Let ``key`` find ``factory`` where nothing else of the fork has that name."""
+        if self._ours is None:
+            self._ours = next((module for module in self._modules if module.__name__ == OWN_MODULE), None)
+        if self._ours is None:
+            self._ours = ModuleType(OWN_MODULE)
+            self._modules.append(self._ours)
+        setattr(self._ours, key, factory)
+
+    def yield_to_others(self, is_ours: Callable[[Any], bool], tell: Callable[[str], None]) -> None:
+        """Do nothing: the fork's modules are searched first."""
+
+
+AnyShelf = Union[Shelf, ModuleShelf]
+
+
+def has_registries() -> bool:
+    """Return whether the basicsr that runs has registries (releases before 1.3 do not); imports it for it."""
+    import importlib.util
+
+    import basicsr.utils  # noqa: F401
+    return REGISTRY_MODULE in sys.modules or importlib.util.find_spec(REGISTRY_MODULE) is not None
+
+
+def find_shelves() -> Dict[str, AnyShelf]:
+    """Return kind -> shelf of the basicsr that is imported; where it has no registries, as far as it is imported."""
+    registries = sys.modules.get(REGISTRY_MODULE)
+    found: Dict[str, AnyShelf] = {}
+    for kind, name in REGISTRIES.items():
+        registry = getattr(registries, name, None)
+        shelf = Shelf(registry) if registry is not None else None
+        if registries is None:
+            shelf = _module_shelf(*LEGACY_PLACES[kind])
+        if shelf is not None:
+            found[kind] = shelf
+    return found
+
+
+def _module_shelf(module_name: str, list_name: Optional[str]) -> Optional[ModuleShelf]:
+    module = sys.modules.get(module_name)
     if module is None:
-        return {}
-    found = {kind: getattr(module, name, None) for kind, name in REGISTRIES.items()}
-    return {kind: Shelf(registry) for kind, registry in found.items() if registry is not None}
+        return None
+    if list_name is None:
+        return ModuleShelf(place=module)
+    # It stands there as soon as all its modules are imported; names of a module that is half imported go to the fork.
+    modules = getattr(module, list_name, None)
+    return ModuleShelf(modules) if isinstance(modules, list) else None
 
 
 def holder_name(held: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 KINDS = ('arch', 'dataset', 'loss', 'metric', 'model')
 _REGISTRIES = {f'{kind.upper()}_REGISTRY': kind for kind in KINDS}
-_PACKAGE_FOLDERS = ('archs', 'data', 'losses', 'metrics', 'models')
+PACKAGE_FOLDERS = ('archs', 'data', 'losses', 'metrics', 'models')
 # The functions in which BasicSR and its forks compare an optimizer's or a scheduler's name with those they know.
 _CHOOSERS = {'get_optimizer': 'optimizer', 'setup_optimizers': 'optimizer', 'setup_schedulers': 'scheduler'}
 
@@ -36,7 +36,8 @@ class SourceNames:
 def checkout_of(root: Path) -> Optional[Path]:
     """Return ``root/basicsr`` where ``root`` is BasicSR's or a fork's own checkout, else None."""
     folder = root / 'basicsr'
-    return folder if (folder / 'train.py').is_file() else None
+    whole = all((folder / name).is_dir() for name in ('models', 'utils'))
+    return folder if whole or (folder / 'train.py').is_file() else None
 
 
 def basicsr_folder(root: Path) -> Optional[Path]:
@@ -88,18 +89,17 @@ def project_names(root: Path) -> SourceNames:
     as one, for projects that keep ``archs`` and ``models`` at the top. ``root/basicsr`` is left out.
     """
     files: List[Path] = []
-    for package in [root, *_folders(root)]:
-        if package.name == 'basicsr':
-            continue
-        for name in _PACKAGE_FOLDERS:
-            folder = package / name
-            if folder.is_dir():
-                files += sorted(folder.glob('*.py'))
+    for package in package_folders(root):
+        for name in PACKAGE_FOLDERS:
+            files += sorted((package / name).glob('*.py'))
     return names_in(files)
 
 
-def _folders(root: Path) -> List[Path]:
-    return sorted(entry for entry in root.iterdir() if not entry.name.startswith('.') and entry.is_dir())
+def package_folders(root: Path) -> List[Path]:
+    """Return the working directory's own packages, see :func:`project_names`."""
+    folders = sorted(entry for entry in root.iterdir() if not entry.name.startswith('.') and entry.is_dir())
+    return [package for package in [root, *folders] if package.name != 'basicsr'
+            and any((package / name).is_dir() for name in PACKAGE_FOLDERS)]
 
 
 def _registrations(tree: ast.Module) -> Iterator[Tuple[str, str]]:

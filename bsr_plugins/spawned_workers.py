@@ -2,19 +2,35 @@
 
 BasicSR's distributed launch starts DataLoader workers by spawn: fresh interpreters that unpickle the data set, and with
 it import basicsr. Under ``python -m bsr_plugins`` multiprocessing does not run the main module again, so without this
-the workers would meet an unmended basicsr.
+the workers would meet an unmended basicsr, and an installed one in place of the checkout's.
 """
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
+from typing import Any, Callable, Optional, Tuple
 
+from bsr_plugins import root_finder, script_main
 from bsr_plugins.import_hooks import post_import
 
 KEY = 'bsr_plugins'
 
 
 class BringsThePack:
-    """Unpickling an instance imports this package, and that is all it is for."""
+    """Unpickling an instance imports this package, with the basicsr and the script of the process that pickled it."""
+
+    def __reduce__(self) -> Tuple[Callable[..., Any], Tuple[Optional[str], Optional[str]]]:
+        package, script = root_finder.package_in_use(), script_main.script_in_use()
+        return arrive, (package and str(package), script and str(script))
+
+
+def arrive(package: Optional[str], script: Optional[str]) -> BringsThePack:
+    """Set a spawned process up as the one that spawned it."""
+    if package is not None:
+        root_finder.use_package(Path(package))
+    if script is not None:
+        script_main.answer_from_script(Path(script))
+    return BringsThePack()
 
 
 def follow_into_spawned_workers() -> None:

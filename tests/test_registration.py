@@ -16,6 +16,7 @@ from bsr_plugins.lazy import lazy_call
 from bsr_plugins.shelves import Shelf, holder_name
 
 REPO = Path(registration.__file__).parents[1]
+TABLE = registration.TABLE
 ALL_NAMES = sorted((kind, name) for kind, names in registration.TABLE.items() for name in names)
 
 REGISTRY = '''
@@ -244,14 +245,57 @@ def test_registries_before_suffixes(tmp_path: Path) -> None:
     assert out == ['BSPAModel BSPAModel', expected()]
 
 
-def test_a_basicsr_without_registries_is_left_alone(tmp_path: Path) -> None:
-    (write_fork(tmp_path) / 'basicsr' / 'utils' / 'registry.py').unlink()
-    for path in (tmp_path / 'basicsr').rglob('*.py'):
-        kept = [line for line in path.read_text().splitlines() if 'registry' not in line]
-        path.write_text('\n'.join(kept))
-    code = ('import bsr_plugins, basicsr\nfrom bsr_plugins import registration as r\n'
-            'print(r.taken_names(), r.register_all())')
-    assert run(code, tmp_path) == '{} []'
+LEGACY = {'__init__': '', 'utils/__init__': '', 'data/__init__': 'import sys\n_dataset_modules = [sys]',
+          'models/__init__': 'from . import archs, losses\n_model_modules = [archs]',
+          'models/archs/__init__': 'from . import some_arch\n_arch_modules = [some_arch]',
+          'models/archs/some_arch': 'class FSRCNN: pass\n',
+          'models/losses/__init__': 'class SigmaLoss: pass\n', 'metrics/__init__': ''}
+
+
+def write_legacy(root: Path) -> Path:
+    """Write a basicsr of the releases before 1.3: no registries, with two names that we have too."""
+    for name, text in LEGACY.items():
+        path = root / 'basicsr' / f'{name}.py'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize('imported', ['basicsr.models', 'basicsr.data, basicsr.models', 'basicsr.metrics'])
+@pytest.mark.parametrize('first', [True, False])
+def test_without_registries_names_stand_where_they_are_searched(tmp_path: Path, imported: str, first: bool) -> None:
+    lines = ['import bsr_plugins', f'import {imported}']
+    code = '\n'.join(lines if first else lines[::-1]) + SHOW
+    found = run(code, write_legacy(tmp_path)).splitlines()
+    kinds = {'basicsr.metrics': {'metric'}, 'basicsr.models': {'arch', 'loss', 'model'}}.get(
+        imported, {'arch', 'dataset', 'loss', 'model'})
+    taken = {('arch', 'FSRCNN'), ('loss', 'SigmaLoss')}
+    assert found == sorted(f'{kind} {key}' for kind, table in TABLE.items() if kind in kinds
+                           for name in table for key in (name, f'{name}_bsrp') if (kind, key) not in taken)
+
+
+def test_without_registries_the_forks_names_win_and_all_are_found(tmp_path: Path) -> None:
+    code = """
+        import bsr_plugins
+        from bsr_plugins import registration as r
+        added = r.register_all()
+        import basicsr.data, basicsr.metrics, basicsr.models
+        from basicsr.models import archs, losses
+        def found(modules, name):
+            return next(getattr(module, name) for module in modules if hasattr(module, name))
+        print(len(added) == 2 * sum(map(len, r.TABLE.values())) - 2, r.register_all(), r.taken_names())
+        print(found(archs._arch_modules, 'FSRCNN').__module__, losses.SigmaLoss.__module__)
+        print(found(archs._arch_modules, 'FSRCNN_bsrp').target, losses.SigmaLoss_bsrp.target)
+        print(found(basicsr.models._model_modules, 'BSPAModel').target, basicsr.metrics.calculate_pll.target)
+        print(found(basicsr.data._dataset_modules, 'InverseSampledLMDBDataset').target)
+    """
+    assert run(code, write_legacy(tmp_path)).splitlines() == [
+        "True [] {'arch:FSRCNN': 'basicsr.models.archs.some_arch.FSRCNN', "
+        "'loss:SigmaLoss': 'basicsr.models.losses.SigmaLoss'}",
+        'basicsr.models.archs.some_arch basicsr.models.losses',
+        f'{TABLE["arch"]["FSRCNN"]} {TABLE["loss"]["SigmaLoss"]}',
+        f'{TABLE["model"]["BSPAModel"]} {TABLE["metric"]["calculate_pll"]}',
+        TABLE['dataset']['InverseSampledLMDBDataset']]
 
 
 # --------------------------------------------------------------------------------------------------------- taken names

@@ -92,7 +92,7 @@ def _build_base(base: Mapping[str, Any], upscale: int) -> nn.Module:
                           remedy='give network_g.base a type')
     options: Dict[str, Any] = copy.deepcopy(dict(base))
     _check_scale(options.get('upscale'), upscale)
-    from basicsr.archs import build_network
+    from bsr_plugins.builders import build_network
     network = build_network(options)
     added = _added_image(network)
     if added:

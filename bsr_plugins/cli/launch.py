@@ -3,28 +3,32 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
+import os
 import sys
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 from bsr_plugins import registration
 from bsr_plugins.cli.messages import is_first_process, print_findings
+from bsr_plugins.cli.script import arguments_of, run_script
 from bsr_plugins.errors import DependencyError, OptionError
 from bsr_plugins.findings import errors_in
 from bsr_plugins.forced_options import apply_force_yml
+from bsr_plugins.fork_scripts import find_script, known_arguments, resumes_by_itself, spelled_for, unknown_to
 from bsr_plugins.option_checks import check_options
 from bsr_plugins.option_file import read_option_file
-from bsr_plugins.source_names import checkout_of
+from bsr_plugins.source_names import basicsr_folder, checkout_of
+from bsr_plugins.upstream.mend import CPU_VARIABLE
 
 EXIT_WRONG_OPTIONS = 2
+AUTO_RESUME = '--auto_resume'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``basicsr.utils.options.parse_options``."""
     parser.add_argument('-opt', '--opt', required=True, metavar='X.yml', help='option file')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='job launcher')
-    parser.add_argument('--auto_resume', action='store_true', help='go on from the last state of the experiment')
+    parser.add_argument(AUTO_RESUME, action='store_true', help='go on from the last state of the experiment')
     parser.add_argument('--debug', action='store_true', help='log, validate and save every few iterations')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     parser.add_argument('--force_yml', nargs='+', metavar='KEY:KEY=VALUE',
@@ -34,30 +38,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Check the option file, then run the script of ``phase`` ('train' or 'test') in this process.
 
-    The script is the working directory's ``basicsr/train.py`` where there is one (BasicSR's own or a fork's checkout),
-    else the installed basicsr's pipeline with the working directory as root.
+    The script is the working directory's own (:func:`bsr_plugins.fork_scripts.find_script`) where there is one, else
+    the installed basicsr's pipeline with the working directory as root.
 
     Args:
         phase: 'train' or 'test'.
         args: The parsed arguments.
         argv: The arguments as typed, handed on to the script.
-        unknown: Those of them that are not BasicSR's; a checkout's own script may know them.
+        unknown: Those of them that are not BasicSR's; a fork's own script may know them.
 
     Returns:
         0 when the script is through, 2 where the check found errors: then neither torch nor basicsr was imported.
 
     Raises:
         OptionError: The option file cannot be read, or an argument is unknown.
-        DependencyError: There is no basicsr, or another one hides the working directory's.
+        DependencyError: There is no basicsr, several scripts, or another basicsr was imported before.
     """
     root = Path.cwd()
-    checkout = checkout_of(root)
-    if unknown and checkout is None:
-        raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see `basicsr {phase} --help`')
     try:
+        script = _script_of(root, phase)
+        arguments = _arguments_for(script, phase, argv, unknown, root)
         option_file = apply_force_yml(read_option_file(args.opt), args.force_yml)
-    except OptionError:
-        # Every process of a distributed run meets the same file; one message is enough.
+    except (OptionError, DependencyError):
+        # Every process of a distributed run meets the same fault; one message is enough.
         if is_first_process():
             raise
         return EXIT_WRONG_OPTIONS
@@ -65,72 +68,50 @@ def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[
     print_findings(findings)
     if errors_in(findings):
         return EXIT_WRONG_OPTIONS
-    arguments = [_upstream_spelling(argument) for argument in argv]
-    if checkout is None:
+    if option_file.get('num_gpu') == 0:
+        os.environ.setdefault(CPU_VARIABLE, '1')
+    package = checkout_of(root)
+    if package is None:
+        registration.require_basicsr()
+    if script is None:
         _run_installed(phase, arguments, root)
     else:
-        _run_checkout(phase, arguments, checkout)
+        run_script(script, arguments, root, package)
     return 0
 
 
+def _script_of(root: Path, phase: str) -> Optional[Path]:
+    script = find_script(root, phase)
+    if script is None and checkout_of(root) is not None:
+        raise DependencyError(f'This checkout has no {phase} script', where=root / 'basicsr' / f'{phase}.py',
+                              remedy='for a script of another name: basicsr run SCRIPT ARGUMENTS')
+    return script
+
+
+def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown: List[str], root: Path) -> List[str]:
+    """Return the arguments in the script's spelling, without --auto_resume where it does so of its own accord."""
+    if script is None:
+        if unknown:
+            raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see `basicsr {phase} --help`')
+        return spelled_for(argv, set())
+    known = known_arguments(script, basicsr_folder(root))
+    arguments = spelled_for(argv, known)
+    if known and AUTO_RESUME not in known and AUTO_RESUME in arguments and resumes_by_itself(script):
+        arguments.remove(AUTO_RESUME)
+        if is_first_process():
+            print(f'basicsr {phase}: {script.name} of this fork goes on from the newest state of its own accord, '
+                  f'without {AUTO_RESUME}', file=sys.stderr)
+    wrong = unknown_to(arguments, known)
+    if wrong:
+        raise OptionError(f'The {phase} script of this fork does not know {", ".join(wrong)}', where=script,
+                          expected=', '.join(sorted(known)),
+                          remedy='set path.resume_state in the option file to the state to go on from'
+                          if AUTO_RESUME in wrong else 'change the option file in its place')
+    return arguments
+
+
 def _run_installed(phase: str, arguments: List[str], root: Path) -> None:
-    registration.require_basicsr()
     module = importlib.import_module(f'basicsr.{phase}')
     pipeline = getattr(module, f'{phase}_pipeline')
-    with _arguments_of(module.__file__ or phase, arguments):
+    with arguments_of(module.__file__ or phase, arguments):
         pipeline(str(root))
-
-
-def _run_checkout(phase: str, arguments: List[str], package: Path) -> None:
-    script = package / f'{phase}.py'
-    if not script.is_file():
-        raise DependencyError(f'This checkout has no {phase} script', where=script)
-    _put_first(package.parent)
-    _require_found(package)
-    registration.require_basicsr()
-    # The script runs as itself, but sys.modules['__main__'] stays ours: spawned workers would otherwise run the bare
-    # script again, without the pack.
-    namespace = {'__name__': '__main__', '__file__': str(script), '__package__': None, '__builtins__': __builtins__}
-    with _arguments_of(str(script), arguments):
-        exec(compile(script.read_bytes(), str(script), 'exec'), namespace)
-
-
-class _arguments_of:  # noqa: N801
-    """A context in which ``sys.argv`` is that of a script."""
-
-    def __init__(self, script: str, arguments: List[str]) -> None:
-        self._argv = [script, *arguments]
-        self._outer: List[str] = []
-
-    def __enter__(self) -> None:
-        self._outer = sys.argv
-        sys.argv = self._argv
-
-    def __exit__(self, *exception: object) -> None:
-        sys.argv = self._outer
-
-
-def _put_first(folder: Path) -> None:
-    sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(folder))]
-    importlib.invalidate_caches()
-
-
-def _require_found(package: Path) -> None:
-    """Make sure that ``import basicsr`` gives the checkout's: two packages of that name are the first cause of trouble.
-
-    Raises:
-        DependencyError: Another one was imported already, or wins because the checkout's has no ``__init__.py``.
-    """
-    loaded = sys.modules.get('basicsr')
-    spec = loaded.__spec__ if loaded is not None else importlib.util.find_spec('basicsr')
-    found = [Path(entry).resolve() for entry in (spec.submodule_search_locations or [])] if spec else []
-    if package.resolve() not in found:
-        shown = ', '.join(map(str, found))
-        raise DependencyError('Another basicsr hides the one in the working directory', expected=package, found=shown,
-                              remedy=f'uninstall the other one (pip uninstall basicsr), or add {package}/__init__.py')
-
-
-def _upstream_spelling(argument: str) -> str:
-    """Turn torch.distributed.launch's ``--local-rank`` (torch >= 2) into the spelling that BasicSR knows (#626)."""
-    name, equals, value = argument.partition('=')
-    return f'--local_rank{equals}{value}' if name == '--local-rank' else argument

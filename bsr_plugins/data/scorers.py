@@ -181,8 +181,7 @@ def _require_basicsr() -> None:
 
 
 def _build(network_g: Mapping[str, Any], opt: PathLike) -> torch.nn.Module:
-    from basicsr.archs import build_network
-
+    from bsr_plugins.builders import build_network
     from bsr_plugins.naming import did_you_mean
     try:
         return build_network(dict(network_g))

@@ -5,7 +5,6 @@ import math
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 import torch
-from basicsr.data import build_dataset
 from basicsr.utils import get_root_logger
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -13,6 +12,7 @@ from torch.utils.data import Dataset
 from bsr_plugins import training_position
 from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
 from bsr_plugins.attribution.ranking import select_frozen
+from bsr_plugins.builders import build_dataset
 from bsr_plugins.data.draw_loader import KeyedDraws, draw_loader
 from bsr_plugins.data.dropped_batches import skip_dropped
 from bsr_plugins.errors import CheckpointError

@@ -5,9 +5,9 @@ import inspect
 from typing import Any, Dict, Mapping
 
 import torch
-from basicsr.losses import build_loss
 from torch import Tensor, nn
 
+from bsr_plugins.builders import build_loss
 from bsr_plugins.errors import OptionError
 from bsr_plugins.naming import did_you_mean
 from bsr_plugins.shelves import find_shelves

@@ -6,12 +6,11 @@ import os
 from copy import deepcopy
 from typing import Any, ContextManager, Dict, List, Mapping, Optional, Tuple
 
-from basicsr.archs import build_network
-from basicsr.losses import build_loss
 from basicsr.utils import get_root_logger
 from torch import Tensor, nn
 
 from bsr_plugins.archs.feature_tap import AUTO, FeatureTap, tap_channels
+from bsr_plugins.builders import build_loss, build_network
 from bsr_plugins.errors import CheckpointError, OptionError
 from bsr_plugins.random_states import preserved_random_states
 

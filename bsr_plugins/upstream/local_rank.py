@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
+from bsr_plugins.fork_scripts import known_arguments
 from bsr_plugins.upstream.mend import texts_used
 
 NEW, OLD = '--local-rank', '--local_rank'
@@ -12,13 +14,13 @@ NEW, OLD = '--local-rank', '--local_rank'
 def mend_local_rank(module: ModuleType) -> bool:
     """Rewrite the argument in ``sys.argv`` where this script's ``parse_options`` knows the old spelling alone.
 
+    It stands in this module, or in the script itself (forks of releases before 1.3.5).
+
     Only for a launch of BasicSR's kind, with ``-opt`` and ``--launcher`` on the command line. Without it:
     ``error: unrecognized arguments: --local-rank=0``. https://github.com/XPixelGroup/BasicSR/issues/626.
     """
     parse_options = getattr(module, 'parse_options', None)
-    if parse_options is None:
-        return False
-    known = texts_used(parse_options)
+    known = texts_used(parse_options) if parse_options is not None else known_arguments(Path(sys.argv[0]), None)
     if OLD not in known or NEW in known or not is_basicsr_launch(sys.argv[1:]):
         return False
     found = False

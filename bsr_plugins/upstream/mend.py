@@ -1,6 +1,7 @@
 """What a mend is, how it is put in place, and which of them this process needed."""
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 from typing import Any, Callable, Dict, List, NamedTuple
@@ -9,6 +10,8 @@ from bsr_plugins.import_hooks import post_import, provide_missing
 
 AFTER_IMPORT = 'after import'
 WHEN_MISSING = 'when missing'
+CPU_VARIABLE = 'BSR_PLUGINS_CPU'
+
 
 class Mend(NamedTuple):
     """One defect of BasicSR, or of what it stands on, and its repair.
@@ -71,6 +74,14 @@ def replace_function(module: ModuleType, name: str, replacement: Callable[..., A
     for other in list(sys.modules.values()):
         if getattr(other, '__dict__', {}).get(name) is original:
             setattr(other, name, replacement)
+
+
+def wants_cpu() -> bool:
+    """Return whether code that insists on a GPU is to run on the CPU: asked for by CPU_VARIABLE, and no GPU is there.
+
+    The ``basicsr`` command asks for it where the option file says ``num_gpu: 0``.
+    """
+    return os.environ.get(CPU_VARIABLE, '') not in ('', '0') and cuda_is_absent()
 
 
 def cuda_is_absent() -> bool:

@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from bsr_plugins.upstream.cpu_device import answer_current_device_in
+from bsr_plugins.upstream.cpu_device import answer_current_device_in, in_training_script
 from bsr_plugins.upstream.mend import cuda_is_absent
 
 FUNCTION = 'load_resume_state'
@@ -16,9 +16,10 @@ def mend_resume_on_cpu(module: ModuleType) -> bool:
     """Let ``load_resume_state`` read a training state without CUDA; nothing is touched where there is a GPU.
 
     It asks for the current CUDA device and maps every storage to it. The function stands in the training script itself,
-    ``__main__`` in a fork, so two functions of torch are wrapped, and only calls that come from a function of that name
-    see a difference: ``torch.cuda.current_device()`` answers 0, and a ``map_location`` that fails for want of CUDA
-    leaves the storage on the CPU; one that works is honoured.
+    ``__main__`` in a fork, or its code in the midst of that script's main function (releases before 1.3, CodeFormer).
+    So two functions of torch are wrapped, and only calls that come from there see a difference:
+    ``torch.cuda.current_device()`` answers 0, and a ``map_location`` that fails for want of CUDA leaves the storage on
+    the CPU; one that works is honoured.
 
     ``basicsr/train.py``, ``load_resume_state``; https://github.com/XPixelGroup/BasicSR/issues/679 asks how to resume.
     """
@@ -30,7 +31,8 @@ def mend_resume_on_cpu(module: ModuleType) -> bool:
 
     @functools.wraps(upstream_load)
     def load(*args: Any, **kwargs: Any) -> Any:
-        if sys._getframe(1).f_code.co_name == FUNCTION:
+        frame = sys._getframe(1)
+        if frame.f_code.co_name == FUNCTION or in_training_script(frame):
             if len(args) > 1 and callable(args[1]):
                 args = (args[0], _or_cpu(args[1]), *args[2:])
             elif callable(kwargs.get('map_location')):

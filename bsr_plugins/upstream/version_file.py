@@ -16,9 +16,10 @@ def provide_version(module: ModuleType) -> bool:
     package = importlib.import_module(module.__name__.rpartition('.')[0])
     module.__version__ = UNKNOWN
     for folder in package.__path__:
-        path = Path(folder).parent / 'VERSION'
-        if path.is_file():
-            module.__version__ = path.read_text(encoding='utf-8').strip() or UNKNOWN
+        # CodeFormer keeps it inside the package.
+        for path in (Path(folder) / 'VERSION', Path(folder).parent / 'VERSION'):
+            if path.is_file():
+                module.__version__ = path.read_text(encoding='utf-8').strip() or UNKNOWN
     module.__gitsha__ = 'unknown'
     release = module.__version__.partition('+')[0].split('.')
     module.version_info = tuple(int(part) if part.isdigit() else part for part in release)

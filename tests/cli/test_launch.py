@@ -145,9 +145,21 @@ def test_a_checkout_hidden_by_another_basicsr(checkout: Path) -> None:
     other = checkout / 'elsewhere' / 'basicsr'
     other.mkdir(parents=True)
     (other / '__init__.py').write_text('')
+    (checkout / 'basicsr' / 'train.py').write_text(
+        'import json, basicsr\njson.dump(list(basicsr.__path__), open("ran.json", "w"))\n')
+    done = run(checkout, 'train', '-opt', 'x.yml', PYTHONPATH=str(other.parent))
+    assert done.returncode == 0, done.stderr
+    assert ran(checkout) == [str(checkout / 'basicsr')]
+
+
+def test_another_basicsr_that_was_imported_at_the_start(checkout: Path) -> None:
+    other = checkout / 'elsewhere' / 'basicsr'
+    other.mkdir(parents=True)
+    (other / '__init__.py').write_text('')
+    (other.parent / 'sitecustomize.py').write_text('import basicsr\n')
     done = run(checkout, 'train', '-opt', 'x.yml', PYTHONPATH=str(other.parent))
     assert done.returncode == 2 and ran(checkout) is None
-    assert 'Another basicsr hides the one in the working directory' in done.stderr
+    assert 'Another basicsr was imported before the one in the working directory' in done.stderr
     assert str(other) in done.stderr
 
 
