@@ -65,6 +65,8 @@ def cached_per_image(name: str,
     A damaged or foreign file is computed anew with one line in the log; a folder that cannot be written is one
     warning, and the results are then kept in memory. Under ``torch.distributed`` every rank must call this: the first
     rank of each machine (``LOCAL_RANK`` 0) computes while the others wait at a barrier, and these load what it wrote.
+    They wait no longer than the process group's timeout (10 minutes for NCCL): build the data set once in a single
+    process before, where the computation takes longer.
 
     Args:
         name: What is computed: letters, digits, ``_``.
