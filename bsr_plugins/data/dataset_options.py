@@ -9,7 +9,9 @@ from bsr_plugins.naming import did_you_mean
 # Read by BasicSR and by BSPAModel around the data set, or carried by BasicSR's option files for any data set.
 CARRIED_OPTIONS = ('name', 'type', 'phase', 'scale', 'batch_size_per_gpu', 'num_worker_per_gpu',
                    'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
-                   'use_shuffle', 'filename_tmpl', 'inverse')
+                   'use_shuffle', 'filename_tmpl', 'inverse',
+                   # Read by the training scripts of the Restormer family (progressive learning).
+                   'iters', 'mini_batch_sizes', 'gt_sizes')
 
 
 def option_place(opt: Mapping[str, object], name: str) -> str:

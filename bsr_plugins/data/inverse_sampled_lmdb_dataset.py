@@ -20,7 +20,7 @@ from bsr_plugins.data.dataset_options import (
 )
 from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.long_tail import class_counts, rank_into_classes
-from bsr_plugins.data.sample_tensors import TENSOR_OPTIONS, SampleTensors
+from bsr_plugins.data.sample_tensors import TENSOR_OPTIONS, SampleTensors, random_crop
 from bsr_plugins.data.subimage_pair_checks import check_sizes, read_pair_difficulty
 from bsr_plugins.errors import OptionError
 from bsr_plugins.keyed_random import keyed_python_random
@@ -108,13 +108,12 @@ class InverseSampledLMDBDataset(Dataset):
         return self._keys[member].decode('ascii')
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
-        from basicsr.data.transforms import paired_random_crop
         class_index, member = self.draw(index)
         key = self.key(member)
         lq, gt = self._read_pair(key)
         with keyed_python_random(self.seed, operator.index(index), _AUGMENTATION_STREAM):
             if self.gt_size is not None:
-                gt, lq = paired_random_crop(gt, lq, self.gt_size, self.scale, key)
+                gt, lq = random_crop(gt, lq, self.gt_size, self.scale)
             tensors = self._tensors(gt, lq)
         return {**tensors, 'lq_path': key, 'gt_path': key, 'class_index': class_index}
 

@@ -1,7 +1,8 @@
 """A crop pair as the tensors of a sample: BasicSR's flips and rotations, colour, range and layout."""
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
+import random
+from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 from torch import Tensor
@@ -32,9 +33,11 @@ class SampleTensors:
             lq: (h, w, 3) likewise.
         """
         from basicsr.data.transforms import augment
-        from basicsr.utils import bgr2ycbcr, img2tensor
+        from basicsr.utils import img2tensor
         gt, lq = augment([_as_float(gt), _as_float(lq)], self.use_hflip, self.use_rot)
         if self.luma:
+            # Its place in every release: a mend keeps it there since 1.4.
+            from basicsr.utils.matlab_functions import bgr2ycbcr
             gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
         gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
         if self.mean is not None or self.std is not None:
@@ -42,6 +45,21 @@ class SampleTensors:
             normalize(lq, self.mean, self.std, inplace=True)
             normalize(gt, self.mean, self.std, inplace=True)
         return {'lq': lq, 'gt': gt}
+
+
+def random_crop(gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the crops of (gt_size, gt_size) and of that / ``scale`` at one place, the LQ's top and left drawn.
+
+    The draws are those of BasicSR's ``paired_random_crop``, from Python's ``random``. That function itself takes the
+    GT's size, but the LQ's in the forks of BasicSR 1.2 (Restormer, MIRNetv2, Retinexformer).
+
+    Args:
+        gt: (H, W, C), at least the crop's size. lq: (H / scale, W / scale, C).
+    """
+    size = gt_size // scale
+    top, left = (random.randint(0, side - size) for side in lq.shape[:2])
+    whole = slice(top * scale, top * scale + gt_size), slice(left * scale, left * scale + gt_size)
+    return gt[whole], lq[top:top + size, left:left + size]
 
 
 def _as_float(image: np.ndarray) -> np.ndarray:
