@@ -38,6 +38,10 @@ MENDS: Tuple[Mend, ...] = (
     Mend('auto_resume folder', 'basicsr.utils.options',
          _lazy('auto_resume_folder:mend_auto_resume_folder'),
          '--auto_resume looks under the working directory and restarts from 0', f'{_THREADS}pull/408'),
+    # Before the next: both wrap torch.load, and that one looks at who called it.
+    Mend('weights only', 'basicsr.utils.misc',
+         _lazy('weights_only:mend_weights_only'),
+         'with torch < 2.6 a .pth or .state is a program that runs when it is loaded', f'{_FILES}models/base_model.py'),
     Mend('resume on CPU', 'basicsr.utils.misc',
          _lazy('resume_on_cpu:mend_resume_on_cpu'),
          'resuming asks for a CUDA device', f'{_THREADS}issues/679'),
@@ -75,6 +79,26 @@ MENDS: Tuple[Mend, ...] = (
     Mend('matlab colours', 'basicsr.utils.matlab_functions',
          _lazy('matlab_color:mend_matlab_color'),
          'HAT imports conversions that moved', 'https://github.com/XPixelGroup/HAT/issues/8'),
+    Mend('cuda() on CPU', 'basicsr.utils.misc',
+         _lazy('cuda_calls:mend_cuda_calls'),
+         'code that insists on a GPU stops a run that is to use the CPU',
+         'https://github.com/xinntao/Real-ESRGAN/blob/master/realesrgan/models/realesrnet_model.py'),
+    Mend('state listing', 'basicsr.utils.misc',
+         _lazy('state_listing:mend_state_listing'),
+         'a script that resumes by itself stops at any other file beside its states',
+         'https://github.com/swz30/Restormer/blob/main/basicsr/train.py'),
+    Mend('numpy scalars', 'basicsr.models.base_model',
+         _lazy('numpy_scalars:mend_numpy_scalars'),
+         'torch >= 2.6 refuses states that hold a best metric of numpy',
+         'https://github.com/caiyuanhao1998/Retinexformer/blob/master/basicsr/models/base_model.py'),
+    Mend('lone validation', 'basicsr.models.image_restoration_model',
+         _lazy('lone_validation:mend_lone_validation'),
+         'a validation of one process asks for a process group',
+         'https://github.com/megvii-research/NAFNet/issues/63'),
+    Mend('absent EMA', 'basicsr.models.sr_model',
+         _lazy('absent_ema:mend_absent_ema'),
+         'a validation without EMA takes the weights of the EMA', 'https://github.com/sczhou/CodeFormer/blob/master/'
+         'basicsr/models/sr_model.py'),
 )
 
 
