@@ -1,0 +1,130 @@
+"""The whole examination, as a report that can be pasted into a bug report."""
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+import bsr_plugins
+from bsr_plugins.doctor.devices import device_findings, device_rows, driver_version
+from bsr_plugins.doctor.disk import examine_disk
+from bsr_plugins.doctor.packages import (
+    Package,
+    basicsr_copies,
+    basicsr_findings,
+    find_basicsr,
+    find_packages,
+    package_findings,
+    python_row,
+)
+from bsr_plugins.doctor.probe import ORDER
+from bsr_plugins.doctor.probing import probe
+from bsr_plugins.findings import ERROR, WARNING, Finding, errors_in
+from bsr_plugins.registration import TABLE
+from bsr_plugins.source_names import checkout_of, project_names
+
+Rows = List[Tuple[str, str]]
+
+
+@dataclass
+class Report:
+    """What was found.
+
+    Attributes:
+        sections: Title -> lines of a name and what is to be said of it.
+        findings: What is wrong, errors first.
+    """
+
+    sections: Dict[str, Rows] = field(default_factory=dict)
+    findings: List[Finding] = field(default_factory=list)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether there is no error."""
+        return not errors_in(self.findings)
+
+    def text(self) -> str:
+        """Return the report as plain text."""
+        parts = []
+        for title, rows in self.sections.items():
+            width = max(len(name) for name, _ in rows)
+            parts.append('\n'.join([title, *(f'  {name:<{width}}  {value}' for name, value in rows)]))
+        parts.append('\n'.join(['findings', *(str(finding) for finding in self.findings)])
+                     if self.findings else 'findings\n  none')
+        return '\n\n'.join(parts)
+
+    def json(self) -> str:
+        """Return the report as JSON."""
+        return json.dumps({'sections': self.sections, 'findings': [asdict(finding) for finding in self.findings]},
+                          indent=2)
+
+
+def examine(root: Path, search_path: Sequence[str]) -> Report:
+    """Examine the environment of a run in ``root``; nothing heavy is imported into this process, nothing is changed.
+
+    Args:
+        root: The working directory of the run.
+        search_path: The import path, ``sys.path``.
+    """
+    report = Report()
+    packages, basicsr, copies = find_packages(), find_basicsr(root), basicsr_copies(root, search_path)
+    own = Package('bsr_plugins', bsr_plugins.__version__, Path(bsr_plugins.__file__).parent)
+    report.sections['packages'] = [python_row(), *(package.row() for package in (own, basicsr, *packages))]
+    if basicsr.folder is not None:
+        where = 'the checkout in the working directory' if checkout_of(root) else 'the installed one'
+        report.sections['basicsr'] = [('of a run here', where), *(('also there', str(copy)) for copy in copies[1:])]
+    report.findings += basicsr_findings(root, copies) + package_findings(packages)
+
+    absent = {package.name for package in packages if package.version is None}
+    if basicsr.folder is None or absent:
+        absent |= {'basicsr', 'mends'}
+    probed = probe([stage for stage in ORDER if stage not in absent], root, search_path)
+    report.findings += probed.findings
+    if 'torch' in probed.facts:
+        driver = driver_version()
+        report.sections['devices'] = device_rows(probed.facts['torch'], driver)
+        report.findings += device_findings(probed.facts['torch'], driver)
+    if 'basicsr' in probed.facts:
+        found = probed.facts['basicsr']
+        report.sections['registered'] = _registered_rows(found)
+        report.sections['mends'] = _mend_rows({**found, **probed.facts.get('mends', {})})
+        report.findings += _name_findings(found, root)
+    report.sections['disk'], findings = examine_disk(root)
+    report.findings = sorted(report.findings + findings, key=lambda finding: finding.severity != ERROR)
+    return report
+
+
+def _registered_rows(found: Dict[str, Any]) -> Rows:
+    rows: Rows = []
+    for kind, names in found['kinds'].items():
+        plain = [name for name in names['ours'] if f'{name}_bsrp' in names['ours']]
+        alone = [name for name in names['ours'] if name.endswith('_bsrp') and name[:-5] not in plain]
+        others = ', '.join(f'{count} of {package}' for package, count in names['others'].items())
+        rows.append((kind, '; '.join(part for part in (
+            f'bsr_plugins: {", ".join([*plain, *alone])}' if plain or alone else '', others) if part) or 'nothing'))
+    return rows or [('nothing', 'this basicsr has no registries')]
+
+
+def _name_findings(found: Dict[str, Any], root: Path) -> List[Finding]:
+    taken = {**_names_of_the_project(root), **found['taken']}
+    findings = [Finding(WARNING, f"The {kind} name {name} is not the pack's: another object has it",
+                        f'{kind} registry', found=holder, remedy=f'write {name}_bsrp for the one of bsr_plugins')
+                for key, holder in taken.items() for kind, _, name in [key.partition(':')]]
+    if not any(names['ours'] for names in found['kinds'].values()):
+        findings.append(Finding(ERROR, 'Nothing of bsr_plugins is registered in this basicsr', 'basicsr',
+                                expected='names of the pack in its registries',
+                                remedy='use basicsr 1.3 or later, or a fork of it'))
+    return findings
+
+
+def _names_of_the_project(root: Path) -> Dict[str, str]:
+    """Return ``kind:NAME`` -> file of the pack's names that packages beside basicsr register in its registries."""
+    names = project_names(root)
+    return {f'{kind}:{name}': str(names.of(kind)[name]) for kind, table in TABLE.items() for name in table
+            if name in names.of(kind)}
+
+
+def _mend_rows(found: Dict[str, Any]) -> Rows:
+    rows = [(mend['name'], f'{mend["reason"]} ({mend["link"]})') for mend in found['active']]
+    return [*(rows or [('active', 'none')]), ('not met here', ', '.join(found['idle']) or 'none')]
