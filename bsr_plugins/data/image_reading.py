@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bsr_plugins.data.declared_size import refuse_lying_size
 from bsr_plugins.errors import DataError
 from bsr_plugins.files import PathLike
 
@@ -14,7 +15,8 @@ def read_image(path: PathLike) -> Any:
     Grey becomes three equal channels and transparency is dropped, as ``cv2.IMREAD_COLOR`` (BasicSR's flag) does.
 
     Raises:
-        DataError: the file is missing, unreadable, damaged, cut short, or has more than 8 bits a channel.
+        DataError: the file is missing, unreadable, damaged, cut short, declares a size that it cannot hold, or has more
+            than 8 bits a channel.
     """
     path = Path(path)
     try:
@@ -32,6 +34,7 @@ def decode_image(content: bytes, path: PathLike) -> Any:
     """
     import cv2
     import numpy as np
+    refuse_lying_size(content, f'image {path}', path, 'replace or remove the file')
     image = None
     if content and not _cut_short(content):
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
+from bsr_plugins.data.declared_size import refuse_lying_size
 from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.errors import DataError
 from bsr_plugins.files import PathLike
@@ -52,6 +53,7 @@ class LmdbImages:
         """
         import cv2
         import numpy as np
+        refuse_lying_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
         try:
             image = cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR) if record else None
         except cv2.error:

@@ -37,7 +37,7 @@ def read_manifest(lmdb_path: PathLike) -> Dict[str, Any]:
     ``hr`` (fingerprint of the HR source), and its ``source`` is None where the LR images were made from the HR ones.
 
     Raises:
-        DataError: no such folder, no manifest in it, or not one of this tool.
+        DataError: no such folder, no manifest in it, not one of this tool, or one that names files outside its folder.
     """
     path = Path(lmdb_path) / MANIFEST
     _require(lmdb_path, path)
@@ -49,6 +49,9 @@ def read_manifest(lmdb_path: PathLike) -> Dict[str, Any]:
         found = manifest.get('format') if isinstance(manifest, dict) else type(manifest).__name__
         raise DataError(f'{path} is not the manifest of a sub-image LMDB', where=path, expected=f'format {FORMAT}',
                         found=found, remedy=_MAKE)
+    source = manifest.get('source')
+    for name in source.get('images', {}).values() if isinstance(source, dict) else ():
+        refuse_path_out(str(name), f'{path}: source.images')
     return manifest
 
 
@@ -69,15 +72,36 @@ def read_keys(lmdb_path: PathLike) -> List[str]:
     A key is what stands before the first dot of a line, as BasicSR reads it.
 
     Raises:
-        DataError: no such folder, no ``meta_info.txt`` in it, or an empty one.
+        DataError: no such folder, no ``meta_info.txt`` in it, an empty one, one that is not text, or one with a key
+            that would be a path out of a folder.
     """
     path = Path(lmdb_path) / META_INFO
     _require(lmdb_path, path)
-    with open(path, encoding='utf-8') as lines:
-        keys = [line.split('.')[0] for line in lines if line.strip()]
+    keys = []
+    try:
+        with open(path, encoding='utf-8') as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    if '..' in line or '/' in line or '\\' in line:
+                        refuse_path_out(line.split(' (')[0].strip(), f'{path}:{number}')
+                    keys.append(line.split('.')[0])
+    except UnicodeDecodeError as error:
+        raise DataError(f'{path} is not UTF-8 text', where=path, found=error, remedy=_MAKE) from error
     if not keys:
         raise DataError(f'{path} lists no key', where=path, remedy=_MAKE)
     return keys
+
+
+def refuse_path_out(name: str, where: Any) -> None:
+    """Raise where ``name`` would, joined to a folder, be a path out of it: absolute, or with ``..`` in it.
+
+    Raises:
+        DataError: It would.
+    """
+    parts = name.replace('\\', '/').split('/')
+    if (len(parts) > 1 and (parts[0] == '' or parts[0].endswith(':'))) or '..' in parts:
+        raise DataError(f'A name leads out of its folder: {name!r}', where=where,
+                        expected='a name without .. that does not start at the root', found=repr(name), remedy=_MAKE)
 
 
 def _require(lmdb_path: PathLike, path: Path) -> None:

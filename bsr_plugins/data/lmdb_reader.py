@@ -6,6 +6,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Optional
 
+from bsr_plugins.data.declared_size import refuse_lying_size
 from bsr_plugins.errors import DataError
 from bsr_plugins.files import PathLike
 
@@ -68,6 +69,7 @@ class LmdbReader:
         if record is None:
             raise DataError(f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path,
                             remedy=_REMAKE)
+        refuse_lying_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
         try:
             image = imfrombytes(record) if record else None
         except cv2.error:

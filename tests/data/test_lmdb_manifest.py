@@ -57,3 +57,25 @@ def test_an_empty_list_of_keys_is_refused(folder):
     (folder / 'meta_info.txt').write_text('\n')
     with pytest.raises(DataError, match='lists no key'):
         read_keys(folder)
+
+
+@pytest.mark.parametrize('name', ['../a_s001', '/etc/a', 'b/../../c', '..\\a', 'C:/a', '\\\\host\\a'])
+def test_names_that_lead_out_of_the_folder_are_refused(folder, name):
+    (folder / 'meta_info.txt').write_text(f'a_s001.png (128,128,3) 1\n{name}.png (128,128,3) 1\n')
+    with pytest.raises(DataError, match='A name leads out of its folder') as caught:
+        read_keys(folder)
+    assert str(caught.value.where).endswith('meta_info.txt:2')
+    write_manifest(folder, {'format': 1, 'source': {'images': {'a': f'{name}.png'}}})
+    with pytest.raises(DataError, match='A name leads out of its folder'):
+        read_manifest(folder)
+
+
+def test_keys_of_sub_folders_are_keys(folder):
+    (folder / 'meta_info.txt').write_text('000/00000001.png (720,1280,3) 1\na..b (1,1,3) 1\n')
+    assert read_keys(folder) == ['000/00000001', 'a']
+
+
+def test_keys_that_are_not_text_are_refused(folder):
+    (folder / 'meta_info.txt').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(DataError, match='is not UTF-8 text'):
+        read_keys(folder)
