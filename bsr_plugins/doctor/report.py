@@ -20,7 +20,9 @@ from bsr_plugins.doctor.packages import (
 )
 from bsr_plugins.doctor.probe import ORDER
 from bsr_plugins.doctor.probing import probe
+from bsr_plugins.errors import DependencyError
 from bsr_plugins.findings import ERROR, WARNING, Finding, errors_in
+from bsr_plugins.fork_scripts import find_script
 from bsr_plugins.registration import TABLE
 from bsr_plugins.source_names import checkout_of, project_names
 
@@ -72,8 +74,8 @@ def examine(root: Path, search_path: Sequence[str]) -> Report:
     own = Package('bsr_plugins', bsr_plugins.__version__, Path(bsr_plugins.__file__).parent)
     report.sections['packages'] = [python_row(), *(package.row() for package in (own, basicsr, *packages))]
     if basicsr.folder is not None:
-        where = 'the checkout in the working directory' if checkout_of(root) else 'the installed one'
-        report.sections['basicsr'] = [('of a run here', where), *(('also there', str(copy)) for copy in copies[1:])]
+        report.sections['basicsr'], findings = _runs(root, copies)
+        report.findings += findings
     report.findings += basicsr_findings(root, copies) + package_findings(packages)
 
     absent = {package.name for package in packages if package.version is None}
@@ -93,6 +95,22 @@ def examine(root: Path, search_path: Sequence[str]) -> Report:
     report.sections['disk'], findings = examine_disk(root)
     report.findings = sorted(report.findings + findings, key=lambda finding: finding.severity != ERROR)
     return report
+
+
+def _runs(root: Path, copies: Sequence[Path]) -> Tuple[Rows, List[Finding]]:
+    """Return which basicsr and which scripts ``basicsr train`` and ``test`` take in ``root``."""
+    checkout = checkout_of(root)
+    rows = [('of a run here', 'the checkout in the working directory' if checkout else 'the installed one')]
+    findings = []
+    for phase in ('train', 'test'):
+        try:
+            script = find_script(root, phase)
+        except DependencyError as error:
+            findings.append(Finding(WARNING, error.problem, str(error.where), error.expected, error.found,
+                                    error.remedy))
+        else:
+            rows.append((f'{phase} script', str(script) if script else 'none' if checkout else "basicsr's own"))
+    return [*rows, *(('also there', str(copy)) for copy in copies[1:])], findings
 
 
 def _registered_rows(found: Dict[str, Any]) -> Rows:

@@ -7,6 +7,7 @@ import pytest
 
 import bsr_plugins
 from bsr_plugins.doctor import packages, report
+from bsr_plugins.doctor.probing import Probed
 from bsr_plugins.doctor.report import Report, examine
 from bsr_plugins.findings import ERROR, WARNING, Finding
 
@@ -31,7 +32,9 @@ def test_a_checkout(write_packages, write_checkout):
     assert list(found.sections) == ['packages', 'basicsr', 'devices', 'registered', 'mends', 'disk']
     rows = dict(found.sections['packages'])
     assert rows['bsr_plugins'].startswith(bsr_plugins.__version__) and rows['basicsr'] == f'1.3.4  {root / "basicsr"}'
-    assert found.sections['basicsr'] == [('of a run here', 'the checkout in the working directory')]
+    assert found.sections['basicsr'] == [
+        ('of a run here', 'the checkout in the working directory'),
+        ('train script', str(root / 'basicsr' / 'train.py')), ('test script', 'none')]
     arch = dict(found.sections['registered'])['arch']
     assert arch.startswith('bsr_plugins: BSRNet, BicubicResidual, CARN') and '_bsrp' not in arch
     assert found.sections['mends'][0] == ('active', 'none')
@@ -67,6 +70,20 @@ def test_two_basicsrs_and_a_second_fault(write_packages, write_checkout):
     assert '\n\nfindings\nerror: lmdb cannot be imported\n  where:    lmdb\n  found:    ImportError: broken\n' in text
     shown = json.loads(found.json())
     assert shown['findings'][0]['severity'] == 'error' and shown['sections']['disk'] == [['free', '9.0 GiB']]
+
+
+def test_several_scripts(write_packages, tmp_path, monkeypatch):
+    monkeypatch.setattr(packages, 'basicsr_folder', lambda root: packages.Path('/site/basicsr'))
+    root = tmp_path / 'project'
+    for name in ('one', 'two'):
+        (root / name).mkdir(parents=True)
+        (root / name / 'test.py').write_text('import basicsr\n')
+    (root / 'one' / 'train.py').write_text('import basicsr\n')
+    monkeypatch.setattr(report, 'probe', lambda stages, root, path: Probed())
+    found = examine(root, alone(write_packages()))
+    assert ('train script', str(root / 'one' / 'train.py')) in found.sections['basicsr']
+    finding = next(finding for finding in found.findings if 'scripts' in finding.problem)
+    assert finding.severity == 'warning' and 'basicsr run' in finding.remedy
 
 
 def test_without_basicsr(write_packages, tmp_path, monkeypatch):
