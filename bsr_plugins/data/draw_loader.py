@@ -1,7 +1,7 @@
 """Loaders of our own beside BasicSR's: batch after batch of numbered draws, from any draw number on."""
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Iterator, List, Sequence
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -28,12 +28,22 @@ class KeyedDraws(Dataset):
         return len(self.dataset)
 
     def __getitem__(self, number: int) -> Any:
-        index = int(keyed_generator(*self.key, number).integers(len(self.dataset)))
         if getattr(self.dataset, 'draws_by_number', False):
-            # Such a data set keys its draws by their number alone: another stream of numbers is another key.
-            return self.dataset[int(keyed_generator(*self.key, number).integers(2**62))]
+            return self.dataset[self._other_number(number)]
+        index = int(keyed_generator(*self.key, number).integers(len(self.dataset)))
         with seeded_random_states(*self.key, number):
             return self.dataset[index]
+
+    def __getitems__(self, numbers: Sequence[int]) -> List[Any]:
+        """Return the batch of these draws; a data set that makes whole batches by number makes this one."""
+        items = getattr(type(self.dataset), '__getitems__', None)
+        if items is None or not getattr(self.dataset, 'draws_by_number', False):
+            return [self[number] for number in numbers]
+        return items(self.dataset, [self._other_number(number) for number in numbers])
+
+    def _other_number(self, number: int) -> int:
+        # Such a data set keys its draws by their number alone: another stream of numbers is another key.
+        return int(keyed_generator(*self.key, number).integers(2**62))
 
 
 class DrawSampler(Sampler):

@@ -62,7 +62,6 @@ class RFSBalancedBatchDataset(Dataset):
     Attributes:
         interval_edges_: (p + 1,). pic_max_: the last of them.
         image_fractions_: (n, p) share of each image's positions in each interval, images in the order of their names.
-        balance_: :class:`BalanceCounts`, how often which interval was asked for and not had.
 
     Raises:
         OptionError: An option is unknown or out of range, or the phase is not ``train``.
@@ -90,7 +89,7 @@ class RFSBalancedBatchDataset(Dataset):
         self.interval_edges_ = interval_edges(self.pic_max_, self.num_intervals)
         self.image_fractions_ = image_fractions(self.images, self.lq_size, self.interval_edges_)
         self._draws = BalancedDraws(self.image_fractions_, max_tries, self.seed)
-        self.balance_ = BalanceCounts(self.num_intervals)
+        self._counts = BalanceCounts(self.num_intervals)
         self._said_replaced = False
         self._say_at_start()
 
@@ -114,7 +113,7 @@ class RFSBalancedBatchDataset(Dataset):
             found = self._cut(image, [picks[place] for place in places], [int(numbers[place]) for place in places])
             for place, sample in zip(places, found):
                 samples[place] = sample
-        self.balance_.add([pick.wanted for pick in picks],
+        self._counts.add([pick.wanted for pick in picks],
                           [pick.wanted for pick in picks if pick.interval != pick.wanted])
         return samples
 
@@ -123,16 +122,21 @@ class RFSBalancedBatchDataset(Dataset):
         at_least = int(self.opt.get('batch_size_per_gpu') or 1)
         return self._draws.batch(numbers, self.num_images or max(len(numbers), at_least))
 
+    @property
+    def balance_(self) -> np.ndarray:
+        """Patches asked of each interval so far, and those of them that came from another one: (2, p) int64."""
+        return np.stack([self._counts.asked, self._counts.replaced])
+
     def on_epoch_start(self, epoch: int) -> None:
         """Say how balanced the batches so far were (called by the mended EnlargedSampler)."""
-        if self.balance_.asked.any():
-            _logger().info(self.balance_.sentence())
+        if self._counts.asked.any():
+            _logger().info(self._counts.sentence())
         self._warn_of_replaced()
 
     def training_log(self) -> Dict[str, float]:
         """Return what RebalancedSRModel logs of this set: the share of patches of another interval than asked."""
         self._warn_of_replaced()
-        return {'balance_fallback': self.balance_.replaced_share}
+        return {'balance_fallback': self._counts.replaced_share}
 
     def _cut(self, image: int, picks: List[Pick], numbers: List[int]) -> List[Dict[str, Any]]:
         """Return the samples of the picks from one image, which is read once."""
@@ -171,7 +175,7 @@ class RFSBalancedBatchDataset(Dataset):
                               'are balanced in expectation, not exactly.')
 
     def _warn_of_replaced(self) -> None:
-        unexpected = (self.balance_.replaced > 0) & ~self._draws.empty_intervals
+        unexpected = (self._counts.replaced > 0) & ~self._draws.empty_intervals
         if unexpected.any() and not self._said_replaced:
             self._said_replaced = True
             _logger().warning(f'RFS: some patches of the PIC intervals {named(np.flatnonzero(unexpected))} were not '

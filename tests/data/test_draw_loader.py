@@ -70,3 +70,31 @@ def test_a_numbered_data_set_gets_other_numbers_under_another_key() -> None:
     assert numbers(1) == numbers(1)
     assert not set(numbers(1)) & set(numbers(2))
     assert min(numbers(1)) >= 0
+
+
+class BatchDataset(NumberedDataset):
+    """A sample says which numbers its batch was asked by."""
+
+    def __getitems__(self, numbers: List[int]) -> List[torch.Tensor]:
+        return [torch.tensor([number, *sorted(numbers)]) for number in numbers]
+
+
+def test_a_data_set_that_makes_batches_by_number_is_asked_for_whole_ones() -> None:
+    dataset = KeyedDraws(BatchDataset(), 5, 1)
+    numbers = [KeyedDraws(NumberedDataset(), 5, 1)[number] for number in range(8)]
+    for num_workers in (0, 1):
+        first, second = draw_loader(dataset, first=0, batches=2, batch_size=4, num_workers=num_workers)
+        assert first.tolist() == [[number, *sorted(numbers[:4])] for number in numbers[:4]]
+        assert second.tolist() == [[number, *sorted(numbers[4:])] for number in numbers[4:]]
+
+
+class StockBatches(NoisyDataset):
+    """Not drawn by number: each of its items is to be seeded by itself."""
+
+    def __getitems__(self, indices: List[int]) -> List[torch.Tensor]:
+        raise AssertionError('asked for a batch')
+
+
+def test_other_data_sets_are_asked_for_single_items() -> None:
+    loader = draw_loader(KeyedDraws(StockBatches(), 5, 1), first=0, batches=6, batch_size=4, num_workers=0)
+    assert torch.equal(torch.cat(list(loader)), rows(0))
