@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple
 
 from bsr_plugins.errors import LinkError
+from bsr_plugins.fork_scripts import find_script
 from bsr_plugins.source_names import has_registries
 
 REGISTRY, LEGACY, DEPENDENT = 'registry', 'legacy', 'dependent'
@@ -70,6 +71,7 @@ def find_fork(folder: Path) -> Fork:
 
     Raises:
         LinkError: It is no folder, or no checkout of BasicSR, of a fork of it, or of a project that depends on it.
+        DependencyError: Several packages in it have a training script.
     """
     if not folder.is_dir():
         raise LinkError('There is no such folder', where=folder,
@@ -78,27 +80,16 @@ def find_fork(folder: Path) -> Fork:
     package = root / 'basicsr'
     if (package / 'train.py').is_file():
         return Fork(root, package, REGISTRY if has_registries(package) else LEGACY)
-    dependent = _dependent_package(root)
-    if dependent is not None:
-        return Fork(root, dependent, DEPENDENT)
-    parent = root.parent if root.name == 'basicsr' and (root / 'train.py').is_file() else None
+    is_package = root.name == 'basicsr' or (root / '__init__.py').is_file()
+    script = None if is_package else find_script(root, 'train')
+    if script is not None and any((script.parent / name).is_dir() for name in _PLACES[DEPENDENT]):
+        return Fork(root, script.parent, DEPENDENT)
     raise LinkError('This is no checkout of BasicSR or of a fork of it', where=root,
-                    expected='basicsr/train.py, or a package whose train.py imports basicsr',
-                    found=_listed(root),
-                    remedy=f'give the folder above: {parent}' if parent else
+                    expected='basicsr/train.py, or a package whose train.py imports basicsr', found=_listed(root),
+                    remedy=f'give the folder above: {root.parent}' if is_package and (root / 'train.py').is_file() else
                     'give the root of the checkout: the folder with basicsr/ in it')
 
 
-def _dependent_package(root: Path) -> Optional[Path]:
-    folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith('.'))
-    for package in (root, *folders):
-        script = package / 'train.py'
-        parts = [name for name in _PLACES[DEPENDENT] if (package / name).is_dir()]
-        if script.is_file() and parts and 'basicsr' in script.read_text(encoding='utf-8', errors='replace'):
-            return package
-    return None
-
-
 def _listed(root: Path) -> str:
-    names: Tuple[str, ...] = tuple(sorted(entry.name for entry in root.iterdir() if not entry.name.startswith('.')))
+    names = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith('.'))
     return ', '.join(names[:8]) + (', ...' if len(names) > 8 else '') if names else 'an empty folder'

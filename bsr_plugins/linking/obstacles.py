@@ -54,7 +54,7 @@ def first_missing(fork: Fork, place: Path, missing: Dict[str, str]) -> Optional[
     """Return the refusal where a module that the pack would serve is imported before a stub in ``place`` can run."""
     imported = imported_modules(fork.imported_by(place), fork.package)
     if fork.kind == DEPENDENT:
-        installed = _installed('basicsr', fork.root)
+        installed = installed_package('basicsr', fork.root)
         if installed is not None:
             # A project that depends on basicsr imports all of it first.
             whole = Fork(installed.parent, installed, REGISTRY)
@@ -75,7 +75,7 @@ def check_not_shadowed(fork: Fork) -> None:
     Raises:
         LinkError: The fork's has no ``__init__.py`` and another one is installed, which wins.
     """
-    other = _installed('basicsr', fork.root) if fork.is_namespace else None
+    other = installed_package('basicsr', fork.root) if fork.is_namespace else None
     if other is not None:
         raise LinkError("Another basicsr hides this fork's, which has no __init__.py: its own scripts do not find it",
                         where=fork.package, expected='no other basicsr', found=other,
@@ -85,7 +85,7 @@ def check_not_shadowed(fork: Fork) -> None:
 def missing_modules() -> Dict[str, str]:
     """Return module -> why it is missing here, of those that BasicSR imports and the pack serves in their absence."""
     missing = []
-    torchvision = _installed('torchvision')
+    torchvision = installed_package('torchvision')
     if torchvision is not None and not (torchvision / 'transforms' / 'functional_tensor.py').is_file():
         missing.append(FUNCTIONAL_TENSOR)
     if not any(_finds(finder, 'distutils') for finder in sys.meta_path):
@@ -99,7 +99,7 @@ def _finds(finder: object, name: str) -> bool:
     return find_spec is not None and not is_ours and find_spec(name, None) is not None
 
 
-def _installed(name: str, *not_in: Path) -> Optional[Path]:
+def installed_package(name: str, *not_in: Path) -> Optional[Path]:
     """Return the folder of the regular package ``name`` on the import path, without importing it."""
     left_out = {Path.cwd(), *not_in}
     paths = [entry for entry in sys.path if entry and Path(entry).resolve() not in left_out]
