@@ -1,7 +1,9 @@
 """Patch information capacity (PIC) of one patch and of every window of an image (BSR, Eq. 1 to 3)."""
 from __future__ import annotations
 
-from typing import Iterator, Sequence, Tuple
+import functools
+import itertools
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -18,11 +20,28 @@ _MIN_SIZE = 3
 # The steepest pixel of a uint8 image adds 3 * 2 * 4 * 255 (channel: sum); from this side on that may pass 2^31.
 _INT32_SIZE = 593
 
-# Filters along one axis. At the first pixel of a window the weight of the pixel outside is folded onto an inside one,
-# reflect onto the second pixel, replicate onto the first; at the last pixel it is the mirror image.
-_SMOOTH, _DIFFER = (1, 2, 1), (-1, 0, 1)
-_FIRST = {'reflect': ((0, 2, 2), (0, 0, 0)), 'replicate': ((0, 3, 1), (0, -1, 1))}
-_LAST = {'reflect': ((2, 2, 0), (0, 0, 0)), 'replicate': ((1, 3, 0), (-1, 1, 0))}
+
+class _Part(NamedTuple):
+    """Pixels of a window along one axis: their filters, the first ones (from 0, or before the window's end), how many.
+
+    ``count`` 0 stands for all pixels but the first and the last.
+    """
+
+    smooth: Tuple[int, int, int]
+    differ: Tuple[int, int, int]
+    starts: Tuple[int, ...]
+    count: int
+
+
+# At the first pixel of a window the weight of the pixel outside is folded onto an inside one, reflect onto the second
+# pixel, replicate onto the first; at the last pixel it is the mirror image. Under reflect both are the same sum of two
+# neighbours, seen from either of them.
+_INSIDE = _Part((1, 2, 1), (-1, 0, 1), (1,), 0)
+_PARTS = {
+    'valid': (_INSIDE,),
+    'reflect': (_INSIDE, _Part((0, 2, 2), (0, 0, 0), (0, -2), 1)),
+    'replicate': (_INSIDE, _Part((0, 3, 1), (0, -1, 1), (0,), 1), _Part((1, 3, 0), (-1, 1, 0), (-1,), 1)),
+}
 
 
 def patch_information_capacity(patch: np.ndarray, pad: str = 'reflect', channel: str = 'max') -> float:
@@ -103,25 +122,28 @@ def window_pic_bands(image: np.ndarray,
 
 
 def _window_sums(planes: Sequence[np.ndarray], size: int, pad: str, channel: str) -> np.ndarray:
-    # Nine maps of the gradient: as at pixels inside a window, at each of its sides and in each of its corners. Along an
-    # axis a part of the window is given by its filters, its first pixel and its length.
-    parts = [(_SMOOTH, _DIFFER, 1, size - 2)]
-    if pad != 'valid':
-        parts += [(*_FIRST[pad], 0, 1), (*_LAST[pad], size - 1, 1)]
+    # One map of the gradient for the inside of the windows, and one for each side and corner.
     rows, columns = planes[0].shape[0] - size + 1, planes[0].shape[1] - size + 1
     # Integers are exact in int32 and, where windows are too large for that, in float64.
     dtype = np.int32 if planes[0].dtype == np.uint8 and size < _INT32_SIZE else np.float64
     total = np.zeros((rows, columns), dtype)
-    for smooth_y, differ_y, top, height in parts:
-        for smooth_x, differ_x, left, width in parts:
-            filters = [pair for pair in ((differ_x, smooth_y), (smooth_x, differ_y)) if any(pair[0]) and any(pair[1])]
-            if not filters:
-                continue
-            kernels = [np.outer(along_y, along_x).astype(np.float64) for along_x, along_y in filters]
-            magnitude = _join([_l1([_correlate(plane, kernel) for kernel in kernels]) for plane in planes], channel)
-            magnitude = magnitude[top:top + rows + height - 1, left:left + columns + width - 1]
-            total += _box_sums(magnitude, height, width, dtype)[:rows, :columns]
+    for along_y, along_x, kernels in _gradient_maps(pad):
+        magnitude = _join([_l1([_correlate(plane, kernel) for kernel in kernels]) for plane in planes], channel)
+        sums = _box_sums(magnitude, along_y.count or size - 2, along_x.count or size - 2, dtype)
+        for top, left in itertools.product(along_y.starts, along_x.starts):
+            top, left = top % size, left % size
+            total += sums[top:top + rows, left:left + columns]
     return total
+
+
+@functools.lru_cache(maxsize=None)
+def _gradient_maps(pad: str) -> List[Tuple[_Part, _Part, List[np.ndarray]]]:
+    """Return which part each map is for, along y and along x, and its kernels; those that are zero are left out."""
+    maps = []
+    for along_y, along_x in itertools.product(_PARTS[pad], repeat=2):
+        kernels = [np.outer(along_y.smooth, along_x.differ), np.outer(along_y.differ, along_x.smooth)]
+        maps.append((along_y, along_x, [kernel.astype(np.float64) for kernel in kernels if kernel.any()]))
+    return [each for each in maps if each[2]]
 
 
 def _correlate(plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
