@@ -8,10 +8,10 @@ from bsr_plugins.shelves import has_registries
 
 
 def build_dataset(options: Mapping[str, Any]) -> Any:
-    """Build the data set of ``options``, by the function of the basicsr that runs."""
+    """Build the data set of ``options``, which are left as they are, by the function of the basicsr that runs."""
     from basicsr import data
     build = data.build_dataset if has_registries() else data.create_dataset
-    return build(options)
+    return build(deepcopy(dict(options)))
 
 
 def build_network(options: Mapping[str, Any]) -> Any:

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Mapping, Optional, Type
-
-from basicsr.models.sr_model import SRModel
+import inspect
+from typing import Any, List, Mapping, Optional, Set, Type
 
 from bsr_plugins.errors import OptionError
 from bsr_plugins.lazy import is_lazy_call
+from bsr_plugins.models.stock_model import StockModel
 from bsr_plugins.naming import did_you_mean
-from bsr_plugins.shelves import find_shelves
+from bsr_plugins.shelves import find_shelves, holder_name
 
 _KEY = 'base_model_type'
 
@@ -18,13 +18,18 @@ _KEY = 'base_model_type'
 _UPSTREAM_NAMES = frozenset({
     'optimizer_g', 'zero_grad', 'net_g', 'lq', 'output', 'OrderedDict', 'cri_pix', 'gt', 'cri_perceptual', 'backward',
     'step', 'reduce_loss_dict', 'log_dict', 'ema_decay', 'model_ema'})
+#: What a pass has to use for ours to be put around it.
+_WRAPPED_NAMES = frozenset({'net_g', 'lq', 'optimizer_g'})
 
 
 def over_base(cls: Type[Any], opt: Optional[Mapping[str, Any]]) -> Type[Any]:
     """Return ``cls``, or, where ``opt`` names a ``base_model_type``, the class of ``cls`` over that base.
 
+    A base that derives from SRModel gives a class that derives from ``cls``. For another (PLKSR's ESRModel) it is made
+    of ``cls.training``, the part of ``cls`` that stands on no base.
+
     Raises:
-        OptionError: No such model, one of the pack's own, or one that does not derive from SRModel.
+        OptionError: No such model, one of the pack's own, or one that does not train a net_g on lq.
     """
     name = (opt or {}).get(_KEY)
     if not name:
@@ -38,16 +43,37 @@ def pass_is_upstreams(cls: Type[Any], after: Type[Any]) -> bool:
 
     Forks change that method in place, in a class called SRModel too, so it is known by what it uses, not by its name.
     """
-    bases = cls.__mro__[cls.__mro__.index(after) + 1:]
-    found = next(vars(base)['optimize_parameters'] for base in bases if 'optimize_parameters' in vars(base))
-    code = getattr(found, '__code__', None)
+    code = getattr(_passes(cls, after)[0], '__code__', None)
     return code is not None and set(code.co_names) <= _UPSTREAM_NAMES
+
+
+def names_in_pass(cls: Type[Any], after: Type[Any] = object) -> Set[str]:
+    """Return the attributes and globals that ``optimize_parameters`` of ``cls`` uses, with those that it overrides.
+
+    ``after``: look at the bases behind this class alone.
+    """
+    codes = [getattr(function, '__code__', None) for function in _passes(cls, after)]
+    return {name for code in codes if code is not None for name in code.co_names}
+
+
+def queues_samples(model: Any) -> bool:
+    """Tell whether ``feed_data`` of a model makes its own lq and shuffles the samples of many batches through a queue.
+
+    RealESRNetModel and its kin (RealHATGANModel, SAFMN's RealSRModel, ...) do in training.
+    """
+    return hasattr(model, '_dequeue_and_enqueue') and bool(model.opt.get('high_order_degradation', True))
+
+
+def _passes(cls: Type[Any], after: Type[Any]) -> List[Any]:
+    bases = cls.__mro__[cls.__mro__.index(after) + 1:] if after is not object else cls.__mro__
+    return [inspect.unwrap(vars(base)['optimize_parameters']) for base in bases if 'optimize_parameters' in vars(base)]
 
 
 @functools.lru_cache(maxsize=None)
 def _derived(cls: Type[Any], base: Type[Any]) -> Type[Any]:
     prefix = 'BSPA' if cls.__name__.startswith('BSPA') else 'Rebalanced'
-    return type(prefix + base.__name__, (cls, base), {'__module__': cls.__module__, '__doc__': cls.__doc__})
+    ours = cls if issubclass(base, StockModel) else cls.training
+    return type(prefix + base.__name__, (ours, base), {'__module__': cls.__module__, '__doc__': cls.__doc__})
 
 
 def _found(name: Any) -> Type[Any]:
@@ -55,12 +81,17 @@ def _found(name: Any) -> Type[Any]:
     base = shelf.holder(str(name)) or shelf.holder(f'{name}_basicsr')
     if base is None:
         raise OptionError(f'there is no model named {name!r}', where=_KEY, found=repr(name),
-                          remedy=did_you_mean(str(name), shelf.keys_held(lambda held: not is_lazy_call(held))))
+                          remedy=did_you_mean(str(name), shelf.keys_held(_is_model)))
     if is_lazy_call(base):
         raise OptionError(f'{name} is a model of bsr_plugins itself', where=_KEY,
                           expected="BasicSR's or a fork's model", found=name, remedy=f'leave {_KEY} out')
-    if not (isinstance(base, type) and issubclass(base, SRModel)):
-        raise OptionError(f'{name} does not derive from SRModel', where=_KEY,
-                          expected='a model whose training is that of SRModel, perhaps with losses or tests of its own',
-                          found=', '.join(each.__name__ for each in getattr(base, '__mro__', [type(base)])[:-1]))
+    if not (_is_model(base) and names_in_pass(base) >= _WRAPPED_NAMES):
+        raise OptionError(f'{name} does not train as SRModel does', where=_KEY,
+                          expected='a model that trains net_g on lq by optimizer_g, in whatever way',
+                          found=f'a pass without {", ".join(sorted(_WRAPPED_NAMES - names_in_pass(base)))}'
+                          if _is_model(base) else holder_name(base))
     return base
+
+
+def _is_model(held: Any) -> bool:
+    return isinstance(held, type) and hasattr(held, 'optimize_parameters')

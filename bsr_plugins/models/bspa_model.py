@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Type
 
 import torch
 from basicsr.utils import get_root_logger
@@ -16,9 +16,10 @@ from bsr_plugins.builders import build_dataset
 from bsr_plugins.data.draw_loader import KeyedDraws, draw_loader
 from bsr_plugins.data.dropped_batches import skip_dropped
 from bsr_plugins.errors import CheckpointError
+from bsr_plugins.models.base_models import queues_samples
 from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
 from bsr_plugins.models.bspa_schedule import BSPASchedule
-from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel, RebalancedTraining, queue_error
 from bsr_plugins.models.round_report import RoundReport, write_round
 from bsr_plugins.optim.frozen_entries import FrozenEntries
 
@@ -26,28 +27,13 @@ from bsr_plugins.optim.frozen_entries import FrozenEntries
 INVERSE_STREAM, ATTRIBUTION_STREAM = 1, 2
 
 
-class BSPAModel(RebalancedSRModel):
-    """Alternates uniform and inverse stages; after each inverse one the weights that moved the loss most are frozen.
-
-    A stage is a stretch of ``total_iter``: in a uniform one the outer loader's batches train, in an inverse one batches
-    of ``datasets.train.inverse`` do, and the outer loader's are dropped before they are copied to the device. With
-    theta_us the weights before and theta_is those after an inverse stage, the round
-
-    - attributes the change of the mean L1 loss on uniform batches to the entries of the 4-D weights (Eq. 10),
-    - freezes the share p = beta * progress (Eq. 11) of highest attribution at its present values.
-
-    Frozen entries take part in the forward pass and hold still in uniform steps. The loss attributed is always mean L1,
-    whatever trains: FPL's weight is detached and l_E is noisy, so that their gradients do not integrate to the change
-    of the loss. Where the paper prints a left Riemann sum, ``ig_rule`` chooses; see :class:`BSPAOptions`.
-
-    Draws are functions of (manual_seed, rank, number): the inverse batch of an iteration follows from the iteration.
-
-    Raises:
-        OptionError: For ``train.bspa`` and ``datasets.train.inverse`` that do not fit.
-    """
+class BSPATraining(RebalancedTraining):
+    """:class:`BSPAModel` without the model it stands on."""
 
     def init_training_settings(self) -> None:
         """Build what SRModel builds, the inverse data set and the holder of frozen entries."""
+        if queues_samples(self):
+            raise queue_error('BSPA', 'base_model_type')
         self.options = BSPAOptions.from_mapping(self.opt['train'].get('bspa'))
         self.schedule = BSPASchedule(int(self.opt['train']['total_iter']), self.options.interval_iter,
                                      self.options.inverse_iter)
@@ -66,6 +52,10 @@ class BSPAModel(RebalancedSRModel):
         self.frozen = FrozenEntries(self.optimizer_g, dict(self.get_bare_model(self.net_g).named_parameters()))
 
     def _plan_dropped_batches(self) -> None:
+        if self._script_cuts_batches():
+            get_root_logger().info("BSPA: this fork's script cuts the loader's batches itself, so those of inverse "
+                                   'stages are decoded before they are dropped.')
+            return
         position = training_position.position
         position.is_dropped = self.schedule.is_inverse
         position.batch_size, _ = self._loader_sizes(self.opt['datasets']['train'])
@@ -96,11 +86,6 @@ class BSPAModel(RebalancedSRModel):
             batch_size=batch_size,
             num_workers=num_workers,
             pin_memory=bool(self.opt['datasets']['train'].get('pin_memory'))))
-
-    def _loader_sizes(self, options: Dict[str, Any]) -> Tuple[int, int]:
-        """Return batch size and workers of one process, as BasicSR's build_dataloader multiplies them."""
-        multiplier = 1 if self.opt['dist'] else max(1, self.opt['num_gpu'])
-        return options['batch_size_per_gpu'] * multiplier, options['num_worker_per_gpu'] * multiplier
 
     def optimize_parameters(self, current_iter: int, *args: Any, **kwargs: Any) -> None:
         """Do one step of the stage that ``current_iter`` lies in, and what falls due at the end of a stage."""
@@ -182,11 +167,11 @@ class BSPAModel(RebalancedSRModel):
         """Frozen entries as a share of all entries that can be ranked; 0 before the first round."""
         return self._last_round.frozen_share if self._last_round is not None else 0.0
 
-    def _log_validation_metric_values(self, current_iter: Any, dataset_name: str, tb_logger: Any) -> None:
+    def _log_validation_metric_values(self, current_iter: Any, dataset_name: str, tb_logger: Any, *args: Any) -> None:
         if self.is_train:
             stage = self.schedule.describe(min(max(self.iteration, 1), self.schedule.total_iter))
             get_root_logger().info(f'Validation {dataset_name} in {stage}')
-        super()._log_validation_metric_values(current_iter, dataset_name, tb_logger)
+        super()._log_validation_metric_values(current_iter, dataset_name, tb_logger, *args)
 
     def _own_state(self) -> Dict[str, Any]:
         state = super()._own_state()
@@ -214,3 +199,25 @@ class BSPAModel(RebalancedSRModel):
             raise CheckpointError('the BSPA part of the training state is incomplete',
                                   where=self.opt['path'].get('resume_state'), expected='frozen, theta_us, last_round',
                                   found=f'no key {error}') from error
+
+class BSPAModel(BSPATraining, RebalancedSRModel):
+    """Alternates uniform and inverse stages; after each inverse one the weights that moved the loss most are frozen.
+
+    A stage is a stretch of ``total_iter``: in a uniform one the outer loader's batches train, in an inverse one batches
+    of ``datasets.train.inverse`` do, and the outer loader's are dropped before they are copied to the device. With
+    theta_us the weights before and theta_is those after an inverse stage, the round
+
+    - attributes the change of the mean L1 loss on uniform batches to the entries of the 4-D weights (Eq. 10),
+    - freezes the share p = beta * progress (Eq. 11) of highest attribution at its present values.
+
+    Frozen entries take part in the forward pass and hold still in uniform steps. The loss attributed is always mean L1,
+    whatever trains: FPL's weight is detached and l_E is noisy, so that their gradients do not integrate to the change
+    of the loss. Where the paper prints a left Riemann sum, ``ig_rule`` chooses; see :class:`BSPAOptions`.
+
+    Draws are functions of (manual_seed, rank, number): the inverse batch of an iteration follows from the iteration.
+
+    Raises:
+        OptionError: For ``train.bspa`` and ``datasets.train.inverse`` that do not fit.
+    """
+
+    training: Type[Any] = BSPATraining

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bsr_plugins.errors import OptionError
-from bsr_plugins.models.base_models import pass_is_upstreams
+from bsr_plugins.models.base_models import names_in_pass, pass_is_upstreams
 from bsr_plugins.models.non_finite import non_finite_error
 from bsr_plugins.models.open_losses import PIXEL
 
@@ -26,7 +26,7 @@ class ForeignPass:
     Accumulation, fp16 and ``non_finite: skip`` need the inside of the pass.
 
     Raises:
-        OptionError: One of these three is asked for.
+        OptionError: One of these three is asked for, or a loss is to be added where ``cri_pix`` is not called.
     """
 
     def __init__(self, opt: Dict[str, Any]) -> None:
@@ -56,6 +56,13 @@ class ForeignPass:
                                   f'{self._base_name()} has of its own', where=f'train.{key}',
                                   expected={'amp': '~ or bf16', 'accumulate': '1', 'non_finite': 'stop',
                                             'grad_clip': '~, or torch >= 2.0'}[key], found=getattr(options, key))
+
+        train = self.opt['train']
+        added = [key for key in ('losses', 'sigma_opt') if train.get(key)]
+        if added and 'cri_pix' not in names_in_pass(type(self), ForeignPass):
+            raise OptionError(f'the training pass of {self._base_name()} does not call cri_pix, by which other losses '
+                              'are added', where=f'train.{added[0]}', expected='no such losses over this base',
+                              found=', '.join(added))
 
     def _base_name(self) -> str:
         bases = type(self).__mro__[type(self).__mro__.index(ForeignPass) + 1:]

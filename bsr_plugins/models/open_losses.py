@@ -36,7 +36,7 @@ class OpenLosses:
             return
         # SRModel wants a loss in one of its slots: it builds the first named one.
         given, first = self.opt, next(iter(options))
-        self.opt = {**given, 'train': {**train, 'pixel_opt': options[first]}}
+        self.opt = {**given, 'train': {**train, 'pixel_opt': dict(options[first])}}
         try:
             super().init_training_settings()
         except (TypeError, ValueError):

@@ -10,9 +10,10 @@ import torch
 from basicsr.utils import get_root_logger
 from torch import Tensor
 
-from bsr_plugins.errors import DataError
+from bsr_plugins.errors import DataError, OptionError
 from bsr_plugins.files import replacing
 from bsr_plugins.models.constant_sigma import measuring_command, read_constant_sigma
+from bsr_plugins.models.stock_model import StockModel
 
 #: Pictures show sigma times this, so that white is a sigma of 0.1: fixed, to compare pictures by eye.
 PICTURE_GAIN = 10
@@ -34,6 +35,10 @@ class SigmaMaps:
 
     def __init__(self, opt: Dict[str, Any]) -> None:
         self._write_map: Optional[Callable[[], None]] = None
+        if wants_sigma(opt) and StockModel.__name__ != 'SRModel':
+            raise OptionError(f'the validation of {StockModel.__name__} (releases of BasicSR before 1.3) hands its '
+                              'metrics two images and nothing else', where='val.sigma', expected='false', found='true',
+                              remedy='look at the sigma maps in a BasicSR >= 1.3: net_sigma_*.pth loads there')
         super().__init__(opt)
         if not self.is_train and wants_sigma(self.opt):
             self._build_sigma()
@@ -78,17 +83,16 @@ class SigmaMaps:
         if self._write_map is not None:
             self._write_map()
 
-    def validation(self, dataloader: Any, current_iter: int, tb_logger: Any, save_img: bool = False) -> None:
+    def validation(self, dataloader: Any, current_iter: int, tb_logger: Any, *args: Any, **kwargs: Any) -> Any:
         """Validate as BasicSR does, with sigma maps where they are asked for."""
         if self.net_sigma is None or not wants_sigma(self.opt):
-            super().validation(dataloader, current_iter, tb_logger, save_img)
-            return
-        if save_img:
+            return super().validation(dataloader, current_iter, tb_logger, *args, **kwargs)
+        if args[0] if args else kwargs.get('save_img', False):
             name = dataloader.dataset.opt['name']
             self._write_map = lambda: write_sigma_map(self._map_path(name, current_iter), self.sigma)
         try:
             with more_metric_data(type(self).nondist_validation, lambda: {'sigma': sigma_array(self.sigma)}):
-                super().validation(dataloader, current_iter, tb_logger, save_img)
+                return super().validation(dataloader, current_iter, tb_logger, *args, **kwargs)
         finally:
             self._write_map = self.sigma = None
 

@@ -1,9 +1,10 @@
 """Weights and training states of a run: whole or absent, resumed exactly, never written with weights gone bad."""
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import OrderedDict
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
 from basicsr.utils import get_root_logger
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from bsr_plugins import training_position
 from bsr_plugins.checkpoint_files import save_whole
 from bsr_plugins.errors import TrainingError
+from bsr_plugins.models.base_models import queues_samples
 from bsr_plugins.models.resume_report import describe_resume
 from bsr_plugins.models.training_step import total_norm
 from bsr_plugins.random_states import capture_random_states
@@ -73,19 +75,15 @@ class TrainingFiles:
         else:
             self.save_network(self.net_g, 'net_g', label)
 
-    def save_training_state(self, epoch: int, current_iter: int) -> None:
-        """Save BasicSR's training state with the pack's part in it; every process takes part, rank 0 writes."""
+    def save_training_state(self, epoch: int, current_iter: int, *args: Any, **kwargs: Any) -> None:
+        """Save the base's training state with the pack's part in it; every process takes part, rank 0 writes.
+
+        What a fork adds (Retinexformer's best metric and scaler) is in it.
+        """
         if current_iter == -1:
             return
-        state = {
-            'epoch': epoch,
-            'iter': current_iter,
-            'optimizers': [optimizer.state_dict() for optimizer in self.optimizers],
-            'schedulers': [scheduler.state_dict() for scheduler in self.schedulers],
-            STATE_KEY: self._own_state(),
-        }
-        if self.opt['rank'] == 0:
-            save_whole(state, os.path.join(self.opt['path']['training_states'], f'{current_iter}.state'))
+        with adding_to_states({STATE_KEY: self._own_state()}):
+            super().save_training_state(epoch, current_iter, *args, **kwargs)
 
     def _own_state(self) -> Dict[str, Any]:
         """Return the pack's part of the training state: tensors and plain values only (weights_only loads it)."""
@@ -113,6 +111,9 @@ class TrainingFiles:
         own: Optional[Dict[str, Any]] = resume_state.get(STATE_KEY)
         for line in describe_resume(self.opt, own):
             get_root_logger().info(line)
+        if queues_samples(self):
+            get_root_logger().info('Resume: the queue in which this model shuffles samples starts empty; the batches '
+                                   'differ from the uninterrupted run.')
         if own is not None:
             self._resume_own(resume_state['epoch'], own)
 
@@ -124,6 +125,22 @@ class TrainingFiles:
             self.best_metric_results = own['metrics']
         if self._best is not None:
             self._best.resume(own['best'], self.opt['path']['models'], self.iteration)
+
+
+@contextlib.contextmanager
+def adding_to_states(more: Dict[str, Any]) -> Iterator[None]:
+    """Add ``more`` to each training state that ``torch.save`` writes inside the block."""
+    original = torch.save
+
+    def save(content: Any, *args: Any, **kwargs: Any) -> None:
+        is_state = isinstance(content, dict) and 'optimizers' in content
+        original({**content, **more} if is_state else content, *args, **kwargs)
+
+    torch.save = save
+    try:
+        yield
+    finally:
+        torch.save = original
 
 
 def check_finite_weights(label: str, net: nn.Module, iteration: int, last_state: Optional[str]) -> None:

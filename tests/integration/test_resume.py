@@ -49,8 +49,8 @@ def test_stock_data_sets_with_workers_keep_their_order_and_say_so(base_options: 
     original = RebalancedSRModel._training_batch
     monkeypatch.setattr(RebalancedSRModel, '_training_batch',
                         lambda self, outer: seen.append(outer['gt_path']) or original(self, outer))
-    from bsr_plugins.models.bspa_model import BSPAModel
-    monkeypatch.delattr(BSPAModel, '_training_batch')
+    from bsr_plugins.models.bspa_model import BSPATraining
+    monkeypatch.delattr(BSPATraining, '_training_batch')
     whole = train(base_options, tmp_path / 'whole')
     expected = list(seen)
     seen.clear()

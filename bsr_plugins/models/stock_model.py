@@ -1,0 +1,31 @@
+"""The model that the pack's stand on: BasicSR's SRModel, or what forks of the releases before it have in its place."""
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any, Type
+
+from bsr_plugins.errors import DependencyError
+
+_LEGACY = 'basicsr.models.image_restoration_model'
+#: Module and class, the first that is there counts: BasicSR; Restormer, MIRNetv2, Retinexformer; NAFNet.
+PLACES = (('basicsr.models.sr_model', 'SRModel'), (_LEGACY, 'ImageCleanModel'), (_LEGACY, 'ImageRestorationModel'))
+
+
+def stock_model() -> Type[Any]:
+    """Return the class.
+
+    Raises:
+        DependencyError: The basicsr that runs has none of them.
+    """
+    for module_name, name in PLACES:
+        if importlib.util.find_spec(module_name) is not None:
+            found = getattr(importlib.import_module(module_name), name, None)
+            if found is not None:
+                return found
+    raise DependencyError('The basicsr that runs has no model that ours can stand on',
+                          where=importlib.import_module('basicsr').__path__[0],
+                          expected=', '.join(f'{module}.{name}' for module, name in PLACES))
+
+
+StockModel: Type[Any] = stock_model()
