@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Iterable, Optional
+from typing import Iterable, List, Optional
 
 
 def closest_name(name: str, valid: Iterable[str]) -> Optional[str]:
@@ -19,3 +19,25 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = closest_name(name, names)
     return f"did you mean '{close}'?" if close else f'valid names: {", ".join(names)}'
+
+
+def edit_distance(left: str, right: str) -> int:
+    """Return how many letters have to be put in, taken out, changed or swapped with their neighbour."""
+    before: List[int] = []
+    row = list(range(len(right) + 1))
+    for i, letter in enumerate(left, 1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(right, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == right[j - 2] and left[i - 2] == other:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+def misspelt(name: str, valid: Iterable[str]) -> Optional[str]:
+    """Return the entry of ``valid`` that ``name`` is a slip away from (2 letters, 1 in short names), or None."""
+    allowed = 2 if len(name) > 4 else 1 if len(name) > 2 else 0
+    near = [(edit_distance(name, entry), entry) for entry in valid if abs(len(entry) - len(name)) <= allowed]
+    distance, entry = min(near, default=(allowed + 1, ''))
+    return entry if 0 < distance <= allowed else None

@@ -1,14 +1,17 @@
 """The whole check of an option file before anything heavy is imported: every fault at once, with file and line."""
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Set, Tuple
 
+from bsr_plugins.checks.reach import Reach
+from bsr_plugins.checks.unknown_keys import check_keys
+from bsr_plugins.checks.value_checks import NUMBER_AS_TEXT, check_values
 from bsr_plugins.findings import ERROR, WARNING, Finding
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_paths import check_paths, datasets_in
 from bsr_plugins.option_types import KnownNames, check_types, known_names
+from bsr_plugins.source_names import basicsr_folder
 
 _MAPPING, _TEXT, _NUMBER, _ANY = 'keys and values', 'text', 'a whole number', 'a value'
 
@@ -35,7 +38,6 @@ _REQUIRED: Tuple[Tuple[str, str, bool, bool], ...] = (
 _REQUIRED_OF_VALIDATION = (('val', _MAPPING), ('val.val_freq', _ANY), ('val.save_img', _ANY))
 _PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
 _LMDB_TYPES = ('InverseSampledLMDBDataset',)  # read nothing else, so that io_backend may be left out
-_NUMBER_AS_TEXT = re.compile(r'[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?')
 
 
 def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool = False) -> List[Finding]:
@@ -52,16 +54,37 @@ def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resu
         is_train: Whether the file is to be trained with, or tested.
         auto_resume: Whether ``--auto_resume`` is given; a run that resumes needs no pretrained weights.
     """
-    names = known_names(root)
+    names, folder = known_names(root), basicsr_folder(root)
     findings = _check_required(option_file, is_train)
-    findings += _check_phases(option_file, is_train)
-    if names is not None:
+    if names is None or not names.legacy:  # before 1.3, forks name phases as their scripts like
+        findings += _check_phases(option_file, is_train)
+    if names is not None and folder is not None:
         findings += check_types(option_file, names, is_train)
         findings += _check_training_sections(option_file, names, is_train)
+        reach = Reach(option_file, names, folder, root)
+        findings += check_keys(option_file, reach, is_train)
+        findings += check_values(option_file, reach, is_train)
     findings += _check_paired_sets(option_file, is_train)
     findings += check_paths(option_file, root, is_train, auto_resume)
     findings += _numbers_as_text(option_file)
-    return sorted(findings, key=lambda finding: finding.severity != ERROR)
+    findings += _repeated_keys(option_file)
+    return sorted(_one_a_place(findings), key=lambda finding: finding.severity != ERROR)
+
+
+def _one_a_place(findings: List[Finding]) -> List[Finding]:
+    """Keep the first error of each key; what other checks say of the same key repeats it."""
+    wrong: Set[str] = set()
+    kept = []
+    for finding in findings:
+        if finding.where not in wrong:
+            kept.append(finding)
+        if finding.severity == ERROR:
+            wrong.add(finding.where)
+    return [finding for finding in kept if finding.severity == ERROR or not _stands_in(finding.where, wrong)]
+
+
+def _stands_in(where: str, wrong: Set[str]) -> bool:
+    return where in wrong or where.rpartition('.')[0] in wrong
 
 
 def _check_required(option_file: OptionFile, is_train: bool) -> List[Finding]:
@@ -174,12 +197,19 @@ def _numbers_as_text(option_file: OptionFile) -> List[Finding]:
     findings = []
     for keys in sorted(option_file.plain, key=lambda path: option_file.lines.get(path, 0)):
         text = option_file.get(*keys)
-        if isinstance(text, str) and _NUMBER_AS_TEXT.fullmatch(text):
+        if isinstance(text, str) and NUMBER_AS_TEXT.fullmatch(text):
             findings.append(Finding(
                 WARNING, f'{text} is read as text, not as a number', option_file.where(*keys),
                 expected='a point in the mantissa and a sign in the exponent (1.0e-4), or the tag !!float',
                 remedy=f'{keys[-1]}: !!float {text}'))
     return findings
+
+
+def _repeated_keys(option_file: OptionFile) -> List[Finding]:
+    return [Finding(WARNING, f"The key '{'.'.join(keys)}' stands twice in one section", option_file.where(*keys),
+                    found=f'first on line {first}',
+                    remedy='keep one of the two: BasicSR takes the last one without a word')
+            for keys, first in option_file.repeated.items()]
 
 
 def _is_whole(value: Any) -> bool:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
@@ -30,6 +30,7 @@ class OptionFile:
         lines: Line number (from 1) of each key path; ``('train', 'optim_g', 'lr')`` for one.
         plain: Key paths whose value is unquoted text, where YAML alone decided that it is no number.
         forced: Key paths set on the command line (``--force_yml``), not by the file.
+        repeated: Key paths that stand twice, with the line of the first; the last one counts, as in BasicSR.
     """
 
     path: str
@@ -37,6 +38,7 @@ class OptionFile:
     lines: Dict[KeyPath, int]
     plain: Set[KeyPath]
     forced: Set[KeyPath]
+    repeated: Dict[KeyPath, int] = field(default_factory=dict)
 
     def where(self, *keys: str) -> str:
         """Return ``file:line: key.path``; a key that the file lacks gets the line of the nearest section around it."""
@@ -69,8 +71,8 @@ class OptionFile:
 def read_option_file(path: PathLike) -> OptionFile:
     """Read an option file with YAML's safe reader.
 
-    Python tags, duplicate keys and merge keys are refused: the first would run code in BasicSR's reader, the second
-    silently lose a value there, the third stop it.
+    Python tags and merge keys are refused: the first would run code in BasicSR's reader, the second stop it. Of a key
+    that stands twice the last one counts, as there; :attr:`OptionFile.repeated` names it.
 
     Raises:
         OptionError: The file is absent, a folder, empty, not UTF-8, not YAML, or not a mapping; the message names the
@@ -93,7 +95,7 @@ def read_option_file(path: PathLike) -> OptionFile:
         raise _malformed(name, text, error) from None
     finally:
         loader.dispose()
-    return OptionFile(name, options, reader.lines, reader.plain, set())
+    return OptionFile(name, options, reader.lines, reader.plain, set(), reader.repeated)
 
 
 class _Reader:
@@ -105,6 +107,7 @@ class _Reader:
         self.loader = loader
         self.lines: Dict[KeyPath, int] = {}
         self.plain: Set[KeyPath] = set()
+        self.repeated: Dict[KeyPath, int] = {}
         self._open: List[yaml.Node] = []
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
@@ -128,11 +131,9 @@ class _Reader:
             key = self._key(key_node)
             line = key_node.start_mark.line + 1
             if key in result:
-                raise self._error(f"The key '{key}' stands twice in one section", key_node,
-                                  found=f'first on line {first_line[key]}',
-                                  remedy='keep one of the two: BasicSR takes the last one without a word')
+                self.repeated[(*path, key)] = first_line[key]
             first_line[key] = line
-            self.lines.setdefault((*path, key), line)
+            self.lines[(*path, key)] = line
             result[key] = self.value(value_node, (*path, key))
         return result
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
+from bsr_plugins.checks.legacy_names import legacy_names
 from bsr_plugins.findings import ERROR, WARNING, Finding
 from bsr_plugins.naming import closest_name, did_you_mean
 from bsr_plugins.option_file import KeyPath, OptionFile
@@ -36,12 +37,14 @@ class KnownNames:
         project: What the working directory's own packages register.
         ours: kind -> names of the pack's table, without suffix.
         checkout: Whether the working directory holds that basicsr.
+        legacy: Whether it looks names up in its modules, not in registries.
     """
 
     basicsr: SourceNames
     project: SourceNames
     ours: Dict[str, Set[str]]
     checkout: bool
+    legacy: bool = False
 
     def owner(self, kind: str, name: str) -> Optional[Path]:
         """Return the file, not ours, that registers ``name`` or ``name_basicsr``; None where nobody does."""
@@ -56,6 +59,10 @@ class KnownNames:
         names = self.ours.get(kind, set())
         return name in names or (name.endswith(_OURS_SUFFIX) and name[:-len(_OURS_SUFFIX)] in names)
 
+    def gives_ours(self, kind: str, name: str) -> bool:
+        """Return whether ``name`` resolves to the pack's own: it ends in ``_bsrp``, or nobody else has it."""
+        return self.is_ours(kind, name) and (name.endswith(_OURS_SUFFIX) or self.owner(kind, name) is None)
+
     def valid(self, kind: str) -> List[str]:
         """Return the names to offer, each as it should be written."""
         names = {*self.basicsr.of(kind), *self.project.of(kind)}
@@ -64,17 +71,18 @@ class KnownNames:
 
 
 def known_names(root: Path) -> Optional[KnownNames]:
-    """Collect the names for a run in ``root``; None where there is no basicsr, or one without registries."""
+    """Collect the names for a run in ``root``; None where there is no basicsr."""
     folder = basicsr_folder(root)
-    if folder is None or not has_registries(folder):
+    if folder is None:
         return None
-    found = basicsr_names(folder)
+    legacy = not has_registries(folder)
+    found = legacy_names(folder) if legacy else basicsr_names(folder)
     for kind, names in names_in(sorted((Path(__file__).parent / 'models').glob('*.py'))).registered.items():
         if kind not in KINDS:
             for name, path in names.items():
                 found.add(kind, name, path)
     ours = {kind: set(table) for kind, table in TABLE.items()}
-    return KnownNames(found, project_names(root), ours, checkout_of(root) is not None)
+    return KnownNames(found, project_names(root), ours, checkout_of(root) is not None, legacy)
 
 
 def check_types(option_file: OptionFile, names: KnownNames, is_train: bool) -> List[Finding]:

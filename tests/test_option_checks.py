@@ -40,6 +40,7 @@ datasets:
 network_g:
   type: EDSR
   num_in_ch: 3
+  num_out_ch: 3
 path:
   pretrain_network_g: ~
   resume_state: ~
@@ -59,6 +60,7 @@ val:
   metrics:
     psnr:
       type: calculate_psnr
+      crop_border: 4
 logger:
   print_freq: 100
   save_checkpoint_freq: !!float 5e3
@@ -80,7 +82,7 @@ datasets:
     dataroot_gt: data/HR
     dataroot_lq: data/LR
     io_backend: {type: disk}
-network_g: {type: RRDBNet}
+network_g: {type: RRDBNet, num_in_ch: 3, num_out_ch: 3}
 path: {pretrain_network_g: data/net.pth, resume_state: absent.state}
 val: {save_img: true}
 """
@@ -123,15 +125,16 @@ def test_right_files_have_no_findings(check: Checker) -> None:
     ('num_gpu: auto', 'num_gpu: all', "'num_gpu' has the wrong kind", 'x.yml:4: num_gpu', "0 for the CPU, or 'auto'"),
     ('num_gpu: auto', 'num_gpu: -1', "'num_gpu' has the wrong kind", 'x.yml:4: num_gpu', '-1'),
     ('model_type: SRModel\n', '', 'The type of the model is missing', 'x.yml: model_type', ''),
-    ('  total_iter: 300000\n', '', "'train.total_iter' is missing", 'x.yml:27: train.total_iter', ''),
+    ('  total_iter: 300000\n', '', "'train.total_iter' is missing", 'x.yml:28: train.total_iter', ''),
     ('    batch_size_per_gpu: 16\n', '', "'datasets.train.batch_size_per_gpu' is missing", 'x.yml:6: ', ''),
     ('batch_size_per_gpu: 16', 'batch_size_per_gpu: 1.5', 'has the wrong kind', 'x.yml:14: ', 'a whole number'),
-    ('  print_freq: 100\n', '', "'logger.print_freq' is missing", 'x.yml:43: logger.print_freq', ''),
-    ('  save_img: false\n', '', "'val.save_img' is missing", 'x.yml:37: val.save_img', ''),
+    ('  print_freq: 100\n', '', "'logger.print_freq' is missing", 'x.yml:45: logger.print_freq', ''),
+    ('  save_img: false\n', '', "'val.save_img' is missing", 'x.yml:38: val.save_img', ''),
     ('    name: Set5\n', '', "'datasets.val.name' is missing", 'x.yml:15: datasets.val.name', ''),
     ('scale: 4\n', '', "The key 'scale' is missing", 'x.yml: scale', ''),
-    ('    lr: !!float 1e-4\n', '', "'train.optim_g.lr' is missing", 'x.yml:28: train.optim_g.lr', ''),
-    ('  scheduler:\n', '  schedular:\n', "'train.scheduler' is missing", 'x.yml:27: train.scheduler', ''),
+    ('    lr: !!float 1e-4\n', '', "'train.optim_g.lr' is missing", 'x.yml:29: train.optim_g.lr', ''),
+    ('  scheduler:\n    type: MultiStepLR\n    milestones: [200000]\n', '', "'train.scheduler' is missing",
+     'x.yml:28: train.scheduler', ''),
     ('  val:\n', '  vall:\n', "phase 'vall' is unknown", 'x.yml:15: datasets.vall', 'train or val or val_2'),
     ('  val:\n', '  train_2:\n', "phase 'train_2' is unknown", 'x.yml:15: ', ''),
     # names
@@ -139,20 +142,18 @@ def test_right_files_have_no_findings(check: Checker) -> None:
     ('type: PairedImageDataset', 'type: PairedImagesDataset', 'no data set named', 'x.yml:8: datasets.train.type',
      "did you mean 'PairedImageDataset'?"),
     ('  type: EDSR', '  type: edsr', "There is no network named 'edsr'", 'x.yml:22: network_g.type', "'EDSR'?"),
-    ('L1Loss', 'L1_Loss', "There is no loss named 'L1_Loss'", 'x.yml:36: train.pixel_opt.type', "'L1Loss'?"),
-    ('  pixel_opt:\n    type: L1Loss\n', '  losses:\n    edge: {type: L1Los}\n', "There is no loss named 'L1Los'",
-     'x.yml:36: train.losses.edge.type', "'L1Loss'?"),
-    ('calculate_psnr', 'psnr', "There is no metric named 'psnr'", 'x.yml:42: val.metrics.psnr.type', ''),
-    ('type: Adam', 'type: Adan', "There is no optimizer named 'Adan'", 'x.yml:29: train.optim_g.type', "'Adam'?"),
-    ('MultiStepLR', 'StepLR', "There is no scheduler named 'StepLR'", 'x.yml:32: train.scheduler.type',
+    ('L1Loss', 'L1_Loss', "There is no loss named 'L1_Loss'", 'x.yml:37: train.pixel_opt.type', "'L1Loss'?"),
+    ('calculate_psnr', 'psnr', "There is no metric named 'psnr'", 'x.yml:43: val.metrics.psnr.type', ''),
+    ('type: Adam', 'type: Adan', "There is no optimizer named 'Adan'", 'x.yml:30: train.optim_g.type', "'Adam'?"),
+    ('MultiStepLR', 'StepLR', "There is no scheduler named 'StepLR'", 'x.yml:33: train.scheduler.type',
      'one of CosineAnnealingRestartLR, MultiStepLR, MultiStepRestartLR'),
-    ('    type: L1Loss\n', '    reduction: mean\n', 'The type of the loss is missing', 'x.yml:35: ', ''),
-    ('type: L1Loss', 'type: [L1Loss]', 'The type of the loss is not a name', 'x.yml:36: ', "['L1Loss']"),
+    ('    type: L1Loss\n', '    type: ~\n', 'The type of the loss is missing', 'x.yml:37: ', ''),
+    ('type: L1Loss', 'type: [L1Loss]', 'The type of the loss is not a name', 'x.yml:37: ', "['L1Loss']"),
     ('SRModel', 'SRModel_basicsr', "no model named 'SRModel_basicsr'", 'x.yml:2: ', 'write SRModel. BasicSR prints'),
     ('SRModel', 'BSPAModle_bsrp', "no model named 'BSPAModle_bsrp'", 'x.yml:2: ', "did you mean 'BSPAModel_bsrp'?"),
     ('SRModel', 'BSPAModle', "no model named 'BSPAModle'", 'x.yml:2: ', "did you mean 'BSPAModel'?"),
-    ('  type: EDSR', '  type: BicubicResidual\n  base: {type: FSRCN}', "no network named 'FSRCN'",
-     'x.yml:23: network_g.base.type', "did you mean 'FSRCNN'?"),
+    ('  type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3', '  type: BicubicResidual\n  upscale: 4\n  base: {type: FSRCN}',
+     "no network named 'FSRCN'", 'x.yml:24: network_g.base.type', "did you mean 'FSRCNN'?"),
     # data
     ('gt_size: 192', 'gt_size: 190', 'gt_size is not a multiple of scale', 'x.yml:12: ', 'gt_size: 188 or 192'),
     ('dataroot_gt: data/HR', 'dataroot_gt: data/HRR', 'The folder does not exist: data/HRR', 'x.yml:9: ', ''),
@@ -161,10 +162,11 @@ def test_right_files_have_no_findings(check: Checker) -> None:
     ('    gt_size: 192', '    meta_info_file: data/m.txt', 'The file does not exist: data/m.txt', 'x.yml:12: ', ''),
     ('{type: disk}', '{type: lmdb}', "io_backend is 'lmdb', the data roots are not", 'x.yml:11: ', 'data/HR, data/LR'),
     ('    io_backend: {type: disk}\n', '', "'datasets.train.io_backend.type' is missing", 'x.yml:6: ', ''),
-    ('pretrain_network_g: ~', 'pretrain_network_g: data/ne.pth', 'The file does not exist: data/ne.pth', 'x.yml:25: ',
+    ('pretrain_network_g: ~', 'pretrain_network_g: data/ne.pth', 'The file does not exist: data/ne.pth', 'x.yml:26: ',
      "data/net.pth'?"),
-    ('resume_state: ~', 'resume_state: 5.state', 'The file does not exist: 5.state', 'x.yml:26: ', 'working directory'),
-    ('num_in_ch: 3', 'spynet_path: a/spy.pth', 'The file does not exist: a/spy.pth', 'x.yml:23: ', 'a in it does not'),
+    ('resume_state: ~', 'resume_state: 5.state', 'The file does not exist: 5.state', 'x.yml:27: ', 'working directory'),
+    ('type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3', 'type: SpyNet\n  spynet_path: a/spy.pth',
+     'The file does not exist: a/spy.pth', 'x.yml:23: ', 'a in it does not'),
 ])
 def test_one_fault_gives_one_error(check: Checker, tmp_path: Path, old: str, new: str, problem: str, where: str,
                                    more: str) -> None:
@@ -175,7 +177,7 @@ def test_one_fault_gives_one_error(check: Checker, tmp_path: Path, old: str, new
     assert problem in message and where in message and more in message
 
 
-@pytest.mark.parametrize('name', ['SRModel', 'BSPAModel', 'BSPAModel_bsrp', 'RealESRGANModel',
+@pytest.mark.parametrize('name', ['SRModel', 'RebalancedSRModel', 'RebalancedSRModel_bsrp', 'RealESRGANModel',
                                   'RealESRGANModel_basicsr', 'SwinIRModel'])
 def test_accepted_model_names(check: Checker, name: str) -> None:
     assert check(changed(TRAIN, 'SRModel', name)) == []
@@ -221,17 +223,27 @@ def test_a_test_does_not_look_at_what_it_does_not_read(check: Checker) -> None:
 @pytest.mark.parametrize(('old', 'new', 'problem'), [
     ('val: {save_img: true}\n', '', "The key 'val' is missing"),
     ('  test_1:', '  tset_1:', "The data set phase 'tset_1' is unknown"),
-    ('{type: RRDBNet}', '{type: RRDBNett}', "There is no network named 'RRDBNett'"),
+    ('{type: RRDBNet,', '{type: RRDBNett,', "There is no network named 'RRDBNett'"),
 ])
 def test_faults_of_test_files(check: Checker, old: str, new: str, problem: str) -> None:
     findings = check(changed(TEST, old, new), is_train=False)
     assert len(findings) == 1 and problem in str(findings[0])
 
 
-@pytest.mark.parametrize(('old', 'new'), [('lr: !!float 1e-4', 'lr: 1e-4'), ('val_freq: !!float 5e3', 'val_freq: 5e3'),
-                                          ('milestones: [200000]', 'milestones: [2e5]')])
-def test_numbers_that_are_text_warn(check: Checker, old: str, new: str) -> None:
+@pytest.mark.parametrize(('old', 'new', 'key', 'remedy'), [
+    ('lr: !!float 1e-4', 'lr: 1e-4', 'train.optim_g.lr', 'lr: !!float 1e-4 (YAML reads 1e-4 as text)'),
+    ('val_freq: !!float 5e3', 'val_freq: 5e3', 'val.val_freq', 'val_freq: !!float 5e3 (YAML reads 5e3 as text)'),
+    ('milestones: [200000]', 'milestones: [2e5]', 'train.scheduler.milestones', 'write 2e5 as a plain number'),
+])
+def test_numbers_that_are_text_stop_where_a_number_is_needed(check: Checker, old: str, new: str, key: str,
+                                                             remedy: str) -> None:
     findings = check(changed(TRAIN, old, new))
+    assert len(findings) == 1 and findings[0].severity == ERROR
+    assert findings[0].problem == f"The value of '{key}' is wrong" and findings[0].remedy == remedy
+
+
+def test_other_numbers_that_are_text_warn(check: Checker) -> None:
+    findings = check(changed(TRAIN, '  num_out_ch: 3', '  num_out_ch: 3\n  rgb_mean: [4e-1, 0, 0]'))
     assert len(findings) == 1 and findings[0].severity == WARNING and errors_in(findings) == []
     assert 'is read as text, not as a number' in str(findings[0])
     assert '!!float' in findings[0].remedy
@@ -243,7 +255,7 @@ def test_quoted_numbers_do_not_warn_and_forced_ones_do(check: Checker) -> None:
 
 
 def test_errors_come_first(check: Checker) -> None:
-    findings = check(changed(changed(TRAIN, '!!float 1e-4', '1e-4'), 'data/HR', 'gone'))
+    findings = check(changed(changed(TRAIN, 'gt_size: 192', 'gt_size: 192\n    use_shuffle: true'), 'data/HR', 'gone'))
     assert [finding.severity for finding in findings] == [ERROR, WARNING]
 
 
@@ -262,12 +274,13 @@ def test_a_taken_name_warns(check: Checker, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / 'a_arch.py').write_text('@ARCH_REGISTRY.register()\nclass FSRCNN: pass\n'
                                       '@ARCH_REGISTRY.register()\nclass HAT: pass\n')
-    taken = check(changed(TRAIN, '  type: EDSR', '  type: FSRCNN'))
+    network = '  type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3'
+    taken = check(changed(TRAIN, network, '  type: FSRCNN'))
     assert [finding.severity for finding in taken] == [WARNING]
     assert "'FSRCNN' is not the pack's: the name is taken" in str(taken[0])
     assert str(folder / 'a_arch.py') in str(taken[0]) and 'write FSRCNN_bsrp' in str(taken[0])
-    assert check(changed(TRAIN, '  type: EDSR', '  type: FSRCNN_bsrp')) == []
-    own = check(changed(TRAIN, '  type: EDSR', '  type: HAT'))
+    assert check(changed(TRAIN, network, '  type: FSRCNN_bsrp')) == []
+    own = check(changed(TRAIN, network, '  type: HAT'))
     assert [finding.severity for finding in own] == [WARNING]
     assert 'belongs to a package that BasicSR does not import by itself' in str(own[0])
 
@@ -279,8 +292,8 @@ def test_a_checkout_brings_its_own_names(check: Checker, tmp_path: Path) -> None
     (package / 'models.py').write_text(
         '@MODEL_REGISTRY.register()\nclass DATModel:\n  def get_optimizer(self, optim_type):\n'
         '    return optim_type == "Lion"\n@DATASET_REGISTRY.register()\nclass PairedImageDataset: pass\n')
-    # Without registries, as before BasicSR 1.3, names are looked up in modules and are not checked here.
-    assert check(changed(TRAIN, 'SRModel', 'Any')) == []
+    # Without registries, as before BasicSR 1.3, names are those of the modules.
+    assert "There is no model named 'Any'" in str(check(changed(TRAIN, 'SRModel', 'Any'))[0])
     (package / 'utils' / 'registry.py').write_text('')
     findings = check(changed(TRAIN, 'SRModel', 'DATModel'))
     shown = '\n'.join(map(str, findings))

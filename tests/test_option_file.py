@@ -94,8 +94,6 @@ def test_plain_marks_unquoted_text_alone(tmp_path: Path) -> None:
     ('a: 1\nb: c: d\n', 'not valid YAML: mapping values are not allowed', ':2:5', '   2 | b: c: d\n         |     ^'),
     ('a: [1, 2\nb: 3\n', 'not valid YAML', ':2:', 'indent by spaces'),
     ('a:\n\tb: 1\n', 'A tab stands', ':2:1', 'replace tabs by spaces'),
-    ('a: 1\na: 2\n', "The key 'a' stands twice in one section", ':2:1', 'first on line 1'),
-    ('t:\n  o:\n    lr: 1\n    k: 2\n    lr: 3\n', "The key 'lr' stands twice", ':5:5', 'first on line 3'),
     ('a: !!python/object/apply:os.system ["true"]\n', 'Python tags are refused', ':1:4', '!!python/object/apply'),
     ('a:\n  - !!python/name:os.system\n', 'Python tags are refused', ':2:5', 'os.system'),
     ('!!python/tuple [a]: 1\n', 'Python tags are refused', ':1:1', ''),
@@ -167,3 +165,11 @@ def test_the_comparison_reader_is_upstreams() -> None:
     source = (package / 'utils' / 'options.py').read_text()
     assert 'from yaml import CLoader as Loader' in source
     assert re.search(r'return OrderedDict\(loader\.construct_pairs\(node\)\)', source)
+
+
+def test_of_a_repeated_key_the_last_one_counts_and_it_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / 'x.yml'
+    path.write_text('t:\n  o:\n    lr: 1\n    k: 2\n    lr: 3\n')
+    option_file = read_option_file(path)
+    assert option_file.get('t', 'o', 'lr') == 3 and option_file.lines[('t', 'o', 'lr')] == 5
+    assert option_file.repeated == {('t', 'o', 'lr'): 3}

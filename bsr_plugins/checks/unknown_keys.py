@@ -1,0 +1,184 @@
+"""Keys of an option file that no code reads, and keys that a constructor does not take."""
+from __future__ import annotations
+
+from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
+
+from bsr_plugins.checks.option_reads import Reads
+from bsr_plugins.checks.reach import Reach
+from bsr_plugins.checks.signatures import REQUIRED, Signature
+from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.naming import closest_name, did_you_mean, misspelt
+from bsr_plugins.option_file import KeyPath, OptionFile
+from bsr_plugins.option_table import key as table_key
+from bsr_plugins.option_table import option_set
+from bsr_plugins.option_table.datasets import CARRIED
+from bsr_plugins.option_types import typed_keys
+
+_STOCK_BASE = 'SRModel'
+# A test reads nothing of these.
+_OF_TRAINING = ('train', 'logger', 'dist_params')
+_SHOWN_AT_MOST = 12
+_WORDS = {'arch': 'network', 'dataset': 'data set'}
+
+
+def check_keys(option_file: OptionFile, reach: Reach, is_train: bool) -> List[Finding]:
+    """Return a finding for each key that nothing reads: neither the scripts, nor the model, nor a constructor.
+
+    An error: a key that a type of the pack does not have, and one that is a slip of the hand away from a key that would
+    be read (``ema_decy``). A warning: any other; files carry dead keys, and train all the same.
+    """
+    return _UnknownKeys(option_file, reach, is_train).findings()
+
+
+class _UnknownKeys:
+
+    def __init__(self, option_file: OptionFile, reach: Reach, is_train: bool) -> None:
+        self.file = option_file
+        self.reach = reach
+        self.is_train = is_train
+        self.typed = [(kind, keys) for kind, keys in typed_keys(option_file, is_train)
+                      if isinstance(option_file.get(*keys), str)]
+        self.sections = {keys[:-1] for kind, keys in self.typed if kind != 'model'}
+        self.reads = self._reads_of_model()
+
+    def findings(self) -> List[Finding]:
+        found: List[Finding] = []
+        if self.reads is not None:
+            found += self._walk((), self.file.options, self.reads)
+        for kind, keys in self.typed:
+            if kind == 'dataset':
+                found += self._dataset(keys[:-1], self.file.get(*keys))
+            elif kind != 'model' and (self.reads is None or self.reads.reads(keys[:-1])):
+                found += self._constructor(kind, keys[:-1], self.file.get(*keys))
+        return found
+
+    # ------------------------------------------------------------------ what scripts and model read
+    def _reads_of_model(self) -> Optional[Reads]:
+        name = self.file.get('model_type')
+        if not isinstance(name, str):
+            return None
+        if not self.reach.names.gives_ours('model', name):
+            return self.reach.reads(name)
+        base = self.file.get('base_model_type')
+        reads = self.reach.reads(base if isinstance(base, str) else _STOCK_BASE)
+        while reads is not None and name:
+            own = option_set('model', name)
+            for key in own.keys if own else ():
+                path = tuple(key.path.split('.'))
+                reads.keys.update(path[:end] for end in range(1, len(path) + 1))
+            name = own.inherits if own else ''
+        return reads
+
+    def _walk(self, section: KeyPath, options: Dict[str, Any], reads: Reads) -> Iterator[Finding]:
+        for key, value in options.items():
+            path = (*section, key)
+            if not self._is_due(path) or section == ('datasets',):
+                continue
+            if not reads.reads(path):
+                yield self._unread(path, options, reads.names_below(section))
+            elif isinstance(value, dict) and path not in self.sections:
+                yield from self._walk(path, value, reads)
+
+    def _is_due(self, path: KeyPath) -> bool:
+        if self.is_train:
+            return True
+        return path[0] not in _OF_TRAINING and (not path[0].startswith('network_') or path[0] == 'network_g')
+
+    def _unread(self, path: KeyPath, beside: Collection[str], valid: Collection[str], what: str = '') -> Finding:
+        slip = misspelt(path[-1], [name for name in valid if name not in beside])
+        # A name that other code reads (network_d beside SRModel) is a leftover, no slip.
+        severity = ERROR if slip and path[-1] not in self.reach.tree.names_read else WARNING
+        near = slip or closest_name(path[-1], valid)
+        remedy = None if what else 'remove it: it has no effect'
+        return Finding(severity, what or f"No code reads the key '{'.'.join(path)}'", self.file.where(*path),
+                       expected=_some_of(valid) if severity == ERROR else None, found=_shown(path[-1], self.file, path),
+                       remedy=f"did you mean '{near}'?" if near else remedy)
+
+    # ------------------------------------------------------------------ data sets
+    def _dataset(self, section: KeyPath, name: str) -> List[Finding]:
+        options = self.file.section(*section)
+        around = self._reads_around(section)
+        if self.reach.names.gives_ours('dataset', name):
+            own = option_set('dataset', name)
+            if own is None:
+                return []
+            names = {key.path.split('.')[0] for key in own.keys}
+            findings = self._missing('data set', name, section, [
+                key.path for key in own.keys if key.default is table_key.REQUIRED and 'dataroot' not in key.path])
+            for key in options:
+                if key not in names and not around.reads((key,)):
+                    path, valid = (*section, key), names | around.names_below(())
+                    findings.append(self._unread(path, options, valid) if key in CARRIED
+                                    else self._refused('data set', name, path, valid))
+            return findings
+        own_reads = self.reach.reads_of_dataset(name)
+        return [] if own_reads is None else list(self._walk_dataset(section, options, own_reads.add(around)))
+
+    def _reads_around(self, section: KeyPath) -> Reads:
+        """Return what scripts and model read of a data set's section, paths from that section."""
+        reads = self.reads or self.reach.scripts
+        around = Reads()
+        for patterns, into in ((reads.keys, around.keys), (reads.whole, around.whole)):
+            for pattern in patterns:
+                if pattern[:1] == ('datasets',) and len(pattern) > 2 and pattern[1] in ('*', section[1]):
+                    into.add(pattern[2:])
+        return around
+
+    def _walk_dataset(self, section: KeyPath, options: Dict[str, Any], reads: Reads) -> Iterator[Finding]:
+        for key, value in options.items():
+            if not reads.reads((key,)):
+                yield self._unread((*section, key), options, reads.names_below(()))
+            elif isinstance(value, dict) and (*section, key) not in self.sections:
+                for inner in value:
+                    if not reads.reads((key, inner)) and reads.names_below((key,)):
+                        yield self._unread((*section, key, inner), value, reads.names_below((key,)))
+
+    # ------------------------------------------------------------------ constructors
+    def _constructor(self, kind: str, section: KeyPath, name: str) -> List[Finding]:
+        options = self.file.section(*section)
+        word = _WORDS.get(kind, kind)
+        if self.reach.names.gives_ours(kind, name):
+            own = option_set(kind, name)
+            if own is None:
+                return []
+            names = [key.path for key in own.keys]
+            refused = [self._refused(word, name, (*section, key), names) for key in options
+                       if key not in names and key != 'type']
+            return refused + self._missing(word, name, section,
+                                           [key.path for key in own.keys if key.default is table_key.REQUIRED])
+        signature = self.reach.signature(kind, name)
+        return [] if signature is None else self._against(signature, word, section, name)
+
+    def _against(self, signature: Signature, word: str, section: KeyPath, name: str) -> List[Finding]:
+        options = self.file.section(*section)
+        beside = self.reads.names_below(section) if self.reads else set()
+        findings = []
+        for key in options:
+            if key in signature.defaults or key in beside or key == 'type' or signature.is_open:
+                continue
+            problem = '' if signature.swallows else f"The {word} {name} has no parameter '{key}'"
+            findings.append(self._unread((*section, key), options, list(signature.defaults), problem))
+        absent = [key for key, default in signature.defaults.items() if default is REQUIRED and key not in options]
+        return findings + ([] if signature.is_open else self._missing(word, name, section, absent, WARNING))
+
+    def _refused(self, word: str, name: str, path: KeyPath, valid: Collection[str]) -> Finding:
+        return Finding(ERROR, f"The {word} {name} has no option '{path[-1]}'", self.file.where(*path),
+                       expected=_some_of(valid), found=_shown(path[-1], self.file, path),
+                       remedy=did_you_mean(path[-1], valid))
+
+    def _missing(self, word: str, name: str, section: KeyPath, required: List[str],
+                 severity: str = ERROR) -> List[Finding]:
+        return [Finding(severity, f"The {word} {name} needs the option '{key}'", self.file.where(*section, key),
+                        expected=f'{key}: a value') for key in required if key not in self.file.section(*section)]
+
+
+def _some_of(names: Collection[str]) -> Optional[str]:
+    listed = sorted(name for name in names if '*' not in name)
+    more = len(listed) - _SHOWN_AT_MOST
+    return ', '.join(listed[:_SHOWN_AT_MOST]) + (f' and {more} more' if more > 0 else '') or None
+
+
+def _shown(key: str, option_file: OptionFile, path: Tuple[str, ...]) -> str:
+    value = option_file.get(*path)
+    text = f'{key}: {"a section" if isinstance(value, dict) else value!r}'
+    return text if len(text) <= 80 else f'{text[:77]}...'

@@ -1,0 +1,124 @@
+"""Values of a wrong type or out of their range, by the table of options and by the defaults of constructors."""
+from __future__ import annotations
+
+import re
+from typing import Any, Iterator, List, Optional
+
+from bsr_plugins.checks.reach import Reach
+from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.naming import did_you_mean, misspelt
+from bsr_plugins.option_file import KeyPath, OptionFile
+from bsr_plugins.option_table import OPTION_SETS, option_set
+from bsr_plugins.option_table.key import REQUIRED, Key
+from bsr_plugins.option_table.kinds import FLAG, NOTHING
+from bsr_plugins.option_types import typed_keys
+
+NUMBER_AS_TEXT = re.compile(r'[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?')
+_OF_TRAINING = ('train', 'logger', 'dist_params')
+
+
+def check_values(option_file: OptionFile, reach: Reach, is_train: bool) -> List[Finding]:
+    """Return a finding for each value that is not what its key takes.
+
+    Errors: what the table of options refuses, and a number or truth value that a constructor would be handed as text.
+    """
+    findings = [finding for options in OPTION_SETS if options.kind == 'basicsr' and options.name != 'PairedImageDataset'
+                for key in options.keys if is_train or key.path.split('.')[0] not in _OF_TRAINING
+                for finding in _matching(option_file, key, lenient=True)]
+    if is_train:
+        findings += _of_model(option_file, reach)
+    for kind, keys in typed_keys(option_file, is_train):
+        name = option_file.get(*keys)
+        if kind != 'model' and isinstance(name, str):
+            findings += _of_type(option_file, reach, kind, keys[:-1], name)
+    return findings
+
+
+def wrong_value(option_file: OptionFile, path: KeyPath, key: Key, lenient: bool = False) -> List[Finding]:
+    """Return the finding for the value at ``path``, if it is wrong; ``lenient``: ``~`` counts as absent."""
+    value = option_file.get(*path)
+    if key.kind.accepts(value) or (lenient and value is None):
+        return []
+    remedy = _as_number(path[-1], value, key) or (
+        did_you_mean(value, key.kind.words) if isinstance(value, str) and key.kind.words else None)
+    if key.kind is FLAG and isinstance(value, str):
+        remedy = f'{path[-1]}: {misspelt(value.lower(), ("true", "false")) or "true"}, without quotes'
+    return [Finding(ERROR, f"The value of '{'.'.join(path)}' is wrong", option_file.where(*path),
+                    expected=key.kind.text, found=_short(value), remedy=remedy)]
+
+
+def _matching(option_file: OptionFile, key: Key, lenient: bool) -> Iterator[Finding]:
+    for path in _paths(option_file.options, tuple(key.path.split('.'))):
+        yield from wrong_value(option_file, path, key, lenient)
+
+
+def _paths(value: Any, pattern: KeyPath, above: KeyPath = ()) -> Iterator[KeyPath]:
+    if not pattern:
+        yield above
+    elif isinstance(value, dict):
+        for name in value if pattern[0] == '*' else [pattern[0]]:
+            if name in value:
+                yield from _paths(value[name], pattern[1:], (*above, name))
+
+
+def _of_model(option_file: OptionFile, reach: Reach) -> List[Finding]:
+    name: Any = option_file.get('model_type')
+    findings: List[Finding] = []
+    while isinstance(name, str) and name and reach.names.gives_ours('model', name):
+        own = option_set('model', name)
+        for key in own.keys if own else ():
+            path = tuple(key.path.split('.'))
+            if key.default is REQUIRED and option_file.get(*path) is None:
+                findings.append(Finding(ERROR, f"The key '{key.path}' is missing", option_file.where(*path),
+                                        expected=f'{path[-1]}: {key.kind.text}',
+                                        remedy='python tools/make_option.py writes a complete option file'))
+            else:
+                findings += _matching(option_file, key, lenient=False)
+        name = own.inherits if own else ''
+    return findings
+
+
+def _of_type(option_file: OptionFile, reach: Reach, kind: str, section: KeyPath, name: str) -> List[Finding]:
+    own = option_set(kind, name) if reach.names.gives_ours(kind, name) else None
+    if own is None and (kind, name) == ('dataset', 'PairedImageDataset'):
+        own = option_set('basicsr', name)
+    if own is None:
+        return _by_defaults(option_file, reach, kind, section, name)
+    lenient = own.kind == 'basicsr'
+    return [finding for key in own.keys for finding in (
+        wrong_value(option_file, (*section, key.path), key, lenient)
+        if key.path in option_file.section(*section) else [])]
+
+
+def _by_defaults(option_file: OptionFile, reach: Reach, kind: str, section: KeyPath, name: str) -> List[Finding]:
+    signature = reach.signature(kind, name) if kind != 'dataset' else None
+    findings = []
+    for key, value in option_file.section(*section).items():
+        default = signature.defaults.get(key) if signature else None
+        if not isinstance(value, str) or not isinstance(default, (bool, int, float)):
+            continue
+        expected = 'true or false' if isinstance(default, bool) else 'a number'
+        sure = (misspelt(value.lower(), ('true', 'false')) or value.lower() in ('true', 'false')
+                if isinstance(default, bool) else NUMBER_AS_TEXT.fullmatch(value))
+        findings.append(Finding(
+            ERROR if sure else WARNING, f"The value of '{'.'.join((*section, key))}' is text",
+            option_file.where(*section, key), expected=f'{expected}, as its default {default!r} in {name}',
+            found=_short(value), remedy=_number_remedy(key, value) if sure and not isinstance(default, bool) else None))
+    return findings
+
+
+def _as_number(name: str, value: Any, key: Key) -> Optional[str]:
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    text = next((text for text in texts if isinstance(text, str) and NUMBER_AS_TEXT.fullmatch(text)), None)
+    if text is None or key.kind.accepts(text) or key.kind in (FLAG, NOTHING):
+        return None
+    return _number_remedy(name, text) if isinstance(value, str) else f'write {text} as a plain number'
+
+
+def _number_remedy(name: str, text: str) -> str:
+    return f'{name}: !!float {text} (YAML reads {text} as text)' if 'e' in text.lower() else f'{name}: {text}, unquoted'
+
+
+def _short(value: Any) -> str:
+    text = 'a section' if isinstance(value, dict) else repr(value)
+    return text if len(text) <= 80 else f'{text[:77]}...'
