@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import cv2
 import numpy as np
+from benches.training_sets import photographs
 
 SCALE = 4
 TOOLS = Path(__file__).resolve().parents[1]
@@ -29,7 +30,7 @@ def bench_lmdb(quick: bool) -> List[Dict[str, Any]]:
     if not _has_fpng():
         targets.pop('fpng')
     with _folder() as root:
-        _photographs(root, 2 if quick else 4)
+        photographs(root, 2 if quick else 4)
         stock: List[float] = []
         ours: Dict[str, List[float]] = {name: [] for name in targets}
         for number in range(1 if quick else 3):
@@ -52,7 +53,7 @@ def bench_read(quick: bool) -> List[Dict[str, Any]]:
         targets.pop('fpng')
     rows = []
     with _folder() as root:
-        _photographs(root, 1 if quick else 2)
+        photographs(root, 1 if quick else 2)
         _make_stock(root, root / 'stock')
         for name in targets:
             create_subimage_lmdbs(root / 'hr', root / name, SCALE, lr=root / 'lr', encoding=name, progress=False)
@@ -76,7 +77,7 @@ def bench_memory(quick: bool) -> List[Dict[str, Any]]:
     with _folder() as root:
         for job, start in few.items():
             for count in (start, 4 * start):
-                _photographs(root / f'{job}{count}', count, distinct=2)
+                photographs(root / f'{job}{count}', count, distinct=2)
         for number in range(1 if quick else 3):
             for job, start in few.items():
                 for count in (start, 4 * start):
@@ -120,27 +121,6 @@ def _has_fpng() -> bool:
     except DependencyError:
         return False
     return True
-
-
-def _photographs(root: Path, count: int, distinct: int = 8) -> None:
-    """Write ``count`` HR images of 2040x1356, mosaics of real photographs, and LR images of a quarter of the sides."""
-    data = Path(os.environ.get('BSR_DATA', TOOLS.parents[1] / 'shared' / 'data')) / 'train' / 'HR'
-    tiles = [cv2.imread(str(path)) for path in sorted(data.glob('bsds_*.png'))]
-    tiles = [tile[:312, :312] for tile in tiles if min(tile.shape[:2]) >= 312]
-    if not tiles:
-        raise SystemExit(f'no photographs in {data}: set BSR_DATA')
-    for folder in ('hr', 'lr'):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    for number in range(count):
-        names = root / 'hr' / f'{number:04d}.png', root / 'lr' / f'{number:04d}x{SCALE}.png'
-        if number >= distinct:
-            for name, source in zip(names, (f'hr/{number % distinct:04d}.png', f'lr/{number % distinct:04d}x4.png')):
-                os.link(root / source, name)
-            continue
-        chosen = [tiles[(number * 35 + place) % len(tiles)] for place in range(35)]
-        image = np.vstack([np.hstack(chosen[row * 7:row * 7 + 7]) for row in range(5)])[:1356, :2040]
-        cv2.imwrite(str(names[0]), image)
-        cv2.imwrite(str(names[1]), cv2.resize(image, None, fx=1 / SCALE, fy=1 / SCALE, interpolation=cv2.INTER_AREA))
 
 
 def _make_stock(root: Path, out: Path) -> None:
