@@ -345,7 +345,7 @@ def test_a_pair_of_another_scale_is_named(fresh):
 
 def test_an_image_that_was_changed_during_the_training(fresh):
     write_pair(fresh, 'a', drawn_image(1))
-    dataset = build(fresh)
+    dataset = build(fresh, pic_max=40.0)
     write_pair(fresh, 'a', np.zeros((20, 28, 3), np.uint8))
     with pytest.raises(DataError, match='a.png has changed since the training began'):
         dataset.__getitems__(range(8))
