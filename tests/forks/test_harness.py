@@ -46,7 +46,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def attempt(checkout: Path, tmp_path: Path, way: str = 'link', **more: Any) -> Outcome:
-    options = options_for(UNKNOWN, tmp_path / 'data', 'run')
+    options = options_for(UNKNOWN, tmp_path / 'data', way)
     return run_fork(checkout, way, options, tmp_path / 'work', **more)
 
 
@@ -99,6 +99,8 @@ def test_the_interpreter_may_have_arguments(checkout: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(('output', 'line'), [
     ('Traceback\n  File "a"\ntorch.cuda.OutOfMemoryError: CUDA\nlast line', 'torch.cuda.OutOfMemoryError: CUDA'),
     ('KeyError: 1\n\nDuring handling\n\n[rank1]: ValueError: 2\n', 'ValueError: 2'),
+    ('[rank0]: ValueError: 2\n[rank1]: RuntimeError: [/a/gloo/transport/tcp/pair.cc:5] Connection closed\n'
+     'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n', 'ValueError: 2'),
     ('a.yml: error: no such type\n1 error, 0 warnings\n', 'no such type'),
     ('basicsr train: error: There is no basicsr\n  expected: one\n', 'There is no basicsr'),
     ('something\nlast line\n\n', 'last line'),
@@ -140,9 +142,10 @@ def test_known_forks_are_told_by_a_file(tmp_path: Path) -> None:
 
 def test_options_name_the_packs_parts_and_the_forks_network(tmp_path: Path) -> None:
     for known in FORKS:
-        options: Dict[str, Any] = options_for(known, tmp_path, 'run')
+        options: Dict[str, Any] = options_for(known, tmp_path, 'torchrun')
         assert options['model_type'] == 'RebalancedSRModel' and options.get('base_model_type') == known.base_model
         assert options['datasets']['train']['type'] == 'InverseSampledLMDBDataset'
+        assert options['datasets']['train']['num_worker_per_gpu'] == 1
         assert options['train']['pixel_opt'] == {'type': 'FocalPixelLoss'}
         assert options['network_g'] == known.network
         assert ('val' in options) == known.validates

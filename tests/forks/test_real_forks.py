@@ -20,6 +20,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHECKOUTS, reason='BSR_FO
 def test_a_real_fork(checkout: Path, way: str, bsr_data: Path, tmp_path: Path) -> None:
     known = known_fork(checkout)
     data = make_data(bsr_data / 'train', tmp_path / 'data', known.scale)
-    found = run_fork(checkout, way, options_for(known, data, 'run'), tmp_path / 'work')
+    found = run_fork(checkout, way, options_for(known, data, way), tmp_path / 'work')
     assert found.state != FAILED, found.why
     assert found.state == OK or way == 'link', found.why

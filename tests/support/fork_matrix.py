@@ -28,6 +28,8 @@ _CREATED = (re.compile(r'Model \[Rebalanced\w*\] is created'),
 _RAISED = re.compile(r'^(?:\[rank\d\]: *)?((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit)\b.*)', re.M)
 _OURS = re.compile(r'^basicsr \w+: error: (.*)', re.M)
 _FOUND = re.compile(r'^(?:\S+: )?error: (.*)', re.M | re.I)
+# What the other processes say when one has failed.
+_OTHER_PROCESS = ('ChildFailedError', 'gloo/transport')
 _LEFT_OUT = shutil.ignore_patterns('.git', '__pycache__', 'experiments', 'results', 'tb_logger', 'logs', '*.png',
                                    '*.jpg', '*.gif', '*.pdf')
 
@@ -65,16 +67,19 @@ def make_data(images: Path, out: Path, scale: int, count: int = 6) -> Path:
     return out
 
 
-def options_for(known: Known, data: Path, name: str) -> Options:
-    """Return the options of a run of 6 iterations with the pack's data set, loss and model, and the fork's network."""
+def options_for(known: Known, data: Path, way: str) -> Options:
+    """Return the options of a run of 6 iterations with the pack's data set, loss and model, and the fork's network.
+
+    Under torchrun with a worker: BasicSR then spawns it.
+    """
     scale = known.scale
-    # Forks of BasicSR 1.2 require a data set of phase val and its window size; others carry these keys unread.
     options: Options = {
-        'name': name, 'model_type': MODEL, 'scale': scale, 'num_gpu': 0, 'manual_seed': 0,
+        'name': f'matrix_{way}', 'model_type': MODEL, 'scale': scale, 'num_gpu': 0, 'manual_seed': 0,
         'datasets': {
             'train': {'name': 'train', 'type': DATASET, 'dataroot_gt': str(data / 'HR_sub.lmdb'),
                       'dataroot_lq': str(data / f'LR_sub_x{scale}.lmdb'), 'io_backend': {'type': 'lmdb'},
-                      'num_classes': 3, 'imbalance_factor': 3, 'gt_size': 48, 'num_worker_per_gpu': 0,
+                      'num_classes': 3, 'imbalance_factor': 3, 'gt_size': 48,
+                      'num_worker_per_gpu': int(way == 'torchrun'),
                       'batch_size_per_gpu': 2, 'dataset_enlarge_ratio': 1, 'prefetch_mode': None, **known.dataset},
         },
         'network_g': dict(known.network),
@@ -91,7 +96,7 @@ def options_for(known: Known, data: Path, name: str) -> Options:
         options['datasets']['val'] = {'name': 'val', 'type': known.val_dataset, 'dataroot_gt': str(data / 'HR'),
                                       'dataroot_lq': str(data / 'LR'), 'io_backend': {'type': 'disk'}}
         options['val'] = {'val_freq': ITERATIONS, 'save_img': False, 'metrics': {'psnr': {
-            'type': 'calculate_psnr', 'crop_border': 4, 'test_y_channel': False}}}
+            'type': 'calculate_psnr', 'crop_border': 4, 'test_y_channel': False}}, **known.val}
     return options
 
 
@@ -169,7 +174,7 @@ def missing_evidence(text: str, root: Path, options: Options) -> str:
 def reason(output: str) -> str:
     """Return the error that ended a run, in one line."""
     for pattern in (_OURS, _RAISED, _FOUND):
-        found = pattern.findall(output)
+        found = [line for line in pattern.findall(output) if not any(word in line for word in _OTHER_PROCESS)]
         if found:
             return found[-1].strip()[:200]
     lines = [line for line in output.splitlines() if line.strip()]
@@ -206,7 +211,7 @@ def run_matrix(checkouts: Iterable[Path], ways: Sequence[str], images: Path, fol
             shutil.rmtree(folder / f'data_x{known.scale}', ignore_errors=True)
             data[known.scale] = make_data(images, folder / f'data_x{known.scale}', known.scale)
         for way in ways:
-            options = options_for(known, data[known.scale], f'matrix_{way}')
+            options = options_for(known, data[known.scale], way)
             outcomes.append(run_fork(checkout.resolve(), way, options, folder / f'{checkout.name}_{way}', python))
             print(as_text(outcomes[-1:]), flush=True)
     return outcomes

@@ -21,7 +21,8 @@ class Known(NamedTuple):
         base_model: Its own model, for ``base_model_type``; None: its SRModel as it is.
         network: ``network_g``.
         scale: 1 for restoration.
-        train: Keys for ``train``. dataset: for ``datasets.train``. more: for the top of the option file.
+        train: Keys for ``train``. dataset: for ``datasets.train``. val: for ``val``.
+        more: for the top of the option file.
         val_dataset: The fork's own data set of pairs.
         validates: Whether its validation runs on a CPU, in one process without a process group.
     """
@@ -32,6 +33,7 @@ class Known(NamedTuple):
     scale: int = 4
     train: Options = {}
     dataset: Options = {}
+    val: Options = {}
     more: Options = {}
     val_dataset: str = 'PairedImageDataset'
     validates: bool = True
@@ -39,7 +41,8 @@ class Known(NamedTuple):
 
 _WINDOWS = {'upscale': 4, 'in_chans': 3, 'img_size': 16, 'img_range': 1., 'embed_dim': 16, 'num_heads': [2],
             'mlp_ratio': 2, 'upsampler': 'pixelshuffledirect', 'resi_connection': '1conv', 'depths': [1]}
-_RESTORATION: Options = {'scale': 1, 'train': CLEAN, 'dataset': PROGRESSIVE, 'val_dataset': 'Dataset_PairedImage'}
+_RESTORATION: Options = {'scale': 1, 'train': CLEAN, 'dataset': PROGRESSIVE, 'val': {'window_size': 8},
+                         'val_dataset': 'Dataset_PairedImage'}
 
 FORKS = (
     Known('hat/archs/hat_arch.py', 'HATModel', {
