@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 import yaml
 
 from bsr_plugins import training_position
+from training_runs import forget_log_files
 
 Options = Dict[str, Any]
 
@@ -112,15 +112,6 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     yield run
     torch.set_num_threads(threads)
     training_position.reset()
-
-
-def forget_log_files() -> None:
-    """Let BasicSR open a log file for the next run: it does so once a process."""
-    from basicsr.utils.logger import initialized_logger
-    initialized_logger.clear()
-    for handler in logging.getLogger('basicsr').handlers[:]:
-        logging.getLogger('basicsr').removeHandler(handler)
-        handler.close()
 
 
 def assert_equal(left: Any, right: Any, path: str = '') -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import shutil
 from pathlib import Path
 from typing import Any, Dict
@@ -51,3 +52,12 @@ def cut_copy(run: Path, root: Path, iteration: int) -> Path:
     for path in target.glob('models/net_*_latest.pth'):
         path.unlink()
     return target
+
+
+def forget_log_files() -> None:
+    """Let BasicSR open a log file for the next run: it does so once a process."""
+    from basicsr.utils.logger import initialized_logger
+    initialized_logger.clear()
+    for handler in logging.getLogger('basicsr').handlers[:]:
+        logging.getLogger('basicsr').removeHandler(handler)
+        handler.close()

@@ -1,0 +1,54 @@
+"""Bad inputs of all kinds: each is named, with exit code 2, without a traceback, and nothing in a file is executed."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence
+
+import pytest
+
+from bad_inputs import TABLE, Bad
+
+THROUGH_THE_SHELL = ('misspelt option file', 'python tag', 'hostile weights', 'unknown template network',
+                     'an image cut short')
+
+
+def check(row: Bad, project: Path, code: int, output: str) -> None:
+    missing = [word for word in row.words if word not in output]
+    assert not missing, f'not said: {missing}\n{output}'
+    assert 'Traceback' not in output, output
+    assert code == 2, output
+    assert not (project / 'executed').exists()
+
+
+@pytest.mark.parametrize('row', TABLE, ids=lambda row: row.name)
+def test_bad_input(row: Bad, project: Path, call: Callable[[Sequence[str], Path], int],
+                   capfd: pytest.CaptureFixture[str]) -> None:
+    row.spoil(project)
+    code = call(row.command, project)
+    captured = capfd.readouterr()
+    check(row, project, code, captured.out + captured.err)
+
+
+@pytest.mark.parametrize('name', THROUGH_THE_SHELL)
+def test_bad_input_through_the_shell(name: str, project: Path, repo: Path, environment: Dict[str, Any]) -> None:
+    row = next(row for row in TABLE if row.name == name)
+    row.spoil(project)
+    program, *arguments = row.command
+    command: List[str] = [sys.executable]
+    command += ['-m', 'bsr_plugins'] if program == 'basicsr' else [os.fspath(repo / 'tools' / f'{program}.py')]
+    done = subprocess.run([*command, *arguments], cwd=project, env=environment, capture_output=True, text=True,
+                          timeout=120)
+    check(row, project, done.returncode, done.stdout + done.stderr)
+
+
+def test_the_table_is_long_and_its_names_are_unique() -> None:
+    names = [row.name for row in TABLE]
+    assert len(set(names)) == len(names) >= 60
+
+
+def test_the_project_is_whole_before_it_is_spoilt(project: Path, call: Callable[[Sequence[str], Path], int]) -> None:
+    for command in ('basicsr train -opt train.yml --auto_resume', 'basicsr test -opt test.yml'):
+        assert call(command.split(), project) == 0

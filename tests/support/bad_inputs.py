@@ -1,0 +1,327 @@
+"""The table of bad inputs: what is typed, what is spoilt before, what has to be said; a new one is a new line of it.
+
+``Bad(name, command, spoil, *words)``: in a copy of a whole project (tests/faults/conftest.py) ``spoil(folder)`` is
+called, then ``command``; it has to end with exit code 2, say each of ``words``, and neither show a traceback nor run
+anything that stands in a file.
+"""
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, Callable, List, NamedTuple, Sequence
+
+Spoil = Callable[[Path], None]
+
+
+class Bad(NamedTuple):
+    """One bad input."""
+
+    name: str
+    command: Sequence[str]
+    spoil: Spoil
+    words: Sequence[str]
+
+
+def bad(name: str, command: str, spoil: Spoil, *words: str) -> Bad:
+    """Return a row; ``command`` is split at blanks."""
+    return Bad(name, command.split(), spoil, words)
+
+
+# ---------------------------------------------------------------------- what spoils a project
+def nothing(folder: Path) -> None:
+    """Leave the project whole."""
+
+
+def edit(old: str, new: str, name: str = 'train.yml') -> Spoil:
+    """Replace ``old``, which has to stand there, by ``new``."""
+    def spoil(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text, f'{name} has no {old!r}'
+        (folder / name).write_text(text.replace(old, new, 1))
+
+    return spoil
+
+
+def write(name: str, content: Any) -> Spoil:
+    """Write text, or bytes."""
+    def spoil(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    return spoil
+
+
+def remove(*names: str) -> Spoil:
+    """Remove files."""
+    def spoil(folder: Path) -> None:
+        for name in names:
+            (folder / name).unlink()
+
+    return spoil
+
+
+def cut(name: str, share: float = 0.6) -> Spoil:
+    """Keep the first ``share`` of a file."""
+    def spoil(folder: Path) -> None:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:int(share * len(content))])
+
+    return spoil
+
+
+def copy(source: str, target: str) -> Spoil:
+    """Write the content of one file under another name."""
+    return lambda folder: (folder / target).write_bytes((folder / source).read_bytes()) and None
+
+
+def all_of(*spoils: Spoil) -> Spoil:
+    """Do several."""
+    def spoil(folder: Path) -> None:
+        for one in spoils:
+            one(folder)
+
+    return spoil
+
+
+class _Hostile:
+    def __reduce__(self) -> Any:
+        return os.mkdir, ('executed',)
+
+
+def hostile(name: str) -> Spoil:
+    """Write a checkpoint that makes the folder ``executed`` when it is unpickled."""
+    def spoil(folder: Path) -> None:
+        import torch
+        torch.save({'params': {'a': torch.zeros(1)}, 'epoch': 0, 'iter': 4, 'optimizers': [], 'schedulers': [],
+                    'more': _Hostile()}, folder / name)
+
+    return spoil
+
+
+def weights(name: str, content: Any) -> Spoil:
+    """Write a checkpoint of plain values."""
+    def spoil(folder: Path) -> None:
+        import torch
+        torch.save(content, folder / name)
+
+    return spoil
+
+
+def lying_png(side: int = 30000) -> bytes:
+    """Return a PNG of hundred bytes that declares side x side pixels."""
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
+
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0)) + chunk(
+        b'IDAT', zlib.compress(bytes(64))) + chunk(b'IEND', b'')
+
+
+def image(name: str, height: int, width: int, dtype: str = 'uint8') -> Spoil:
+    """Write a black image."""
+    def spoil(folder: Path) -> None:
+        import cv2
+        import numpy as np
+        cv2.imwrite(str(folder / name), np.zeros((height, width, 3), dtype))
+
+    return spoil
+
+
+def records(content: bytes, lmdb_name: str = 'sub/HR_sub.lmdb') -> Spoil:
+    """Replace every record of an LMDB."""
+    def spoil(folder: Path) -> None:
+        import lmdb
+        with lmdb.open(str(folder / lmdb_name), map_size=1 << 26) as env, env.begin(write=True) as transaction:
+            for key in [bytes(key) for key, _ in transaction.cursor()]:
+                transaction.put(key, content)
+
+    return spoil
+
+
+# ---------------------------------------------------------------------- commands
+TRAIN = 'basicsr train -opt train.yml'
+RESUME = 'basicsr train -opt train.yml --auto_resume'
+TEST = 'basicsr test -opt test.yml'
+LMDB = 'create_subimage_lmdb --hr data/HR --lr data/LR --scale 2 --out new --crop 32 --step 32'
+SCORE = 'score_difficulty --hr-lmdb sub/HR_sub.lmdb --lr-lmdb sub/LR_sub_x2.lmdb --scale 2 --no-pictures --out new.txt'
+NET = SCORE + ' --opt train.yml --weights experiments/t/models/net_g_4.pth'
+SIGMA = 'measure_constant_sigma -opt train.yml --weights experiments/t/models/net_g_4.pth'
+META, MANIFEST = 'sub/HR_sub.lmdb/meta_info.txt', 'sub/HR_sub.lmdb/manifest.json'
+STATE, WEIGHTS = 'experiments/t/training_states/4.state', 'experiments/t/models/net_g_4.pth'
+DIFFICULTY = 'sub/HR_sub.lmdb/difficulty_x2.txt'
+OTHER = 'net_g.pth'  # the same weights, outside the experiment that a new run archives
+PRETRAIN = edit('pretrain_network_g: ~', f'pretrain_network_g: {OTHER}')
+NAMED_STATE = edit('resume_state: ~', f'resume_state: {STATE}')
+INVERSE = 'type: InverseSampledLMDBDataset'
+MODEL, PIXEL = 'BSPAModel', 'type: L1Loss'
+
+TABLE: List[Bad] = [
+    # ------------------------------------------------------------------ the command line
+    bad('no command', 'basicsr', nothing, 'the following arguments are required: COMMAND'),
+    bad('unknown command', 'basicsr trian', nothing, "invalid choice: 'trian'"),
+    bad('no option file', 'basicsr train', nothing, 'the following arguments are required: -opt'),
+    bad('unknown argument', TRAIN + ' --epochs 3', nothing, 'Unknown arguments: --epochs 3'),
+    bad('unknown launcher', TRAIN + ' --launcher mpi', nothing, "invalid choice: 'mpi'"),
+    bad('misspelt option file', 'basicsr train -opt trian.yml', nothing, 'does not exist', "did you mean 'train.yml'"),
+    bad('a folder as option file', 'basicsr train -opt data', nothing, 'The option file is a folder'),
+    bad('force_yml without value', TRAIN + ' --force_yml train:total_iter', nothing, 'has the wrong form',
+        'train:total_iter=1000'),
+    bad('force_yml of a misspelt key', TRAIN + ' --force_yml train:total_itr=8', nothing, 'total_iter'),
+    bad('force_yml with code', TRAIN + " --force_yml train:total_iter=[__import__('os').mkdir('executed')]", nothing,
+        'cannot be read'),
+    bad('force_yml quoted', TRAIN + ' --force_yml name="x"', nothing, 'is quoted'),
+
+    # ------------------------------------------------------------------ the option file as text
+    bad('empty file', TRAIN, write('train.yml', ''), 'The option file is empty'),
+    bad('not UTF-8', TRAIN, write('train.yml', b'name: \xff\n'), 'not UTF-8', 'train.yml:1'),
+    bad('binary file', 'basicsr train -opt data/HR/0000.png', nothing, 'not UTF-8'),
+    bad('not YAML', TRAIN, edit('scale: 2', 'scale: [2'), 'not valid YAML', 'train.yml:'),
+    bad('a tab', TRAIN, edit('scale: 2', '\tscale: 2'), 'A tab stands where YAML allows spaces alone', 'train.yml:3'),
+    bad('a list', TRAIN, write('train.yml', '- name: t\n'), 'not a list of keys and values'),
+    bad('no blank after the colon', TRAIN, write('train.yml', 'name:t'), 'write a space after the colon'),
+    bad('python tag', TRAIN, edit('manual_seed: 3', "manual_seed: !!python/object/apply:os.mkdir ['executed']"),
+        'Python tags are refused', 'train.yml:5'),
+    bad('unknown tag', TRAIN, edit('scale: 2', 'scale: !x 2'), 'The tag !x is unknown'),
+    bad('a value that does not fit its tag', TRAIN, edit('scale: 2', 'scale: !!int two'), 'does not fit its tag'),
+    bad('a key twice', TRAIN, edit('scale: 2', 'scale: 2\nscale: 4'), "The key 'scale' stands twice", 'line 3'),
+    bad('merge key', TRAIN, edit('path: {', 'path: {<<: {a: 1}, '), 'Merge keys'),
+    bad('a number as key', TRAIN, edit('scale: 2', '2: scale'), 'is read as a number', "'2'"),
+    bad('an alias inside its anchor', TRAIN, edit('path: {', 'path: &a {b: *a, '), 'inside its own anchor'),
+    # ------------------------------------------------------------------ names in the option file
+    bad('unknown model', TRAIN, edit(MODEL, 'BSPModel'), "There is no model named 'BSPModel'", "'BSPAModel'"),
+    bad('unknown data set', TRAIN, edit('PairedImageDataset', 'PairedImagesDataset'), "did you mean 'PairedImageData"),
+    bad('unknown network', TRAIN, edit('type: FSRCNN', 'type: FSRCN'), "There is no network named 'FSRCN'"),
+    bad('unknown loss', TRAIN, edit(PIXEL, 'type: L1Los'), "There is no loss named 'L1Los'", "'L1Loss'"),
+    bad('unknown metric', TRAIN, edit('calculate_psnr', 'calculate_psnrr'), "There is no metric named"),
+    bad('unknown optimizer', TRAIN, edit('type: Adam', 'type: Adan'), "There is no optimizer named 'Adan'"),
+    bad('unknown scheduler', TRAIN, edit('MultiStepLR', 'MultistepLr'), 'There is no scheduler named'),
+    bad('the suffix that BasicSR names', TRAIN, edit(PIXEL, 'type: L1Loss_basicsr'), 'write L1Loss', 'it is no advice'),
+    bad('a type that is a number', TRAIN, edit(PIXEL, 'type: 1'), 'is not a name'),
+    bad('no type', TRAIN, edit(PIXEL + ', ', ''), 'The type of the loss is missing'),
+    bad('unknown base model', TRAIN, edit('scale: 2', 'scale: 2\nbase_model_type: HATModel'), "named 'HATModel'"),
+    # ------------------------------------------------------------------ keys and values of the option file
+    bad('a misspelt key of BasicSR', TRAIN, edit('ema_decay', 'ema_decy'), 'ema_decy', "did you mean 'ema_decay'?"),
+    bad('a misspelt key of a loss', TRAIN, edit('loss_weight', 'loss_wieght'), 'loss_wieght', 'loss_weight'),
+    bad('a misspelt key of a network', TRAIN, edit(', d: 4', ', dd: 4'), "'dd'"),
+    bad('a misspelt key of a data set', TRAIN, edit('num_classes: 3', 'num_clases: 3'), 'num_clases', 'num_classes'),
+    bad('text for a number', TRAIN, edit('beta: 0.8', 'beta: much'), 'train.bspa.beta', 'much'),
+    bad('no name', TRAIN, edit('name: t\n', ''), "The key 'name' is missing"),
+    bad('no num_gpu', TRAIN, edit('num_gpu: 0', 'num_gpu: ~'), "The key 'num_gpu' is missing"),
+    bad('num_gpu as text', TRAIN, edit('num_gpu: 0', 'num_gpu: none'), "The value of 'num_gpu' has the wrong kind"),
+    bad('no batch size', TRAIN, edit('    batch_size_per_gpu: 2\n', ''), "train.batch_size_per_gpu' is missing"),
+    bad('a batch size of text', TRAIN, edit('per_gpu: 2', 'per_gpu: two'), 'has the wrong kind', "'two'"),
+    bad('gt_size against scale', TRAIN, edit('gt_size: 32', 'gt_size: 33'), 'not a multiple of scale', '32 or 34'),
+    bad('no scale', TRAIN, edit('scale: 2\n', ''), "The key 'scale' is missing"),
+    bad('unknown phase', TRAIN, edit('  val: {name', '  valid: {name'), "phase 'valid' is unknown"),
+    bad('a data set without options', TRAIN, edit('  val: {', '  val_2: 3\n  val: {'), "'val_2' has no options"),
+    bad('train is a list', TRAIN, edit('train:\n  ema', 'val_x: [1]\ntrainn:\n  ema'), "The key 'train' is missing"),
+    bad('no folder', TRAIN, edit('data/HR', 'data/HRR'), 'does not exist: data/HRR', 'data/HR'),
+    bad('a file as folder', TRAIN, edit('data/HR', 'train.yml'), 'is a file: train.yml'),
+    bad('LMDB read from disk', TRAIN, edit('dataroot_gt: data/HR', 'dataroot_gt: sub/HR_sub.lmdb'),
+        "io_backend is 'disk', the data roots are not"),
+    bad('an LMDB without data', TRAIN, remove('sub/HR_sub.lmdb/data.mdb'), 'is incomplete, it lacks data.mdb'),
+    bad('no difficulty file', TRAIN, remove(DIFFICULTY), 'The difficulty file does not exist', 'score_difficulty.py'),
+    bad('save_best of no metric', TRAIN, edit('save_img: false', 'save_img: false, save_best: ssim'), 'val.save_best',
+        'psnr'),
+    bad('unknown precision', TRAIN, edit('  ema_decay', '  amp: fp8\n  ema_decay'), 'train.amp', 'bf16'),
+    bad('no accumulation', TRAIN, edit('  ema_decay', '  accumulate: 0\n  ema_decay'), 'train.accumulate'),
+    bad('clipping below zero', TRAIN, edit('  ema_decay', '  grad_clip: -1\n  ema_decay'), 'train.grad_clip'),
+    bad('unknown policy', TRAIN, edit('  ema_decay', '  non_finite: ignore\n  ema_decay'), 'train.non_finite', 'skip'),
+    bad('a share above one', TRAIN, edit('beta: 0.8', 'beta: 8'), 'train.bspa.beta'),
+    bad('unknown key of bspa', TRAIN, edit('beta: 0.8', 'betta: 0.8'), 'train.bspa', "'beta'"),
+    bad('unknown rule', TRAIN, edit('ig_steps: 2', 'ig_rule: simpson'), 'train.bspa.ig_rule'),
+    bad('a stage that ends inside an update', TRAIN, edit('  ema_decay', '  accumulate: 2\n  ema_decay'),
+        'a stage of BSPA ends inside an update'),
+    bad('more classes than sub-images', TRAIN, edit('num_classes: 3', 'num_classes: 300'), 'num_classes'),
+    bad('sigma loss without its network', TRAIN, edit('  bspa:', '  sigma_opt: {type: SigmaLoss}\n  bspa:'),
+        'the sigma branch needs a network and a loss'),
+    bad('a wrong value of a loss', TRAIN, edit(PIXEL + ', loss_weight: 1.0, reduction: mean',
+                                               'type: FocalPixelLoss, gamma: high'), 'gamma'),
+    # ------------------------------------------------------------------ weights and states
+    bad('no pretrained weights', TRAIN, edit('pretrain_network_g: ~', 'pretrain_network_g: a.pth'),
+        'The file does not exist: a.pth'),
+    bad('weights cut short', TRAIN, all_of(PRETRAIN, cut(OTHER)), 'net_g.pth cannot be read', 'cut short'),
+    bad('weights that are text', TRAIN, all_of(PRETRAIN, write(OTHER, '<html>')), 'is no file of torch.save'),
+    bad('hostile weights', TRAIN, all_of(PRETRAIN, hostile(OTHER)), 'holds more than tensors and plain values',
+        'mkdir', 'it is refused'),
+    bad('weights of a test cut short', TEST, cut(WEIGHTS), 'net_g_4.pth cannot be read'),
+    bad('hostile weights of a test', TEST, hostile(WEIGHTS), 'it is refused'),
+    bad('no weights of a test', TEST, remove(WEIGHTS), 'The file does not exist: ' + WEIGHTS),
+    bad('a state cut short', TRAIN, all_of(NAMED_STATE, cut(STATE)), 'cannot be resumed from', '4.state', 'cut short',
+        '--auto_resume'),
+    bad('a hostile state', TRAIN, all_of(NAMED_STATE, hostile(STATE)), '4.state holds more than', 'it is refused'),
+    bad('no state', TRAIN, all_of(NAMED_STATE, remove(STATE)), 'The file does not exist: ' + STATE),
+    bad('a state without its weights', TRAIN, all_of(NAMED_STATE, remove(WEIGHTS)), 'net_g_4.pth: it is missing'),
+    bad('a hostile newest state', RESUME, hostile(STATE), '4.state holds more than', 'it is refused'),
+    bad('no whole pair', RESUME, all_of(cut(STATE), write('experiments/t/models/net_g_2.pth', '')),
+        'no training state to resume from that is whole', '4.state: it is cut short', 'net_g_2.pth: it is empty'),
+    # ------------------------------------------------------------------ LMDBs and difficulty in training
+    bad('an LMDB cut short', TRAIN, cut('sub/HR_sub.lmdb/data.mdb', 0.0), 'LMDB'),
+    bad('records that are no images', TRAIN, records(b'no image'), 'is no readable image', 'make it anew'),
+    bad('records that lie about their size', TRAIN, records(lying_png()), 'declares a size that it cannot hold',
+        '30000 x 30000'),
+    bad('a name out of the folder in meta_info', TRAIN, write(META, '../../a.png (32,32,3) 1\n'),
+        'A name leads out of its folder', 'meta_info.txt:1'),
+    bad('an absolute name in meta_info', TRAIN, write(META, '/etc/a.png (32,32,3) 1\n'),
+        'A name leads out of its folder'),
+    bad('an empty meta_info', TRAIN, write(META, ''), 'lists no key'),
+    bad('stale difficulty', TRAIN, edit('manifest_sha256=', 'manifest_sha256=0', DIFFICULTY), 'is stale',
+        'score_difficulty.py'),
+    bad('difficulty without header', TRAIN, edit('# scorer', 'scorer', DIFFICULTY), 'header of the difficulty file'),
+    bad('difficulty of another scale', TRAIN, edit('scale=2', 'scale=4', DIFFICULTY), 'scored at another scale'),
+    bad('difficulty cut short', TRAIN, cut(DIFFICULTY), 'difficulty file'),
+    bad('difficulty that is NaN', TRAIN, edit('0000_s001 ', '0000_s001 nan\n0 ', DIFFICULTY), 'difficulty file'),
+    bad('difficulty of other images', TRAIN, edit('0000_s001', '0000_s009', DIFFICULTY), 'are not those of the LMDB',
+        '0000_s001'),
+    # ------------------------------------------------------------------ tools/create_subimage_lmdb.py
+    bad('no HR folder', LMDB.replace('data/HR', 'HR'), nothing, 'no folder HR'),
+    bad('no images', LMDB.replace('data/HR', 'sub'), nothing, 'no image in folder sub', 'HR_sub.lmdb'),
+    bad('HR without LR', LMDB, remove('data/LR/0002.png'), 'do not pair by name', '0002.png'),
+    bad('LR without HR', LMDB, remove('data/HR/0001.png'), 'do not pair by name', '0001.png'),
+    bad('LR of another size', LMDB, image('data/LR/0001.png', 16, 16), '0001.png'),
+    bad('an image that is text', LMDB, write('data/HR/0001.png', 'text'), '0001.png is damaged or not an image'),
+    bad('an image cut short', LMDB, cut('data/HR/0001.png'), '0001.png is damaged or not an image'),
+    bad('an empty image', LMDB, write('data/HR/0001.png', ''), '0001.png is damaged or not an image'),
+    bad('an image that lies about its size', LMDB, write('data/HR/0001.png', lying_png()), 'declares a size'),
+    bad('an image of 16 bit', LMDB, image('data/HR/0001.png', 64, 64, 'uint16'), 'more than 8 bits'),
+    bad('a name that is no key', LMDB, copy('data/HR/0001.png', 'data/HR/\u00e4.png'), 'cannot be an LMDB key'),
+    bad('no threads', LMDB + ' --workers 0', nothing, '--workers must be at least 1'),
+    bad('a step of zero', LMDB.replace('--step 32', '--step 0'), nothing, 'step'),
+    bad('a window that scale does not divide', LMDB.replace('--crop 32', '--crop 33'), nothing, 'crop'),
+    bad('a template without braces', LMDB + ' --lr-template x4', nothing, 'must hold {} once'),
+    bad('a factor above one', LMDB + ' --factors 2', nothing, 'factor'),
+    bad('unknown encoding', LMDB + ' --encoding gif', nothing, "invalid choice: 'gif'"),
+    bad('a file as destination', LMDB.replace('--out new', '--out train.yml/x'), nothing, 'cannot be made'),
+    bad('another LMDB as destination', LMDB.replace('--out new', '--out sub') + ' --thresh 6', nothing, 'HR_sub.lmdb'),
+    # ------------------------------------------------------------------ tools/score_difficulty.py
+    bad('LMDBs exchanged', SCORE.replace('hr-lmdb', 'x').replace('lr-lmdb', 'hr-lmdb').replace('--x', '--lr-lmdb'),
+        nothing, 'exchange them'),
+    bad('LMDB of another scale', SCORE.replace('--scale 2', '--scale 4'), nothing, 'made for another scale'),
+    bad('no LMDB', SCORE.replace('HR_sub', 'none'), nothing, 'no LMDB folder'),
+    bad('no manifest', SCORE, remove(MANIFEST), 'has no manifest.json'),
+    bad('a manifest that is no JSON', SCORE, write(MANIFEST, '{'), 'cannot be read as JSON'),
+    bad('a manifest of another tool', SCORE, write(MANIFEST, '{"format": 9}'), 'format 1'),
+    bad('a manifest that names files elsewhere', SCORE, edit('"0000.png"', '"../../0000.png"', MANIFEST),
+        'A name leads out of its folder'),
+    bad('records of scoring that are no images', SCORE, records(b'no image'), 'is no readable image'),
+    bad('records of scoring that lie', SCORE, records(lying_png()), 'declares a size that it cannot hold'),
+    bad('a batch of none', SCORE + ' --batch 0', nothing, 'The batch must be at least 1'),
+    bad('unknown device', SCORE + ' --device gpu7', nothing, "The device 'gpu7' cannot be used"),
+    bad('weights without option file', SCORE + ' --weights a.pth', nothing, '--opt and --weights together'),
+    bad('scoring weights cut short', NET, cut(WEIGHTS), 'The weights of the scorer cannot be read'),
+    bad('hostile scoring weights', NET, hostile(WEIGHTS), 'The weights of the scorer cannot be read'),
+    bad('weights of another network', NET, edit('d: 4', 'd: 5'), 'The weights do not fit the network', 'other shapes'),
+    bad('a file without weights', NET, weights(WEIGHTS, {'epoch': 3}), 'holds no state dict', 'epoch'),
+    bad('scoring option file with a tag', NET, edit('d: 4', "d: !!python/object/apply:os.mkdir ['executed']"),
+        'The option file of the scorer cannot be read'),
+    bad('scoring option file without network', NET, edit('network_g:', 'network_x:'), 'has no network to score by'),
+    # ------------------------------------------------------------------ the other tools
+    bad('unknown template network', 'make_option --net EDSSR --method fpl --scale 4 --out -', nothing, 'EDSSR'),
+    bad('unknown template method', 'make_option --net EDSR --method flp --scale 4 --out -', nothing, 'flp'),
+    bad('a template of half', 'make_option --net EDSR', nothing, 'are needed'),
+    bad('a template over a file', 'make_option --net EDSR --method fpl --scale 4 --out train.yml', nothing, '--force'),
+    bad('sigma of weights cut short', SIGMA, cut(WEIGHTS), 'net_g_4.pth'),
+    bad('sigma of hostile weights', SIGMA, hostile(WEIGHTS), 'net_g_4.pth'),
+]
