@@ -62,6 +62,9 @@ FORKS = (
     Known('basicsr/archs/atd_arch.py', 'ATDModel', {
         **_WINDOWS, 'type': 'ATD', 'window_size': 4, 'category_size': 16, 'num_tokens': 8, 'reducted_dim': 4,
         'convffn_kernel_size': 5}),
+    Known('plksr/archs/plksr_arch.py', None, {
+        'type': 'PLKSR', 'dim': 16, 'n_blocks': 1, 'upscaling_factor': 4, 'ccm_type': 'DCCM', 'kernel_size': 5,
+        'split_ratio': 0.25}),
     Known('basicsr/archs/codeformer_arch.py', None, {
         'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 8, 'num_block': 1, 'num_grow_ch': 4}),
     Known('basicsr/archs/swinir_arch.py', 'SwinIRModel', {**_WINDOWS, 'type': 'SwinIR', 'window_size': 4}),
