@@ -1,7 +1,7 @@
 """How often a balanced batch got the interval it asked for: counted in all worker processes, told by the training."""
 from __future__ import annotations
 
-from typing import Iterable, List
+from typing import Iterable, List, Sequence
 
 import numpy as np
 import torch
@@ -22,13 +22,13 @@ class BalanceCounts:
     def __init__(self, num_intervals: int) -> None:
         self._counts = torch.zeros(_ROWS, 2, num_intervals, dtype=torch.int64).share_memory_()
 
-    def add(self, wanted: Iterable[int], replaced: Iterable[int]) -> None:
+    def add(self, wanted: Sequence[int], replaced: Sequence[int]) -> None:
         """Count patches by the interval asked for; ``replaced`` of them came from another one."""
         worker = torch.utils.data.get_worker_info()
         row = 0 if worker is None else 1 + worker.id % (_ROWS - 1)
-        for column, intervals in enumerate((wanted, replaced)):
-            for interval in intervals:
-                self._counts[row, column, interval] += 1
+        columns = [np.bincount(np.asarray(intervals, np.int64), minlength=self._counts.shape[2])
+                   for intervals in (wanted, replaced)]
+        self._counts[row] += torch.from_numpy(np.stack(columns))
 
     @property
     def asked(self) -> np.ndarray:

@@ -67,21 +67,26 @@ class BalancedDraws:
         random = keyed_generator(self.seed, *numbers, _STREAM)
         quotas = batch_quotas(len(numbers), self.fractions.shape[1], random)
         images = self._some_images(num_images, random)
-        picks = [self._pick(wanted, images, random) for wanted in np.repeat(np.arange(len(quotas)), quotas)]
+        totals = self._totals(images)
+        picks = []
+        for wanted, chance, place in zip(np.repeat(np.arange(len(quotas)), quotas).tolist(),
+                                         *random.random((2, len(numbers))).tolist()):
+            interval, chosen, their_totals = wanted, images, totals
+            if not totals[-1, wanted]:
+                found = self._look_further(wanted, len(images), random)
+                if found is None:
+                    interval = nearest_filled(wanted, totals[-1] > 0, random)
+                else:
+                    chosen, their_totals = found, self._totals(found)
+            totals_here = their_totals[:, interval]
+            # Right of all that are not larger: an image without a patch of the interval has no room between them.
+            image = chosen[np.searchsorted(totals_here[:-1], chance * totals_here[-1], side='right')]
+            picks.append(Pick(int(image), interval, wanted, place))
         return [picks[place] for place in random.permutation(len(picks))]
 
-    def _pick(self, wanted: int, images: np.ndarray, random: np.random.Generator) -> Pick:
-        interval, chosen = int(wanted), images
-        if not self.fractions[images, wanted].any():
-            found = self._look_further(wanted, len(images), random)
-            if found is None:
-                interval = nearest_filled(wanted, self.fractions[images].any(axis=0), random)
-            else:
-                chosen = found
-        edges = np.cumsum(self.fractions[chosen, interval], dtype=np.float64)
-        # Right of all edges that are not larger: an image without a patch of the interval has no room between them.
-        place = int(np.searchsorted(edges, random.random() * edges[-1], side='right'))
-        return Pick(int(chosen[place]), interval, int(wanted), float(random.random()))
+    def _totals(self, images: np.ndarray) -> np.ndarray:
+        """Return (M, p): the fractions of the images added up from the first to each."""
+        return np.cumsum(self.fractions[images], axis=0, dtype=np.float64)
 
     def _look_further(self, wanted: int, count: int, random: np.random.Generator) -> Optional[np.ndarray]:
         if self.empty_intervals[wanted] or count == len(self.fractions):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _REMAKE = 'make it anew with tools/create_subimage_lmdb.py'
+_CLOSING_SECONDS = 1.0
 
 
 class LmdbReader:
@@ -81,10 +83,17 @@ class LmdbReader:
 
     def _open(self) -> None:
         import lmdb
-        try:
-            self._environment: Any = lmdb.open(self.path, readonly=True, lock=False, readahead=False, meminit=False)
-        except lmdb.Error as error:
-            raise DataError('The LMDB cannot be opened', where=self.path, found=error, remedy=_REMAKE) from error
+        # A reader that nobody holds any more may still be closing in another thread.
+        last_try = time.monotonic() + _CLOSING_SECONDS
+        while True:
+            try:
+                self._environment: Any = lmdb.open(self.path, readonly=True, lock=False, readahead=False, meminit=False)
+                break
+            except lmdb.Error as error:
+                if 'already open' not in str(error) or time.monotonic() > last_try:
+                    raise DataError('The LMDB cannot be opened', where=self.path, found=error,
+                                    remedy=_REMAKE) from error
+                time.sleep(0.001)
         self._pid = os.getpid()
 
 

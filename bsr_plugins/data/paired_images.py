@@ -5,6 +5,7 @@ Any backend of BasicSR's FileClient (disk, lmdb, memcached), folders paired by `
 """
 from __future__ import annotations
 
+import contextlib
 import os
 from copy import deepcopy
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
@@ -102,9 +103,10 @@ class PairedImages:
     def to_sample(self, index: int, lq_crop: np.ndarray, gt_crop: np.ndarray, *key: int) -> Dict[str, Any]:
         """Return the sample of a crop pair: ``lq``, ``gt`` (float32 RGB (3, h, w)), ``lq_path``, ``gt_path``.
 
-        Flips and rotation are BasicSR's, drawn as a function of ``key``; the crops are left as they are.
+        Flips and rotation are BasicSR's, drawn as a function of ``key``, or without one from Python's ``random`` as it
+        is; the crops are left as they are.
         """
-        with keyed_python_random(*key):
+        with keyed_python_random(*key) if key else contextlib.nullcontext():
             tensors = self._tensors(gt_crop, lq_crop)
         return {**tensors, 'lq_path': self.lq_path(index), 'gt_path': self.gt_path(index)}
 

@@ -23,6 +23,7 @@ from bsr_plugins.data.pic import window_pic
 from bsr_plugins.data.pic_intervals import interval_edges
 from bsr_plugins.data.pic_table import auto_pic_max, image_fractions
 from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.keyed_random import keyed_python_random
 
 OWN_OPTIONS = (*PAIRED_OPTIONS, 'num_intervals', 'pic_max', 'max_tries', 'num_images')
 
@@ -108,11 +109,11 @@ class RFSBalancedBatchDataset(Dataset):
         """Return the batch of these draw numbers."""
         picks = self.draw(numbers)
         samples: List[Optional[Dict[str, Any]]] = [None] * len(picks)
-        for image in sorted({pick.image for pick in picks}):
-            places = [place for place, pick in enumerate(picks) if pick.image == image]
-            found = self._cut(image, [picks[place] for place in places], [int(numbers[place]) for place in places])
-            for place, sample in zip(places, found):
-                samples[place] = sample
+        with keyed_python_random(self.seed, *(int(number) for number in numbers), _AUGMENTATION_STREAM):
+            for image in sorted({pick.image for pick in picks}):
+                places = [place for place, pick in enumerate(picks) if pick.image == image]
+                for place, sample in zip(places, self._cut(image, [picks[place] for place in places])):
+                    samples[place] = sample
         self._counts.add([pick.wanted for pick in picks],
                           [pick.wanted for pick in picks if pick.interval != pick.wanted])
         return samples
@@ -138,17 +139,17 @@ class RFSBalancedBatchDataset(Dataset):
         self._warn_of_replaced()
         return {'balance_fallback': self._counts.replaced_share}
 
-    def _cut(self, image: int, picks: List[Pick], numbers: List[int]) -> List[Dict[str, Any]]:
+    def _cut(self, image: int, picks: List[Pick]) -> List[Dict[str, Any]]:
         """Return the samples of the picks from one image, which is read once."""
         lq, gt = self.images.read_lq(image), self.images.read_gt(image)
         self.images.check_pair(image, lq, gt)
         pic = window_pic(lq, self.lq_size)
         samples = []
-        for pick, number in zip(picks, numbers):
+        for pick in picks:
             y, x = self._position(pic, pick)
             crops = [picture[y * factor:(y + self.lq_size) * factor, x * factor:(x + self.lq_size) * factor]
                      for picture, factor in ((lq, 1), (gt, self.scale))]
-            sample = self.images.to_sample(image, *crops, self.seed, number, _AUGMENTATION_STREAM)
+            sample = self.images.to_sample(image, *crops)
             samples.append({**sample, 'pic': np.float32(pic[y, x]), 'interval_index': pick.interval})
         return samples
 

@@ -34,17 +34,26 @@ class SampleTensors:
         """
         from basicsr.data.transforms import augment
         from basicsr.utils import img2tensor
-        gt, lq = augment([_as_float(gt), _as_float(lq)], self.use_hflip, self.use_rot)
+        # Copies, since augment flips in place; whole bytes as long as may be, a quarter of the memory of floats.
+        gt, lq = augment([self._own(gt), self._own(lq)], self.use_hflip, self.use_rot)
         if self.luma:
             # Its place in every release: a mend keeps it there since 1.4.
             from basicsr.utils.matlab_functions import bgr2ycbcr
             gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
+        whole_bytes = gt.dtype == np.uint8
         gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
+        if whole_bytes:
+            gt, lq = gt.div_(255), lq.div_(255)
         if self.mean is not None or self.std is not None:
             from torchvision.transforms.functional import normalize
             normalize(lq, self.mean, self.std, inplace=True)
             normalize(gt, self.mean, self.std, inplace=True)
         return {'lq': lq, 'gt': gt}
+
+    def _own(self, image: np.ndarray) -> np.ndarray:
+        if image.dtype != np.uint8:
+            return image
+        return image.astype(np.float32) / 255. if self.luma else image.copy()
 
 
 def random_crop(gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int) -> Tuple[np.ndarray, np.ndarray]:
@@ -60,7 +69,3 @@ def random_crop(gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int) -> Tup
     top, left = (random.randint(0, side - size) for side in lq.shape[:2])
     whole = slice(top * scale, top * scale + gt_size), slice(left * scale, left * scale + gt_size)
     return gt[whole], lq[top:top + size, left:left + size]
-
-
-def _as_float(image: np.ndarray) -> np.ndarray:
-    return image.astype(np.float32) / 255. if image.dtype == np.uint8 else image

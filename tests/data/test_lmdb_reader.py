@@ -3,13 +3,16 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import sys
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import lmdb
 import numpy as np
 import pytest
 
+from bsr_plugins.data import lmdb_reader
 from bsr_plugins.data.lmdb_reader import open_reader
 from bsr_plugins.errors import DataError
 
@@ -98,3 +101,22 @@ def test_a_damaged_database(tmp_path):
     (tmp_path / 'bad.lmdb' / 'data.mdb').write_bytes(b'\0' * 8192)
     with pytest.raises(DataError, match='cannot be opened'):
         open_reader(tmp_path / 'bad.lmdb')
+
+
+def test_threads_that_open_and_let_go(folder):
+    # Closing is not done at once with the last reference: another thread may open the same LMDB in between.
+    path, _ = folder
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            records = set(pool.map(lambda _: open_reader(path).get('garbage'), range(3000)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert records == {b'no image at all'}
+
+
+def test_a_database_that_others_hold_open_is_said(folder, monkeypatch):
+    monkeypatch.setattr(lmdb_reader, '_CLOSING_SECONDS', 0.05)
+    with lmdb.open(str(folder[0]), readonly=True, lock=False), pytest.raises(DataError, match='already open'):
+        open_reader(folder[0])

@@ -129,6 +129,12 @@ def test_a_sample_is_a_function_of_its_key(root):
         assert torch.equal(pairs.to_sample(0, lq, gt, 5, number)['lq'], sample['lq'])
 
 
+def test_every_level_is_that_of_basicsr(root):
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, 2)
+    sample = PairedImages(options(root, use_hflip=False, use_rot=False)).to_sample(0, levels, levels)
+    assert np.array_equal(sample['gt'][0].numpy(), levels[..., 0].astype(np.float32) / 255.)
+
+
 def test_plain_tensors_luma_and_normalisation(root):
     plain = {'use_hflip': False, 'use_rot': False}
     lq, gt = np.full((8, 8, 3), (10, 20, 30), np.uint8), np.full((32, 32, 3), (10, 20, 30), np.uint8)
