@@ -4,7 +4,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List, Optional, Set, Tuple
 
+from bsr_plugins.checks.deep import check_images
+from bsr_plugins.checks.difficulty_checks import check_difficulties
+from bsr_plugins.checks.pair_checks import PAIRED_TYPES, check_pairs
 from bsr_plugins.checks.reach import Reach
+from bsr_plugins.checks.schedule_checks import check_schedule
 from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.value_checks import NUMBER_AS_TEXT, check_values
 from bsr_plugins.findings import ERROR, WARNING, Finding
@@ -36,28 +40,34 @@ _REQUIRED: Tuple[Tuple[str, str, bool, bool], ...] = (
     ('val.save_img', _ANY, False, True),
 )
 _REQUIRED_OF_VALIDATION = (('val', _MAPPING), ('val.val_freq', _ANY), ('val.save_img', _ANY))
-_PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
 _LMDB_TYPES = ('InverseSampledLMDBDataset',)  # read nothing else, so that io_backend may be left out
 
 
-def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool = False) -> List[Finding]:
+def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool = False,
+                  deep: bool = False) -> List[Finding]:
     """Return what is wrong with an option file, errors first, in the order of the file's parts.
 
     Checked: the keys BasicSR reads without a default; the names of models, data sets, networks, losses, metrics,
     optimizers and schedulers against those of the basicsr that will run (read from its source), of the working
-    directory's packages and of this pack; every data path, weight file and training state; ``gt_size`` against
-    ``scale``; numbers that YAML reads as text. Neither torch nor basicsr is imported.
+    directory's packages and of this pack; every key against what the scripts, the model and the constructors read;
+    values against the table of options; every data path, weight file and training state; image pairs; the difficulty
+    files; the length of the run. Neither torch nor basicsr is imported.
+
+    Errors are what cannot run, keys of the pack's own types that these do not have, and slips of the hand; what a run
+    gets through all the same is a warning.
 
     Args:
         option_file: The file, with ``--force_yml`` applied.
         root: The working directory: the root of relative paths, and perhaps a checkout of BasicSR or a fork of it.
         is_train: Whether the file is to be trained with, or tested.
         auto_resume: Whether ``--auto_resume`` is given; a run that resumes needs no pretrained weights.
+        deep: Decode every image too, which takes as long as that takes.
     """
     names, folder = known_names(root), basicsr_folder(root)
     findings = _check_required(option_file, is_train)
     if names is None or not names.legacy:  # before 1.3, forks name phases as their scripts like
         findings += _check_phases(option_file, is_train)
+    reach: Optional[Reach] = None
     if names is not None and folder is not None:
         findings += check_types(option_file, names, is_train)
         findings += _check_training_sections(option_file, names, is_train)
@@ -66,6 +76,12 @@ def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resu
         findings += check_values(option_file, reach, is_train)
     findings += _check_paired_sets(option_file, is_train)
     findings += check_paths(option_file, root, is_train, auto_resume)
+    findings += check_pairs(option_file, root, reach is None or reach.pairs_as_upstream(), deep)
+    findings += check_difficulties(option_file, root)
+    if is_train:
+        findings += check_schedule(option_file, reach, root)
+    if deep:
+        findings += check_images(option_file, root)
     findings += _numbers_as_text(option_file)
     findings += _repeated_keys(option_file)
     return sorted(_one_a_place(findings), key=lambda finding: finding.severity != ERROR)
@@ -156,7 +172,7 @@ def _check_paired_sets(option_file: OptionFile, is_train: bool) -> List[Finding]
     findings: List[Finding] = []
     scale = option_file.get('scale')
     for keys, dataset, _ in datasets_in(option_file):
-        if _bare(dataset.get('type')) not in _PAIRED_TYPES:
+        if _bare(dataset.get('type')) not in PAIRED_TYPES:
             continue
         for key in ('dataroot_gt', 'dataroot_lq'):
             findings += _check_one(option_file, (*keys, key), _ANY)

@@ -103,7 +103,7 @@ def package_folders(root: Path) -> List[Path]:
 
 
 def _registrations(tree: ast.Module) -> Iterator[Tuple[str, str]]:
-    for node in ast.walk(tree):
+    for node in _outside_functions(tree):
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             for decorator in node.decorator_list:
                 call = decorator if isinstance(decorator, ast.Call) else None
@@ -117,6 +117,16 @@ def _registrations(tree: ast.Module) -> Iterator[Tuple[str, str]]:
             kind = _registry_kind(node.func)
             if kind:
                 yield kind, node.args[0].id + _suffix(node)
+
+
+def _outside_functions(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the nodes that run, or are defined, when the module is imported; of functions the definition alone."""
+    waiting: List[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _registry_kind(node: ast.AST) -> Optional[str]:

@@ -33,7 +33,7 @@ class Reach:
         self.option_file = option_file
         self.names = names
         self.folder = folder
-        self.tree = SourceTree([*sorted(folder.rglob('*.py')), *_project_files(root)])
+        self.tree = SourceTree((*sorted(folder.rglob('*.py')), *_project_files(root)))
         self.scripts = self._reads_of_scripts()
 
     @property
@@ -57,6 +57,12 @@ class Reach:
             return None
         chain, complete = self.tree.chain(definition)
         return reads_of_class(self.tree, chain) if complete else None
+
+    def pairs_as_upstream(self) -> bool:
+        """Return whether PairedImageDataset pairs and crops images by BasicSR's functions: a fork's may not."""
+        found = self.definition('dataset', 'PairedImageDataset')
+        text = self.tree.texts[found.path] if found else ''
+        return 'paired_paths_from_folder(' in text and 'paired_random_crop(' in text
 
     def definition(self, kind: str, name: str) -> Optional[Definition]:
         """Return the class or function that a name stands for; None where it is the pack's own, or not known."""

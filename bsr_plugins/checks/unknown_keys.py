@@ -67,6 +67,9 @@ class _UnknownKeys:
                 path = tuple(key.path.split('.'))
                 reads.keys.update(path[:end] for end in range(1, len(path) + 1))
             name = own.inherits if own else ''
+        if reads is not None:
+            # Each stands under a name of the user's, and is checked as a loss.
+            reads.keys.add(('train', 'losses', '*'))
         return reads
 
     def _walk(self, section: KeyPath, options: Dict[str, Any], reads: Reads) -> Iterator[Finding]:
@@ -89,10 +92,12 @@ class _UnknownKeys:
         # A name that other code reads (network_d beside SRModel) is a leftover, no slip.
         severity = ERROR if slip and path[-1] not in self.reach.tree.names_read else WARNING
         near = slip or closest_name(path[-1], valid)
-        remedy = None if what else 'remove it: it has no effect'
+        if severity == ERROR or what:
+            remedy = f"did you mean '{near}'?" if near else None
+        else:
+            remedy = 'remove it: it has no effect' + (f"; the closest that is read is '{near}'" if near else '')
         return Finding(severity, what or f"No code reads the key '{'.'.join(path)}'", self.file.where(*path),
-                       expected=_some_of(valid) if severity == ERROR else None, found=_shown(path[-1], self.file, path),
-                       remedy=f"did you mean '{near}'?" if near else remedy)
+                       expected=_some_of(valid), found=_shown(path[-1], self.file, path), remedy=remedy)
 
     # ------------------------------------------------------------------ data sets
     def _dataset(self, section: KeyPath, name: str) -> List[Finding]:
@@ -117,7 +122,8 @@ class _UnknownKeys:
     def _reads_around(self, section: KeyPath) -> Reads:
         """Return what scripts and model read of a data set's section, paths from that section."""
         reads = self.reads or self.reach.scripts
-        around = Reads()
+        # What builds a data set reads its type, under any name for the options; its name is a label.
+        around = Reads(keys={('name',), ('type',)})
         for patterns, into in ((reads.keys, around.keys), (reads.whole, around.whole)):
             for pattern in patterns:
                 if pattern[:1] == ('datasets',) and len(pattern) > 2 and pattern[1] in ('*', section[1]):

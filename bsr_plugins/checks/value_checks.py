@@ -6,7 +6,7 @@ from typing import Any, Iterator, List, Optional
 
 from bsr_plugins.checks.reach import Reach
 from bsr_plugins.findings import ERROR, WARNING, Finding
-from bsr_plugins.naming import did_you_mean, misspelt
+from bsr_plugins.naming import closest_name, misspelt
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_table import OPTION_SETS, option_set
 from bsr_plugins.option_table.key import REQUIRED, Key
@@ -39,10 +39,10 @@ def wrong_value(option_file: OptionFile, path: KeyPath, key: Key, lenient: bool 
     value = option_file.get(*path)
     if key.kind.accepts(value) or (lenient and value is None):
         return []
-    remedy = _as_number(path[-1], value, key) or (
-        did_you_mean(value, key.kind.words) if isinstance(value, str) and key.kind.words else None)
-    if key.kind is FLAG and isinstance(value, str):
-        remedy = f'{path[-1]}: {misspelt(value.lower(), ("true", "false")) or "true"}, without quotes'
+    remedy = _as_number(path[-1], value, key)
+    if remedy is None and isinstance(value, str) and key.kind.words:
+        near = closest_name(value, key.kind.words)
+        remedy = f'{path[-1]}: {near}, unquoted' if near == value.lower() else near and f"did you mean '{near}'?"
     return [Finding(ERROR, f"The value of '{'.'.join(path)}' is wrong", option_file.where(*path),
                     expected=key.kind.text, found=_short(value), remedy=remedy)]
 

@@ -13,7 +13,7 @@ from bsr_plugins.cli.messages import without_worker_traceback
 from bsr_plugins.errors import BsrPluginsError
 
 # Each is a module here with HELP, add_arguments(parser) and run(args, argv, unknown) -> exit code, light to import.
-COMMANDS = ('train', 'test', 'run', 'link', 'unlink', 'doctor')
+COMMANDS = ('train', 'test', 'check', 'run', 'link', 'unlink', 'doctor')
 
 EXIT_WRONG_INPUT = 2
 EXIT_INTERRUPTED = 130

@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import Iterable
+from typing import Iterable, Optional, TextIO
 
 from bsr_plugins.findings import ERROR, Finding
 
@@ -17,15 +17,15 @@ def is_first_process() -> bool:
     return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
 
 
-def print_findings(findings: Iterable[Finding]) -> None:
-    """Print findings to stderr, with their number, on the first process alone."""
+def print_findings(findings: Iterable[Finding], to: Optional[TextIO] = None) -> None:
+    """Print findings to stderr (or ``to``), with their number, on the first process alone."""
     shown = list(findings)
     if not shown or not is_first_process():
         return
     errors = sum(finding.severity == ERROR for finding in shown)
     for finding in shown:
-        print(finding, file=sys.stderr)
-    print(f'{_count(errors, "error")}, {_count(len(shown) - errors, "warning")}', file=sys.stderr, flush=True)
+        print(finding, file=to or sys.stderr)
+    print(f'{_count(errors, "error")}, {_count(len(shown) - errors, "warning")}', file=to or sys.stderr, flush=True)
 
 
 def without_worker_traceback(text: str) -> str:

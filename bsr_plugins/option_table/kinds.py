@@ -13,7 +13,7 @@ class Kind:
     Attributes:
         text: What is expected, in words.
         accepts: Whether a value is of that kind.
-        words: The words of which it is one; empty for other kinds.
+        words: The words of which it is one, for flags those that YAML reads as truth values; empty for other kinds.
     """
 
     text: str
@@ -66,7 +66,7 @@ def optional(kind: Kind) -> Kind:
 
 
 NOTHING = Kind('~', lambda value: value is None)
-FLAG = Kind('true or false', lambda value: isinstance(value, bool))
+FLAG = Kind('true or false', lambda value: isinstance(value, bool), ('true', 'false'))
 OFF = Kind('false', lambda value: value is False)
 TEXT = Kind('text', lambda value: isinstance(value, str))
 PATH = Kind('path', lambda value: isinstance(value, str))

@@ -1,0 +1,71 @@
+"""Sub-image LMDBs and their difficulty file that were not made for each other, told from their first lines."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from bsr_plugins.checks.pairs import lmdb_sizes
+from bsr_plugins.data.lmdb_manifest import MANIFEST, manifest_sha256, read_manifest
+from bsr_plugins.errors import DataError
+from bsr_plugins.findings import ERROR, Finding
+from bsr_plugins.missing_data import INVERSE_TYPES, difficulty_command, difficulty_path
+from bsr_plugins.option_file import KeyPath, OptionFile
+from bsr_plugins.option_paths import datasets_in
+
+
+def check_difficulties(option_file: OptionFile, root: Path) -> List[Finding]:
+    """Return an error for each difficulty file that is stale, and for each LR LMDB of another scale."""
+    findings: List[Finding] = []
+    for keys, dataset, _ in datasets_in(option_file):
+        if dataset.get('type') in INVERSE_TYPES and option_file.get('scale') is not None:
+            findings += _scale_of_lmdb(option_file, keys, dataset, root)
+            findings += _difficulty(option_file, keys, dataset, root)
+    return findings
+
+
+def _scale_of_lmdb(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path) -> List[Finding]:
+    folder = root / Path(str(dataset.get('dataroot_lq'))).expanduser()
+    if not (folder / MANIFEST).is_file():
+        return []
+    where, scale = option_file.where(*keys, 'dataroot_lq'), option_file.get('scale')
+    try:
+        made_for = read_manifest(folder).get('scale')
+    except DataError as error:
+        return [Finding(ERROR, error.problem, where, error.expected, str(error.found), error.remedy)]
+    return [] if made_for == scale else [
+        Finding(ERROR, 'The LR LMDB was made for another scale', where, expected=f'scale {scale}',
+                found=f'scale {made_for}', remedy=f'give the LR LMDB of scale {scale}')]
+
+
+def _difficulty(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path) -> List[Finding]:
+    scale = option_file.get('scale')
+    name = difficulty_path(dataset, scale)
+    path = root / Path(str(name)).expanduser()
+    lmdb = root / Path(str(dataset.get('dataroot_gt'))).expanduser()
+    stored = lmdb_sizes(lmdb)
+    if name is None or not path.is_file() or stored is None:
+        return []  # said by the check of the paths
+    try:
+        sha256: Optional[str] = manifest_sha256(lmdb)
+        with open(path, encoding='utf-8') as lines:
+            stated = dict(word.partition('=')[::2] for word in next(lines, '').lstrip('#').split())
+            count = sum(1 for line in lines if line.strip())
+    except (DataError, OSError, UnicodeDecodeError) as error:
+        return [_stale(option_file, keys, dataset, root, f'cannot be compared with its LMDB: {error}', '', '')]
+    checks = (('was scored on another making of the LMDB', 'manifest_sha256', sha256),
+              ('was scored at another scale', 'scale', str(scale)),
+              ('does not hold a score for each sub-image', 'sub_images', str(len(stored))))
+    for problem, key, right in checks:
+        if stated.get(key) != right:
+            return [_stale(option_file, keys, dataset, root, problem, f'{key}={right}', f'{key}={stated.get(key)}')]
+    if count != len(stored):
+        return [_stale(option_file, keys, dataset, root, 'is cut short', f'{len(stored)} scores', f'{count}')]
+    return []
+
+
+def _stale(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path, problem: str, expected: str,
+           found: str) -> Finding:
+    scale = option_file.get('scale')
+    return Finding(ERROR, f'The difficulty file {problem}: {difficulty_path(dataset, scale)}',
+                   option_file.where(*keys, 'difficulty'), expected=expected or None, found=found or None,
+                   remedy=difficulty_command(dataset, scale, root))

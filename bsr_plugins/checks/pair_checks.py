@@ -1,0 +1,128 @@
+"""Image pairs that are not pairs: without a counterpart, of another scale, smaller than the crop, or no images."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+from bsr_plugins.checks.pairs import PairList, Size, list_pairs, spread
+from bsr_plugins.data.image_pairs import some_of
+from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.option_file import KeyPath, OptionFile
+from bsr_plugins.option_paths import datasets_in
+
+PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
+#: Pairs of a data set whose headers the check reads, unless it is told to read all.
+SAMPLED = 64
+_WITH_HEADERS = ('.png', '.jpg', '.jpeg', '.bmp')
+
+
+def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool = False) -> List[Finding]:
+    """Return what is wrong with the image pairs of the data sets that pair images by name.
+
+    Args:
+        option_file: The file.
+        root: The working directory.
+        upstream: Whether PairedImageDataset is BasicSR's own; a fork's may pair in another way, so that what looks
+            wrong there is a warning.
+        deep: Read the header of every image, not of a sample.
+    """
+    findings: List[Finding] = []
+    for keys, dataset, _ in paired_sets(option_file):
+        pairs = list_pairs(dataset, root)
+        if pairs is None:
+            continue
+        severity = ERROR if upstream or _bare(dataset) != 'PairedImageDataset' else WARNING
+        findings += _unpaired(option_file, keys, dataset, pairs, severity)
+        findings += _PairSizes(option_file, keys, dataset, pairs, severity).findings(None if deep else SAMPLED)
+    return findings
+
+
+def paired_sets(option_file: OptionFile) -> Iterator[Any]:
+    """Yield (key path, options, the set around it) of each data set that pairs images by name."""
+    for keys, dataset, uniform in datasets_in(option_file):
+        if _bare(dataset) in PAIRED_TYPES:
+            yield keys, dataset, uniform
+
+
+def _bare(dataset: Dict[str, Any]) -> str:
+    return str(dataset.get('type')).replace('_bsrp', '')
+
+
+def _unpaired(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList,
+              severity: str) -> List[Finding]:
+    findings = []
+    for which, names, other in (('gt', pairs.alone_gt, 'LR'), ('lq', pairs.alone_lq, 'HR')):
+        # Where nothing pairs, one finding says it.
+        if names and not (which == 'lq' and pairs.alone_gt and not pairs.pairs):
+            template = dataset.get('filename_tmpl') or '{}'
+            findings.append(Finding(
+                severity, f'{len(names)} {"HR" if which == "gt" else "LR"} images have no {other} image',
+                option_file.where(*keys, f'dataroot_{which}'), found=some_of(sorted(names)),
+                expected='the same keys in both LMDBs' if pairs.is_lmdb else
+                f"an LR image named {str(template).format('<name>')} for each HR image <name>, of the same ending",
+                remedy=_template_remedy(pairs) or 'add or remove images, or set filename_tmpl'))
+    return findings
+
+
+def _template_remedy(pairs: PairList) -> Optional[str]:
+    """Return the template by which the first lone HR image would find an LR image."""
+    if pairs.is_lmdb or not pairs.alone_gt or not pairs.alone_lq:
+        return None
+    stem = Path(pairs.alone_gt[0]).stem
+    near = next((Path(name).stem for name in pairs.alone_lq if stem in Path(name).stem), None)
+    return None if near is None else f"filename_tmpl: '{near.replace(stem, '{}')}'"
+
+
+class _PairSizes:
+    """Compares the sizes of pairs with the scale and the crop."""
+
+    def __init__(self, option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList,
+                 severity: str) -> None:
+        self.file, self.keys, self.pairs, self.severity = option_file, keys, pairs, severity
+        self.scale: Any = option_file.get('scale')
+        self.is_train = keys[1] == 'train'
+        self.gt_size = dataset.get('gt_size') if self.is_train else None
+
+    def findings(self, count: Optional[int]) -> List[Finding]:
+        found: Dict[str, List[str]] = {}
+        for gt_name in spread(list(self.pairs.pairs), count):
+            lq_name = self.pairs.pairs[gt_name]
+            gt, lq = self.pairs.size('gt', gt_name), self.pairs.size('lq', lq_name)
+            for which, name, size in (('gt', gt_name, gt), ('lq', lq_name, lq)):
+                if size is None and not self.pairs.is_lmdb and name.lower().endswith(_WITH_HEADERS):
+                    found.setdefault(f'damaged_{which}', []).append(self.pairs.place(which, name))
+            if gt is None or lq is None:
+                continue
+            if not self._fits(gt, lq, gt_name):
+                found.setdefault('scale', []).append(f'{self.pairs.place("gt", gt_name)} {gt[0]} x {gt[1]}, LR '
+                                                     f'{lq[0]} x {lq[1]}')
+            elif isinstance(self.gt_size, int) and min(gt) < self.gt_size:
+                found.setdefault('small', []).append(f'{self.pairs.place("gt", gt_name)} {gt[0]} x {gt[1]}')
+        return [self._finding(kind, places) for kind, places in found.items()]
+
+    def _fits(self, gt: Size, lq: Size, name: str) -> bool:
+        if not isinstance(self.scale, int) or isinstance(self.scale, bool):
+            return True
+        # OpenCV turns a photograph by its EXIF entry, which may say so for one of the two alone.
+        turned = [gt, gt[::-1]] if name.lower().endswith(('.jpg', '.jpeg')) else [gt]
+        return any(self._side_fits(size[0], lq[0]) and self._side_fits(size[1], lq[1]) for size in turned)
+
+    def _side_fits(self, gt: int, lq: int) -> bool:
+        # In validation BasicSR cuts HR images to the LR ones' size times the scale.
+        return gt == lq * self.scale or (not self.is_train and lq * self.scale <= gt < (lq + 1) * self.scale)
+
+    def _finding(self, kind: str, places: List[str]) -> Finding:
+        count = f'{len(places)} of those looked at' if len(places) > 1 else 'one'
+        shown = '; '.join(places[:3]) + (f' and {len(places) - 3} more' if len(places) > 3 else '')
+        if kind == 'scale':
+            return Finding(self.severity if self.is_train else WARNING, f'Image pairs do not fit scale {self.scale}',
+                           self.file.where(*self.keys, 'dataroot_lq'), found=f'{count}: {shown}',
+                           expected=f'HR images of {self.scale} times the size of the LR images',
+                           remedy='give the LR images of this scale')
+        if kind == 'small':
+            return Finding(self.severity, 'Images are smaller than gt_size', self.file.where(*self.keys, 'gt_size'),
+                           expected=f'at least {self.gt_size} x {self.gt_size}', found=f'{count}: {shown}',
+                           remedy='a smaller gt_size, or remove them')
+        return Finding(self.severity, 'Images are damaged: they do not begin as their ending says',
+                       self.file.where(*self.keys, f'dataroot_{kind[-2:]}'), found=f'{count}: {shown}',
+                       remedy='replace or remove them; `basicsr check --deep` decodes all')

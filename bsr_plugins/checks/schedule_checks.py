@@ -1,0 +1,123 @@
+"""Runs that would end early, train nothing, or never reach what they are set up for."""
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, Optional
+
+from bsr_plugins.checks.pair_checks import paired_sets
+from bsr_plugins.checks.pairs import list_pairs
+from bsr_plugins.checks.reach import Reach
+from bsr_plugins.errors import OptionError
+from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.models.best_checkpoint import BestCheckpoint
+from bsr_plugins.models.bspa_options import BSPAOptions
+from bsr_plugins.models.bspa_schedule import BSPASchedule
+from bsr_plugins.models.resume_report import early_end_warning
+from bsr_plugins.option_file import OptionFile
+
+
+def check_schedule(option_file: OptionFile, reach: Optional[Reach], root: Path) -> List[Finding]:
+    """Return what is odd about the length of a training: its epochs, its learning rate schedule, BSPA's stages."""
+    total_iter = _whole(option_file.get('train', 'total_iter'))
+    if total_iter is None:
+        return []
+    findings = list(_epochs(option_file, reach, root))
+    findings += _learning_rate(option_file, total_iter)
+    findings += _scales(option_file)
+    model = option_file.get('model_type')
+    if reach is not None and isinstance(model, str) and reach.names.gives_ours('model', model):
+        findings += _refused(option_file, ('val', 'save_best'), lambda: BestCheckpoint.from_options(
+            {'val': option_file.section('val')}))
+        if model.startswith('BSPAModel'):
+            findings += _stages(option_file, total_iter)
+    return findings
+
+
+def _epochs(option_file: OptionFile, reach: Optional[Reach], root: Path) -> Iterator[Finding]:
+    """Compare the batch with the set as BasicSR's loader does, which drops the last, partial batch of an epoch."""
+    batch = _whole(option_file.get('datasets', 'train', 'batch_size_per_gpu'))
+    size = next((_size(dataset, root) for keys, dataset, _ in paired_sets(option_file)
+                 if keys == ('datasets', 'train')), None)
+    ratio = option_file.get('datasets', 'train', 'dataset_enlarge_ratio')
+    ratio = ratio if isinstance(ratio, (int, float)) and not isinstance(ratio, bool) and ratio > 0 else 1
+    if not batch or not size:
+        return
+    processes = _whole(os.environ.get('WORLD_SIZE')) or 1
+    gpus = option_file.get('num_gpu')
+    batch *= gpus if processes == 1 and isinstance(gpus, int) and gpus > 1 else 1
+    samples = math.ceil(size * ratio / processes)
+    where = option_file.where('datasets', 'train', 'batch_size_per_gpu')
+    if batch > samples:
+        yield Finding(WARNING, 'The batch is larger than the data set: not one iteration would be trained', where,
+                      expected=f'at most {samples} samples', found=f'{batch} samples in a batch',
+                      remedy=f'datasets.train.dataset_enlarge_ratio: {math.ceil(batch * processes / size) * 100}')
+    elif reach is None or not reach.names.legacy:  # before 1.3 the loop goes on until total_iter
+        warning = early_end_warning(option_file.options, samples, batch)
+        if warning:
+            yield Finding(WARNING, warning.split('. ')[0], where, remedy='. '.join(warning.split('. ')[1:]))
+
+
+def _size(dataset: dict, root: Path) -> Optional[int]:
+    pairs = list_pairs(dataset, root)
+    return len(pairs.pairs) if pairs else None
+
+
+def _learning_rate(option_file: OptionFile, total_iter: int) -> List[Finding]:
+    findings = []
+    milestones = option_file.get('train', 'scheduler', 'milestones')
+    late = [each for each in milestones if isinstance(each, (int, float)) and each > total_iter] if isinstance(
+        milestones, list) else []
+    if late:
+        findings.append(Finding(WARNING, 'The run ends before milestones of its learning rate',
+                                option_file.where('train', 'scheduler', 'milestones'),
+                                expected=f'milestones up to total_iter, {total_iter:,}', found=str(late)))
+    periods = option_file.get('train', 'scheduler', 'periods')
+    if isinstance(periods, list) and all(isinstance(each, (int, float)) for each in periods) \
+            and sum(periods) < total_iter:
+        findings.append(Finding(WARNING, 'The periods of the learning rate end before the run, which stops it there',
+                                option_file.where('train', 'scheduler', 'periods'),
+                                expected=f'together at least total_iter, {total_iter:,}', found=f'{sum(periods):,}'))
+    return findings
+
+
+def _scales(option_file: OptionFile) -> List[Finding]:
+    scale, upscale = option_file.get('scale'), option_file.get('network_g', 'upscale')
+    if not (isinstance(scale, int) and isinstance(upscale, int)) or scale == upscale:
+        return []
+    return [Finding(WARNING, "The network's upscale is not the file's scale", option_file.where('network_g', 'upscale'),
+                    expected=f'upscale: {scale}', found=f'upscale: {upscale}')]
+
+
+def _stages(option_file: OptionFile, total_iter: int) -> List[Finding]:
+    given = option_file.get('train', 'bspa')
+    try:
+        options = BSPAOptions.from_mapping(given)
+    except OptionError:
+        return []  # said by the check of keys and values
+    warnings = BSPASchedule(total_iter, options.interval_iter, options.inverse_iter).warnings()
+    accumulate = _whole(option_file.get('train', 'accumulate')) or 1
+    return [Finding(WARNING, warning, option_file.where('train', 'bspa')) for warning in warnings] + _refused(
+        option_file, ('train', 'bspa'), lambda: options.check_whole_updates(accumulate))
+
+
+def _refused(option_file: OptionFile, keys: tuple, check: Callable[[], Any]) -> List[Finding]:
+    try:
+        check()
+    except OptionError as error:
+        path = str(error.where).split('.') if error.where else keys
+        return [Finding(ERROR, error.problem, option_file.where(*path), _text(error.expected), _text(error.found),
+                        error.remedy)]
+    return []
+
+
+def _whole(value: Any) -> Optional[int]:
+    try:
+        return None if isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _text(value: Any) -> Optional[str]:
+    return None if value is None else str(value)

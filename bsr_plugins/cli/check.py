@@ -1,0 +1,66 @@
+"""``basicsr check X.yml``: everything that is wrong with an option file and its data, at once; nothing is trained."""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import List
+
+from bsr_plugins.cli.messages import print_findings
+from bsr_plugins.errors import OptionError
+from bsr_plugins.findings import WARNING, Finding, errors_in
+from bsr_plugins.forced_options import apply_force_yml
+from bsr_plugins.option_checks import check_options
+from bsr_plugins.option_file import OptionFile, read_option_file
+from bsr_plugins.source_names import basicsr_folder
+
+HELP = 'check an option file and its data, all faults at once, nothing trained'
+EXIT_RIGHT, EXIT_WARNINGS, EXIT_ERRORS = 0, 1, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('files', nargs='+', metavar='X.yml', help='option file')
+    phase = parser.add_mutually_exclusive_group()
+    phase.add_argument('--train', action='store_true', help='it is to be trained with (default where it has `train`)')
+    phase.add_argument('--test', action='store_true', help='it is to be tested')
+    parser.add_argument('--deep', action='store_true', help='decode every image and compare every pair')
+    parser.add_argument('--strict', action='store_true', help='exit code 1 where there are warnings')
+    parser.add_argument('--auto_resume', action='store_true', help='as for `basicsr train`')
+    parser.add_argument('--force_yml', nargs='+', metavar='KEY:KEY=VALUE', help='as for `basicsr train`')
+
+
+def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
+    """Print what is wrong; return 0, 1 (warnings, with ``--strict``) or 2 (errors, a file that cannot be read too).
+
+    Raises:
+        OptionError: An argument is unknown.
+    """
+    if unknown:
+        raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy='see `basicsr check --help`')
+    return max([_check(path, args) for path in args.files])
+
+
+def _check(path: str, args: argparse.Namespace) -> int:
+    try:
+        option_file = apply_force_yml(read_option_file(path), args.force_yml)
+    except OptionError as error:
+        print(f'error: {error}')
+        return EXIT_ERRORS
+    is_train = args.train or not (args.test or _is_test(option_file))
+    findings = check_options(option_file, Path.cwd(), is_train, args.auto_resume, args.deep)
+    if basicsr_folder(Path.cwd()) is None:
+        findings.append(Finding(WARNING, 'There is no basicsr here: names and keys were not checked', str(Path.cwd()),
+                                remedy="run it in your fork's folder, or install bsr-plugins[basicsr]"))
+    kind = 'training' if is_train else 'test'
+    print_findings(findings, sys.stdout)
+    errors = errors_in(findings)
+    if not findings:
+        print(f'{path}: nothing is wrong, as a {kind} file')
+    elif len(args.files) > 1 or not errors:
+        print(f'{path}: checked as a {kind} file')
+    return EXIT_ERRORS if errors else EXIT_WARNINGS if findings and args.strict else EXIT_RIGHT
+
+
+def _is_test(option_file: OptionFile) -> bool:
+    """Return whether the file says nothing of training."""
+    return not option_file.section('train') and 'train' not in option_file.section('datasets')
