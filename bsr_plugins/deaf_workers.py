@@ -66,6 +66,10 @@ def _after_fork() -> None:
 
 
 def _obey_parent() -> None:
+    from multiprocessing import parent_process
     while True:
-        if signal.sigwaitinfo({signal.SIGTERM}).si_pid == os.getppid():
+        sender = signal.sigwaitinfo({signal.SIGTERM}).si_pid
+        # Under the start method forkserver the process that ends a worker is not the one that forked it.
+        started_by = parent_process()
+        if sender == os.getppid() or (started_by is not None and sender == started_by.pid):
             os._exit(0)

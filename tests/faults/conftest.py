@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, Sequence
 import pytest
 
 from bsr_plugins import training_position
-from training_runs import forget_log_files
+from training_runs import assert_equal, forget_log_files
 
 NETWORK = 'network_g: {type: FSRCNN, num_in_ch: 3, num_out_ch: 3, upscale: 2, d: 4, s: 2, m: 1}'
 TRAIN = f"""\
@@ -171,3 +171,9 @@ def project(whole_project: Path, tmp_path: Path) -> Path:
 def environment(repo: Path) -> Dict[str, Any]:
     """The environment of processes that a test starts."""
     return {**os.environ, 'PYTHONPATH': str(repo), 'OMP_NUM_THREADS': '1'}
+
+
+@pytest.fixture
+def same() -> Callable[[Any, Any], None]:
+    """Return the bit-for-bit comparison of nested states."""
+    return assert_equal

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from bsr_plugins import training_position
-from training_runs import forget_log_files
+from training_runs import assert_equal, forget_log_files
 
 Options = Dict[str, Any]
 
@@ -112,22 +112,6 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     yield run
     torch.set_num_threads(threads)
     training_position.reset()
-
-
-def assert_equal(left: Any, right: Any, path: str = '') -> None:
-    """Compare nested values to the bit."""
-    if isinstance(left, torch.Tensor):
-        assert torch.equal(left, right), path
-    elif isinstance(left, dict):
-        assert list(left) == list(right), path
-        for key in left:
-            assert_equal(left[key], right[key], f'{path}/{key}')
-    elif isinstance(left, (list, tuple)):
-        assert len(left) == len(right), path
-        for index, (one, other) in enumerate(zip(left, right)):
-            assert_equal(one, other, f'{path}/{index}')
-    else:
-        assert left == right, path
 
 
 @pytest.fixture

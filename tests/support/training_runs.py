@@ -61,3 +61,19 @@ def forget_log_files() -> None:
     for handler in logging.getLogger('basicsr').handlers[:]:
         logging.getLogger('basicsr').removeHandler(handler)
         handler.close()
+
+
+def assert_equal(left: Any, right: Any, path: str = '') -> None:
+    """Compare nested values to the bit."""
+    if isinstance(left, torch.Tensor):
+        assert torch.equal(left, right), path
+    elif isinstance(left, dict):
+        assert list(left) == list(right), path
+        for key in left:
+            assert_equal(left[key], right[key], f'{path}/{key}')
+    elif isinstance(left, (list, tuple)):
+        assert len(left) == len(right), path
+        for index, (one, other) in enumerate(zip(left, right)):
+            assert_equal(one, other, f'{path}/{index}')
+    else:
+        assert left == right, path
