@@ -23,16 +23,19 @@ def find_script(root: Path, phase: str) -> Optional[Path]:
     own = root / 'basicsr' / f'{phase}.py'
     if own.is_file():
         return own
-    top = root / f'{phase}.py'
-    if _is_basicsr_script(top):
-        return top
-    found = [path for path in sorted(root.glob(f'*/{phase}.py'))
-             if not path.parent.name.startswith('.') and _is_basicsr_script(path)]
+    found = _project_scripts(root, phase)
+    if root / f'{phase}.py' in found:
+        return root / f'{phase}.py'
     if len(found) > 1:
         raise DependencyError(f'This checkout has several {phase} scripts', where=root,
                               expected=f'one {phase}.py that imports basicsr', found=', '.join(map(str, found)),
                               remedy=f'say which: basicsr run {found[0].relative_to(root)} -opt X.yml')
     return found[0] if found else None
+
+
+def has_own_script(root: Path) -> bool:
+    """Return whether a project that depends on basicsr has a training script, which imports the project's classes."""
+    return bool(_project_scripts(root, 'train'))
 
 
 def known_arguments(script: Path, package: Optional[Path]) -> Set[str]:
@@ -83,6 +86,11 @@ def _spelled(argument: str, known: Set[str]) -> str:
     if name == '--local-rank' and not known:
         name = '--local_rank'
     return f'{name}{equals}{value}'
+
+
+def _project_scripts(root: Path, phase: str) -> List[Path]:
+    found = [root / f'{phase}.py', *sorted(root.glob(f'[!.]*/{phase}.py'))]
+    return [path for path in found if path.parent.name != 'basicsr' and _is_basicsr_script(path)]
 
 
 def _is_basicsr_script(path: Path) -> bool:

@@ -7,6 +7,7 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from bsr_plugins.checks.legacy_names import legacy_names
 from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.fork_scripts import has_own_script
 from bsr_plugins.naming import closest_name, did_you_mean
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.registration import TABLE
@@ -38,6 +39,7 @@ class KnownNames:
         ours: kind -> names of the pack's table, without suffix.
         checkout: Whether the working directory holds that basicsr.
         legacy: Whether it looks names up in its modules, not in registries.
+        own_script: Whether the project has a training script of its own, which imports its packages.
     """
 
     basicsr: SourceNames
@@ -45,6 +47,7 @@ class KnownNames:
     ours: Dict[str, Set[str]]
     checkout: bool
     legacy: bool = False
+    own_script: bool = False
 
     def owner(self, kind: str, name: str) -> Optional[Path]:
         """Return the file, not ours, that registers ``name`` or ``name_basicsr``; None where nobody does."""
@@ -82,7 +85,7 @@ def known_names(root: Path) -> Optional[KnownNames]:
             for name, path in names.items():
                 found.add(kind, name, path)
     ours = {kind: set(table) for kind, table in TABLE.items()}
-    return KnownNames(found, project_names(root), ours, checkout_of(root) is not None, legacy)
+    return KnownNames(found, project_names(root), ours, checkout_of(root) is not None, legacy, has_own_script(root))
 
 
 def check_types(option_file: OptionFile, names: KnownNames, is_train: bool) -> List[Finding]:
@@ -147,7 +150,8 @@ def _check_name(names: KnownNames, kind: str, name: str, where: str) -> List[Fin
         return [Finding(WARNING, f"The {_word(kind)} '{name}' is not the pack's: the name is taken", where,
                         found=f'registered by {owner}',
                         remedy=f"for the pack's own write {name}{_OURS_SUFFIX}")]
-    if owner and not names.checkout and name not in names.basicsr.of(kind) and name in names.project.of(kind):
+    elsewhere = not names.checkout and name not in names.basicsr.of(kind) and name in names.project.of(kind)
+    if owner and elsewhere and not names.own_script:
         return [Finding(WARNING, f"The {_word(kind)} '{name}' belongs to a package that BasicSR does not import by "
                         'itself', where, found=f'registered by {owner}',
                         remedy="it is found only where the project's own script imports that package")]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from types import CodeType
 from typing import Any, List, Mapping, Optional, Set, Type
 
 from bsr_plugins.errors import OptionError
@@ -44,7 +45,7 @@ def pass_is_upstreams(cls: Type[Any], after: Type[Any]) -> bool:
     Forks change that method in place, in a class called SRModel too, so it is known by what it uses, not by its name.
     """
     code = getattr(_passes(cls, after)[0], '__code__', None)
-    return code is not None and set(code.co_names) <= _UPSTREAM_NAMES
+    return code is not None and _names_in(code) <= _UPSTREAM_NAMES
 
 
 def names_in_pass(cls: Type[Any], after: Type[Any] = object) -> Set[str]:
@@ -53,7 +54,7 @@ def names_in_pass(cls: Type[Any], after: Type[Any] = object) -> Set[str]:
     ``after``: look at the bases behind this class alone.
     """
     codes = [getattr(function, '__code__', None) for function in _passes(cls, after)]
-    return {name for code in codes if code is not None for name in code.co_names}
+    return {name for code in codes if code is not None for name in _names_in(code)}
 
 
 def queues_samples(model: Any) -> bool:
@@ -62,6 +63,12 @@ def queues_samples(model: Any) -> bool:
     RealESRNetModel and its kin (RealHATGANModel, SAFMN's RealSRModel, ...) do in training.
     """
     return hasattr(model, '_dequeue_and_enqueue') and bool(model.opt.get('high_order_degradation', True))
+
+
+def _names_in(code: CodeType) -> Set[str]:
+    # Comprehensions and functions inside have a code of their own.
+    inner = (_names_in(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*inner)
 
 
 def _passes(cls: Type[Any], after: Type[Any]) -> List[Any]:

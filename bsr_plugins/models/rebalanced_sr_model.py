@@ -38,7 +38,7 @@ class RebalancedTraining(SigmaMaps, SigmaTraining, OpenLosses, ForeignPass, Engi
 
     def __init__(self, opt: Dict[str, Any]) -> None:
         self.iteration = 0
-        self._validating = False
+        self._validating = self._fed = False
         self._checked_length = False
         self._averages: Optional[Dict[str, float]] = None
         super().__init__(deepcopy(opt))
@@ -53,7 +53,7 @@ class RebalancedTraining(SigmaMaps, SigmaTraining, OpenLosses, ForeignPass, Engi
     # ------------------------------------------------------------------ training step
     def feed_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a batch: the outer loader's in validation, ``_training_batch``'s choice in training."""
-        if self.is_train and not self._validating:
+        if self.is_train and not (self._validating or self._fed):
             # RealESRNetModel makes lq itself.
             data = self._taken(data, len(data['lq'] if 'lq' in data else data['gt']))
         super().feed_data(data, *args, **kwargs)
@@ -62,7 +62,13 @@ class RebalancedTraining(SigmaMaps, SigmaTraining, OpenLosses, ForeignPass, Engi
         """Take a training batch where the fork's script cuts lq and gt out of the loader's and passes no other key."""
         self._files = []
         batch_size, _ = self._loader_sizes(self.opt['datasets']['train'])
-        super().feed_train_data(self._taken(data, batch_size), *args, **kwargs)
+        data = self._taken(data, batch_size)
+        # A fork's may go on to feed_data.
+        self._fed = True
+        try:
+            super().feed_train_data(data, *args, **kwargs)
+        finally:
+            self._fed = False
 
     def _taken(self, outer: Dict[str, Any], consumed: int) -> Dict[str, Any]:
         """Note that the outer loader gave ``consumed`` samples, and return the batch to train on."""

@@ -1,0 +1,152 @@
+"""Each generation of forks, through its own unchanged script: the pack's data set, losses and model over its own."""
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import torch
+
+from fork_trees import KINDS, options_for, run_in, write_data, write_tree
+
+EMBEDDED = [kind for kind in KINDS if kind != 'dependent']
+SCALE = 2
+
+
+@pytest.fixture(scope='session', autouse=True)
+def installed_basicsr() -> None:
+    """A second basicsr is on the path of every run, as it is on many a machine."""
+    if importlib.util.find_spec('basicsr') is None:
+        pytest.skip('no basicsr is installed')
+
+
+@pytest.fixture(scope='session')
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp('tree_data') / 'data', SCALE)
+
+
+def script_of(kind: str) -> str:
+    return 'own/train.py' if kind == 'dependent' else 'basicsr/train.py'
+
+
+def loss_names(output: str) -> List[str]:
+    return sorted(set(re.findall(r"\bl_\w+", output)))
+
+
+def witnesses(path: Path) -> List[Dict[str, str]]:
+    return [dict(zip(('pid', 'parent', 'file'), line.split())) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_trees_own_script_trains_with_the_pack(kind: str, data: Path, tmp_path: Path) -> None:
+    root = write_tree(kind, tmp_path / 'tree')
+    before = {path: path.read_bytes() for path in root.rglob('*.py')}
+    options = options_for(kind, data)
+    done = run_in(root, 'train', '-opt', 'run.yml', options=options, FORK_WITNESS=str(tmp_path / 'witness'))
+    assert done.returncode == 0, done.stdout
+    assert f'This is {root / script_of(kind)}' in done.stdout
+    base = options.get('base_model_type', 'SRModel')
+    assert f'Model [Rebalanced{base}] is created' in done.stdout and 'End of training' in done.stdout
+    losses = {'explicit': ['l_fft']}.get(kind, []) + ['l_hybrid', 'l_pix']
+    assert loss_names(done.stdout) == losses
+    assert 'Validation val' in done.stdout and 'psnr' in done.stdout
+    if 'base_model_type' in options:
+        assert f'test of {base}' in done.stdout
+    if kind != 'dependent':
+        # The script, and the workers of the data set, meet the tree's modules and not the installed ones.
+        assert f"with ['{root / 'basicsr'}']" in done.stdout
+        assert {seen['file'] for seen in witnesses(tmp_path / 'witness')} == {
+            str(root / 'basicsr' / 'data' / 'transforms.py')}
+    run = root / 'experiments' / 'run'
+    weights = torch.load(run / 'models' / 'net_g_6.pth', weights_only=True)['params']
+    assert sorted(weights) == ['body.bias', 'body.weight', 'up.0.bias', 'up.0.weight']
+    assert not torch.equal(weights['body.weight'],
+                           torch.load(run / 'models' / 'net_g_3.pth', weights_only=True)['params']['body.weight'])
+    assert 'bsr_plugins' in torch.load(run / 'training_states' / '6.state', weights_only=True)
+    assert {path: path.read_bytes() for path in root.rglob('*.py')} == before
+
+
+@pytest.mark.parametrize('kind', ['registry', 'legacy'])
+def test_a_run_is_resumed_as_the_script_does_it(kind: str, data: Path, tmp_path: Path) -> None:
+    options = options_for(kind, data)
+    del options['datasets']['val']
+    whole, cut = (write_tree(kind, tmp_path / name) for name in ('whole', 'cut'))
+    assert run_in(whole, 'train', '-opt', 'run.yml', options=options).returncode == 0
+    options['train']['total_iter'] = 3
+    assert run_in(cut, 'train', '-opt', 'run.yml', options=options).returncode == 0
+    options['train']['total_iter'] = 6
+    states = cut / 'experiments' / 'run' / 'training_states'
+    if kind == 'legacy':
+        # What a kill while saving leaves behind: the script alone would stop at either.
+        (states / '4.state.partial').write_bytes(b'')
+        (states / '4.state').write_bytes((states / '3.state').read_bytes()[:500])
+    done = run_in(cut, 'train', '-opt', 'run.yml', '--auto_resume', options=options)
+    assert done.returncode == 0, done.stdout
+    assert 'Resuming training from iter 3' in done.stdout and 'Resume: exact' in done.stdout
+    if kind == 'legacy':
+        assert 'goes on from the newest state of its own accord, without --auto_resume' in done.stdout
+        assert '4.state is passed over: it is cut short' in done.stdout
+    name = 'experiments/run/models/net_g_6.pth'
+    expected, found = (torch.load(root / name, weights_only=True)['params'] for root in (whole, cut))
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', EMBEDDED)
+def test_two_processes_with_spawned_workers_meet_the_tree_alone(kind: str, data: Path, tmp_path: Path) -> None:
+    root = write_tree(kind, tmp_path / 'tree')
+    done = run_in(root, 'train', '-opt', 'run.yml', '--launcher', 'pytorch', options=options_for(kind, data),
+                  processes=2, FORK_WITNESS=str(tmp_path / 'witness'))
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count(f"with ['{root / 'basicsr'}']") == 2 and 'End of training' in done.stdout
+    assert 'Validation' in done.stdout and 'l_hybrid' in done.stdout
+    seen = witnesses(tmp_path / 'witness')
+    assert {each['file'] for each in seen} == {str(root / 'basicsr' / 'data' / 'transforms.py')}
+    assert len({each['pid'] for each in seen}) > 2, 'workers of their own read the data'
+    state = torch.load(root / 'experiments' / 'run' / 'training_states' / '6.state', weights_only=True)
+    assert len(state['bsr_plugins']['random_states']) == 2
+
+
+def test_bspa_over_a_script_that_cuts_its_batches(data: Path, tmp_path: Path) -> None:
+    root = write_tree('namespace', tmp_path / 'tree')
+    options = options_for('namespace', data)
+    train = options['datasets']['train']
+    train['inverse'] = {**train, 'sampling': 'inverse'}
+    train.update(sampling='uniform', mini_batch_sizes=[1])
+    options['model_type'] = 'BSPAModel'
+    options['train'].update(total_iter=7, bspa={'interval_iter': 3, 'inverse_iter': 2, 'ig_steps': 1, 'ig_batches': 1})
+    done = run_in(root, 'train', '--opt', 'run.yml', options=options)
+    assert done.returncode == 0, done.stdout
+    assert 'those of inverse stages are decoded before they are dropped' in done.stdout
+    assert 'BSPA round 1' in done.stdout and 'Model [BSPAModel] is created' in done.stdout
+
+
+@pytest.mark.parametrize('kind', ['registry', 'namespace'])
+@pytest.mark.parametrize('typo', ['dataset', 'network', 'loss', 'model'])
+def test_names_are_checked_against_the_tree(kind: str, typo: str, data: Path, tmp_path: Path) -> None:
+    root = write_tree(kind, tmp_path / 'tree')
+    options = options_for(kind, data)
+    place: Any = {'dataset': options['datasets']['val'], 'network': options['network_g'],
+                  'loss': options['train']['pixel_opt'], 'model': options}[typo]
+    key = 'model_type' if typo == 'model' else 'type'
+    place[key] = {'dataset': 'TreeDatset', 'network': 'TreNet', 'loss': 'L1Los', 'model': 'RebalancedModel'}[typo]
+    done = run_in(root, 'train', '-opt', 'run.yml', options=options)
+    assert done.returncode == 2 and 'This is' not in done.stdout
+    right = {'dataset': 'TreeDataset', 'network': 'TreeNet', 'loss': 'L1Loss', 'model': 'RebalancedSRModel'}[typo]
+    assert f"did you mean '{right}'?" in done.stdout
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_check_finds_nothing_wrong_with_a_run_that_works(kind: str, data: Path, tmp_path: Path) -> None:
+    import yaml
+
+    from bsr_plugins.findings import errors_in
+    from bsr_plugins.option_checks import check_options
+    from bsr_plugins.option_file import read_option_file
+    root = write_tree(kind, tmp_path / 'tree')
+    (root / 'run.yml').write_text(yaml.safe_dump(options_for(kind, data)))
+    findings = check_options(read_option_file(root / 'run.yml'), root, True)
+    assert [str(finding) for finding in errors_in(findings)] == []
+    assert not [finding for finding in findings if 'does not import by itself' in finding.problem]
