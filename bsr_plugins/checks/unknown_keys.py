@@ -6,15 +6,16 @@ from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
 from bsr_plugins.checks.option_reads import Reads
 from bsr_plugins.checks.reach import Reach
 from bsr_plugins.checks.signatures import REQUIRED, Signature
+from bsr_plugins.data.dataset_options import CARRIED_OPTIONS
 from bsr_plugins.findings import ERROR, WARNING, Finding
 from bsr_plugins.naming import closest_name, did_you_mean, misspelt
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_table import key as table_key
 from bsr_plugins.option_table import option_set
-from bsr_plugins.option_table.datasets import CARRIED
 from bsr_plugins.option_types import typed_keys
 
-_STOCK_BASE = 'SRModel'
+# The first that is there is what our models stand on; the latter two in releases before 1.3.
+_STOCK_BASES = ('SRModel', 'ImageCleanModel', 'ImageRestorationModel')
 # A test reads nothing of these.
 _OF_TRAINING = ('train', 'logger', 'dist_params')
 _SHOWN_AT_MOST = 12
@@ -60,7 +61,8 @@ class _UnknownKeys:
         if not self.reach.names.gives_ours('model', name):
             return self.reach.reads(name)
         base = self.file.get('base_model_type')
-        reads = self.reach.reads(base if isinstance(base, str) else _STOCK_BASE)
+        stock = next((each for each in _STOCK_BASES if each in self.reach.names.basicsr.of('model')), _STOCK_BASES[0])
+        reads = self.reach.reads(base if isinstance(base, str) else stock)
         while reads is not None and name:
             own = option_set('model', name)
             for key in own.keys if own else ():
@@ -113,7 +115,7 @@ class _UnknownKeys:
             for key in options:
                 if key not in names and not around.reads((key,)):
                     path, valid = (*section, key), names | around.names_below(())
-                    findings.append(self._unread(path, options, valid) if key in CARRIED
+                    findings.append(self._unread(path, options, valid) if key in CARRIED_OPTIONS
                                     else self._refused('data set', name, path, valid))
             return findings
         own_reads = self.reach.reads_of_dataset(name)

@@ -15,9 +15,6 @@ from bsr_plugins.option_table.kinds import (
     whole,
 )
 
-#: What option files carry for any data set, read or not; the pack's data sets let it pass.
-CARRIED = ('use_shuffle', 'filename_tmpl', 'inverse')
-
 TENSORS = (
     Key('use_hflip', optional(FLAG), True, 'random horizontal flips'),
     Key('use_rot', optional(FLAG), True, 'random vertical flips and transpositions'),
