@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 import yaml
 
 from bsr_plugins.linking.forks import find_fork
+from bsr_plugins.upstream.mend import CPU_VARIABLE
 from known_forks import Known, known_fork
 
 Options = Dict[str, Any]
@@ -121,7 +122,7 @@ def run_fork(checkout: Path, way: str, options: Options, folder: Path, python: S
         subprocess.run(['git', 'init', '-q', str(root)], check=True)
     before = _files(root)
     (root / 'matrix.yml').write_text(yaml.safe_dump(options, sort_keys=False))
-    environment = dict(os.environ if environment is None else environment, OMP_NUM_THREADS='1')
+    environment = {**(os.environ if environment is None else environment), 'OMP_NUM_THREADS': '1', CPU_VARIABLE: '1'}
     start = time.monotonic()
 
     def shell(*arguments: str, paths: Sequence[str] = ()) -> subprocess.CompletedProcess:
