@@ -86,6 +86,28 @@ def test_arguments_of_the_checkouts_script_are_handed_on(checkout: Path) -> None
     assert ran(checkout)['argv'][1:] == ['--opt', 'x.yml', '--own', 'argument']
 
 
+def test_arguments_that_the_checkouts_script_does_not_know(checkout: Path) -> None:
+    script = checkout / 'basicsr' / 'train.py'
+    script.write_text("import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--opt')\n"
+                      "parser.parse_args()\n" + SCRIPT)
+    assert run(checkout, 'train', '-opt', 'x.yml').returncode == 0
+    assert ran(checkout)['argv'][1:] == ['--opt', 'x.yml']
+    (checkout / 'ran.json').unlink()
+    done = run(checkout, 'train', '-opt', 'x.yml', '--auto_resume', '--debug')
+    assert done.returncode == 2 and ran(checkout) is None
+    assert 'train script of this fork does not know --auto_resume, --debug' in done.stderr
+    assert 'expected: --opt\n' in done.stderr and 'set path.resume_state in the option file' in done.stderr
+
+
+def test_a_checkout_that_goes_on_by_itself_is_not_asked_to(checkout: Path) -> None:
+    script = checkout / 'basicsr' / 'train.py'
+    script.write_text("import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('-opt')\n"
+                      "parser.parse_args()\nfolder = 'experiments/x/training_states'\n" + SCRIPT)
+    done = run(checkout, 'train', '-opt', 'x.yml', '--auto_resume')
+    assert done.returncode == 0 and ran(checkout)['argv'][1:] == ['-opt', 'x.yml']
+    assert 'train.py of this fork goes on from the newest state of its own accord' in done.stderr
+
+
 def test_unknown_arguments_without_a_checkout(tmp_path: Path) -> None:
     done = run(tmp_path, 'train', '-opt', 'x.yml', '--own', 'argument')
     assert done.returncode == 2 and 'Unknown arguments: --own argument' in done.stderr
