@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.pairs import PairList, Size, list_pairs, spread
 from bsr_plugins.data.image_pairs import some_of
+from bsr_plugins.data.lmdb_manifest import META_INFO, leads_out
 from bsr_plugins.findings import ERROR, WARNING, Finding
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_paths import datasets_in
@@ -28,6 +29,10 @@ def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool 
     """
     findings: List[Finding] = []
     for keys, dataset, _ in paired_sets(option_file):
+        out = _names_out(option_file, keys, dataset, root)
+        if out:
+            findings += out
+            continue
         pairs = list_pairs(dataset, root)
         if pairs is None:
             continue
@@ -42,6 +47,31 @@ def paired_sets(option_file: OptionFile) -> Iterator[Any]:
     for keys, dataset, uniform in datasets_in(option_file):
         if _bare(dataset) in PAIRED_TYPES:
             yield keys, dataset, uniform
+
+
+def _names_out(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path) -> List[Finding]:
+    findings = []
+    for key, path in _lists_of(dataset):
+        try:
+            lines = (root / path).read_text(encoding='utf-8').splitlines()
+        except (OSError, UnicodeDecodeError):
+            continue
+        for number, line in enumerate(lines, 1):
+            if ('..' in line or '/' in line or '\\' in line) and leads_out(line.split(' (')[0].strip()):
+                findings.append(Finding(ERROR, f'A name leads out of its folder: {line.strip()!r}',
+                                        option_file.where(*keys, key), found=f'{path}:{number}',
+                                        expected='names without .. that do not start at the root'))
+                break
+    return findings
+
+
+def _lists_of(dataset: Dict[str, Any]) -> Iterator[Tuple[str, Path]]:
+    """Yield (key of the data set, file of names) for each list that it reads."""
+    for key in ('dataroot_gt', 'dataroot_lq'):
+        if str(dataset.get(key)).endswith('.lmdb'):
+            yield key, Path(str(dataset[key])).expanduser() / META_INFO
+    if dataset.get('meta_info_file') is not None:
+        yield 'meta_info_file', Path(str(dataset['meta_info_file'])).expanduser()
 
 
 def _bare(dataset: Dict[str, Any]) -> str:

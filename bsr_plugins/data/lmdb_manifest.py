@@ -92,14 +92,19 @@ def read_keys(lmdb_path: PathLike) -> List[str]:
     return keys
 
 
+def leads_out(name: str) -> bool:
+    """Return whether ``name``, joined to a folder, would be a path out of it: absolute, or with ``..`` in it."""
+    parts = name.replace('\\', '/').split('/')
+    return (len(parts) > 1 and (parts[0] == '' or parts[0].endswith(':'))) or '..' in parts
+
+
 def refuse_path_out(name: str, where: Any) -> None:
-    """Raise where ``name`` would, joined to a folder, be a path out of it: absolute, or with ``..`` in it.
+    """Raise where ``name`` leads out of its folder.
 
     Raises:
-        DataError: It would.
+        DataError: It does.
     """
-    parts = name.replace('\\', '/').split('/')
-    if (len(parts) > 1 and (parts[0] == '' or parts[0].endswith(':'))) or '..' in parts:
+    if leads_out(name):
         raise DataError(f'A name leads out of its folder: {name!r}', where=where,
                         expected='a name without .. that does not start at the root', found=repr(name), remedy=_MAKE)
 

@@ -144,7 +144,7 @@ def whole_project(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     from bsr_plugins.data.scoring import score_difficulty
     from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages import WindowGrid
-    before = os.getcwd(), sys.argv
+    before = os.getcwd(), sys.argv, dict(os.environ)
     os.chdir(root)
     try:
         create_subimage_lmdbs('data/HR', 'sub', 2, lr='data/LR', grid=WindowGrid(32, 32, 0), progress=False)
@@ -156,6 +156,9 @@ def whole_project(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     finally:
         os.chdir(before[0])
         sys.argv = before[1]
+        # The command asks for the CPU by a variable that would outlive it here.
+        os.environ.clear()
+        os.environ.update(before[2])
         training_position.reset()
     return root
 
