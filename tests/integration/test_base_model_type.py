@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bsr_plugins.errors import OptionError, TrainingError
-from training_runs import load, log_of, without_bspa
+from training_runs import cut_copy, load, log_of, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
@@ -19,6 +19,8 @@ Train = Callable[..., Path]
 @pytest.fixture(scope='module', autouse=True)
 def fork_models() -> None:
     """A model with a loss of its own inside its pass, as SAFMN has, and a test of its own, as HAT has."""
+    from basicsr.archs import build_network
+    from basicsr.models.base_model import BaseModel
     from basicsr.models.sr_model import SRModel
     from basicsr.utils.registry import MODEL_REGISTRY
 
@@ -41,8 +43,45 @@ def fork_models() -> None:
             super().test()
             self.output = self.output * 0
 
-    if 'ProbeForkModel' not in MODEL_REGISTRY:
-        MODEL_REGISTRY.register(ProbeForkModel)
+    class ProbeOwnModel(BaseModel):
+        """One that does not derive from SRModel, as PLKSR's; its pass does not call cri_pix."""
+
+        def __init__(self, opt):
+            super().__init__(opt)
+            self.net_g = self.model_to_device(build_network(opt['network_g']))
+            if self.is_train:
+                self.init_training_settings()
+
+        def init_training_settings(self):
+            self.ema_decay, self.cri_pix, self.cri_perceptual = 0, None, None
+            self.setup_optimizers()
+            self.setup_schedulers()
+
+        setup_optimizers = SRModel.setup_optimizers
+        feed_data = SRModel.feed_data
+        test = SRModel.test
+
+        def optimize_parameters(self, current_iter):
+            self.optimizer_g.zero_grad()
+            self.output = self.net_g(self.lq)
+            l_one = (self.output - self.gt).abs().mean()
+            l_one.backward()
+            self.optimizer_g.step()
+            self.log_dict = self.reduce_loss_dict({'l_one': l_one})
+
+        def save(self, epoch, current_iter):
+            self.save_network(self.net_g, 'net_g', current_iter)
+            self.save_training_state(epoch, current_iter)
+
+    class ProbeQueueModel(SRModel):
+        """Shuffles samples through a queue, as RealESRNetModel does."""
+
+        def _dequeue_and_enqueue(self):
+            self.queued = True
+
+    for model in (ProbeForkModel, ProbeOwnModel, ProbeQueueModel):
+        if model.__name__ not in MODEL_REGISTRY:
+            MODEL_REGISTRY.register(model)
 
 
 @pytest.fixture
@@ -190,3 +229,60 @@ def test_wrong_bases_are_refused(options: Options, train: Train, tmp_path: Path,
     with pytest.raises(OptionError, match='base_model_type') as caught:
         train(options, tmp_path)
     assert message in str(caught.value)
+
+
+def test_a_base_that_does_not_derive_from_srmodel(options: Options, train: Train, tmp_path: Path,
+                                                  same: Callable[..., None]) -> None:
+    options['base_model_type'] = 'ProbeOwnModel'
+    ours = train(options, tmp_path / 'ours')
+    alone = train({**options, 'model_type': 'ProbeOwnModel'}, tmp_path / 'alone')
+    same(load(ours, 'net_g_4.pth'), load(alone, 'net_g_4.pth'))
+    assert 'Model [RebalancedProbeOwnModel] is created' in log_of(ours) and 'l_one: ' in log_of(ours)
+    own = load(ours, '4.state')['bsr_plugins']
+    assert own['model'] == 'RebalancedProbeOwnModel' and own['samples_in_epoch'] == 8
+    resumed = cut_copy(ours, tmp_path / 'resumed', 2)
+    train(options, tmp_path / 'resumed', '--auto_resume')
+    same(load(resumed, '4.state'), load(ours, '4.state'))
+
+
+def test_bspa_over_such_a_base(base_options: Options, train: Train, tmp_path: Path) -> None:
+    base_options['base_model_type'] = 'ProbeOwnModel'
+    run = train(base_options, tmp_path)
+    assert 'Model [BSPAProbeOwnModel] is created' in log_of(run) and 'BSPA round 2' in log_of(run)
+
+
+@pytest.mark.parametrize('key, value', [('losses', {'edge': {'type': 'L1Loss'}}), ('sigma_opt', {'type': 'SigmaLoss'})])
+def test_losses_that_its_pass_would_leave_out_are_refused(options: Options, train: Train, tmp_path: Path, key: str,
+                                                          value: Any) -> None:
+    options['base_model_type'] = 'ProbeOwnModel'
+    options['train'][key] = value
+    options['network_sigma'] = {'type': 'SigmaBranch', 'num_feat': 8, 'num_conv': 2} if key == 'sigma_opt' else None
+    with pytest.raises(OptionError, match='does not call cri_pix') as caught:
+        train(options, tmp_path)
+    assert caught.value.where == f'train.{key}'
+
+
+def test_classes_do_not_go_through_a_queue(base_options: Options, options: Options, train: Train, tmp_path: Path,
+                                           numbered_options: Options) -> None:
+    base_options['base_model_type'] = options['base_model_type'] = 'ProbeQueueModel'
+    with pytest.raises(OptionError, match='^BSPA does not go with a model that shuffles') as caught:
+        train(base_options, tmp_path / 'bspa')
+    assert caught.value.where == 'base_model_type'
+    options['datasets']['train'] = {key: value for key, value in numbered_options['datasets']['train'].items()
+                                    if key != 'inverse'}
+    with pytest.raises(OptionError, match='draws by classes or intervals does not go with') as caught:
+        train(options, tmp_path / 'inverse')
+    assert caught.value.where == 'datasets.train.type'
+    assert 'high_order_degradation: false' in caught.value.remedy
+    options['high_order_degradation'] = False
+    train(options, tmp_path / 'paired')
+
+
+def test_balanced_batches_are_not_cut_by_a_script() -> None:
+    from bsr_plugins.models.rebalanced_sr_model import check_batches_stay_whole
+    train = {'type': 'RFSBalancedBatchDataset', 'batch_size_per_gpu': 8, 'mini_batch_sizes': [8, 4]}
+    with pytest.raises(OptionError, match='their balance is lost') as caught:
+        check_batches_stay_whole(train)
+    assert caught.value.where == 'datasets.train.mini_batch_sizes' and caught.value.found == [8, 4]
+    for fine in ({'type': 'PairedImageDataset'}, {'mini_batch_sizes': [8, 8]}, {'mini_batch_sizes': None}):
+        check_batches_stay_whole({**train, **fine})

@@ -72,6 +72,16 @@ def test_a_fork_that_knows_the_new_spelling_is_left_alone(monkeypatch: pytest.Mo
     assert sys.argv == LAUNCH
 
 
+@pytest.mark.parametrize(('spelling', 'mended'), [('--local_rank', True), ('--local-rank', False), ('--rank', False)])
+def test_a_parser_in_the_script_itself_is_read_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spelling: str,
+                                                     mended: bool) -> None:
+    script = tmp_path / 'train.py'
+    script.write_text(f"def parse_options():\n    parser.add_argument('{spelling}', type=int, default=0)\n")
+    monkeypatch.setattr(sys, 'argv', [str(script), *LAUNCH[1:]])
+    assert mend_local_rank(SimpleNamespace()) is mended
+    assert sys.argv[1] == ('--local_rank=1' if mended else '--local-rank=1')
+
+
 FORK_OPTIONS = '''
 import argparse
 

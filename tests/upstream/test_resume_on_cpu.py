@@ -60,6 +60,22 @@ def test_a_map_location_that_works_is_honoured(torch: Any, state_file: Path) -> 
     assert load_resume_state('meta')['weights'].device.type == 'meta'
 
 
+@pytest.mark.parametrize('name', ['main', 'train_pipeline'])
+def test_a_script_that_reads_the_state_in_its_main_function(torch: Any, state_file: Path, name: str) -> None:
+    code = f"""
+def {name}(path):
+    device_id = torch.cuda.current_device()
+    return torch.load(path, map_location=lambda storage, loc: storage.cuda(device_id))
+"""
+    training: Dict[str, Any] = {'torch': torch, 'create_train_val_dataloader': None}
+    other: Dict[str, Any] = {'torch': torch}
+    for namespace in (training, other):
+        exec(code, namespace)
+    assert training[name](state_file)['iter'] == 7
+    with pytest.raises((RuntimeError, AssertionError), match='NVIDIA|CUDA|exchangeDevice'):
+        other[name](state_file)
+
+
 def test_calls_from_elsewhere_are_untouched(torch: Any, state_file: Path) -> None:
     with pytest.raises((RuntimeError, AssertionError), match='NVIDIA|CUDA|exchangeDevice'):
         torch.cuda.current_device()

@@ -30,6 +30,13 @@ def test_with_the_mend_it_reads_the_version_file(text: Optional[str], shown: str
     assert done.stdout.strip() == shown, done.stderr
 
 
+def test_a_version_file_inside_the_package_is_read_too(tmp_path: Path, run_python: Callable[..., Any]) -> None:
+    clone(tmp_path, None)
+    (tmp_path / 'basicsr' / 'VERSION').write_text('1.3.2\n')
+    done = run_python('import bsr_plugins, basicsr; print(basicsr.__version__)')
+    assert done.stdout.strip() == '1.3.2', done.stderr
+
+
 def test_a_generated_version_file_wins(tmp_path: Path, run_python: Callable[..., Any]) -> None:
     clone(tmp_path, '1.4.2')
     (tmp_path / 'basicsr' / 'version.py').write_text("__version__, __gitsha__ = '9.9', 'abc'\n")
