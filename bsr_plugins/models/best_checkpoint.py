@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any, Dict, Mapping, Optional
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.errors import CheckpointError, OptionError
 from bsr_plugins.files import write_text
 from bsr_plugins.naming import did_you_mean
 
@@ -71,14 +71,27 @@ class BestCheckpoint:
         write_text(os.path.join(folder, FILE_NAME), json.dumps(self.state(), indent=1) + '\n')
 
     def resume(self, saved: Optional[Mapping[str, Any]], folder: str, iteration: int) -> None:
-        """Take up the state of ``saved``, or of the file where that is newer but not from beyond ``iteration``."""
+        """Take up the state of ``saved``, or of the file where that is newer but not from beyond ``iteration``.
+
+        Raises:
+            CheckpointError: The file is damaged.
+        """
         path = os.path.join(folder, FILE_NAME)
         candidates = [saved] if saved else []
         if os.path.exists(path):
-            with open(path, encoding='utf-8') as file:
-                written = json.load(file)
+            written = _read(path)
             if written['iteration'] <= iteration:
                 candidates.append(written)
         for state in candidates:
             if state['metric'] == self.metric and state['value'] is not None:
                 self.dataset, self.value, self.iteration = state['dataset'], state['value'], state['iteration']
+
+
+def _read(path: str) -> Dict[str, Any]:
+    try:
+        with open(path, encoding='utf-8') as file:
+            written = json.load(file)
+        return {key: written[key] for key in ('metric', 'dataset', 'value', 'iteration')}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise CheckpointError('The record of the best weights cannot be read', where=path, found=error,
+                              remedy='remove it: the best of the training state is taken up then') from error

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import pytest
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.errors import CheckpointError, OptionError
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 
 
@@ -58,3 +58,11 @@ def test_resume_takes_the_newer_of_state_and_file_but_nothing_from_the_future(tm
     other = BestCheckpoint('ssim')
     other.resume(saved, str(tmp_path), 20)
     assert other.value is None
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', '{"metric": "psnr"}'])
+def test_a_damaged_record_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / 'net_g_best.json').write_text(text)
+    with pytest.raises(CheckpointError, match='record of the best weights cannot be read') as caught:
+        BestCheckpoint('psnr').resume(None, str(tmp_path), 5)
+    assert 'net_g_best.json' in str(caught.value) and 'remove it' in str(caught.value)
