@@ -49,6 +49,8 @@ def fork_models() -> None:
         def __init__(self, opt):
             super().__init__(opt)
             self.net_g = self.model_to_device(build_network(opt['network_g']))
+            if opt['path'].get('pretrain_network_g'):
+                self.load_network(self.net_g, opt['path']['pretrain_network_g'])
             if self.is_train:
                 self.init_training_settings()
 
