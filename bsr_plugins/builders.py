@@ -1,7 +1,9 @@
 """Data sets, networks and losses built by the names of option files, in BasicSR and in forks without registries."""
 from __future__ import annotations
 
+import importlib
 from copy import deepcopy
+from types import ModuleType
 from typing import Any, Mapping
 
 from bsr_plugins.shelves import has_registries
@@ -21,6 +23,11 @@ def build_network(options: Mapping[str, Any]) -> Any:
     else:
         from basicsr.models.archs import define_network as build
     return build(deepcopy(dict(options)))
+
+
+def arch_util() -> ModuleType:
+    """Return BasicSR's module of network parts (``Upsample``, ``ResidualBlockNoBN``, ...)."""
+    return importlib.import_module('basicsr.archs.arch_util' if has_registries() else 'basicsr.models.archs.arch_util')
 
 
 def build_loss(options: Mapping[str, Any]) -> Any:

@@ -92,12 +92,14 @@ class BSRNet(nn.Module):
         flag(self, 'fmg_conv', fmg_conv)
         number(self, 'res_scale', res_scale, above=0)
 
-        from basicsr.archs.arch_util import ResidualBlockNoBN, Upsample, make_layer
+        from bsr_plugins.builders import arch_util
+        parts = arch_util()
         mean = rgb_mean if num_in_ch == num_out_ch == len(rgb_mean) else [0.]
         self.register_buffer('mean', torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.conv_first = nn.Conv2d(num_in_ch, num_feat, 3, padding=1)
         self.groups = nn.ModuleList(
-            make_layer(ResidualBlockNoBN, num_rb, num_feat=num_feat, res_scale=res_scale) for _ in range(num_fmg))
+            parts.make_layer(parts.ResidualBlockNoBN, num_rb, num_feat=num_feat, res_scale=res_scale)
+            for _ in range(num_fmg))
         if fmg_conv:
             for group in self.groups:
                 group.add_module(str(num_rb), nn.Conv2d(num_feat, num_feat, 3, padding=1))
@@ -107,7 +109,7 @@ class BSRNet(nn.Module):
         elif alpha_mode == 'spatial_1x1':
             self.attention = nn.ModuleList(_flat_start(nn.Conv2d(num_feat, 1, 1)) for _ in range(weighted))
         self.fuse = nn.Conv2d(num_feat * (weighted + 1), num_feat, fuse_kernel, padding=fuse_kernel // 2)
-        self.upsample = Upsample(upscale, num_feat)
+        self.upsample = parts.Upsample(upscale, num_feat)
         self.conv_last = nn.Conv2d(num_feat, num_out_ch, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

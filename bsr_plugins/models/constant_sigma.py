@@ -66,8 +66,7 @@ def measure_constant_sigma(opt: PathLike, weights: PathLike, param_key: str = 'p
         DataError: The training set is empty, or its images do not fit.
         CheckpointError: There are no such weights.
     """
-    from basicsr.data import build_dataset
-
+    from bsr_plugins.builders import build_dataset
     from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
     options = read_option_file(opt).options
     dataset = build_dataset(_whole_pictures(options, opt))
