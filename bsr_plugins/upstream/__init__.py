@@ -97,7 +97,7 @@ MENDS: Tuple[Mend, ...] = (
          'https://github.com/megvii-research/NAFNet/issues/63'),
     Mend('absent EMA', 'basicsr.models.sr_model',
          _lazy('absent_ema:mend_absent_ema'),
-         'a validation without EMA takes the weights of the EMA', 'https://github.com/sczhou/CodeFormer/blob/master/'
+         'a test or a save without EMA takes the weights of the EMA', 'https://github.com/sczhou/CodeFormer/blob/master/'
          'basicsr/models/sr_model.py'),
 )
 

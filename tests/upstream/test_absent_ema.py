@@ -1,4 +1,4 @@
-"""A test of a model without averaged weights."""
+"""A test and a save of a model without averaged weights."""
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -14,6 +14,9 @@ def fresh() -> Any:
         def test(self) -> None:
             self.output = self.net_g_ema if hasattr(self, 'ema_decay') else self.net_g
 
+        def save(self, epoch: int, current_iter: int) -> None:
+            self.saved = self.net_g_ema if hasattr(self, 'ema_decay') else self.net_g
+
     return SimpleNamespace(SRModel=SRModel)
 
 
@@ -26,6 +29,8 @@ def model_of(module: Any, **attributes: Any) -> Any:
 def test_without_the_mend_they_are_asked_for() -> None:
     with pytest.raises(AttributeError, match='net_g_ema'):
         model_of(fresh(), ema_decay=0).test()
+    with pytest.raises(AttributeError, match='net_g_ema'):
+        model_of(fresh(), ema_decay=0).save(1, 2)
 
 
 @pytest.mark.parametrize('attributes, output', [
@@ -36,7 +41,8 @@ def test_with_the_mend_the_weights_there_are_tested(attributes: Any, output: str
     assert mend_absent_ema(module) is False
     model = model_of(module, **attributes)
     model.test()
-    assert model.output == output
+    model.save(1, current_iter=2)
+    assert model.output == model.saved == output
     assert {key: vars(model)[key] for key in attributes} == attributes
 
 
