@@ -8,6 +8,9 @@ from typing import Any, Callable, Optional
 
 from bsr_plugins import stop_signals, training_position
 
+# On GPUs reading the agreement waits for all the work that is queued, so that not every iteration does.
+_AGREE_EVERY_ON_GPUS = 10
+
 
 def mend_iteration_begin(module: ModuleType) -> bool:
     """Wrap ``BaseModel.update_learning_rate``, by which every training script begins an iteration, to note the model.
@@ -80,13 +83,16 @@ def _asked_of_any(model: Any) -> int:
     """Return the signal that asked any process of the run to stop; 0 where none was.
 
     Signals reach processes at different moments, and one that stopped alone would leave the others waiting for its
-    gradients. So all of them compare notes at the end of every iteration: an all-reduce of one number.
+    gradients. So all of them compare notes at the end of an iteration, on GPUs of every tenth: an all-reduce of one
+    number.
     """
     if not model.opt.get('dist'):
         return stop_signals.requested()
     import torch
-    device = 'cpu' if torch.distributed.get_backend() == 'gloo' else 'cuda'
-    asked = torch.tensor(stop_signals.requested(), device=device)
+    on_gpus = torch.distributed.get_backend() != 'gloo'
+    if on_gpus and stop_signals.iteration() % _AGREE_EVERY_ON_GPUS:
+        return 0
+    asked = torch.tensor(stop_signals.requested(), device='cuda' if on_gpus else 'cpu')
     torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX)
     return int(asked)
 
