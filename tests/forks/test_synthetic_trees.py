@@ -68,7 +68,7 @@ def test_the_trees_own_script_trains_with_the_pack(kind: str, data: Path, tmp_pa
     assert {path: path.read_bytes() for path in root.rglob('*.py')} == before
 
 
-@pytest.mark.parametrize('kind', ['registry', 'legacy'])
+@pytest.mark.parametrize('kind', [pytest.param('registry', marks=pytest.mark.slow), 'legacy'])
 def test_a_run_is_resumed_as_the_script_does_it(kind: str, data: Path, tmp_path: Path) -> None:
     options = options_for(kind, data)
     del options['datasets']['val']
@@ -121,6 +121,22 @@ def test_bspa_over_a_script_that_cuts_its_batches(data: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stdout
     assert 'those of inverse stages are decoded before they are dropped' in done.stdout
     assert 'BSPA round 1' in done.stdout and 'Model [BSPAModel] is created' in done.stdout
+
+
+@pytest.mark.parametrize('keys, value, message', [
+    (('val', 'sigma'), True, 'hands its metrics two images and nothing else'),
+    (('train', 'accumulate'), 2, 'needs the inside of the training pass, which ImageRestorationModel has'),
+], ids=['sigma maps', 'accumulation'])
+def test_what_cannot_work_in_releases_before_registries_is_said(data: Path, tmp_path: Path, keys: Any, value: Any,
+                                                                message: str) -> None:
+    root = write_tree('legacy', tmp_path / 'tree')
+    options = options_for('legacy', data)
+    options[keys[0]][keys[1]] = value
+    options['network_sigma'] = {'type': 'SigmaBranch', 'num_feat': 4, 'num_conv': 1}
+    options['train']['sigma_opt'] = {'type': 'SigmaLoss'}
+    done = run_in(root, 'train', '-opt', 'run.yml', options=options)
+    assert done.returncode == 2 and 'basicsr train: error: ' in done.stdout
+    assert message in done.stdout and f'where:    {".".join(keys)}' in done.stdout
 
 
 @pytest.mark.parametrize('kind', ['registry', 'namespace'])

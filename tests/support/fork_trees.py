@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import cv2
 import numpy as np
@@ -83,7 +83,8 @@ def options_for(kind: str, data: Path, scale: int = 2) -> Options:
     return options
 
 
-def run_in(root: Path, *arguments: str, options: Options = None, processes: int = 1, **environment: str) -> Any:
+def run_in(root: Path, *arguments: str, options: Optional[Options] = None, processes: int = 1,
+           **environment: str) -> Any:
     """Run ``basicsr ARGUMENTS`` in ``root``, with ``options`` as ``run.yml`` there, and return what came of it.
 
     The installed basicsr stays on the import path, behind the tree. With ``processes`` it runs under torchrun.
