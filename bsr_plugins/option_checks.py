@@ -75,16 +75,16 @@ def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resu
         findings += check_keys(option_file, reach, is_train)
         findings += check_values(option_file, reach, is_train)
     findings += _check_paired_sets(option_file, is_train)
-    findings += check_paths(option_file, root, is_train, auto_resume)
+    findings += _numbers_as_text(option_file)
+    findings += _repeated_keys(option_file)
+    findings = _one_a_place(findings) + check_paths(option_file, root, is_train, auto_resume)
     findings += check_pairs(option_file, root, reach is None or reach.pairs_as_upstream(), deep)
     findings += check_difficulties(option_file, root)
     if is_train:
         findings += check_schedule(option_file, reach, root)
     if deep:
         findings += check_images(option_file, root)
-    findings += _numbers_as_text(option_file)
-    findings += _repeated_keys(option_file)
-    return sorted(_one_a_place(findings), key=lambda finding: finding.severity != ERROR)
+    return sorted(findings, key=lambda finding: finding.severity != ERROR)
 
 
 def _one_a_place(findings: List[Finding]) -> List[Finding]:

@@ -3,10 +3,8 @@ from __future__ import annotations
 
 import functools
 import resource
-import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 from typing import Callable, List
 
@@ -18,56 +16,8 @@ from bsr_plugins.findings import ERROR, WARNING, Finding, errors_in
 from bsr_plugins.forced_options import apply_force_yml
 from bsr_plugins.option_checks import check_options
 from bsr_plugins.option_file import read_option_file
+from option_files import TRAIN, changed, write_pairs
 
-TRAIN = """\
-name: EDSR
-model_type: SRModel
-scale: 4
-num_gpu: auto
-datasets:
-  train:
-    name: DIV2K
-    type: PairedImageDataset
-    dataroot_gt: data/HR
-    dataroot_lq: data/LR
-    io_backend: {type: disk}
-    gt_size: 192
-    num_worker_per_gpu: 6
-    batch_size_per_gpu: 16
-  val:
-    name: Set5
-    type: PairedImageDataset
-    dataroot_gt: data/HR
-    dataroot_lq: data/LR
-    io_backend: {type: disk}
-network_g:
-  type: EDSR
-  num_in_ch: 3
-  num_out_ch: 3
-path:
-  pretrain_network_g: ~
-  resume_state: ~
-train:
-  optim_g:
-    type: Adam
-    lr: !!float 1e-4
-  scheduler:
-    type: MultiStepLR
-    milestones: [200000]
-  total_iter: 300000
-  pixel_opt:
-    type: L1Loss
-val:
-  val_freq: !!float 5e3
-  save_img: false
-  metrics:
-    psnr:
-      type: calculate_psnr
-      crop_border: 4
-logger:
-  print_freq: 100
-  save_checkpoint_freq: !!float 5e3
-"""
 TEST = """\
 name: ESRGAN
 model_type: ESRGANModel
@@ -95,26 +45,13 @@ TREE_OF = functools.lru_cache(maxsize=1)(reach.SourceTree)
 Checker = Callable[..., List[Finding]]
 
 
-def write_png(path: Path, height: int, width: int) -> None:
-    """Write a grey PNG, whole and right, with the standard library alone."""
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        body = kind + content
-        return struct.pack('>I', len(content)) + body + struct.pack('>I', zlib.crc32(body))
-    header = struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)
-    rows = zlib.compress((b'\0' + bytes(width)) * height)
-    path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', rows) + chunk(b'IEND', b''))
-
-
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     """Return check(text, forced, ...): the findings in a working directory with data/HR, data/LR, data/net.pth."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(option_types, 'basicsr_names', NAMES_OF)
     monkeypatch.setattr(reach, 'SourceTree', TREE_OF)
-    for folder, side in (('HR', 400), ('LR', 100)):
-        (tmp_path / 'data' / folder).mkdir(parents=True)
-        for number in range(16):  # a whole batch
-            write_png(tmp_path / 'data' / folder / f'{number:04}.png', side, side)
+    write_pairs(tmp_path / 'data', 16)  # a whole batch
     (tmp_path / 'data' / 'net.pth').write_bytes(b'x')
 
     def run(text: str, *forced: str, is_train: bool = True, auto_resume: bool = False) -> List[Finding]:
@@ -122,11 +59,6 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
         option_file = apply_force_yml(read_option_file('x.yml'), forced)
         return check_options(option_file, tmp_path, is_train, auto_resume)
     return run
-
-
-def changed(text: str, old: str, new: str) -> str:
-    assert text.count(old) >= 1, old
-    return text.replace(old, new, 1)
 
 
 def test_right_files_have_no_findings(check: Checker) -> None:
@@ -181,7 +113,7 @@ def test_right_files_have_no_findings(check: Checker) -> None:
     ('pretrain_network_g: ~', 'pretrain_network_g: data/ne.pth', 'The file does not exist: data/ne.pth', 'x.yml:26: ',
      "data/net.pth'?"),
     ('resume_state: ~', 'resume_state: 5.state', 'The file does not exist: 5.state', 'x.yml:27: ', 'working directory'),
-    ('type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3', 'type: SpyNet\n  spynet_path: a/spy.pth',
+    ('type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3', 'type: BasicVSR\n  spynet_path: a/spy.pth',
      'The file does not exist: a/spy.pth', 'x.yml:23: ', 'a in it does not'),
 ])
 def test_one_fault_gives_one_error(check: Checker, tmp_path: Path, old: str, new: str, problem: str, where: str,

@@ -18,7 +18,7 @@ from bsr_plugins.option_types import typed_keys
 _STOCK_BASES = ('SRModel', 'ImageCleanModel', 'ImageRestorationModel')
 # A test reads nothing of these.
 _OF_TRAINING = ('train', 'logger', 'dist_params')
-_SHOWN_AT_MOST = 12
+_SHOWN_AT_MOST = 30
 _WORDS = {'arch': 'network', 'dataset': 'data set'}
 
 

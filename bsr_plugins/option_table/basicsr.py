@@ -65,7 +65,7 @@ BASICSR = (
         Key('train.optim_g.type', TEXT, REQUIRED, 'the optimizer'),
         Key('train.optim_g.lr', number(at_least=0), REQUIRED, 'learning rate'),
         Key('train.optim_g.weight_decay', number(at_least=0), 0, 'L2 penalty, or decay in AdamW'),
-        Key('train.optim_g.betas', list_of(number(at_least=0), 2), Told('[0.9, 0.999]'), 'of Adam'),
+        Key('train.optim_g.betas', list_of(number(), 2), Told('[0.9, 0.999]'), 'of Adam'),
         Key('train.scheduler.type', TEXT, REQUIRED, 'the learning rate schedule'),
         Key('train.scheduler.milestones', NUMBERS, Told('required by MultiStepLR'), 'iterations at which the learning '
             'rate is multiplied by gamma'),
