@@ -206,6 +206,7 @@ class _FunctionReader(ast.NodeVisitor):
     def _read(self, sections: Paths, key: ast.AST, stored: bool) -> Paths:
         if not sections:
             return _NONE
+        key = _unwrapped(key)
         if isinstance(key, ast.Constant) and isinstance(key.value, int):
             return sections  # an entry of a list
         paths = frozenset((*section, _key_of(key) or '*') for section in sections)
@@ -272,12 +273,17 @@ def _name_of(node: ast.AST) -> Optional[str]:
 
 
 def _key_of(node: ast.AST) -> Optional[str]:
-    node = getattr(node, 'value', node) if type(node).__name__ == 'Index' else node  # Python 3.8's ast.Index
+    node = _unwrapped(node)
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
         return ''.join(str(part.value) if isinstance(part, ast.Constant) else '*' for part in node.values)
     return None
+
+
+def _unwrapped(node: ast.AST) -> ast.AST:
+    """Return what Python 3.8 wraps into an ``ast.Index``."""
+    return getattr(node, 'value', node) if type(node).__name__ == 'Index' else node
 
 
 def _fits(pattern: Tuple[str, ...], path: Tuple[str, ...]) -> bool:
