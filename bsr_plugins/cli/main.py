@@ -15,6 +15,10 @@ from bsr_plugins.errors import BsrPluginsError
 # Each is a module here with HELP, add_arguments(parser) and run(args, argv, unknown) -> exit code, light to import.
 COMMANDS = ('train', 'test', 'check', 'run', 'link', 'unlink', 'doctor')
 
+# Their output is read through pipes; in training a broken pipe is a fault of its own.
+_REPORTS = ('check', 'doctor')
+
+EXIT_UNREAD = 1
 EXIT_WRONG_INPUT = 2
 EXIT_INTERRUPTED = 130
 _LOCAL_RANK = re.compile(r'--local[-_]rank=\d+')
@@ -35,7 +39,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return stop.code if isinstance(stop.code, int) else EXIT_WRONG_INPUT
     command = importlib.import_module(f'bsr_plugins.cli.{args.command}')
     try:
-        return command.run(args, arguments[arguments.index(args.command) + 1:], unknown)
+        code = command.run(args, arguments[arguments.index(args.command) + 1:], unknown)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        if args.command not in _REPORTS:
+            raise
+        # Whoever read the report (head, less) has gone: nothing is left to say, at the interpreter's end neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_UNREAD
     except KeyboardInterrupt:
         print('basicsr: interrupted', file=sys.stderr)
         return EXIT_INTERRUPTED

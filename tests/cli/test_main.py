@@ -1,6 +1,7 @@
 """The ``basicsr`` command: help, version, exit codes, and what becomes of errors."""
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -100,3 +101,14 @@ def test_ctrl_c_and_other_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr(launch, 'launch', raising(ZeroDivisionError('theirs')))
     with pytest.raises(ZeroDivisionError, match='theirs'):
         main(['train', '-opt', 'x.yml'])
+
+
+def test_a_report_whose_reader_has_gone_ends_quietly(tmp_path: Path) -> None:
+    option_file = tmp_path / 'x.yml'
+    option_file.write_text('name: x\n')
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, '-m', 'bsr_plugins', 'check', str(option_file)], stdout=writing,
+                          stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, '')
