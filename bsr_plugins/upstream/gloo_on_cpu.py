@@ -1,6 +1,7 @@
 """Mends: distributed training on a machine without CUDA: the gloo backend, and wrapped networks without device ids."""
 from __future__ import annotations
 
+import atexit
 import functools
 from types import ModuleType
 from typing import Any
@@ -23,9 +24,17 @@ def mend_gloo_launch(module: ModuleType) -> bool:
     def _init_dist_pytorch(backend: str = 'gloo', **kwargs: Any) -> None:
         import torch.distributed
         torch.distributed.init_process_group(backend='gloo', **kwargs)
+        atexit.register(_leave_group)
 
     module._init_dist_pytorch = _init_dist_pytorch
     return True
+
+
+def _leave_group() -> None:
+    # A process that ends inside its group may be aborted: gloo's threads meet what the interpreter has taken down.
+    import torch.distributed
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def mend_ddp_without_devices(module: ModuleType) -> bool:

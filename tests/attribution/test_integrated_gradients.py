@@ -368,6 +368,7 @@ try:
     attribute(net, baseline, target, batches[rank::2], steps=1, distributed=True, num_batches=2)
 except DataError as error:
     print(error, file=sys.stderr)
+torch.distributed.destroy_process_group()
 '''
 
 
