@@ -30,16 +30,17 @@ def pll(mu: np.ndarray, y: np.ndarray, sigma: np.ndarray, sigma_min: float = SIG
     return float(np.mean(-0.5 * (error / spread)**2 - np.log(spread)) - 0.5 * math.log(2 * math.pi))
 
 
-def calculate_pll(img: np.ndarray, img2: np.ndarray, crop_border: int = 0, input_order: str = 'HWC',
-                  sigma: Optional[np.ndarray] = None, pll_sigma_min: float = SIGMA_MIN,
-                  constant_sigma: Optional[float] = None, better: Optional[str] = None, **unknown: Any) -> float:
+def calculate_pll(img: Optional[np.ndarray] = None, img2: Optional[np.ndarray] = None, crop_border: int = 0,
+                  input_order: str = 'HWC', sigma: Optional[np.ndarray] = None, pll_sigma_min: float = SIGMA_MIN,
+                  constant_sigma: Optional[float] = None, better: Optional[str] = None,
+                  img1: Optional[np.ndarray] = None, **unknown: Any) -> float:
     """Return :func:`pll` of a picture, over all channels, for BasicSR's validation.
 
     The paper does not say on which channels it is; here on all of RGB. mu is the picture as BasicSR hands it to every
     metric, rounded to 8 bit.
 
     Args:
-        img: Output, uint8, as of ``input_order``.
+        img: Output, uint8, as of ``input_order``; by position in releases of BasicSR before 1.3.
         img2: Ground truth, likewise.
         crop_border: Pixels left out at each edge.
         input_order: ``HWC`` or ``CHW``.
@@ -49,13 +50,14 @@ def calculate_pll(img: np.ndarray, img2: np.ndarray, crop_border: int = 0, input
         constant_sigma: A number that is evaluated instead of the map: Table 7's baseline row, the mean of |y - mu|
             over the training set.
         better: Read by BasicSR, of no effect here.
+        img1: ``img`` under the name that releases before 1.4 (CodeFormer) give it.
 
     Raises:
         OptionError: No sigma map and no constant, or an unknown or wrong option.
         DataError: Pictures or a map that do not fit.
     """
-    mu, y, spread = sigma_inputs('calculate_pll', img, img2, sigma, crop_border, input_order, constant_sigma, unknown,
-                                 ('pll_sigma_min',))
+    mu, y, spread = sigma_inputs('calculate_pll', img if img1 is None else img1, img2, sigma, crop_border, input_order,
+                                 constant_sigma, unknown, ('pll_sigma_min',))
     if not pll_sigma_min > 0:
         raise OptionError('the floor of sigma is out of its range', where='val.metrics: calculate_pll: pll_sigma_min',
                           expected='a number above 0', found=repr(pll_sigma_min))

@@ -11,8 +11,8 @@ from bsr_plugins.naming import did_you_mean
 _OPTIONS = ('crop_border', 'input_order', 'constant_sigma')
 
 
-def sigma_inputs(metric: str, img: np.ndarray, img2: np.ndarray, sigma: Optional[np.ndarray], crop_border: int,
-                 input_order: str, constant_sigma: Optional[float], unknown: Dict[str, Any],
+def sigma_inputs(metric: str, img: Optional[np.ndarray], img2: Optional[np.ndarray], sigma: Optional[np.ndarray],
+                 crop_border: int, input_order: str, constant_sigma: Optional[float], unknown: Dict[str, Any],
                  more_options: Tuple[str, ...] = ()) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mu, y and sigma as float64 arrays of shape (H, W, C), in [0, 1], without the border.
 
@@ -30,8 +30,8 @@ def sigma_inputs(metric: str, img: np.ndarray, img2: np.ndarray, sigma: Optional
     Raises:
         OptionError: An unknown option or order, a border that leaves nothing, a ``constant_sigma`` outside (0, 1], or
             neither it nor a sigma map.
-        DataError: Pictures that are not uint8 or differ in shape; a sigma map that does not fit them, or has values
-            outside [0, 1].
+        DataError: A picture is missing, is not uint8, or differs from the other in shape; a sigma map that does not fit
+            them, or has values outside [0, 1].
     """
     for key in unknown:
         raise OptionError(f'{metric} has no option {key}', where=f'val.metrics: {metric}',
@@ -40,6 +40,9 @@ def sigma_inputs(metric: str, img: np.ndarray, img2: np.ndarray, sigma: Optional
     if input_order not in ('HWC', 'CHW'):
         raise OptionError('unknown order of the dimensions', where=f'val.metrics: {metric}: input_order',
                           expected='HWC or CHW', found=repr(input_order))
+    if img is None or img2 is None:
+        raise DataError(f'{metric} was given one picture or none', expected='img (or img1) and img2',
+                        found='no img2' if img2 is None else 'no img')
     if img.dtype != np.uint8 or img2.dtype != np.uint8 or img.shape != img2.shape:
         raise DataError(f'{metric} cannot compare these pictures', expected='two of uint8 and of one shape',
                         found=f'{img.dtype} {img.shape} and {img2.dtype} {img2.shape}')

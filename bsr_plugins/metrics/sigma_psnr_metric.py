@@ -20,13 +20,14 @@ def sigma_psnr(sigma: np.ndarray, abs_error: np.ndarray) -> float:
     return float('inf') if squared == 0 else float(-10 * np.log10(squared))
 
 
-def calculate_sigma_psnr(img: np.ndarray, img2: np.ndarray, crop_border: int = 0, input_order: str = 'HWC',
-                         sigma: Optional[np.ndarray] = None, constant_sigma: Optional[float] = None,
-                         better: Optional[str] = None, **unknown: Any) -> float:
+def calculate_sigma_psnr(img: Optional[np.ndarray] = None, img2: Optional[np.ndarray] = None, crop_border: int = 0,
+                         input_order: str = 'HWC', sigma: Optional[np.ndarray] = None,
+                         constant_sigma: Optional[float] = None, better: Optional[str] = None,
+                         img1: Optional[np.ndarray] = None, **unknown: Any) -> float:
     """Return :func:`sigma_psnr` of a picture, over all channels, for BasicSR's validation.
 
     Args:
-        img: Output, uint8, as of ``input_order``.
+        img: Output, uint8, as of ``input_order``; by position in releases of BasicSR before 1.3.
         img2: Ground truth, likewise.
         crop_border: Pixels left out at each edge.
         input_order: ``HWC`` or ``CHW``.
@@ -34,11 +35,12 @@ def calculate_sigma_psnr(img: np.ndarray, img2: np.ndarray, crop_border: int = 0
             ``val.sigma`` are set.
         constant_sigma: A number that is evaluated instead of the map: Table 7's baseline row.
         better: Read by BasicSR, of no effect here.
+        img1: ``img`` under the name that releases before 1.4 (CodeFormer) give it.
 
     Raises:
         OptionError: No sigma map and no constant, or an unknown or wrong option.
         DataError: Pictures or a map that do not fit.
     """
-    mu, y, spread = sigma_inputs('calculate_sigma_psnr', img, img2, sigma, crop_border, input_order, constant_sigma,
-                                 unknown)
+    mu, y, spread = sigma_inputs('calculate_sigma_psnr', img if img1 is None else img1, img2, sigma, crop_border,
+                                 input_order, constant_sigma, unknown)
     return sigma_psnr(spread, np.abs(y - mu))

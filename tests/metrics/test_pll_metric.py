@@ -138,3 +138,17 @@ def test_pictures_that_do_not_fit():
         calculate_pll(img / 255, img2, constant_sigma=0.1)
     with pytest.raises(DataError, match=r'(?s)cannot compare.*\(9, 7, 3\) and uint8 \(8, 7, 3\)'):
         calculate_pll(img, img2[1:], constant_sigma=0.1)
+
+
+def test_the_three_ways_in_which_forks_hand_pictures_over():
+    img, img2 = pictures(5)
+    value = calculate_pll(img=img, img2=img2, constant_sigma=0.02, crop_border=1)
+    assert calculate_pll(img1=img, img2=img2, constant_sigma=0.02, crop_border=1) == value
+    assert calculate_pll(img, img2, constant_sigma=0.02, crop_border=1) == value
+    assert value != calculate_pll(img, img, constant_sigma=0.02, crop_border=1)
+
+
+@pytest.mark.parametrize('given, found', [('img', 'no img2'), ('img1', 'no img2'), ('img2', 'no img')])
+def test_one_picture_alone_is_refused(given, found):
+    with pytest.raises(DataError, match=f'(?s)one picture or none.*img1.*{found}'):
+        calculate_pll(**{given: pictures(0)[0]}, constant_sigma=0.1)

@@ -59,3 +59,12 @@ def test_what_is_refused(options, error, message):
     img = np.zeros((6, 6, 3), dtype=np.uint8)
     with pytest.raises(error, match=message):
         calculate_sigma_psnr(img, img, **options)
+
+
+def test_the_three_ways_in_which_forks_hand_pictures_over():
+    img = np.arange(108, dtype=np.uint8).reshape(6, 6, 3)
+    img2 = img[::-1].copy()
+    value = calculate_sigma_psnr(img=img, img2=img2, constant_sigma=0.1)
+    assert calculate_sigma_psnr(img1=img, img2=img2, constant_sigma=0.1) == value
+    assert calculate_sigma_psnr(img, img2, constant_sigma=0.1) == value != calculate_sigma_psnr(
+        img1=img, img2=img, constant_sigma=0.1)

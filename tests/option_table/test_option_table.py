@@ -18,7 +18,7 @@ from bsr_plugins.registration import TABLE
 REGISTERED = [(kind, name, target) for kind, names in TABLE.items() for name, target in names.items()]
 BUILT = [entry for entry in REGISTERED if entry[0] in ('arch', 'loss', 'metric')]
 # Given by BasicSR or by the model, not by the option file.
-GIVEN = ('img', 'img2', 'sigma')
+GIVEN = ('img', 'img1', 'img2', 'sigma')
 
 
 def keys_of(kind: str, name: str) -> Dict[str, Key]:
