@@ -3,10 +3,12 @@ from __future__ import annotations
 
 import functools
 import os
-from types import ModuleType
+import sys
+from types import FrameType, ModuleType
 from typing import Any, Callable, Optional
 
 from bsr_plugins import stop_signals, training_position
+from bsr_plugins.script_save import more_arguments
 
 # On GPUs reading the agreement waits for all the work that is queued, so that not every iteration does.
 _AGREE_EVERY_ON_GPUS = 10
@@ -59,24 +61,40 @@ def _stopping(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
         if stop_signals.listening():
             model = stop_signals.end_iteration()
             if model is not None:
-                _stop_where_asked(model)
+                _stop_where_asked(model, sys._getframe(1))
         return upstream_next(self)
 
     next_batch.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
     return next_batch
 
 
-def _stop_where_asked(model: Any) -> None:
+def _stop_where_asked(model: Any, script: FrameType) -> None:
     signum = _asked_of_any(model)
     if not signum:
         return
     iteration = stop_signals.iteration()
-    model.save(training_position.position.epoch, iteration)
+    is_saved = _saved_as_the_script_does(model, iteration, script)
     if model.opt.get('dist'):
         # A process that is gone lets the launcher end the others; rank 0 may still be writing.
         import torch.distributed
         torch.distributed.barrier()
-    raise stop_signals.Stopped(signum, os.path.join(model.opt['path']['training_states'], f'{iteration}.state'))
+    state = os.path.join(model.opt['path']['training_states'], f'{iteration}.state')
+    raise stop_signals.Stopped(signum, state if is_saved else None)
+
+
+def _saved_as_the_script_does(model: Any, iteration: int, script: FrameType) -> bool:
+    more = more_arguments(script)
+    wrong = 'its script hands on what only it can make'
+    if more is not None:
+        try:
+            model.save(training_position.position.epoch, iteration, *more.positional, **more.named)
+            return True
+        except (TypeError, LookupError) as error:
+            wrong = f'{type(error).__name__}: {error}'
+    import logging
+    logging.getLogger('basicsr').warning(f'{type(model).__name__} cannot be saved at iteration {iteration:,}, between '
+                                         f'two saves of its script: {wrong}')
+    return False
 
 
 def _asked_of_any(model: Any) -> int:

@@ -93,6 +93,27 @@ def test_a_run_is_resumed_as_the_script_does_it(kind: str, data: Path, tmp_path:
     assert all(torch.equal(expected[key], found[key]) for key in expected)
 
 
+@pytest.mark.parametrize('kind', ['legacy', 'namespace'])
+def test_a_stop_saves_what_the_script_needs_to_go_on(kind: str, data: Path, tmp_path: Path) -> None:
+    root = write_tree(kind, tmp_path / 'tree')
+    script = root / 'basicsr' / 'train.py'
+    text = script.read_text()
+    step = '            train_on(model, train_data, opt, current_iter)\n'
+    assert step in text
+    stop = '            if current_iter == 2:\n                os.kill(os.getpid(), 15)\n'
+    script.write_text(text.replace(step, step + stop))
+    options = options_for(kind, data)
+    del options['datasets']['val']
+    done = run_in(root, 'train', '-opt', 'run.yml', options=options)
+    assert done.returncode == 143, done.stdout
+    assert 'stopped by SIGTERM; weights and state are saved' in done.stdout and 'Traceback' not in done.stdout
+    script.write_text(text)
+    done = run_in(root, 'train', '-opt', 'run.yml', '--auto_resume', options=options)
+    assert done.returncode == 0, done.stdout
+    said = {'legacy': 'Resuming training from iter 2', 'namespace': 'from iter 2, the best one is 2'}[kind]
+    assert said in done.stdout and 'End of training' in done.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('kind', EMBEDDED)
 def test_two_processes_with_spawned_workers_meet_the_tree_alone(kind: str, data: Path, tmp_path: Path) -> None:

@@ -63,11 +63,12 @@ def main():
     loader, sampler, val_loader = create_train_val_dataloader(opt, logger)
     model = create_model(opt)
     logger.info(f'Model [{type(model).__name__}] is created')
-    epoch, current_iter = 0, 0
+    epoch, current_iter, best_metric = 0, 0, {'iter': 0}
     if resume_state:
         model.resume_training(resume_state)
         epoch, current_iter = resume_state['epoch'], resume_state['iter']
-        logger.info(f'Resuming training from iter {current_iter}')
+        best_metric = resume_state['best_metric']
+        logger.info(f'Resuming training from iter {current_iter}, the best one is {best_metric["iter"]}')
     prefetcher = CPUPrefetcher(loader)
     while current_iter <= opt['train']['total_iter']:
         sampler.set_epoch(epoch)
@@ -79,9 +80,10 @@ def main():
                 break
             model.update_learning_rate(current_iter, warmup_iter=-1)
             train_on(model, train_data, opt, current_iter)
+            best_metric['iter'] = current_iter
             logger.info(f'iter {current_iter} {dict(model.get_current_log())}')
             if current_iter % opt['logger']['save_checkpoint_freq'] == 0:
-                model.save(epoch, current_iter)
+                model.save(epoch, current_iter, best_metric=best_metric)
             train_data = prefetcher.next()
         epoch += 1
     logger.info('End of training')

@@ -55,9 +55,9 @@ class BaseModel:
                    os.path.join(self.opt['path']['models'], f'{net_label}_{name}.pth'))
 
     @master_only
-    def save_training_state(self, epoch, current_iter):
+    def save_training_state(self, epoch, current_iter, **more):
         if current_iter != -1:
-            state = {'epoch': epoch, 'iter': current_iter, 'optimizers': [], 'schedulers': []}
+            state = {'epoch': epoch, 'iter': current_iter, 'optimizers': [], 'schedulers': [], **more}
             for kind in ('optimizers', 'schedulers'):
                 state[kind] = [each.state_dict() for each in getattr(self, kind)]
             torch.save(state, os.path.join(self.opt['path']['training_states'], f'{current_iter}.state'))

@@ -66,6 +66,6 @@ class ImageCleanModel(BaseModel):
         get_root_logger().info(f'Validation {dataloader.dataset.opt["name"]} {self.metric_results}')
         return self.metric_results['psnr']
 
-    def save(self, epoch, current_iter):
+    def save(self, epoch, current_iter, **more):
         self.save_network(self.net_g, 'net_g', current_iter)
-        self.save_training_state(epoch, current_iter)
+        self.save_training_state(epoch, current_iter, **more)
