@@ -9,13 +9,15 @@ from typing import List, Optional, Set
 from bsr_plugins.errors import DependencyError
 
 _IMPORTS_BASICSR = re.compile(rb'^[ \t]*(?:from|import)[ \t]+basicsr\b', re.MULTILINE)
+# A script of BasicSR's kind hands on to the pipeline, or reads an option file itself.
+_TAKES_OPTION_FILE = re.compile(rb'''\b(?:train|test)_pipeline\b|\bparse_options\b|['"]--?opt['"]''')
 
 
 def find_script(root: Path, phase: str) -> Optional[Path]:
     """Return the script of ``phase`` ('train' or 'test') in the checkout ``root``, None where it has none.
 
     In this order: ``basicsr/train.py``, ``train.py``, ``PACKAGE/train.py`` (hat, realesrgan, ...). The latter two are
-    BasicSR's only where they import it.
+    BasicSR's only where they import it and take an option file: a project's own ``train.py`` may do the first alone.
 
     Raises:
         DependencyError: Several packages have one; names them.
@@ -94,7 +96,10 @@ def _project_scripts(root: Path, phase: str) -> List[Path]:
 
 
 def _is_basicsr_script(path: Path) -> bool:
-    return path.is_file() and _IMPORTS_BASICSR.search(path.read_bytes()) is not None
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    return all(pattern.search(content) is not None for pattern in (_IMPORTS_BASICSR, _TAKES_OPTION_FILE))
 
 
 def _option_strings(path: Path) -> Set[str]:

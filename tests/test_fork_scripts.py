@@ -17,6 +17,8 @@ from bsr_plugins.fork_scripts import (
 )
 
 OURS = 'import os\nfrom basicsr.train import train_pipeline\n'
+READS = '    import basicsr\nparser.add_argument("--opt")\n'
+OWN = 'from basicsr.archs.rrdbnet_arch import RRDBNet\nparser.add_argument("--optimizer")\n'
 OTHERS = 'import keras  # not basicsr\n'
 UPSTREAM = ("parser.add_argument('-opt', type=str)\nparser.add_argument('--launcher')\n"
             "parser.add_argument('--auto_resume')\nparser.add_argument('--local_rank', '--rank')\n")
@@ -33,7 +35,9 @@ def write(root: Path, files: Dict[str, str]) -> Path:
     ({'basicsr/train.py': '', 'train.py': OURS, 'hat/train.py': OURS}, 'basicsr/train.py'),
     ({'train.py': OURS, 'hat/train.py': OURS}, 'train.py'),
     ({'train.py': OTHERS, 'hat/train.py': OURS}, 'hat/train.py'),
-    ({'hat/train.py': '    import basicsr\n', 'yolo/train.py': OTHERS, '.venv/train.py': OURS}, 'hat/train.py'),
+    ({'hat/train.py': READS, 'yolo/train.py': OTHERS, '.venv/train.py': OURS}, 'hat/train.py'),
+    ({'train.py': OWN, 'hat/train.py': OURS}, 'hat/train.py'),
+    ({'train.py': OWN, 'mine/train.py': OWN}, None),
     ({'hat/deep/train.py': OURS, 'hat/test.py': OURS}, None),
     ({}, None),
 ])

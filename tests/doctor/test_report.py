@@ -77,8 +77,8 @@ def test_several_scripts(write_packages, tmp_path, monkeypatch):
     root = tmp_path / 'project'
     for name in ('one', 'two'):
         (root / name).mkdir(parents=True)
-        (root / name / 'test.py').write_text('import basicsr\n')
-    (root / 'one' / 'train.py').write_text('import basicsr\n')
+        (root / name / 'test.py').write_text('from basicsr.utils.options import parse_options\n')
+    (root / 'one' / 'train.py').write_text('from basicsr.utils.options import parse_options\n')
     monkeypatch.setattr(report, 'probe', lambda stages, root, path: Probed())
     found = examine(root, alone(write_packages()))
     assert ('train script', str(root / 'one' / 'train.py')) in found.sections['basicsr']
