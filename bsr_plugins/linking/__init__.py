@@ -7,9 +7,9 @@ from typing import List, NamedTuple, Optional
 from bsr_plugins.errors import LinkError
 from bsr_plugins.files import PathLike, write_text
 from bsr_plugins.linking.forks import Fork, find_fork
-from bsr_plugins.linking.git_exclude import add_pattern, find_repository, pattern_of, remove_pattern
+from bsr_plugins.linking.git_exclude import add_pattern, elsewhere, find_repository, pattern_of, remove_pattern
 from bsr_plugins.linking.obstacles import place_for
-from bsr_plugins.linking.stub import TEXT, VERSION, stub_version
+from bsr_plugins.linking.stub import MARKER, TEXT, VERSION, stub_version
 
 __all__ = ['Linked', 'link', 'unlink']
 
@@ -52,6 +52,8 @@ def link(folder: PathLike) -> Linked:
 def unlink(folder: PathLike) -> List[Path]:
     """Remove the stub from the checkout ``folder``, and its line from git's ``info/exclude``; return the files removed.
 
+    The line stays while another worktree of the repository is linked.
+
     Raises:
         LinkError: ``folder`` is no checkout of a fork, the stub was edited, or it cannot be removed.
     """
@@ -65,11 +67,15 @@ def unlink(folder: PathLike) -> List[Path]:
                 removed.append(stub)
                 for compiled in stub.parent.glob(f'__pycache__/{stub.stem}.*.pyc'):
                     compiled.unlink()
-            if repository is not None:
+            if repository is not None and not any(map(_is_stub, elsewhere(stub, repository))):
                 remove_pattern(repository.exclude, pattern_of(stub, repository))
         except OSError as error:
             raise _unwritable(error, stub) from error
     return removed
+
+
+def _is_stub(path: Path) -> bool:
+    return path.is_file() and path.read_bytes().startswith(MARKER.encode())
 
 
 def _unwritable(error: OSError, stub: Path) -> LinkError:

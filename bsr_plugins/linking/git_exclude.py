@@ -38,6 +38,16 @@ def find_repository(folder: Path) -> Optional[Repository]:
     return None
 
 
+def elsewhere(path: Path, repository: Repository) -> List[Path]:
+    """Return where ``path`` would lie in the other worktrees of the repository, which share its list."""
+    common = repository.exclude.parents[1]
+    roots = {common.parent} if common.name == '.git' else set()
+    for name in common.glob('worktrees/*/gitdir'):
+        roots.add(Path(name.read_text(encoding='utf-8').strip()).parent)
+    relative = path.resolve().relative_to(repository.root)
+    return [root / relative for root in sorted(roots) if root.resolve() != repository.root]
+
+
 def pattern_of(path: Path, repository: Repository) -> str:
     """Return the line that leaves out exactly ``path``."""
     relative = path.resolve().relative_to(repository.root).as_posix()

@@ -8,11 +8,11 @@ from typing import Optional
 from bsr_plugins.errors import LinkError
 
 VERSION = 1
-_MARKER = '# bsr_plugins stub'
+MARKER = '# bsr_plugins stub'
 
 # Runs in the midst of the fork's own import, so it imports the pack, which imports nothing of basicsr, and no more: the
 # registration follows when the fork's last package is complete. With the pack uninstalled the fork runs as it did.
-TEXT = f'''{_MARKER} {VERSION}: brings the installed bsr_plugins into this fork. `basicsr unlink` removes it.
+TEXT = f'''{MARKER} {VERSION}: brings the installed bsr_plugins into this fork. `basicsr unlink` removes it.
 try:
     import bsr_plugins  # noqa: F401
 except ModuleNotFoundError as error:
@@ -21,7 +21,7 @@ except ModuleNotFoundError as error:
 '''
 
 _TEXTS = {VERSION: TEXT}
-_FIRST_LINE = re.compile(re.escape(_MARKER.encode()) + rb' (\d+):')
+_FIRST_LINE = re.compile(re.escape(MARKER.encode()) + rb' (\d+):')
 
 
 def stub_version(path: Path) -> Optional[int]:

@@ -134,6 +134,28 @@ def test_a_checkout_that_cannot_be_written(tree: Callable[..., Path], alone: Non
     assert f'in {root}, which writes nothing there' in caught.value.remedy
 
 
+def test_worktrees_share_the_line_until_the_last_is_unlinked(tree: Callable[..., Path], alone: None,
+                                                             tmp_path: Path) -> None:
+    def git(folder: Path, *arguments: str) -> str:
+        return subprocess.run(['git', '-c', 'user.name=a', '-c', 'user.email=a@b.c', *arguments], cwd=folder,
+                              check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    root = tree('registry')
+    git(root, 'init', '-q')
+    git(root, 'add', '-A')
+    git(root, 'commit', '-q', '-m', 'x')
+    work = tmp_path / 'work'
+    git(root, 'worktree', 'add', '-q', str(work))
+    exclude = root / '.git' / 'info' / 'exclude'
+    before = exclude.read_bytes()
+    for first, last in ((root, work), (work, root)):
+        assert link(root).exclude == link(work).exclude == exclude
+        unlink(first)
+        assert git(last, 'status', '--short') == '' and (last / STUBS['registry']).is_file()
+        unlink(last)
+        assert exclude.read_bytes() == before
+
+
 def test_the_commands(tree: Callable[..., Path], alone: None, monkeypatch: pytest.MonkeyPatch,
                       capsys: pytest.CaptureFixture) -> None:
     root = tree('registry')
