@@ -5,7 +5,7 @@ import functools
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from bsr_plugins.checkpoint_files import remove_leftovers, what_pair_lacks
 from bsr_plugins.errors import CheckpointError
@@ -24,8 +24,11 @@ def mend_auto_resume_folder(module: ModuleType) -> bool:
     ``path.resume_state`` instead; what is passed over for an older pair is said in the log. A ``path.resume_state`` of
     the user's is taken or refused, nothing is put in its place.
 
+    In a distributed run rank 0 chooses for all: what a network file system shows may differ between machines.
+
     Raises (the wrapped function):
-        CheckpointError: There are states and none is whole, or ``path.resume_state`` is not.
+        CheckpointError: There are states and none is whole, ``path.resume_state`` is not, or the pair that rank 0 has
+            chosen is not to be seen from another process.
 
     ``basicsr/train.py``, ``load_resume_state``; https://github.com/XPixelGroup/BasicSR/pull/408 added the option.
     """
@@ -69,17 +72,45 @@ def _choose_state(opt: Dict[str, Any]) -> None:
 
 
 def _point_to_last_pair(opt: Dict[str, Any], folder: Path) -> None:
-    if opt.get('rank', 0) == 0:
-        remove_leftovers(folder, opt['path']['models'])
+    state = _agreed(opt, folder) if opt.get('dist') else _last_pair(opt, folder)
+    if state is not None:
+        opt['path']['resume_state'] = state
+    if state is not None or not opt['path'].get('resume_state'):
+        # With it upstream would look into the working directory, where an earlier run of this name may lie.
+        opt['auto_resume'] = False
+
+
+def _agreed(opt: Dict[str, Any], folder: Path) -> Optional[str]:
+    """Return what rank 0 finds; an error there is one here."""
+    import torch.distributed
+    found: List[Any] = [None, None]
+    if opt['rank'] == 0:
+        try:
+            found[0] = _last_pair(opt, folder)
+        except CheckpointError as error:
+            found[1] = error
+    torch.distributed.broadcast_object_list(found, 0)
+    state, error = found
+    if error is not None:
+        raise error
+    wrong = what_pair_lacks(state, opt) if state is not None and opt['rank'] != 0 else None
+    if wrong is not None:
+        raise CheckpointError(f'Rank {opt["rank"]} does not see the pair that rank 0 resumes from', where=folder,
+                              expected=state, found=wrong,
+                              remedy='put path.experiments_root on a file system that all machines of the run share')
+    return state
+
+
+def _last_pair(opt: Dict[str, Any], folder: Path) -> Optional[str]:
+    """Return the last state that is whole, with its weights; None where there is none at all."""
+    remove_leftovers(folder, opt['path']['models'])
     passed_over: List[str] = []
     for state in states_in(folder):
         wrong = what_pair_lacks(state, opt)
         if wrong is None:
             for text in passed_over:
                 say_when_logging(f'--auto_resume passes over what is not whole: {text}')
-            opt['path']['resume_state'] = str(state)
-            opt['auto_resume'] = False
-            return
+            return str(state)
         passed_over.append(wrong)
     if passed_over:
         raise CheckpointError(
@@ -87,3 +118,4 @@ def _point_to_last_pair(opt: Dict[str, Any], folder: Path) -> None:
             found='; '.join(passed_over[:5]),
             remedy=f'start anew without --auto_resume (BasicSR then archives {folder.parent}), from the last weights '
             'that are whole by path.pretrain_network_g')
+    return None

@@ -102,14 +102,77 @@ def test_a_state_that_the_user_names_is_taken_or_refused(tmp_path: Path) -> None
     assert 'net_g_5.pth' in str(caught.value) and '--auto_resume' in str(caught.value)
 
 
-@pytest.mark.parametrize('auto_resume', [True, False])
-def test_nothing_changes_without_a_state_or_without_the_option(tmp_path: Path, auto_resume: bool) -> None:
+def test_nothing_changes_without_the_option(tmp_path: Path) -> None:
     folder = tmp_path / 'run' / 'training_states'
     folder.mkdir(parents=True)
-    if not auto_resume:
-        (folder / '5.state').touch()
-    opt = options_of(tmp_path, auto_resume)
+    (folder / '5.state').touch()
+    opt = options_of(tmp_path, False)
     assert mended_parse(copy.deepcopy(opt)) == opt
+
+
+@pytest.mark.parametrize('exists', [True, False])
+def test_without_a_state_the_run_starts_and_no_other_one_is_taken(tmp_path: Path, exists: bool,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    train = pytest.importorskip('basicsr.train')
+    save_state(tmp_path / 'work' / 'experiments' / 'run' / 'training_states', '7')
+    monkeypatch.chdir(tmp_path / 'work')
+    if exists:
+        (tmp_path / 'elsewhere' / 'run' / 'training_states').mkdir(parents=True)
+    opt = mended_parse(options_of(tmp_path / 'elsewhere'))
+    assert train.load_resume_state(opt) is None and 'resume_state' not in opt['path']
+
+
+@pytest.fixture
+def broadcast(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
+    """Stand in for the process group: rank 0 leaves in the list what it sends, the others take it from there."""
+    sent: List[Any] = []
+
+    def broadcast_object_list(objects: List[Any], source: int) -> None:
+        assert source == 0
+        if sent:
+            objects[:] = sent
+        else:
+            sent[:] = objects
+
+    monkeypatch.setattr('torch.distributed.broadcast_object_list', broadcast_object_list)
+    return sent
+
+
+def in_rank(rank: int, root: Path) -> Dict[str, Any]:
+    return mended_parse({**options_of(root), 'dist': True, 'rank': rank})
+
+
+def test_rank_0_chooses_for_all(tmp_path: Path, broadcast: List[Any]) -> None:
+    folder = save_state(tmp_path / 'run' / 'training_states', '4', '5')
+    assert in_rank(0, tmp_path)['path']['resume_state'] == str(folder / '5.state')
+    # A file that shows up late on another machine.
+    (folder / '6.state').write_bytes((folder / '5.state').read_bytes())
+    (folder.parent / 'models' / 'net_g_6.pth').write_bytes((folder.parent / 'models' / 'net_g_5.pth').read_bytes())
+    opt = in_rank(1, tmp_path)
+    assert opt['path']['resume_state'] == str(folder / '5.state') and opt['auto_resume'] is False
+
+
+def test_a_pair_that_one_machine_alone_sees_is_refused(tmp_path: Path, broadcast: List[Any]) -> None:
+    folder = save_state(tmp_path / 'run' / 'training_states', '5')
+    in_rank(0, tmp_path)
+    (folder / '5.state').unlink()
+    with pytest.raises(CheckpointError, match='Rank 1 does not see the pair') as caught:
+        in_rank(1, tmp_path)
+    assert '5.state: it is missing' in str(caught.value) and 'path.experiments_root' in str(caught.value)
+
+
+def test_what_stops_rank_0_stops_the_others(tmp_path: Path, broadcast: List[Any]) -> None:
+    folder = save_state(tmp_path / 'run' / 'training_states', '5')
+    cut(folder / '5.state')
+    for rank in (0, 1):
+        with pytest.raises(CheckpointError, match='no training state to resume from that is whole'):
+            in_rank(rank, tmp_path)
+
+
+def test_without_a_state_every_rank_starts(tmp_path: Path, broadcast: List[Any]) -> None:
+    for rank in (0, 1):
+        opt = in_rank(rank, tmp_path)
+        assert 'resume_state' not in opt['path'] and opt['auto_resume'] is False
 
 
 def test_options_of_a_test_run_pass(tmp_path: Path) -> None:
