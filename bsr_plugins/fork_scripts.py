@@ -91,7 +91,9 @@ def _spelled(argument: str, known: Set[str]) -> str:
 
 
 def _project_scripts(root: Path, phase: str) -> List[Path]:
-    found = [root / f'{phase}.py', *sorted(root.glob(f'[!.]*/{phase}.py'))]
+    # A package's own folder is no root: the package could not be imported from there.
+    own = [] if (root / '__init__.py').is_file() else [root / f'{phase}.py']
+    found = [*own, *sorted(root.glob(f'[!.]*/{phase}.py'))]
     return [path for path in found if path.parent.name != 'basicsr' and _is_basicsr_script(path)]
 
 

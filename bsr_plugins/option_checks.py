@@ -1,6 +1,7 @@
 """The whole check of an option file before anything heavy is imported: every fault at once, with file and line."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, List, Optional, Set, Tuple
 
@@ -12,9 +13,10 @@ from bsr_plugins.checks.schedule_checks import check_schedule
 from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.value_checks import NUMBER_AS_TEXT, check_values
 from bsr_plugins.findings import ERROR, WARNING, Finding
-from bsr_plugins.option_file import KeyPath, OptionFile
+from bsr_plugins.option_file import KeyPath, OptionFile, text_keys
 from bsr_plugins.option_paths import check_paths, datasets_in
 from bsr_plugins.option_types import KnownNames, check_types, known_names
+from bsr_plugins.other_checkout import check_working_directory
 from bsr_plugins.source_names import basicsr_folder
 
 _MAPPING, _TEXT, _NUMBER, _ANY = 'keys and values', 'text', 'a whole number', 'a value'
@@ -51,7 +53,8 @@ def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resu
     optimizers and schedulers against those of the basicsr that will run (read from its source), of the working
     directory's packages and of this pack; every key against what the scripts, the model and the constructors read;
     values against the table of options; every data path, weight file and training state; image pairs; the difficulty
-    files; the length of the run. Neither torch nor basicsr is imported.
+    files; the length of the run; whether the working directory is the checkout that the file lies in. Neither torch nor
+    basicsr is imported.
 
     Errors are what cannot run, keys of the pack's own types that these do not have, and slips of the hand; what a run
     gets through all the same is a warning.
@@ -63,6 +66,7 @@ def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resu
         auto_resume: Whether ``--auto_resume`` is given; a run that resumes needs no pretrained weights.
         deep: Decode every image too, which takes as long as that takes.
     """
+    option_file = replace(option_file, options=text_keys(option_file.options))
     names, folder = known_names(root), basicsr_folder(root)
     findings = _check_required(option_file, is_train)
     if names is None or not names.legacy:  # before 1.3, forks name phases as their scripts like
@@ -77,7 +81,8 @@ def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resu
     findings += _check_paired_sets(option_file, is_train)
     findings += _numbers_as_text(option_file)
     findings += _repeated_keys(option_file)
-    findings = _one_a_place(findings) + check_paths(option_file, root, is_train, auto_resume)
+    findings = check_working_directory(option_file, root) + _one_a_place(findings)
+    findings += check_paths(option_file, root, is_train, auto_resume)
     findings += check_pairs(option_file, root, reach is None or reach.pairs_as_upstream(), deep)
     findings += check_difficulties(option_file, root)
     if is_train:

@@ -39,6 +39,7 @@ def write(root: Path, files: Dict[str, str]) -> Path:
     ({'train.py': OWN, 'hat/train.py': OURS}, 'hat/train.py'),
     ({'train.py': OWN, 'mine/train.py': OWN}, None),
     ({'hat/deep/train.py': OURS, 'hat/test.py': OURS}, None),
+    ({'__init__.py': '', 'train.py': OURS}, None),
     ({}, None),
 ])
 def test_the_script_is_found(tmp_path: Path, files: Dict[str, str], found: Optional[str]) -> None:
