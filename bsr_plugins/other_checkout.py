@@ -1,6 +1,7 @@
 """Check: an option file of a fork that is run from elsewhere, where another basicsr would be taken in silence."""
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import List, Optional
 
@@ -26,7 +27,7 @@ def check_working_directory(option_file: OptionFile, root: Path) -> List[Finding
 
 
 def _checkout_around(path: Path) -> Optional[Path]:
-    return next((folder for folder in path.absolute().parents if _is_checkout(folder)), None)
+    return next((folder for folder in Path(os.path.abspath(path)).parents if _is_checkout(folder)), None)
 
 
 def _is_checkout(folder: Path) -> bool:

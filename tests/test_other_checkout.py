@@ -29,6 +29,13 @@ def test_the_checkout_is_named(files: Dict[str, str], cwd: str, tmp_path: Path) 
     assert (found.expected, found.remedy) == (str(tmp_path / 'fork'), f'cd {tmp_path / "fork"}')
 
 
+def test_a_path_through_the_folder_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, EMBEDDED)
+    monkeypatch.chdir(tmp_path / 'fork' / 'basicsr')
+    found, = check_working_directory(read_option_file('../options/x.yml'), Path.cwd())
+    assert found.expected == str(tmp_path / 'fork')
+
+
 def test_a_subfolder_of_the_checkout_with_an_option_file_from_elsewhere(tmp_path: Path) -> None:
     write(tmp_path, {**EMBEDDED, 'other/z.yml': 'name: x\n'})
     found, = check_working_directory(read_option_file(tmp_path / 'other' / 'z.yml'), tmp_path / 'fork' / 'basicsr')
