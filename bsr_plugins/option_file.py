@@ -18,6 +18,9 @@ PathLike = Union[str, 'os.PathLike[str]']
 _SafeLoader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 _PYTHON_TAG = 'tag:yaml.org,2002:python/'
 _MERGE_TAG = 'tag:yaml.org,2002:merge'
+# Far above any option file. Aliases of aliases multiply, and the C reader overflows its stack where nesting is deep.
+_MOST_VALUES, _DEEPEST = 100_000, 50
+_NAMES_ALONE: Tuple[KeyPath, ...] = ((), ('path',), ('datasets',))
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ def read_option_file(path: PathLike) -> OptionFile:
     text = _read_text(name)
     loader = _SafeLoader(text)
     try:
+        _refuse_deep(name, text)
         root = loader.get_single_node()
         if root is None:
             raise OptionError('The option file is empty', where=name)
@@ -109,9 +113,14 @@ class _Reader:
         self.plain: Set[KeyPath] = set()
         self.repeated: Dict[KeyPath, int] = {}
         self._open: List[yaml.Node] = []
+        self._values = 0
 
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
         self._refuse_tag(node)
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise self._error('The option file holds too many values, most of them by aliases of aliases', node,
+                              expected=f'at most {_MOST_VALUES:,} values')
         if any(node is outer for outer in self._open):
             raise self._error('An alias stands inside its own anchor', node, remedy='write the value out')
         self._open.append(node)
@@ -124,27 +133,26 @@ class _Reader:
         finally:
             self._open.pop()
 
-    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> Dict[str, Any]:
-        result: Dict[str, Any] = {}
-        first_line: Dict[str, int] = {}
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> Dict[Any, Any]:
+        result: Dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = self._key(key_node)
-            line = key_node.start_mark.line + 1
+            key = self._key(key_node, path)
+            place = (*path, str(key))
             if key in result:
-                self.repeated[(*path, key)] = first_line[key]
-            first_line[key] = line
-            self.lines[(*path, key)] = line
-            result[key] = self.value(value_node, (*path, key))
+                self.repeated[place] = self.lines[place]
+            self.lines[place] = key_node.start_mark.line + 1
+            result[key] = self.value(value_node, place)
         return result
 
-    def _key(self, node: yaml.Node) -> str:
+    def _key(self, node: yaml.Node, path: KeyPath) -> Union[str, int]:
         self._refuse_tag(node)
         if node.tag == _MERGE_TAG:
             raise self._error('Merge keys (`<<`) are unknown to BasicSR', node, remedy='write the keys out')
         if not isinstance(node, yaml.ScalarNode):
             raise self._error('A key is a list or a mapping', node, expected='a name')
         key = self._scalar(node, ())
-        if not isinstance(key, str):
+        # A project's own types may take tables by number; BasicSR itself looks into the names of these sections.
+        if not isinstance(key, str) and (type(key) is not int or path in _NAMES_ALONE):
             raise self._error(f'The key {node.value} is read as {_kind(key)}', node, expected='a name',
                               remedy=f"quote it: '{node.value}'")
         return key
@@ -168,6 +176,22 @@ class _Reader:
     def _error(self, problem: str, node: yaml.Node, **details: Any) -> OptionError:
         details.setdefault('found', _shown(self.text, node.start_mark))
         return OptionError(problem, where=_at(self.name, node), **details)
+
+
+def text_keys(value: Any) -> Any:
+    """Return a copy of options in which the keys that are numbers are text."""
+    if isinstance(value, dict):
+        return {str(key): text_keys(member) for key, member in value.items()}
+    return [text_keys(member) for member in value] if isinstance(value, list) else value
+
+
+def _refuse_deep(name: str, text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise OptionError('The option file is nested too deep', where=f'{name}:{event.start_mark.line + 1}',
+                              expected=f'at most {_DEEPEST} sections and lists in each other')
 
 
 def _read_text(name: str) -> str:

@@ -16,6 +16,7 @@ from bsr_plugins.models.bspa_options import BSPAOptions
 from bsr_plugins.models.bspa_schedule import BSPASchedule
 from bsr_plugins.models.resume_report import early_end_warning
 from bsr_plugins.option_file import OptionFile
+from bsr_plugins.option_table.kinds import LARGEST
 
 
 def check_schedule(option_file: OptionFile, reach: Optional[Reach], root: Path) -> List[Finding]:
@@ -47,7 +48,7 @@ def _epochs(option_file: OptionFile, reach: Optional[Reach], root: Path) -> Iter
     processes = _whole(os.environ.get('WORLD_SIZE')) or 1
     gpus = option_file.get('num_gpu')
     batch *= gpus if processes == 1 and isinstance(gpus, int) and gpus > 1 else 1
-    samples = math.ceil(size * ratio / processes)
+    samples = math.ceil(min(size * ratio / processes, LARGEST))
     where = option_file.where('datasets', 'train', 'batch_size_per_gpu')
     if batch > samples:
         yield Finding(WARNING, 'The batch is larger than the data set: not one iteration would be trained', where,
@@ -114,9 +115,10 @@ def _refused(option_file: OptionFile, keys: tuple, check: Callable[[], Any]) -> 
 
 def _whole(value: Any) -> Optional[int]:
     try:
-        return None if isinstance(value, bool) else int(value)
+        number = None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return None if number is None or abs(number) > LARGEST else number
 
 
 def _text(value: Any) -> Optional[str]:

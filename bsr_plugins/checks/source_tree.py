@@ -73,18 +73,19 @@ class SourceTree:
                     return Definition(node, path)
         return None
 
-    def chain(self, definition: Definition) -> Tuple[List[Definition], bool]:
-        """Return a class and its bases, nearest first, and whether all of them are known."""
+    def chain(self, definition: Definition, below: Tuple[Definition, ...] = ()) -> Tuple[List[Definition], bool]:
+        """Return a class and its bases, nearest first, and whether all of them are known; ``below``: its heirs."""
         chain, complete = [definition], True
+        below = (*below, definition)
         for base in getattr(definition.node, 'bases', []):
-            name = self._original_name(last_name(base), definition.path)
+            name, near = self._origin(last_name(base), definition.path)
             if name in _PLAIN_BASES:
                 continue
-            found = self.find(name, definition.path) if name else None
-            if found is None or found.node is definition.node or not isinstance(found.node, ast.ClassDef):
+            found = self.find(name, near) if name else None
+            if found is None or found in below or not isinstance(found.node, ast.ClassDef):
                 complete = False
                 continue
-            bases, known = self.chain(found)
+            bases, known = self.chain(found, below)
             chain += [each for each in bases if each not in chain]
             complete = complete and known
         return chain, complete
@@ -97,15 +98,23 @@ class SourceTree:
                     return node, definition
         return None
 
-    def _original_name(self, name: str, path: Path) -> str:
-        """Undo ``from x import Name as name``."""
+    def _origin(self, name: str, path: Path) -> Tuple[str, Path]:
+        """Return the name that ``from x import Name as name`` stands for, and the file of x where it is one of ours."""
         module = self.module(path)
         for node in module.body if module else []:
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
-                    if alias.asname == name:
-                        return alias.name
-        return name
+                    if name == (alias.asname or alias.name):
+                        return alias.name, self._imported(node, path) or path
+        return name, path
+
+    def _imported(self, node: ast.ImportFrom, path: Path) -> Optional[Path]:
+        parts = (node.module or '').split('.')
+        if node.level:
+            place = path.parents[node.level - 1].joinpath(*parts).with_suffix('.py')
+            return place if place in self.texts else None
+        tail = (*parts[:-1], f'{parts[-1]}.py')
+        return next((place for place in self.texts if place.parts[-len(tail):] == tail), None)
 
 
 def last_name(node: ast.AST) -> str:

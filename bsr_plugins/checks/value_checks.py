@@ -95,11 +95,13 @@ def _by_defaults(option_file: OptionFile, reach: Reach, kind: str, section: KeyP
     findings = []
     for key, value in option_file.section(*section).items():
         default = signature.defaults.get(key) if signature else None
-        if not isinstance(value, str) or not isinstance(default, (bool, int, float)):
+        if not isinstance(value, str) or not isinstance(default, (bool, int, float, list, tuple)):
             continue
-        expected = 'true or false' if isinstance(default, bool) else 'a number'
+        expected = ('true or false' if isinstance(default, bool) else
+                    'a list' if isinstance(default, (list, tuple)) else 'a number')
         sure = (misspelt(value.lower(), ('true', 'false')) or value.lower() in ('true', 'false')
-                if isinstance(default, bool) else NUMBER_AS_TEXT.fullmatch(value))
+                if isinstance(default, bool) else
+                isinstance(default, (int, float)) and NUMBER_AS_TEXT.fullmatch(value))
         findings.append(Finding(
             ERROR if sure else WARNING, f"The value of '{'.'.join((*section, key))}' is text",
             option_file.where(*section, key), expected=f'{expected}, as its default {default!r} in {name}',

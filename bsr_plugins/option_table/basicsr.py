@@ -30,7 +30,7 @@ BASICSR = (
         Key('scale', whole(1), REQUIRED, 'upscaling factor'),
         Key('num_gpu', either(whole(0), choice('auto')), REQUIRED, '0: the CPU; several without torchrun multiply the '
             'batch'),
-        Key('manual_seed', optional(whole(0)), Told('drawn'), 'seed of all random draws'),
+        Key('manual_seed', optional(whole(0, 2**32 - 1)), Told('drawn'), 'seed of all random draws'),
         Key('network_g', SECTION, REQUIRED, '`type` and options of the network'),
         Key('find_unused_parameters', FLAG, False, 'for networks of which a part gets no gradient, in several '
             'processes'),

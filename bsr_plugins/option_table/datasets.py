@@ -56,8 +56,7 @@ DATASETS = (
                   Key('num_images', optional(whole(1)), None,
                       'images that one batch draws from; ~: as many as it has samples'),
                   *TENSORS)),
-    OptionSet('dataset', 'SamplingAugDataset', 'The informative patches of each image alone, by maps of their PSNR '
-              'under bicubic (SamplingAug).', (
+    OptionSet('dataset', 'SamplingAugDataset', 'Crops where bilinear upscaling restores an image worst.', (
                   *PAIRED,
                   _GT_SIZE,
                   Key('portion', optional(number(above=0, at_most=1)), 0.1, 'share of the patches that is kept'),

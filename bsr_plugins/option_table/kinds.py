@@ -5,6 +5,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Tuple
 
+#: Largest whole number that an option takes.
+LARGEST = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -21,10 +24,14 @@ class Kind:
     words: Tuple[str, ...] = ()
 
 
-def whole(at_least: Optional[int] = None) -> Kind:
-    """Return the kind of a whole number."""
-    return Kind('whole number' + (f' >= {at_least}' if at_least is not None else ''),
-                lambda value: type(value) is int and (at_least is None or value >= at_least))
+def whole(at_least: Optional[int] = None, at_most: Optional[int] = None) -> Kind:
+    """Return the kind of a whole number in a range, and never beyond 64 bits."""
+    bounds = [f'{sign} {bound}' for sign, bound in (('>=', at_least), ('<=', at_most)) if bound is not None]
+
+    def accepts(value: Any) -> bool:
+        return (type(value) is int and abs(value) <= LARGEST and (at_least is None or value >= at_least)
+                and (at_most is None or value <= at_most))
+    return Kind(' '.join(['whole number', ' and '.join(bounds)]).strip(), accepts)
 
 
 def number(above: Optional[float] = None, at_least: Optional[float] = None, below: Optional[float] = None,
@@ -34,7 +41,8 @@ def number(above: Optional[float] = None, at_least: Optional[float] = None, belo
               if bound is not None]
 
     def accepts(value: Any) -> bool:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        finite = math.isfinite(value) if isinstance(value, float) else type(value) is int and abs(value) <= LARGEST
+        if not finite:
             return False
         return ((above is None or value > above) and (at_least is None or value >= at_least)
                 and (below is None or value < below) and (at_most is None or value <= at_most))

@@ -24,6 +24,7 @@ def warnings(findings: List[Finding]) -> List[str]:
     (5, 1, ['BasicSR will end this run after 78 of 100 iterations']),  # 3 whole batches, planned as 4, in 26 epochs
     (5, 1000, []),
     (8, 1, []),
+    (16, '1.0e+308', []),
 ])
 def test_batches_against_the_set(check: Check, batch: int, ratio: int, said: List[str]) -> None:
     text = changed(SHORT, 'batch_size_per_gpu: 16', f'batch_size_per_gpu: {batch}\n    dataset_enlarge_ratio: {ratio}')

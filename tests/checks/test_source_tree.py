@@ -17,6 +17,9 @@ def tree(tmp_path: Path) -> SourceTree:
         'b/net.py': 'class Far(Base): pass\nclass Lost(Unknown, Base): pass\n',
         'c/broken.py': 'class Broken(:\n',
         'c/loop.py': 'class Loop(Loop): pass\n',
+        'c/base.py': 'from a.net import Net as Stock\nclass Mine(Stock): pass\n',
+        'c/net.py': 'from .base import Mine\nclass Net(Mine): pass\n',  # named as what it derives from
+        'c/ring.py': 'class One(Two): pass\nclass Two(One): pass\n',
     }
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -35,9 +38,17 @@ def names(tree: SourceTree, name: str) -> list:
     ('Far', ['b.Far', 'b.Base', True]),  # the Base of its own package
     ('Lost', ['b.Lost', 'b.Base', False]),
     ('Loop', ['c.Loop', False]),
+    ('Mine', ['c.Mine', 'a.Net', 'a.Base', True]),
+    ('One', ['c.One', 'c.Two', False]),
 ])
 def test_bases(tree: SourceTree, name: str, chain: list) -> None:
     assert names(tree, name) == chain
+
+
+def test_a_class_named_as_the_one_it_derives_from(tree: SourceTree, tmp_path: Path) -> None:
+    chain, complete = tree.chain(tree.find('Net', tmp_path / 'c' / 'net.py'))
+    assert [f'{each.path.parent.name}.{each.node.name}' for each in chain] == ['c.Net', 'c.Mine', 'a.Net', 'a.Base']
+    assert complete
 
 
 def test_methods_come_from_the_nearest_class(tree: SourceTree) -> None:

@@ -21,6 +21,8 @@ BSPA = changed(changed(TRAIN, 'SRModel', 'BSPAModel'), '  total_iter: 300000\n',
     ('save_img: false', 'save_img: flase', 'val.save_img', 'true or false', "did you mean 'false'?"),
     ('save_img: false', "save_img: 'False'", 'val.save_img', 'true or false', 'save_img: false, unquoted'),
     ('scale: 4', 'scale: 4.5', 'scale', 'whole number', None),
+    ('total_iter: 300000', f'total_iter: 1{"0" * 400}', 'train.total_iter', 'whole number', None),
+    ('scale: 4', f'manual_seed: {2**32}\nscale: 4', 'manual_seed', '<= 4294967295', None),
     ('    gt_size', '    use_rot: 1\n    gt_size', 'datasets.train.use_rot', 'true or false or ~', None),
     ('num_worker_per_gpu: 6', 'num_worker_per_gpu: -1', 'datasets.train.num_worker_per_gpu', '>= 0', None),
     ('gt_size: 192', 'prefetch_mode: gpu\n    gt_size: 192', 'datasets.train.prefetch_mode', 'cpu or cuda', None),
@@ -89,3 +91,8 @@ def test_text_that_may_be_meant_is_a_warning(check: Check) -> None:
     findings = check(changed(TRAIN, 'num_out_ch: 3', 'num_out_ch: 3\n  res_scale: learnt'))
     assert [(finding.severity, finding.problem) for finding in findings] == [
         (WARNING, "The value of 'network_g.res_scale' is text")]
+
+
+def test_text_where_a_list_is_the_default_is_a_warning(check: Check) -> None:
+    network = changed(TRAIN, 'num_out_ch: 3', 'num_out_ch: 3\n  rgb_mean: "[0, 0, 0]"')
+    assert [(each.severity, each.expected.split(',')[0]) for each in check(network)] == [(WARNING, 'a list')]

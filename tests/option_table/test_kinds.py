@@ -22,8 +22,9 @@ from bsr_plugins.option_table.kinds import (
 
 @pytest.mark.parametrize(('kind', 'right', 'wrong', 'text'), [
     (whole(1), [1, 7], [0, 1., True, '1', None], 'whole number >= 1'),
-    (whole(), [-3], [.5, False], 'whole number'),
-    (number(), [1, -.5], [True, '1e-4', float('nan'), float('inf'), [1]], 'number'),
+    (whole(), [-3], [.5, False, 10**400], 'whole number'),
+    (whole(0, 9), [0, 9], [-1, 10], 'whole number >= 0 and <= 9'),
+    (number(), [1, -.5], [True, '1e-4', float('nan'), float('inf'), 10**400, [1]], 'number'),
     (number(above=0, at_most=1), [1, .1], [0, 1.1], 'number > 0 and <= 1'),
     (number(at_least=0, below=1), [0, .9], [-.1, 1], 'number >= 0 and < 1'),
     (choice('a', 'b'), ['a'], ['c', None, 1], 'a or b'),
