@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 from typing import Iterator, Union
 
@@ -17,12 +18,12 @@ def replacing(path: PathLike) -> Iterator[Path]:
     work that led to what is written, and without it a power cut can leave the new name on an empty file.
 
     The temporary file lies in the same folder, so that ``os.replace`` is atomic. It keeps the suffix of ``path``, since
-    writers such as ``cv2.imwrite`` choose the format by it. Two processes may write the same ``path``: the last one
-    wins and nobody sees a mixture.
+    writers such as ``cv2.imwrite`` choose the format by it. Two processes may write the same ``path``, on two
+    machines too: the last one wins and nobody sees a mixture.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.partial{path.suffix}')
+    temporary = path.with_name(f'.{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.partial{path.suffix}')
     try:
         yield temporary
         _flush(temporary)

@@ -159,13 +159,24 @@ class _Cache:
             return None, {}
         return arrays, known
 
+    def _is_written(self, identity: str) -> bool:
+        # By another machine that computed the same meanwhile. To replace a file that it has mapped would, over NFS,
+        # take the pages from under it.
+        try:
+            header, arrays = read_header(self._path), map_arrays(self._path, identity)
+            return ((header['identity'], header['key']) == (identity, json.loads(json.dumps(self._key)))
+                    and len(arrays) == len(self._identities))
+        except DAMAGE:
+            return False
+
     def _write(self, arrays: ImageArrays, digests: List[str]) -> ImageArrays:
         if self._path is None:
             return arrays
         listed = list(zip(self._identities, self._stamps, digests))
         identity = hashlib.blake2b(json.dumps(listed).encode('utf-8'), digest_size=16).hexdigest()
         try:
-            write_arrays(self._path, {'key': self._key, 'identity': identity, 'images': listed}, arrays)
+            if not self._is_written(identity):
+                write_arrays(self._path, {'key': self._key, 'identity': identity, 'images': listed}, arrays)
             return map_arrays(self._path, identity, verify=False)
         except DAMAGE as error:
             _warn_unwritable(str(self._path), error)

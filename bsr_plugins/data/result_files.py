@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Sequence
 
@@ -15,7 +16,9 @@ from bsr_plugins.errors import DataError
 
 FORMAT = 1
 #: What reading a file that is cut short, damaged or of another program raises.
-DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, struct.error, zipfile.BadZipFile, NotImplementedError)
+#: RuntimeError: one wrong bit makes a member look encrypted.
+DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, struct.error, zlib.error,
+          zipfile.BadZipFile)
 
 _LOCAL_HEADER = struct.Struct('<26xHH')
 

@@ -178,6 +178,30 @@ def test_a_damaged_or_foreign_file_is_computed_anew_with_one_line(images, folder
     assert (results_of(images)[1].calls == []) == (damage != 'folder')
 
 
+def test_a_wrong_bit_anywhere_is_damage_or_of_no_account(images, folder, monkeypatch):
+    expected = [array.tolist() for array in results_of(images)[0]]
+    path = next(folder.iterdir())
+    content = path.read_bytes()
+    central = content.index(b'PK\x01\x02')
+    monkeypatch.setattr(os, 'fsync', lambda descriptor: None)
+    for place in (*range(0, 40), *range(central, len(content))):
+        for bit in (0, 3):  # bit 0 of a member's flags says that it is encrypted
+            path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1:])
+            assert [array.tolist() for array in results_of(images)[0]] == expected
+
+
+def test_what_another_machine_wrote_meanwhile_is_not_replaced(images, folder):
+    def write_before(index):
+        if index == 4:
+            results_of(images)
+            written.append(next(folder.iterdir()).stat().st_ino)
+        return Counted(images)(index)
+    written = []
+    arrays = cached_per_image('bytes', PARAMETERS, images, write_before)
+    assert next(folder.iterdir()).stat().st_ino == written[0]
+    assert [len(array) for array in arrays] == [1, 2, 3, 4, 5] and isinstance(arrays.values, np.memmap)
+
+
 def test_pickled_objects_are_never_loaded(images, folder):
     results_of(images)
     path = next(folder.iterdir())
