@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
-from bsr_plugins.data.dataset_options import check_given, option_place
+from bsr_plugins.data.dataset_options import check_given, check_whole, option_place
 from bsr_plugins.data.image_reading import decode_image
 from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.sample_tensors import TENSOR_OPTIONS, SampleTensors
@@ -39,7 +39,7 @@ class PairedImages:
         scale: Upscaling factor. gt_folder, lq_folder: as in the options.
 
     Raises:
-        OptionError: An option is missing or the backend is unknown.
+        OptionError: An option is missing or of the wrong kind, or the backend is unknown.
         DataError: The images are missing or do not pair; when reading: one is damaged, of more than 8 bits, of another
             scale or smaller than the crop. Grey images get three equal channels and transparency is dropped, as
             BasicSR reads them.
@@ -47,10 +47,16 @@ class PairedImages:
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
         check_given(opt, ('dataroot_gt', 'dataroot_lq', 'scale', 'io_backend'), str(opt.get('type')))
-        self.scale = int(opt['scale'])
+        _check_paths(opt)
+        self.scale: int = check_whole(opt, 'scale', None, 1)
         self.gt_folder, self.lq_folder = os.fspath(opt['dataroot_gt']), os.fspath(opt['dataroot_lq'])
         self._gt_size: Optional[int] = opt.get('gt_size')
+        self._client: Any = None
+        self._client_process = 0
         self._backend = _backend(opt)
+        self._backend_place = option_place(opt, 'io_backend')
+        if self._backend['type'] == 'disk':
+            self._open_client()  # Wrong options are told now, also where no image is read yet.
         self._tensors = SampleTensors(opt)
         pairs = sorted((os.fspath(pair['gt_path']), os.fspath(pair['lq_path'])) for pair in self._pairs(opt))
         if not pairs:
@@ -58,8 +64,6 @@ class PairedImages:
                             expected='image pairs', found='an empty folder or list')
         # Flat arrays, not lists: worker processes share their pages, while counting references would copy them.
         self._gt_paths, self._lq_paths = (np.array([os.fsencode(path) for path in paths]) for paths in zip(*pairs))
-        self._client: Any = None
-        self._client_process = 0
 
     def __len__(self) -> int:
         return len(self._gt_paths)
@@ -129,7 +133,11 @@ class PairedImages:
             else:
                 from basicsr.utils import FileClient
                 options = deepcopy(self._backend)
-                self._client = FileClient(options.pop('type'), **options)
+                try:
+                    self._client = FileClient(options.pop('type'), **options)
+                except TypeError as error:
+                    raise OptionError('the io_backend lacks options or has foreign ones', where=self._backend_place,
+                                      found=f'{self._backend}: {error}') from error
             self._client_process = os.getpid()
         return self._client
 
@@ -179,9 +187,26 @@ class _Lmdbs(NamedTuple):
         return getattr(self, kind).get(key)
 
 
+def _check_paths(opt: Mapping[str, Any]) -> None:
+    for name in ('dataroot_gt', 'dataroot_lq', 'meta_info_file'):
+        if not isinstance(opt.get(name), (str, os.PathLike, type(None))):
+            raise OptionError(f'{name} must be one path', where=option_place(opt, name), found=repr(opt[name]))
+    template = opt.get('filename_tmpl') or '{}'
+    try:
+        names = {template.format('a'), template.format('b')}
+    except (AttributeError, LookupError, ValueError):
+        names = set()
+    if len(names) < 2:
+        raise OptionError('filename_tmpl has no place for the name', where=option_place(opt, 'filename_tmpl'),
+                          expected="'{}', or for example '{}x4'", found=repr(template))
+
+
 def _backend(opt: Mapping[str, Any]) -> Dict[str, Any]:
-    backend = deepcopy(dict(opt['io_backend']))
     known = ('disk', 'lmdb', 'memcached')
+    if not isinstance(opt['io_backend'], Mapping):
+        raise OptionError('io_backend has no type', where=option_place(opt, 'io_backend'),
+                          expected=f'a line below it, type: {" or ".join(known)}', found=repr(opt['io_backend']))
+    backend = deepcopy(dict(opt['io_backend']))
     if backend.get('type') not in known:
         raise OptionError('unknown io_backend', where=option_place(opt, 'io_backend.type'),
                           expected=' or '.join(known), found=repr(backend.get('type')))

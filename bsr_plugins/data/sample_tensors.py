@@ -7,6 +7,9 @@ from typing import Any, Dict, Mapping, Tuple
 import numpy as np
 from torch import Tensor
 
+from bsr_plugins.data.dataset_options import option_place
+from bsr_plugins.errors import OptionError
+
 #: The options read here, all of BasicSR's PairedImageDataset.
 TENSOR_OPTIONS = ('use_hflip', 'use_rot', 'mean', 'std', 'color')
 
@@ -16,11 +19,17 @@ class SampleTensors:
 
     Args:
         opt: ``use_hflip``, ``use_rot`` (default true), ``color: y`` (luma alone), ``mean`` and ``std``.
+
+    Raises:
+        OptionError: One of ``mean`` and ``std`` is given without the other.
     """
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
         self.use_hflip, self.use_rot = bool(opt.get('use_hflip', True)), bool(opt.get('use_rot', True))
         self.mean, self.std = opt.get('mean'), opt.get('std')
+        if (self.mean is None) != (self.std is None):
+            raise OptionError('mean and std belong together', where=option_place(opt, 'mean, std'),
+                              expected='both or neither', found=f'mean: {self.mean}, std: {self.std}')
         self.luma = opt.get('color') == 'y'
 
     def __call__(self, gt: np.ndarray, lq: np.ndarray) -> Dict[str, Tensor]:
@@ -44,7 +53,7 @@ class SampleTensors:
         gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
         if whole_bytes:
             gt, lq = gt.div_(255), lq.div_(255)
-        if self.mean is not None or self.std is not None:
+        if self.mean is not None:
             from torchvision.transforms.functional import normalize
             normalize(lq, self.mean, self.std, inplace=True)
             normalize(gt, self.mean, self.std, inplace=True)

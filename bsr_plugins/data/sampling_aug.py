@@ -11,7 +11,7 @@ EPSILON = 1e-9
 _SHAVED_BESIDE_SCALE = 6
 
 
-def inner_side(gt_size: int, scale: int) -> int:
+def inner_side(gt_size: int, scale: int, where: str = 'gt_size') -> int:
     """Return the side of what is compared of a patch: ``gt_size - 2 * (scale + 6)``.
 
     Raises:
@@ -19,7 +19,7 @@ def inner_side(gt_size: int, scale: int) -> int:
     """
     inner = gt_size - 2 * (scale + _SHAVED_BESIDE_SCALE)
     if inner < 1:
-        raise OptionError('gt_size leaves nothing of a patch to compare', where='gt_size',
+        raise OptionError('gt_size leaves nothing of a patch to compare', where=where,
                           expected=f'more than {gt_size - inner}: {scale + _SHAVED_BESIDE_SCALE} pixels are left out '
                                    f'along each side at scale {scale}', found=gt_size)
     return inner

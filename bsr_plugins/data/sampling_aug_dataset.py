@@ -14,6 +14,7 @@ from bsr_plugins.data.dataset_options import (
     check_gt_size,
     check_known,
     check_training_phase,
+    check_whole,
     option_place,
 )
 from bsr_plugins.data.paired_images import PAIRED_OPTIONS, PairedImages
@@ -79,11 +80,11 @@ class SamplingAugDataset(Dataset):
         check_given(opt, ('scale', 'gt_size'), 'SamplingAugDataset')
         check_training_phase(opt)
         self.opt: Dict[str, Any] = dict(opt)
-        self.scale = int(opt['scale'])
+        self.scale: int = check_whole(opt, 'scale', None, 1)
         self.gt_size = check_gt_size(opt, self.scale, whole=None)
         portion = opt.get('portion')
         self.portion = check_portion(0.1 if portion is None else portion, option_place(opt, 'portion'))
-        inner_side(self.gt_size, self.scale)
+        inner_side(self.gt_size, self.scale, option_place(opt, 'gt_size'))
         self.seed = torch.initial_seed() % 2**64
         self._rank, self._num_ranks = get_dist_info()
         self._images = PairedImages(opt)

@@ -378,6 +378,17 @@ def test_changed_images_are_noticed_in_the_next_run(fresh):
     ({'phase': 'val'}, 'validation data is never rebalanced.*PairedImageDataset'),
     ({'dataroot_lq': None}, "needs the option 'dataroot_lq'"),
     ({'io_backend': {'type': 'hdd'}}, 'unknown io_backend'),
+    ({'io_backend': 'disk'}, "io_backend has no type.*type: disk.*'disk'"),
+    ({'io_backend': {'type': 'disk', 'foo': 1}}, 'io_backend lacks options or has foreign ones.*foo'),
+    ({'dataroot_gt': ['a', 'b']}, 'dataroot_gt must be one path'),
+    ({'meta_info_file': ['a']}, 'meta_info_file must be one path'),
+    ({'filename_tmpl': 'x4'}, 'filename_tmpl has no place for the name'),
+    ({'filename_tmpl': '{a}'}, 'filename_tmpl has no place for the name'),
+    ({'filename_tmpl': 4}, 'filename_tmpl has no place for the name'),
+    ({'scale': 0}, 'scale must be a whole number of at least 1'),
+    ({'scale': 2.5}, 'scale must be a whole number'),
+    ({'scale': 'x4'}, 'scale must be a whole number'),
+    ({'mean': [0.5, 0.5, 0.5]}, 'mean and std belong together.*std: None'),
 ])
 def test_wrong_options(root, changes, message):
     with pytest.raises(OptionError, match=f'(?s){message}') as caught:
