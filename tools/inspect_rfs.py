@@ -75,10 +75,11 @@ def main(argv: Optional[List[str]] = None) -> int:
         print(table_text(draws.table))
         if not args.no_pictures:
             title = f'x{options["scale"]}, LR patches of {options["gt_size"] // options["scale"]} pixels'
-            for path in write_rfs_figures(args.out, draws.table, draws.batch, title):
-                print(path)
-    except DependencyError as error:
-        print(f'pictures skipped: {error}', file=sys.stderr)
+            try:
+                for path in write_rfs_figures(args.out, draws.table, draws.batch, title):
+                    print(path)
+            except DependencyError as error:
+                print(f'pictures skipped: {error}', file=sys.stderr)
     except BsrPluginsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -74,6 +74,18 @@ def test_without_matplotlib_the_table_stands(images: Path, monkeypatch: pytest.M
     assert 'pictures skipped: Pictures need matplotlib' in text.err
 
 
+def test_what_else_is_not_installed_is_an_error(images: Path, monkeypatch: pytest.MonkeyPatch,
+                                                capsys: pytest.CaptureFixture) -> None:
+    from bsr_plugins import registration
+    from bsr_plugins.errors import DependencyError
+
+    def absent() -> None:
+        raise DependencyError('BasicSR is not installed')
+    monkeypatch.setattr(registration, 'register_all', absent)
+    assert load_tool().main(flags(images)) == 2
+    assert capsys.readouterr().err == 'BasicSR is not installed\n'
+
+
 @pytest.mark.parametrize(('arguments', 'text'), [
     (['--gt', 'a', '--lq', 'b'], 'where:    --scale'),
     ([], 'where:    --gt, --lq, --scale'),
