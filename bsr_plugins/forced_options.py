@@ -91,7 +91,7 @@ def _parent(options: Any, keys: KeyPath, entry: str) -> Any:
         if not isinstance(section, dict):
             raise _error(f"--force_yml: '{':'.join(keys[:depth])}' holds no keys in the option file", entry)
         if key not in section:
-            names: List[str] = list(map(str, section))
+            names: List[str] = list(section)
             raise _error(f"--force_yml names a key that the option file lacks: '{':'.join(keys[:depth + 1])}'", entry,
                          expected='a key of the file: BasicSR would create it and nothing would read it',
                          remedy=did_you_mean(key, names))

@@ -1,7 +1,6 @@
 """The whole check of an option file before anything heavy is imported: every fault at once, with file and line."""
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, List, Optional, Set, Tuple
 
@@ -13,7 +12,7 @@ from bsr_plugins.checks.schedule_checks import check_schedule
 from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.value_checks import NUMBER_AS_TEXT, check_values
 from bsr_plugins.findings import ERROR, WARNING, Finding
-from bsr_plugins.option_file import KeyPath, OptionFile, text_keys
+from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_paths import check_paths, datasets_in
 from bsr_plugins.option_types import KnownNames, check_types, known_names
 from bsr_plugins.other_checkout import check_working_directory
@@ -66,7 +65,6 @@ def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resu
         auto_resume: Whether ``--auto_resume`` is given; a run that resumes needs no pretrained weights.
         deep: Decode every image too, which takes as long as that takes.
     """
-    option_file = replace(option_file, options=text_keys(option_file.options))
     names, folder = known_names(root), basicsr_folder(root)
     findings = _check_required(option_file, is_train)
     if names is None or not names.legacy:  # before 1.3, forks name phases as their scripts like

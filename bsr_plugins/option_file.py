@@ -20,7 +20,6 @@ _PYTHON_TAG = 'tag:yaml.org,2002:python/'
 _MERGE_TAG = 'tag:yaml.org,2002:merge'
 # Far above any option file. Aliases of aliases multiply, and the C reader overflows its stack where nesting is deep.
 _MOST_VALUES, _DEEPEST = 100_000, 50
-_NAMES_ALONE: Tuple[KeyPath, ...] = ((), ('path',), ('datasets',))
 
 
 @dataclass(frozen=True)
@@ -133,26 +132,25 @@ class _Reader:
         finally:
             self._open.pop()
 
-    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> Dict[Any, Any]:
-        result: Dict[Any, Any] = {}
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> Dict[str, Any]:
+        result: Dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self._key(key_node, path)
-            place = (*path, str(key))
+            key = self._key(key_node)
+            place = (*path, key)
             if key in result:
                 self.repeated[place] = self.lines[place]
             self.lines[place] = key_node.start_mark.line + 1
             result[key] = self.value(value_node, place)
         return result
 
-    def _key(self, node: yaml.Node, path: KeyPath) -> Union[str, int]:
+    def _key(self, node: yaml.Node) -> str:
         self._refuse_tag(node)
         if node.tag == _MERGE_TAG:
             raise self._error('Merge keys (`<<`) are unknown to BasicSR', node, remedy='write the keys out')
         if not isinstance(node, yaml.ScalarNode):
             raise self._error('A key is a list or a mapping', node, expected='a name')
         key = self._scalar(node, ())
-        # A project's own types may take tables by number; BasicSR itself looks into the names of these sections.
-        if not isinstance(key, str) and (type(key) is not int or path in _NAMES_ALONE):
+        if not isinstance(key, str):  # BasicSR stops at it when it prints its options
             raise self._error(f'The key {node.value} is read as {_kind(key)}', node, expected='a name',
                               remedy=f"quote it: '{node.value}'")
         return key
@@ -176,13 +174,6 @@ class _Reader:
     def _error(self, problem: str, node: yaml.Node, **details: Any) -> OptionError:
         details.setdefault('found', _shown(self.text, node.start_mark))
         return OptionError(problem, where=_at(self.name, node), **details)
-
-
-def text_keys(value: Any) -> Any:
-    """Return a copy of options in which the keys that are numbers are text."""
-    if isinstance(value, dict):
-        return {str(key): text_keys(member) for key, member in value.items()}
-    return [text_keys(member) for member in value] if isinstance(value, list) else value
 
 
 def _refuse_deep(name: str, text: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bsr_plugins.errors import OptionError
-from bsr_plugins.option_file import read_option_file, text_keys
+from bsr_plugins.option_file import read_option_file
 
 VALUES = """\
 # comment
@@ -105,7 +105,7 @@ def test_plain_marks_unquoted_text_alone(tmp_path: Path) -> None:
     ('a: &x {b: 1}\nc:\n  <<: *x\n', 'Merge keys', ':3:3', 'write the keys out'),
     ('yes: 1\n', 'The key yes is read as a truth value', ':1:1', "quote it: 'yes'"),
     ('1: a\n', 'The key 1 is read as a number', ':1:1', "quote it: '1'"),
-    ('path:\n  1: a\n', 'The key 1 is read as a number', ':2:3', "quote it: '1'"),
+    ('network_g:\n  table: {1: a}\n', 'The key 1 is read as a number', ':2:11', "quote it: '1'"),
     ('logger:\n  on: a\n', 'The key on is read as a truth value', ':2:3', "quote it: 'on'"),
     ('b: ok\na: ' + '[' * 60 + ']' * 60, 'nested too deep', ':2', 'at most 50'),
     ('a: ' + '[' * 300_000, 'nested too deep', ':1', 'at most 50'),  # composed, it would overflow the C stack
@@ -179,12 +179,3 @@ def test_of_a_repeated_key_the_last_one_counts_and_it_is_noted(tmp_path: Path) -
     option_file = read_option_file(path)
     assert option_file.get('t', 'o', 'lr') == 3 and option_file.lines[('t', 'o', 'lr')] == 5
     assert option_file.repeated == {('t', 'o', 'lr'): 3}
-
-
-def test_numbers_may_be_keys_of_a_project_s_own_tables(tmp_path: Path) -> None:
-    path = tmp_path / 'x.yml'
-    path.write_text('network_g:\n  channels: {4: 512,\n    8: 256}\n')
-    option_file = read_option_file(path)
-    assert option_file.options == {'network_g': {'channels': {4: 512, 8: 256}}}
-    assert option_file.lines['network_g', 'channels', '8'] == 3
-    assert text_keys(option_file.options) == {'network_g': {'channels': {'4': 512, '8': 256}}}
