@@ -114,8 +114,10 @@ def _wrong_with_old_format(path: Path) -> Optional[str]:
     if head == b'PK' or not head.startswith(b'\x80'):
         return 'it is cut short' if head == b'PK' else 'it is no file of torch.save'
     import torch
+
+    from bsr_plugins.restricted_pickle import load_options
     try:
-        torch.load(path, map_location='cpu', weights_only=True)
+        torch.load(path, map_location='cpu', **load_options(torch.load))
     except UNREADABLE as error:
         return f'it is damaged ({str(error).splitlines()[0] if str(error) else type(error).__name__})'
     return None

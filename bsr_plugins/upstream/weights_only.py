@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 import pickle
 import re
@@ -71,10 +70,8 @@ def _restriction(upstream_load: Any, args: tuple, kwargs: Dict[str, Any]) -> Dic
     if kwargs.get('weights_only') is not None or len(args) > 1 or kwargs.get('pickle_module') is not None \
             or os.environ.get(TRUST_VARIABLE, '').lower() in ('1', 'y', 'yes', 'true'):
         return {}
-    if 'weights_only' in inspect.signature(inspect.unwrap(upstream_load)).parameters:
-        return {'weights_only': True}
-    from bsr_plugins import restricted_pickle
-    return {'pickle_module': restricted_pickle}
+    from bsr_plugins.restricted_pickle import load_options
+    return load_options(upstream_load)
 
 
 def _unreadable(f: Any, error: Exception) -> Optional[Exception]:

@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bsr_plugins import restricted_pickle
+from bsr_plugins.checkpoint_files import what_is_wrong
 from bsr_plugins.errors import CheckpointError
 from bsr_plugins.upstream.weights_only import TRUST_VARIABLE, mend_weights_only
 
@@ -24,6 +27,13 @@ class Hostile:
 
     def __reduce__(self) -> Any:
         return os.mkdir, (str(self.path),)
+
+
+class _ObjectScalar:
+    """Asks numpy for a number of type object, made of whatever stands beside."""
+
+    def __reduce__(self) -> Any:
+        return np.float64(1).__reduce__()[0], (np.dtype('O'), b'x')
 
 
 @pytest.fixture
@@ -80,6 +90,30 @@ def test_the_restricted_pickle_reads_what_a_state_is_made_of(tmp_path: Path, old
     back = torch.load(tmp_path / 'a.state', pickle_module=restricted_pickle, weights_only=False)
     assert list(back) == list(state) and back['schedulers'] == state['schedulers'] and back['bytes'] == b'x'
     assert torch.equal(back['optimizers'][0]['state'][0]['exp_avg'], optimizer.state_dict()['state'][0]['exp_avg'])
+
+
+@pytest.mark.parametrize('old_format', [False, True])
+@pytest.mark.parametrize('version', ['1.13.1', '2.3.0+cu121', '2.5.1', '2.6.0'])
+def test_a_state_is_read_by_every_torch(version: str, old_format: bool, tmp_path: Path,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's own ``weights_only`` refuses the Counter of MultiStepLR before 2.4, and numpy's numbers."""
+    from collections import Counter
+    monkeypatch.setattr(torch, '__version__', version)
+    state: Any = {'schedulers': [{'milestones': Counter([4])}], 'weight': torch.ones(2)}
+    if version != '2.6.0':
+        state['best_metric'] = {'psnr': np.float64(23.5), 'iter': np.int64(7), 'single': np.float32(0.5)}
+    torch.save(state, tmp_path / 'a.state', _use_new_zipfile_serialization=not old_format)
+    assert what_is_wrong(tmp_path / 'a.state') is None
+    back = load_network(tmp_path / 'a.state')
+    assert back['schedulers'] == state['schedulers'] and back.get('best_metric') == state.get('best_metric')
+    assert restricted_pickle.load_options(torch.load).get('weights_only') is (version == '2.6.0')
+
+
+@pytest.mark.parametrize('number', [_ObjectScalar, lambda: np.zeros(2, dtype='O')])
+def test_numpy_objects_are_refused(number: Any, tmp_path: Path) -> None:
+    torch.save({'best_metric': number()}, tmp_path / 'a.state')
+    with pytest.raises(pickle.UnpicklingError, match='Unsupported global: GLOBAL numpy'):
+        torch.load(tmp_path / 'a.state', pickle_module=restricted_pickle, weights_only=False)
 
 
 def test_who_says_otherwise_is_heeded(hostile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
