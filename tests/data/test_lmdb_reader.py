@@ -117,6 +117,10 @@ def test_threads_that_open_and_let_go(folder):
 
 
 def test_a_database_that_others_hold_open_is_said(folder, monkeypatch):
+    def refuse(path, **options):  # as newer lmdb packages do; older ones open it twice
+        raise lmdb.Error(f'The environment {path!r} is already open in this process.')
+
     monkeypatch.setattr(lmdb_reader, '_CLOSING_SECONDS', 0.05)
-    with lmdb.open(str(folder[0]), readonly=True, lock=False), pytest.raises(DataError, match='already open'):
+    monkeypatch.setattr(lmdb, 'open', refuse)
+    with pytest.raises(DataError, match='already open'):
         open_reader(folder[0])
