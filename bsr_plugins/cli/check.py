@@ -19,7 +19,9 @@ EXIT_RIGHT, EXIT_WARNINGS, EXIT_ERRORS = 0, 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('files', nargs='+', metavar='X.yml', help='option file')
+    parser.add_argument('files', nargs='*', metavar='X.yml', help='option file')
+    parser.add_argument('-opt', '--opt', action='append', default=[], metavar='X.yml',
+                        help='the same, as `basicsr train` takes it')
     phase = parser.add_mutually_exclusive_group()
     phase.add_argument('--train', action='store_true', help='it is to be trained with (default where it has `train`)')
     phase.add_argument('--test', action='store_true', help='it is to be tested')
@@ -33,11 +35,14 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Print what is wrong; return 0, 1 (warnings, with ``--strict``) or 2 (errors, a file that cannot be read too).
 
     Raises:
-        OptionError: An argument is unknown.
+        OptionError: An argument is unknown, or no file is given.
     """
     if unknown:
         raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy='see `basicsr check --help`')
-    return max([_check(path, args) for path in args.files])
+    files = args.files + args.opt
+    if not files:
+        raise OptionError('No option file is given', expected='basicsr check X.yml')
+    return max([_check(path, args) for path in files])
 
 
 def _check(path: str, args: argparse.Namespace) -> int:

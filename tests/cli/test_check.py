@@ -66,6 +66,17 @@ def test_several_files(capsys: pytest.CaptureFixture) -> None:
     assert 'a.yml: nothing is wrong' in out and 'b.yml:2:1' in out and 'absent.yml' in out
 
 
+def test_the_file_as_train_takes_it(capsys: pytest.CaptureFixture) -> None:
+    Path('x.yml').write_text(TRAIN)
+    assert main(['check', '-opt', 'x.yml']) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == 'x.yml: nothing is wrong, as a training file'
+
+
+def test_no_file_at_all(capsys: pytest.CaptureFixture) -> None:
+    assert main(['check']) == 2
+    assert 'No option file is given' in capsys.readouterr().err
+
+
 def test_unknown_arguments(capsys: pytest.CaptureFixture) -> None:
     assert main(['check', 'x.yml', '--dep']) == 2 or 'deep' in capsys.readouterr().err
     assert main(['check', 'x.yml', '--nothing']) == 2
