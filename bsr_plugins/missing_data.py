@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -17,7 +18,9 @@ def difficulty_path(dataset: Dict[str, Any], scale: Any) -> Optional[str]:
     if stated is not None:
         return str(stated)
     folder = dataset.get('dataroot_gt')
-    return None if folder is None or scale is None else str(Path(folder) / f'difficulty_x{scale}.txt')
+    if not isinstance(folder, (str, os.PathLike)) or scale is None:
+        return None
+    return str(Path(folder) / f'difficulty_x{scale}.txt')
 
 
 def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], scale: Any, root: Path) -> str:

@@ -28,7 +28,7 @@ class OptionFile:
 
     Attributes:
         path: The file as the user named it.
-        options: The values, as ``basicsr.utils.options.yaml_load`` gives them.
+        options: The values, as BasicSR reads them.
         lines: Line number (from 1) of each key path; ``('train', 'optim_g', 'lr')`` for one.
         plain: Key paths whose value is unquoted text, where YAML alone decided that it is no number.
         forced: Key paths set on the command line (``--force_yml``), not by the file.

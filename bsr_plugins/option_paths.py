@@ -113,7 +113,7 @@ def _folder_problem(value: Any, root: Path) -> Optional[str]:
 
 def _has_states(option_file: OptionFile, root: Path) -> bool:
     experiments = option_file.get('path', 'experiments_root') or 'experiments'
-    return any((root / experiments / str(option_file.get('name')) / 'training_states').glob('*.state'))
+    return any((root / str(experiments) / str(option_file.get('name')) / 'training_states').glob('*.state'))
 
 
 def _found(value: str, root: Path) -> Optional[str]:

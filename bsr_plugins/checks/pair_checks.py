@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from bsr_plugins.checks.pairs import PairList, Size, list_pairs, spread
+from bsr_plugins.checks.pairs import PairList, Size, list_pairs, names_images, spread
 from bsr_plugins.data.image_pairs import some_of
 from bsr_plugins.data.lmdb_manifest import META_INFO, leads_out
 from bsr_plugins.findings import ERROR, WARNING, Finding
@@ -33,10 +33,11 @@ def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool 
         if out:
             findings += out
             continue
+        severity = ERROR if upstream or _bare(dataset) != 'PairedImageDataset' else WARNING
+        findings += _template(option_file, keys, dataset, severity)
         pairs = list_pairs(dataset, root)
         if pairs is None:
             continue
-        severity = ERROR if upstream or _bare(dataset) != 'PairedImageDataset' else WARNING
         findings += _unpaired(option_file, keys, dataset, pairs, severity)
         findings += _PairSizes(option_file, keys, dataset, pairs, severity).findings(None if deep else SAMPLED)
     return findings
@@ -54,7 +55,7 @@ def _names_out(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], 
     for key, path in _lists_of(dataset):
         try:
             lines = (root / path).read_text(encoding='utf-8').splitlines()
-        except (OSError, UnicodeDecodeError):
+        except (OSError, ValueError):
             continue
         for number, line in enumerate(lines, 1):
             if ('..' in line or '/' in line or '\\' in line) and leads_out(line.split(' (')[0].strip()):
@@ -76,6 +77,15 @@ def _lists_of(dataset: Dict[str, Any]) -> Iterator[Tuple[str, Path]]:
 
 def _bare(dataset: Dict[str, Any]) -> str:
     return str(dataset.get('type')).replace('_bsrp', '')
+
+
+def _template(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], severity: str) -> List[Finding]:
+    template = dataset.get('filename_tmpl')
+    if not isinstance(template, str) or names_images(template) or str(dataset.get('dataroot_gt')).endswith('.lmdb'):
+        return []
+    return [Finding(severity, 'filename_tmpl makes no name of an LR image', option_file.where(*keys, 'filename_tmpl'),
+                    expected='{} where the name of the HR image stands', found=repr(template),
+                    remedy=None if '{' in template else f"filename_tmpl: '{{}}{template}'")]
 
 
 def _unpaired(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList,

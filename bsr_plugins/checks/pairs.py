@@ -65,7 +65,7 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
     gt_names = _files(folders['gt']) if listed is None else _listed(root / Path(str(listed)).expanduser())
     lq_names = set(_files(folders['lq']))
     template = str(options.get('filename_tmpl') or '{}')
-    if gt_names is None or template.count('{}') != 1:
+    if gt_names is None or not names_images(template):
         return None
     found = PairList(folders, names, False)
     for name in gt_names:
@@ -79,6 +79,14 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
     if listed is None:
         found.alone_lq = sorted(lq_names - set(found.pairs.values()))
     return found
+
+
+def names_images(template: str) -> bool:
+    """Return whether ``filename_tmpl`` makes a name of each image's."""
+    try:
+        return '0801' in template.format('0801')
+    except (ValueError, LookupError, AttributeError):
+        return False
 
 
 def image_size(path: Path) -> Optional[Size]:
@@ -108,7 +116,7 @@ def lmdb_sizes(folder: Path) -> Optional[Dict[str, Size]]:
     try:
         with open(folder / META_INFO, encoding='utf-8') as lines:
             found = [(_LMDB_LINE.match(line), line) for line in lines if line.strip()]
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # not there, not UTF-8, or no name of a file
         return None
     return {match.group(1) if match else line.split('.')[0]: (int(match.group(2)), int(match.group(3))) if match
             else (0, 0) for match, line in found}
@@ -134,5 +142,5 @@ def _listed(path: Path) -> Optional[List[str]]:
     try:
         with open(path, encoding='utf-8') as lines:
             return [line.strip().split(' ')[0] for line in lines if line.strip()]
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         return None

@@ -89,3 +89,8 @@ def test_lmdbs_with_other_keys(check: Check, lmdbs: Path) -> None:
     Path('sub/LR_sub_x4.lmdb/meta_info.txt').write_text('a_s001.png (32,32,3) 1\nz.png (32,32,3) 1\n')
     problems = [finding.problem for finding in errors(check)]
     assert problems == ['2 HR images have no LR image', '1 LR images have no HR image']
+
+
+def test_a_root_that_is_no_path(check: Check, lmdbs: Path) -> None:
+    findings = errors(check, changed(TEXT, 'dataroot_gt: sub/HR_sub.lmdb', 'dataroot_gt: [sub/HR_sub.lmdb]'))
+    assert findings[0].expected == 'path'

@@ -76,6 +76,15 @@ def test_what_is_no_image(check: Check) -> None:
         (ERROR, 'datasets.train.dataroot_lq', 'one: data/LR/0005.png')]
 
 
+@pytest.mark.parametrize(('template', 'remedy'), [('x4', "filename_tmpl: '{}x4'"), ('{}_{}', None), ('{name}', None),
+                                                  ('{', None)])
+def test_a_template_without_a_place_for_the_name(check: Check, template: str, remedy: str) -> None:
+    findings = found(check, changed(TRAIN, '    gt_size', f"    filename_tmpl: '{template}'\n    gt_size"))
+    assert [(finding.severity, finding.found, finding.remedy) for finding in findings] == [
+        (ERROR, repr(template), remedy)]
+    assert 'x.yml:12: datasets.train.filename_tmpl' in findings[0].where
+
+
 def test_a_sample_is_looked_at_or_all(check: Check) -> None:
     for number in range(16, SAMPLED + 20):
         for folder in (HR, LR):
