@@ -1,0 +1,195 @@
+"""Rules that hold for every module of the pack, read from its source; each is shown to find what it forbids."""
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Tuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST = 400
+BELOW_MODELS = ('data', 'losses', 'archs', 'attribution', 'optim')
+# What there is one good reason for: the rule's word and the place.
+ALLOWED = {
+    ('exec', 'bsr_plugins/cli/script.py'),  # runs the user's own script as Python would
+    ('compile', 'bsr_plugins/cli/script.py'),
+    ('os._exit', 'bsr_plugins/deaf_workers.py'),  # in a worker's thread, where SystemExit ends nothing
+    ('except Exception', 'bsr_plugins/upstream/prefetch_race.py'),  # raised again in the thread that reads the queue
+    ('sys.exit', 'tools/bootstrap.py'),  # inside a signal's handler, where no code can be returned
+}
+# Of Python 3.9 and later.
+TOO_NEW = {'removeprefix', 'removesuffix', 'is_relative_to', 'unparse', 'with_stem', 'lcm', 'nextafter', 'randbytes',
+           'pairwise', 'bit_count', 'to_thread', 'hardlink_to'}
+
+Rule = Callable[[str, ast.Module, str], Iterator[str]]
+
+
+def called(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    forbidden = {'eval', 'exec', 'compile', 'breakpoint', 'input', 'exit', 'quit'}
+    if not name.startswith(('bsr_plugins/cli/', 'tools/')):
+        forbidden.add('print')
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in forbidden:
+            yield node.func.id
+
+
+def exits(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            word = f'{node.value.id}.{node.attr}'
+            if word in ('sys.exit', 'os._exit', 'os.system', 'os.popen'):
+                yield word
+
+
+def asserts(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    yield from ('assert' for node in ast.walk(tree) if isinstance(node, ast.Assert))
+
+
+def blanket_handlers(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    """A handler of everything has to raise again, in its last line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            types = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            names = [each.id if isinstance(each, ast.Name) else '' if each else 'bare' for each in types]
+            if set(names) & {'bare', 'Exception', 'BaseException'} and not isinstance(node.body[-1], ast.Raise):
+                yield f'except {names[0]}'
+
+
+def layers(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    parts = name.split('/')
+    for module in imported(tree):
+        if module.split('.')[0] == 'tools' and parts[0] != 'tools':
+            yield f'import {module}'
+        if parts[1] in BELOW_MODELS and module.startswith('bsr_plugins.models'):
+            yield f'import {module}'
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield 'bsr_plugins.models (relative)'  # written out everywhere, so that this file can follow it
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def unsafe_readers(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    """``torch.load`` reads tensors and plain values alone, YAML goes through a safe loader, nothing is unpickled."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+                and isinstance(node.func.value, ast.Name)):
+            continue
+        word = f'{node.func.value.id}.{node.func.attr}'
+        if word == 'torch.load':
+            safe = any((each.arg == 'weights_only' and getattr(each.value, 'value', None) is True) or (
+                each.arg is None and getattr(getattr(each.value, 'func', None), 'id', '') == 'load_options')
+                for each in node.keywords)
+            if not safe:
+                yield word
+        elif word in ('yaml.load', 'yaml.load_all', 'yaml.unsafe_load', 'yaml.full_load', 'pickle.load', 'pickle.loads',
+                      'marshal.loads'):
+            yield word
+
+
+def lengths(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    if text.count('\n') > LONGEST:
+        yield f'more than {LONGEST} lines'
+
+
+def sentences(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    if tree.body and not ast.get_docstring(tree):
+        yield 'no docstring'
+
+
+def unfinished(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    yield from re.findall(r'\b(?:TODO|FIXME|XXX|NotImplementedError)\b', text)
+
+
+def python38(name: str, tree: ast.Module, text: str) -> Iterator[str]:
+    """Annotations are text in 3.8 only by the future import; the rest is syntax and names of later versions."""
+    if 'from __future__ import annotations' not in text and any(map(too_new_as_a_value, annotations(tree))):
+        yield 'annotations are evaluated'
+    try:
+        ast.parse(text, feature_version=(3, 8))
+    except SyntaxError as error:
+        yield str(error.msg)
+    yield from (node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in TOO_NEW)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'zip' and node.keywords:
+            yield 'zip(strict=)'
+
+
+def annotations(tree: ast.Module) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        yield from (each for each in (getattr(node, 'annotation', None), getattr(node, 'returns', None)) if each)
+
+
+def too_new_as_a_value(annotation: ast.AST) -> bool:
+    """``int | None`` and ``list[int]``."""
+    return any(isinstance(node, ast.BinOp) or (
+        isinstance(node, ast.Subscript) and getattr(node.value, 'id', '') in ('list', 'dict', 'tuple', 'set', 'type'))
+        for node in ast.walk(annotation))
+
+
+RULES: Tuple[Rule, ...] = (called, exits, asserts, blanket_handlers, layers, unsafe_readers, lengths, sentences,
+                           unfinished, python38)
+
+
+@pytest.fixture(scope='module')
+def modules() -> Dict[str, Tuple[ast.Module, str]]:
+    found = {}
+    for folder in ('bsr_plugins', 'tools'):
+        for path in sorted((ROOT / folder).rglob('*.py')):
+            text = path.read_text(encoding='utf-8')
+            found[path.relative_to(ROOT).as_posix()] = (ast.parse(text), text)
+    return found
+
+
+@pytest.mark.parametrize('rule', RULES, ids=lambda rule: rule.__name__)
+def test_every_module_keeps_the_rule(rule: Rule, modules: Dict[str, Tuple[ast.Module, str]]) -> None:
+    assert len(modules) > 150
+    broken = [f'{name}: {word}' for name, (tree, text) in modules.items() for word in rule(name, tree, text)
+              if (word, name) not in ALLOWED]
+    assert broken == []
+
+
+@pytest.mark.parametrize(('rule', 'name', 'text', 'words'), [
+    (called, 'bsr_plugins/files.py', 'print(1)\neval("1")\nnet.eval()\n', ['print', 'eval']),
+    (called, 'bsr_plugins/cli/main.py', 'print(1)\nexit(2)\n', ['exit']),
+    (exits, 'bsr_plugins/files.py', 'import sys\nsys.exit(1)\nself.exit(1)\n', ['sys.exit']),
+    (asserts, 'bsr_plugins/files.py', 'def f():\n  assert 1\n', ['assert']),
+    (blanket_handlers, 'bsr_plugins/files.py', 'try:\n  f()\nexcept Exception:\n  pass\n', ['except Exception']),
+    (blanket_handlers, 'bsr_plugins/files.py', 'try:\n  f()\nexcept:\n  pass\n', ['except bare']),
+    (blanket_handlers, 'bsr_plugins/files.py', 'try:\n  f()\nexcept BaseException:\n  g()\n  raise\n', []),
+    (blanket_handlers, 'bsr_plugins/files.py', 'try:\n  f()\nexcept (OSError, ValueError):\n  pass\n', []),
+    (layers, 'bsr_plugins/data/x.py', 'from bsr_plugins.models import y\n', ['import bsr_plugins.models.y']),
+    (layers, 'bsr_plugins/data/x.py', 'from bsr_plugins import models\n', ['import bsr_plugins.models']),
+    (layers, 'bsr_plugins/optim/x.py', 'from ..models import y\n', ['import bsr_plugins.models (relative)']),
+    (layers, 'bsr_plugins/models/x.py', 'import bsr_plugins.models.y\nimport tools.bench\n', ['import tools.bench']),
+    (unsafe_readers, 'bsr_plugins/x.py', 'torch.load(p)\ntorch.load(p, weights_only=False)\n', ['torch.load'] * 2),
+    (unsafe_readers, 'bsr_plugins/x.py', 'torch.load(p, weights_only=True)\ntorch.load(p, **load_options(l))\n', []),
+    (unsafe_readers, 'bsr_plugins/x.py', 'yaml.load(f, Loader=L)\nyaml.safe_load(f)\n', ['yaml.load']),
+    (lengths, 'bsr_plugins/x.py', '\n' * 401, ['more than 400 lines']),
+    (sentences, 'bsr_plugins/x.py', 'import os\n', ['no docstring']),
+    (sentences, 'bsr_plugins/data/__init__.py', '', []),
+    (unfinished, 'bsr_plugins/x.py', 'raise NotImplementedError  # TO' + 'DO\n', ['NotImplementedError', 'TO' + 'DO']),
+    (python38, 'bsr_plugins/x.py', 'def f(x: int | None): ...\n', ['annotations are evaluated']),
+    (python38, 'bsr_plugins/x.py', 'def f(x: str) -> Optional[int]: ...\n', []),
+    (python38, 'bsr_plugins/x.py', 'def f() -> list[int]: ...\n', ['annotations are evaluated']),
+    (python38, 'bsr_plugins/x.py', "x = 'a'.removeprefix('b')\ny = zip(a, b, strict=True)\n",
+     ['removeprefix', 'zip(strict=)']),
+])
+def test_each_rule_finds_what_it_forbids(rule: Rule, name: str, text: str, words: List[str]) -> None:
+    assert list(rule(name, ast.parse(text), text)) == words
+
+
+def test_importing_the_pack_is_light() -> None:
+    code = ('import sys; import bsr_plugins; '
+            'print(sorted({"torch", "torchvision", "basicsr", "cv2", "numpy", "yaml"} & set(sys.modules)))')
+    done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.strip() == '[]'
