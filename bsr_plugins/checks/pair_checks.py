@@ -4,7 +4,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from bsr_plugins.checks.pairs import PairList, Size, list_pairs, names_images, spread
+from bsr_plugins.checks.pairs import PairList, Size, list_pairs, spread
+from bsr_plugins.data.dataset_options import names_images
 from bsr_plugins.data.image_pairs import some_of
 from bsr_plugins.data.lmdb_manifest import META_INFO, leads_out
 from bsr_plugins.findings import ERROR, WARNING, Finding

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from bsr_plugins.data.dataset_options import names_images
 from bsr_plugins.data.declared_size import declared_size
 from bsr_plugins.data.lmdb_manifest import META_INFO
 
@@ -79,14 +80,6 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
     if listed is None:
         found.alone_lq = sorted(lq_names - set(found.pairs.values()))
     return found
-
-
-def names_images(template: str) -> bool:
-    """Return whether ``filename_tmpl`` makes a name of each image's."""
-    try:
-        return '0801' in template.format('0801')
-    except (ValueError, LookupError, AttributeError):
-        return False
 
 
 def image_size(path: Path) -> Optional[Size]:

@@ -14,6 +14,14 @@ CARRIED_OPTIONS = ('name', 'type', 'phase', 'scale', 'batch_size_per_gpu', 'num_
                    'iters', 'mini_batch_sizes', 'gt_sizes')
 
 
+def names_images(template: object) -> bool:
+    """Return whether ``filename_tmpl`` makes a name of its own of each image's."""
+    try:
+        return template.format('0801') != template.format('0802')  # type: ignore[attr-defined]
+    except (AttributeError, LookupError, ValueError):
+        return False
+
+
 def option_place(opt: Mapping[str, object], name: str) -> str:
     """Return how an error names the option ``name`` of a data set."""
     return f"data set '{opt.get('name', opt.get('type'))}': {name}"

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
-from bsr_plugins.data.dataset_options import check_given, check_whole, option_place
+from bsr_plugins.data.dataset_options import check_given, check_whole, names_images, option_place
 from bsr_plugins.data.image_reading import decode_image
 from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.sample_tensors import TENSOR_OPTIONS, SampleTensors
@@ -192,11 +192,7 @@ def _check_paths(opt: Mapping[str, Any]) -> None:
         if not isinstance(opt.get(name), (str, os.PathLike, type(None))):
             raise OptionError(f'{name} must be one path', where=option_place(opt, name), found=repr(opt[name]))
     template = opt.get('filename_tmpl') or '{}'
-    try:
-        names = {template.format('a'), template.format('b')}
-    except (AttributeError, LookupError, ValueError):
-        names = set()
-    if len(names) < 2:
+    if not names_images(template):
         raise OptionError('filename_tmpl has no place for the name', where=option_place(opt, 'filename_tmpl'),
                           expected="'{}', or for example '{}x4'", found=repr(template))
 
