@@ -31,6 +31,11 @@ class Finding:
         return f'{self.severity}: {error}'
 
 
+def shortened(text: str) -> str:
+    """Return ``text`` as a finding shows it: 80 characters at the most."""
+    return text if len(text) <= 80 else f'{text[:77]}...'
+
+
 def errors_in(findings: Iterable[Finding]) -> List[Finding]:
     """Return the findings that stop the run."""
     return [finding for finding in findings if finding.severity == ERROR]

@@ -11,11 +11,12 @@ from bsr_plugins.checks.reach import Reach
 from bsr_plugins.checks.schedule_checks import check_schedule
 from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.value_checks import NUMBER_AS_TEXT, check_values
-from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_paths import check_paths, datasets_in
 from bsr_plugins.option_types import KnownNames, check_types, known_names
 from bsr_plugins.other_checkout import check_working_directory
+from bsr_plugins.registration import plain_name
 from bsr_plugins.source_names import basicsr_folder
 
 _MAPPING, _TEXT, _NUMBER, _ANY = 'keys and values', 'text', 'a whole number', 'a value'
@@ -138,7 +139,7 @@ def _check_one(option_file: OptionFile, keys: KeyPath, kind: str) -> List[Findin
         right = {_MAPPING: isinstance(value, dict), _TEXT: isinstance(value, str), _NUMBER: _is_whole(value),
                  _ANY: not isinstance(value, dict)}[kind]
     return [] if right else [Finding(ERROR, f"The value of '{'.'.join(keys)}' has the wrong kind", where,
-                                     expected=kind, found=_short(value))]
+                                     expected=kind, found=shortened(repr(value)))]
 
 
 def _check_phases(option_file: OptionFile, is_train: bool) -> List[Finding]:
@@ -153,7 +154,7 @@ def _check_phases(option_file: OptionFile, is_train: bool) -> List[Finding]:
             findings.append(Finding(ERROR, f"The data set phase '{phase}' is unknown", where, expected=shown))
         elif not isinstance(dataset, dict):
             findings.append(Finding(ERROR, f"The data set '{phase}' has no options", where, expected=_MAPPING,
-                                    found=_short(dataset)))
+                                    found=shortened(repr(dataset))))
     return findings
 
 
@@ -175,7 +176,7 @@ def _check_paired_sets(option_file: OptionFile, is_train: bool) -> List[Finding]
     findings: List[Finding] = []
     scale = option_file.get('scale')
     for keys, dataset, _ in datasets_in(option_file):
-        if _bare(dataset.get('type')) not in PAIRED_TYPES:
+        if plain_name(dataset.get('type')) not in PAIRED_TYPES:
             continue
         for key in ('dataroot_gt', 'dataroot_lq'):
             findings += _check_one(option_file, (*keys, key), _ANY)
@@ -198,7 +199,7 @@ def _check_paired_sets(option_file: OptionFile, is_train: bool) -> List[Finding]
 def _check_backend(option_file: OptionFile, keys: KeyPath) -> List[Finding]:
     where = option_file.where(*keys, 'io_backend', 'type')
     backend = option_file.get(*keys, 'io_backend', 'type')
-    if backend is None and _bare(option_file.get(*keys, 'type')) in _LMDB_TYPES:
+    if backend is None and plain_name(option_file.get(*keys, 'type')) in _LMDB_TYPES:
         backend = 'lmdb'
     if backend is None:
         return [Finding(ERROR, f"The key '{'.'.join(keys)}.io_backend.type' is missing", where,
@@ -233,12 +234,3 @@ def _repeated_keys(option_file: OptionFile) -> List[Finding]:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _bare(name: Any) -> Optional[str]:
-    return name[:-len('_bsrp')] if isinstance(name, str) and name.endswith('_bsrp') else name
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f'{text[:77]}...'

@@ -33,6 +33,12 @@ _LEGACY_MODULES = [module for module, _ in LEGACY_PLACES.values() if module != L
 TABLE: Dict[str, Dict[str, str]] = {'dataset': {}, 'arch': {}, 'model': {}, 'loss': {}, 'metric': {}}
 
 
+def plain_name(name: Any) -> str:
+    """Return a ``type`` of an option file without the suffix that asks for the pack's own."""
+    text = str(name)
+    return text[:-len(SUFFIX) - 1] if text.endswith(f'_{SUFFIX}') else text
+
+
 def add(kind: str, name: str, target: str) -> None:
     """Put ``name`` into the table; :func:`register_all` then brings it into BasicSR's registry.
 

@@ -16,6 +16,10 @@ REGISTRY_MODULE = 'basicsr.utils.registry'
 LEGACY_PLACES = {'dataset': ('basicsr.data', '_dataset_modules'), 'arch': ('basicsr.models.archs', '_arch_modules'),
                  'model': ('basicsr.models', '_model_modules'), 'loss': ('basicsr.models.losses', None),
                  'metric': ('basicsr.metrics', None)}
+_LEGACY_MODEL = 'basicsr.models.image_restoration_model'
+# What our models stand on, module and class, the first that is there: BasicSR; the Restormer family; NAFNet.
+STOCK_MODELS = (('basicsr.models.sr_model', 'SRModel'), (_LEGACY_MODEL, 'ImageCleanModel'),
+                (_LEGACY_MODEL, 'ImageRestorationModel'))
 OWN_MODULE = 'bsr_plugins.registered'
 _SAID: List[str] = []
 

@@ -13,7 +13,7 @@ from bsr_plugins.errors import DataError
 from bsr_plugins.findings import ERROR, WARNING, Finding
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_paths import datasets_in
-from bsr_plugins.registration import TABLE
+from bsr_plugins.registration import TABLE, plain_name
 
 _AT_ONCE = 256
 
@@ -37,8 +37,7 @@ def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
                 for path in value if isinstance(value, list) else [value]:
                     folder = root / Path(str(path)).expanduser()
                     places.setdefault(folder, (*keys, key))
-                    own[folder] = own.get(folder, False) or str(dataset.get('type')).replace(
-                        '_bsrp', '') in TABLE['dataset']
+                    own[folder] = own.get(folder, False) or plain_name(dataset.get('type')) in TABLE['dataset']
     findings: List[Finding] = []
     images = [(folder, image) for folder in places for image in _images(folder)]
     readers = _open_lmdbs(places)

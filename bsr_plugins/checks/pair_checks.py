@@ -11,6 +11,7 @@ from bsr_plugins.data.lmdb_manifest import META_INFO, leads_out
 from bsr_plugins.findings import ERROR, WARNING, Finding
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_paths import datasets_in
+from bsr_plugins.registration import plain_name
 
 PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
 #: Pairs of a data set whose headers the check reads, unless it is told to read all.
@@ -34,7 +35,7 @@ def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool 
         if out:
             findings += out
             continue
-        severity = ERROR if upstream or _bare(dataset) != 'PairedImageDataset' else WARNING
+        severity = ERROR if upstream or plain_name(dataset.get('type')) != 'PairedImageDataset' else WARNING
         findings += _template(option_file, keys, dataset, severity)
         pairs = list_pairs(dataset, root)
         if pairs is None:
@@ -47,7 +48,7 @@ def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool 
 def paired_sets(option_file: OptionFile) -> Iterator[Any]:
     """Yield (key path, options, the set around it) of each data set that pairs images by name."""
     for keys, dataset, uniform in datasets_in(option_file):
-        if _bare(dataset) in PAIRED_TYPES:
+        if plain_name(dataset.get('type')) in PAIRED_TYPES:
             yield keys, dataset, uniform
 
 
@@ -74,10 +75,6 @@ def _lists_of(dataset: Dict[str, Any]) -> Iterator[Tuple[str, Path]]:
             yield key, Path(str(dataset[key])).expanduser() / META_INFO
     if dataset.get('meta_info_file') is not None:
         yield 'meta_info_file', Path(str(dataset['meta_info_file'])).expanduser()
-
-
-def _bare(dataset: Dict[str, Any]) -> str:
-    return str(dataset.get('type')).replace('_bsrp', '')
 
 
 def _template(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], severity: str) -> List[Finding]:

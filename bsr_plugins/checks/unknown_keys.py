@@ -7,15 +7,14 @@ from bsr_plugins.checks.option_reads import Reads
 from bsr_plugins.checks.reach import Reach
 from bsr_plugins.checks.signatures import REQUIRED, Signature
 from bsr_plugins.data.dataset_options import CARRIED_OPTIONS
-from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.naming import closest_name, did_you_mean, misspelt
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_table import key as table_key
 from bsr_plugins.option_table import option_set
 from bsr_plugins.option_types import typed_keys
+from bsr_plugins.shelves import STOCK_MODELS
 
-# The first that is there is what our models stand on; the latter two in releases before 1.3.
-_STOCK_BASES = ('SRModel', 'ImageCleanModel', 'ImageRestorationModel')
 # A test reads nothing of these.
 _OF_TRAINING = ('train', 'logger', 'dist_params')
 _SHOWN_AT_MOST = 30
@@ -61,7 +60,8 @@ class _UnknownKeys:
         if not self.reach.names.gives_ours('model', name):
             return self.reach.reads(name)
         base = self.file.get('base_model_type')
-        stock = next((each for each in _STOCK_BASES if each in self.reach.names.basicsr.of('model')), _STOCK_BASES[0])
+        stock = next((each for _, each in STOCK_MODELS if each in self.reach.names.basicsr.of('model')),
+                     STOCK_MODELS[0][1])
         reads = self.reach.reads(base if isinstance(base, str) else stock)
         while reads is not None and name:
             own = option_set('model', name)
@@ -188,5 +188,4 @@ def _some_of(names: Collection[str]) -> Optional[str]:
 
 def _shown(key: str, option_file: OptionFile, path: Tuple[str, ...]) -> str:
     value = option_file.get(*path)
-    text = f'{key}: {"a section" if isinstance(value, dict) else value!r}'
-    return text if len(text) <= 80 else f'{text[:77]}...'
+    return shortened(f'{key}: {"a section" if isinstance(value, dict) else value!r}')

@@ -5,7 +5,7 @@ import re
 from typing import Any, Iterator, List, Optional
 
 from bsr_plugins.checks.reach import Reach
-from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.naming import closest_name, misspelt
 from bsr_plugins.option_file import KeyPath, OptionFile
 from bsr_plugins.option_table import OPTION_SETS, option_set
@@ -122,5 +122,4 @@ def _number_remedy(name: str, text: str) -> str:
 
 
 def _short(value: Any) -> str:
-    text = 'a section' if isinstance(value, dict) else repr(value)
-    return text if len(text) <= 80 else f'{text[:77]}...'
+    return 'a section' if isinstance(value, dict) else shortened(repr(value))

@@ -12,6 +12,7 @@ from bsr_plugins.data.scorers import choose_device
 from bsr_plugins.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.files import PathLike, write_text
 from bsr_plugins.option_file import read_option_file
+from bsr_plugins.registration import plain_name
 
 _PAIRED = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
 
@@ -101,7 +102,7 @@ def _errors(model: Any, sample: Dict[str, Any]) -> tuple:
 
 def _whole_pictures(options: Dict[str, Any], opt: PathLike) -> Dict[str, Any]:
     train = (options.get('datasets') or {}).get('train') or {}
-    kind = str(train.get('type')).replace('_bsrp', '')
+    kind = plain_name(train.get('type'))
     if kind not in _PAIRED or not options.get('network_g'):
         raise OptionError('the option file is not of a training on image pairs', where=f'{opt}: datasets.train.type',
                           expected='network_g and one of ' + ', '.join(_PAIRED), found=repr(train.get('type')))

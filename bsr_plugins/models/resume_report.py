@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any, List, Mapping, Optional
 
-from bsr_plugins.registration import TABLE
+from bsr_plugins.registration import TABLE, plain_name
 
 
 def describe_resume(opt: Mapping[str, Any], own: Optional[Mapping[str, Any]]) -> List[str]:
@@ -19,7 +19,7 @@ def describe_resume(opt: Mapping[str, Any], own: Optional[Mapping[str, Any]]) ->
                 'progress starts over and random draws differ from the uninterrupted run.']
     lines = []
     train = opt['datasets']['train']
-    name = str(train.get('type')).replace('_bsrp', '')
+    name = plain_name(train.get('type'))
     if name in TABLE['dataset'] or not train.get('num_worker_per_gpu'):
         lines.append('Resume: exact; sampling, weights, optimizer and random states go on as in the uninterrupted run.')
     else:

@@ -14,6 +14,7 @@ from bsr_plugins.errors import DataError, OptionError
 from bsr_plugins.files import replacing
 from bsr_plugins.models.constant_sigma import measuring_command, read_constant_sigma
 from bsr_plugins.models.stock_model import StockModel
+from bsr_plugins.registration import plain_name
 
 #: Pictures show sigma times this, so that white is a sigma of 0.1: fixed, to compare pictures by eye.
 PICTURE_GAIN = 10
@@ -48,7 +49,7 @@ class SigmaMaps:
     def _add_constant_rows(self) -> None:
         metrics = (self.opt['val'] or {}).get('metrics') or {}
         taking = [name for name, metric in metrics.items()
-                  if str(metric.get('type')).replace('_bsrp', '') in SIGMA_METRICS and 'constant_sigma' not in metric]
+                  if plain_name(metric.get('type')) in SIGMA_METRICS and 'constant_sigma' not in metric]
         path = self.opt['path']
         if not taking or not path.get('pretrain_network_g'):
             return

@@ -6,10 +6,7 @@ import importlib.util
 from typing import Any, Type
 
 from bsr_plugins.errors import DependencyError
-
-_LEGACY = 'basicsr.models.image_restoration_model'
-#: Module and class, the first that is there counts: BasicSR; Restormer, MIRNetv2, Retinexformer; NAFNet.
-PLACES = (('basicsr.models.sr_model', 'SRModel'), (_LEGACY, 'ImageCleanModel'), (_LEGACY, 'ImageRestorationModel'))
+from bsr_plugins.shelves import STOCK_MODELS
 
 
 def stock_model() -> Type[Any]:
@@ -18,14 +15,14 @@ def stock_model() -> Type[Any]:
     Raises:
         DependencyError: The basicsr that runs has none of them.
     """
-    for module_name, name in PLACES:
+    for module_name, name in STOCK_MODELS:
         if importlib.util.find_spec(module_name) is not None:
             found = getattr(importlib.import_module(module_name), name, None)
             if found is not None:
                 return found
     raise DependencyError('The basicsr that runs has no model that ours can stand on',
                           where=importlib.import_module('basicsr').__path__[0],
-                          expected=', '.join(f'{module}.{name}' for module, name in PLACES))
+                          expected=', '.join(f'{module}.{name}' for module, name in STOCK_MODELS))
 
 
 StockModel: Type[Any] = stock_model()
