@@ -17,8 +17,8 @@ BELOW_MODELS = ('data', 'losses', 'archs', 'attribution', 'optim')
 ALLOWED = {
     ('exec', 'bsr_plugins/cli/script.py'),  # runs the user's own script as Python would
     ('compile', 'bsr_plugins/cli/script.py'),
-    ('os._exit', 'bsr_plugins/deaf_workers.py'),  # in a worker's thread, where SystemExit ends nothing
-    ('except Exception', 'bsr_plugins/upstream/prefetch_race.py'),  # raised again in the thread that reads the queue
+    ('os._exit', 'bsr_plugins/runs/worker_signals.py'),  # in a worker's thread, where SystemExit ends nothing
+    ('except Exception', 'bsr_plugins/host/mends/prefetch_race.py'),  # raised again in the thread that reads the queue
     ('sys.exit', 'tools/bootstrap.py'),  # inside a signal's handler, where no code can be returned
 }
 # Of Python 3.9 and later.
@@ -159,14 +159,14 @@ def test_every_module_keeps_the_rule(rule: Rule, modules: Dict[str, Tuple[ast.Mo
 
 
 @pytest.mark.parametrize(('rule', 'name', 'text', 'words'), [
-    (called, 'bsr_plugins/files.py', 'print(1)\neval("1")\nnet.eval()\n', ['print', 'eval']),
+    (called, 'bsr_plugins/common/files.py', 'print(1)\neval("1")\nnet.eval()\n', ['print', 'eval']),
     (called, 'bsr_plugins/cli/main.py', 'print(1)\nexit(2)\n', ['exit']),
-    (exits, 'bsr_plugins/files.py', 'import sys\nsys.exit(1)\nself.exit(1)\n', ['sys.exit']),
-    (asserts, 'bsr_plugins/files.py', 'def f():\n  assert 1\n', ['assert']),
-    (blanket_handlers, 'bsr_plugins/files.py', 'try:\n  f()\nexcept Exception:\n  pass\n', ['except Exception']),
-    (blanket_handlers, 'bsr_plugins/files.py', 'try:\n  f()\nexcept:\n  pass\n', ['except bare']),
-    (blanket_handlers, 'bsr_plugins/files.py', 'try:\n  f()\nexcept BaseException:\n  g()\n  raise\n', []),
-    (blanket_handlers, 'bsr_plugins/files.py', 'try:\n  f()\nexcept (OSError, ValueError):\n  pass\n', []),
+    (exits, 'bsr_plugins/common/files.py', 'import sys\nsys.exit(1)\nself.exit(1)\n', ['sys.exit']),
+    (asserts, 'bsr_plugins/common/files.py', 'def f():\n  assert 1\n', ['assert']),
+    (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept Exception:\n  pass\n', ['except Exception']),
+    (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept:\n  pass\n', ['except bare']),
+    (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept BaseException:\n  g()\n  raise\n', []),
+    (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept (OSError, ValueError):\n  pass\n', []),
     (layers, 'bsr_plugins/data/x.py', 'from bsr_plugins.models import y\n', ['import bsr_plugins.models.y']),
     (layers, 'bsr_plugins/data/x.py', 'from bsr_plugins import models\n', ['import bsr_plugins.models']),
     (layers, 'bsr_plugins/optim/x.py', 'from ..models import y\n', ['import bsr_plugins.models (relative)']),

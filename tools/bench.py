@@ -78,7 +78,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         return 0
     unknown = [name for name in args.names if name not in benches]
     if unknown:
-        from bsr_plugins.naming import did_you_mean
+        from bsr_plugins.common.naming import did_you_mean
         print('\n'.join(f"no bench '{name}': {did_you_mean(name, benches)}" for name in unknown), file=sys.stderr)
         return 2
     rows: List[Row] = []
@@ -87,7 +87,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         print(f'{name} ...', file=sys.stderr, flush=True)
         rows += benches[name](args.quick)
         print(f'{name}: {time.perf_counter() - start:.0f} s', file=sys.stderr, flush=True)
-    from bsr_plugins.files import write_text
+    from bsr_plugins.common.files import write_text
     write_text(args.json, json.dumps({'machine': machine(), 'quick': args.quick, 'rows': rows}, indent=1) + '\n')
     print(table(rows))
     print(f'\nwritten to {args.json}')

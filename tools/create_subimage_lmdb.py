@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Command line of ``bsr_plugins.data.subimage_lmdb``: photographs into sub-image LMDBs that BasicSR reads."""
+"""Command line of ``bsr_plugins.data.subimages.subimage_lmdb``: photographs into sub-image LMDBs that BasicSR reads."""
 from __future__ import annotations
 
 import argparse
@@ -10,9 +10,9 @@ from typing import List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bsr_plugins.data.image_encoding import ENCODINGS  # noqa: E402
-from bsr_plugins.data.subimages import WindowGrid, default_grid  # noqa: E402
-from bsr_plugins.errors import BsrPluginsError  # noqa: E402
+from bsr_plugins.common.errors import BsrPluginsError  # noqa: E402
+from bsr_plugins.data.images.image_encoding import ENCODINGS  # noqa: E402
+from bsr_plugins.data.subimages.windows import WindowGrid, default_grid  # noqa: E402
 
 DESCRIPTION = """\
 Cut HR and LR photographs into overlapping windows and store them as BasicSR LMDBs:
@@ -61,7 +61,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     options = parse(argv)
     start = time.monotonic()
     try:
-        from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
+        from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
         chosen = (options.crop, options.step, options.thresh)
         grid = WindowGrid(*(standard if value is None else value
                             for value, standard in zip(chosen, default_grid(options.scale))))

@@ -16,7 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
 from demo_commands import Commands, StepError  # noqa: E402
 
-from bsr_plugins.errors import BsrPluginsError  # noqa: E402
+from bsr_plugins.common.errors import BsrPluginsError  # noqa: E402
 
 SCALE = 4
 METHODS = ('baseline', 'bspa')

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bsr_plugins.errors import BsrPluginsError, DependencyError, OptionError  # noqa: E402
+from bsr_plugins.common.errors import BsrPluginsError, DependencyError, OptionError  # noqa: E402
 
 DESCRIPTION = """\
 Draw patches as plain random crops and as balanced batches (BSR, Table 1), print the share of each interval of patch
@@ -48,7 +48,7 @@ def options_of(args: argparse.Namespace) -> Dict[str, Any]:
     given = [name for name, value in flags.items() if value is not None]
     if args.opt is not None:
         from bsr_plugins.analysis.rfs_draws import dataset_options
-        from bsr_plugins.option_file import read_option_file
+        from bsr_plugins.options.option_file import read_option_file
         if given:
             raise OptionError('The data set is named twice', where=', '.join(['-opt', *given]),
                               expected=f'-opt, or {", ".join(flags)}', remedy='leave one of them out')
@@ -67,7 +67,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     args = parse(argv)
     try:
         options = options_of(args)
-        from bsr_plugins.registration import register_all
+        from bsr_plugins.host.registration import register_all
         register_all()
         from bsr_plugins.analysis.rfs_draws import draw_patches
         from bsr_plugins.analysis.rfs_figures import table_text, write_rfs_figures

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Command line of ``bsr_plugins.option_templates``: the option file of a network, a method and a scale."""
+"""Command line of ``bsr_plugins.options.templates``: the option file of a network, a method and a scale."""
 from __future__ import annotations
 
 import argparse
@@ -10,13 +10,13 @@ from typing import List, Optional
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bsr_plugins.errors import BsrPluginsError  # noqa: E402
-from bsr_plugins.files import write_text  # noqa: E402
-from bsr_plugins.option_templates.methods import METHODS  # noqa: E402
-from bsr_plugins.option_templates.networks import NETWORKS  # noqa: E402
-from bsr_plugins.option_templates.protocols import SCALES  # noqa: E402
-from bsr_plugins.option_templates.recipe import SHIPPED, Recipe  # noqa: E402
-from bsr_plugins.option_templates.render import render  # noqa: E402
+from bsr_plugins.common.errors import BsrPluginsError  # noqa: E402
+from bsr_plugins.common.files import write_text  # noqa: E402
+from bsr_plugins.options.templates.methods import METHODS  # noqa: E402
+from bsr_plugins.options.templates.networks import NETWORKS  # noqa: E402
+from bsr_plugins.options.templates.protocols import SCALES  # noqa: E402
+from bsr_plugins.options.templates.recipe import SHIPPED, Recipe  # noqa: E402
+from bsr_plugins.options.templates.render import render  # noqa: E402
 
 EXAMPLES = """\
 examples:

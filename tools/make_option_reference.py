@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Command line of ``bsr_plugins.option_table``: writes options/README.md, the page of all options."""
+"""Command line of ``bsr_plugins.options.table``: writes options/README.md, the page of all options."""
 from __future__ import annotations
 
 import argparse
@@ -10,8 +10,8 @@ from typing import List, Optional
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bsr_plugins.files import write_text  # noqa: E402
-from bsr_plugins.option_table.reference import render_reference  # noqa: E402
+from bsr_plugins.common.files import write_text  # noqa: E402
+from bsr_plugins.options.table.reference import render_reference  # noqa: E402
 
 PAGE = ROOT / 'options' / 'README.md'
 

@@ -9,7 +9,7 @@ from typing import List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bsr_plugins.errors import BsrPluginsError  # noqa: E402
+from bsr_plugins.common.errors import BsrPluginsError  # noqa: E402
 
 DESCRIPTION = """\
 Measure the mean of |y - mu| over the pictures of the training set and write it to
@@ -30,7 +30,7 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
 def main(argv: Optional[List[str]] = None) -> int:
     options = parse(argv)
     try:
-        from bsr_plugins.registration import register_all
+        from bsr_plugins.host.registration import register_all
         register_all()
         from bsr_plugins.models.constant_sigma import constant_sigma_path, measure_constant_sigma
         result = measure_constant_sigma(options.opt, options.weights, options.param_key, options.device)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Command line of ``bsr_plugins.data.scoring``: how hard each sub-image is, for the difficulty classes of BSPA."""
+"""Command line of ``bsr_plugins.data.difficulty.scoring``: how hard each sub-image is, for the difficulty classes of BSPA."""
 from __future__ import annotations
 
 import argparse
@@ -11,7 +11,7 @@ from typing import Any, List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bsr_plugins.errors import BsrPluginsError, DependencyError, OptionError  # noqa: E402
+from bsr_plugins.common.errors import BsrPluginsError, DependencyError, OptionError  # noqa: E402
 
 DESCRIPTION = """\
 Score each sub-image by the MSE (luma, 8 bit, border = scale) of a reference super-resolution and write
@@ -53,7 +53,7 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
 
 
 def make_scorer(options: argparse.Namespace) -> Any:
-    from bsr_plugins.data.scorers import bicubic_scorer, choose_device, network_scorer
+    from bsr_plugins.data.difficulty.scorers import bicubic_scorer, choose_device, network_scorer
     device = choose_device(options.device)
     if options.opt is None and options.weights is None:
         return bicubic_scorer(options.scale, device)
@@ -78,7 +78,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     logging.basicConfig(level=logging.WARNING, format='%(message)s')
     start = time.monotonic()
     try:
-        from bsr_plugins.data.scoring import score_difficulty
+        from bsr_plugins.data.difficulty.scoring import score_difficulty
         result = score_difficulty(options.hr_lmdb, options.lr_lmdb, options.scale, make_scorer(options),
                                   whole_image=options.whole_image, hr=options.hr, lr=options.lr, batch=options.batch,
                                   out=options.out)

@@ -10,11 +10,11 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 import numpy as np
 
-from bsr_plugins.data.long_tail import classify_by_thresholds
-from bsr_plugins.data.luma_error import windows_mse
-from bsr_plugins.data.score_windows import Pair, score_pairs
-from bsr_plugins.data.scorers import Scorer
-from bsr_plugins.data.subimages import WindowGrid, windows
+from bsr_plugins.data.difficulty.score_windows import Pair, score_pairs
+from bsr_plugins.data.difficulty.scorers import Scorer
+from bsr_plugins.data.images.luma_error import windows_mse
+from bsr_plugins.data.sampling.long_tail import classify_by_thresholds
+from bsr_plugins.data.subimages.windows import WindowGrid, windows
 
 _BATCH = 16
 

@@ -5,8 +5,8 @@ import importlib.util
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-from bsr_plugins.errors import DataError, DependencyError
-from bsr_plugins.files import PathLike, replacing
+from bsr_plugins.common.errors import DataError, DependencyError
+from bsr_plugins.common.files import PathLike, replacing
 
 #: None is in both, and the two views of the motorcycle, one scene, stand on the same side.
 TRAINING = ('astronaut.png', 'brick.png', 'coins.png', 'gravel.png', 'hubble_deep_field.jpg', 'ihc.png', 'moon.png',
@@ -49,7 +49,7 @@ def write_demo_images(out: PathLike, scale: int = 4, source: Optional[PathLike] 
         DataError: Too few of the photographs are there, or one cannot be read.
         DependencyError: scikit-image is not installed.
     """
-    from bsr_plugins.data.image_resizing import shrink
+    from bsr_plugins.data.images.image_resizing import shrink
     folder = scikit_image_folder() if source is None else Path(source)
     out = Path(out)
     training, held_out = (_present(folder, names) for names in (TRAINING, HELD_OUT))
@@ -65,8 +65,8 @@ def write_demo_images(out: PathLike, scale: int = 4, source: Optional[PathLike] 
 
 def cut_for_demo(path: PathLike):  # noqa: ANN201  numpy is imported late
     """Return a photograph as the demo uses it: (H, W, 3), uint8, BGR, sides multiples of ``MULTIPLE``."""
-    from bsr_plugins.data.image_reading import read_image
-    from bsr_plugins.data.image_resizing import crop_to_multiple
+    from bsr_plugins.data.images.image_reading import read_image
+    from bsr_plugins.data.images.image_resizing import crop_to_multiple
     image = read_image(path)
     top, left = (max(0, side - LARGEST_SIDE) // 2 for side in image.shape[:2])
     return crop_to_multiple(image[top:top + LARGEST_SIDE, left:left + LARGEST_SIDE], MULTIPLE)

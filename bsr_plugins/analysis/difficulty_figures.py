@@ -7,17 +7,17 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from bsr_plugins.data.difficulty import DifficultyHeader
-from bsr_plugins.data.lmdb_images import LmdbImages
-from bsr_plugins.data.long_tail import (
+from bsr_plugins.common.errors import DependencyError, OptionError
+from bsr_plugins.common.files import PathLike, replacing
+from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader
+from bsr_plugins.data.sampling.long_tail import (
     ClassAssignment,
     class_counts,
     class_probabilities,
     difficulty_order,
     rank_into_classes,
 )
-from bsr_plugins.errors import DependencyError, OptionError
-from bsr_plugins.files import PathLike, replacing
+from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 
 NUM_CLASSES = 10
 IMBALANCE_FACTOR = 10

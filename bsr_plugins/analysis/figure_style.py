@@ -4,7 +4,7 @@ from __future__ import annotations
 import io
 from typing import Any, Dict, List
 
-from bsr_plugins.errors import DependencyError
+from bsr_plugins.common.errors import DependencyError
 
 #: One colour a method everywhere.
 COLOURS: Dict[str, str] = {'bicubic': '#7f7f7f', 'baseline': '#0072b2', 'bspa': '#d55e00'}

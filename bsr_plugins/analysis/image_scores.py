@@ -4,9 +4,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
-from bsr_plugins.data.image_reading import read_image
-from bsr_plugins.errors import DataError
-from bsr_plugins.files import PathLike
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.image_reading import read_image
 
 
 class ImageScore(NamedTuple):
@@ -41,7 +41,7 @@ def bicubic_images(lr: Mapping[str, Any], scale: int) -> Dict[str, Any]:
     """Return each LR image upscaled as MATLAB's bicubic does, rounded to 8 bit: (H, W, 3) uint8."""
     import torch
 
-    from bsr_plugins.data.bicubic_upscaling import upscale_bicubic
+    from bsr_plugins.data.images.bicubic_upscaling import upscale_bicubic
     upscaled = {}
     for name, image in lr.items():
         tensor = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255

@@ -18,13 +18,13 @@ from bsr_plugins.analysis.image_scores import (
     score_images,
 )
 from bsr_plugins.analysis.training_log import TrainingLog, read_training_log
-from bsr_plugins.data.difficulty import difficulty_path, read_difficulty
-from bsr_plugins.data.lmdb_manifest import read_manifest
-from bsr_plugins.data.long_tail import class_counts, rank_into_classes
-from bsr_plugins.data.scorers import bicubic_scorer
-from bsr_plugins.data.subimages import WindowGrid
-from bsr_plugins.errors import DataError
-from bsr_plugins.files import PathLike, replacing, write_text
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike, replacing, write_text
+from bsr_plugins.data.difficulty.difficulty_file import difficulty_path, read_difficulty
+from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
+from bsr_plugins.data.subimages.windows import WindowGrid
 
 #: The methods, in the order in which they are shown.
 METHODS = ('bicubic', 'baseline', 'bspa')

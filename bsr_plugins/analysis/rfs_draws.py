@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple
 import numpy as np
 
 from bsr_plugins.analysis.rfs_figures import DrawnPatch, IntervalTable
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 DATASET = 'RFSBalancedBatchDataset'
 
@@ -55,7 +55,7 @@ def draw_patches(opt: Mapping[str, Any], count: int, seed: int = 0) -> Draws:
     from tqdm import tqdm
 
     from bsr_plugins.data.rfs_balanced_batch_dataset import RFSBalancedBatchDataset
-    from bsr_plugins.random_states import preserved_random_states
+    from bsr_plugins.runs.random_states import preserved_random_states
     if count < 1:
         raise OptionError('At least one patch is to be drawn', where='--patches', expected='>= 1', found=count)
     opt = {name: value for name, value in opt.items() if name not in _NOT_WANTED}

@@ -8,7 +8,7 @@ from typing import Any, List, NamedTuple, Sequence
 import numpy as np
 
 from bsr_plugins.analysis.figure_style import DPI, FONT_SIZE, class_colours, new_figure, plain
-from bsr_plugins.files import PathLike, replacing
+from bsr_plugins.common.files import PathLike, replacing
 
 _COLUMNS = 8
 _MOST_PATCHES = 64

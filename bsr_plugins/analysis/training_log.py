@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-from bsr_plugins.errors import DataError
-from bsr_plugins.files import PathLike
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
 
 _ITERATION = re.compile(r'\biter:\s*([\d,]+), lr:\(([^)]*)\)\](.*)$')
 _VALUE = re.compile(r'(\w+): (-?(?:\d+\.\d+e[+-]\d+|nan|inf))(?=\s|$)')

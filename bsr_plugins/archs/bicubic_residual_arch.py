@@ -7,9 +7,9 @@ from typing import Any, Dict, Mapping, Optional
 import torch
 from torch import nn
 
-from bsr_plugins.data.bicubic_resampling import BICUBICS, upsample_bicubic
-from bsr_plugins.errors import OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.data.images.bicubic_resampling import BICUBICS, upsample_bicubic
 
 # What networks add to their output themselves. A second image on top of it would have to be learnt away.
 ADDING_BASES = {'MSRResNet': 'a bilinear image', 'EDVR': 'a bilinear image', 'BasicVSR': 'a bilinear image',
@@ -92,7 +92,7 @@ def _build_base(base: Mapping[str, Any], upscale: int) -> nn.Module:
                           remedy='give network_g.base a type')
     options: Dict[str, Any] = copy.deepcopy(dict(base))
     _check_scale(options.get('upscale'), upscale)
-    from bsr_plugins.builders import build_network
+    from bsr_plugins.common.builders import build_network
     network = build_network(options)
     added = _added_image(network)
     if added:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bsr_plugins.archs.carn_arch import RGB_MEAN
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.losses.option_values import choice, flag, number, whole_number
 
 ALPHA_MODES = ('sigmoid_scalar', 'spatial_1x1', 'fixed')
@@ -92,7 +92,7 @@ class BSRNet(nn.Module):
         flag(self, 'fmg_conv', fmg_conv)
         number(self, 'res_scale', res_scale, above=0)
 
-        from bsr_plugins.builders import arch_util
+        from bsr_plugins.common.builders import arch_util
         parts = arch_util()
         mean = rgb_mean if num_in_ch == num_out_ch == len(rgb_mean) else [0.]
         self.register_buffer('mean', torch.tensor(mean).view(1, -1, 1, 1), persistent=False)

@@ -6,7 +6,7 @@ from typing import List, Sequence
 import torch
 from torch import nn
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)
 

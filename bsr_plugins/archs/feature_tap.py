@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from bsr_plugins.errors import OptionError
-from bsr_plugins.naming import did_you_mean
-from bsr_plugins.random_states import preserved_random_states
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.runs.random_states import preserved_random_states
 
 AUTO = 'auto'
 

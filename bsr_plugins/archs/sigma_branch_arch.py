@@ -7,8 +7,8 @@ from typing import List, Optional
 import torch
 from torch import nn
 
-from bsr_plugins.errors import OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 UPSAMPLERS = ('espcn', 'edsr')
 
@@ -93,5 +93,5 @@ def _upsampler(num_feat: int, num_out_ch: int, upscale: int, kind: str) -> List[
                           remedy='upsampler: espcn does any whole factor' if kind == 'edsr' and upscale > 0 else None)
     if kind == 'espcn':
         return [nn.Conv2d(num_feat, num_out_ch * upscale**2, 3, padding=1), nn.PixelShuffle(upscale)]
-    from bsr_plugins.builders import arch_util
+    from bsr_plugins.common.builders import arch_util
     return [arch_util().Upsample(upscale, num_feat), nn.Conv2d(num_feat, num_out_ch, 3, padding=1)]

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from bsr_plugins.attribution.parameter_path import ParameterPath, path_points
 from bsr_plugins.attribution.riemann_sums import RiemannSums
-from bsr_plugins.errors import DataError, OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 __all__ = ['Attribution', 'mean_l1', 'parameter_attribution', 'path_points', 'ranks_by_default']
 

@@ -7,8 +7,8 @@ from typing import Iterator, List, Mapping, Tuple
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.errors import CheckpointError, OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import CheckpointError, OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 RULES = ('left', 'right', 'midpoint', 'trapezoid')
 

@@ -6,8 +6,8 @@ from typing import Dict, List, Mapping, Optional
 import torch
 from torch import Tensor
 
-from bsr_plugins.errors import DataError, OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 SCOPES = ('global', 'layer')
 UPDATES = ('replace', 'union')

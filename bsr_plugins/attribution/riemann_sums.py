@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from bsr_plugins.attribution.parameter_path import ParameterPath
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 
 class RiemannSums:

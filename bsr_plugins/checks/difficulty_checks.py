@@ -4,13 +4,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from bsr_plugins.checks.pairs import lmdb_sizes
-from bsr_plugins.data.lmdb_manifest import MANIFEST, manifest_sha256, read_manifest
-from bsr_plugins.errors import DataError
-from bsr_plugins.findings import ERROR, Finding
-from bsr_plugins.missing_data import INVERSE_TYPES, difficulty_command, difficulty_path
-from bsr_plugins.option_file import KeyPath, OptionFile
-from bsr_plugins.option_paths import datasets_in
+from bsr_plugins.checks.missing_data import INVERSE_TYPES, difficulty_command, difficulty_path
+from bsr_plugins.checks.pair_listing import lmdb_sizes
+from bsr_plugins.checks.path_checks import datasets_in
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.findings import ERROR, Finding
+from bsr_plugins.data.subimages.lmdb_manifest import MANIFEST, manifest_sha256, read_manifest
+from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 
 def check_difficulties(option_file: OptionFile, root: Path) -> List[Finding]:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Iterator, Tuple
 
-from bsr_plugins.source_names import SourceNames, names_in
+from bsr_plugins.host.source_names import SourceNames, names_in
 
 _CLASS = re.compile(r'^class (\w+)', re.MULTILINE)
 _FUNCTION = re.compile(r'^def (\w+)', re.MULTILINE)

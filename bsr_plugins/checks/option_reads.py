@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
 
 from bsr_plugins.checks.source_tree import Definition, Function, SourceTree, last_name
-from bsr_plugins.option_file import KeyPath
+from bsr_plugins.options.option_file import KeyPath
 
 Paths = FrozenSet[KeyPath]
 _NONE: Paths = frozenset()

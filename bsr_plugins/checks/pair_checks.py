@@ -4,14 +4,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from bsr_plugins.checks.pairs import PairList, Size, list_pairs, spread
+from bsr_plugins.checks.pair_listing import PairList, Size, list_pairs, spread
+from bsr_plugins.checks.path_checks import datasets_in
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.data.dataset_options import names_images
-from bsr_plugins.data.image_pairs import some_of
-from bsr_plugins.data.lmdb_manifest import META_INFO, leads_out
-from bsr_plugins.findings import ERROR, WARNING, Finding
-from bsr_plugins.option_file import KeyPath, OptionFile
-from bsr_plugins.option_paths import datasets_in
-from bsr_plugins.registration import plain_name
+from bsr_plugins.data.images.image_folders import some_of
+from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, leads_out
+from bsr_plugins.host.registration import plain_name
+from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
 #: Pairs of a data set whose headers the check reads, unless it is told to read all.

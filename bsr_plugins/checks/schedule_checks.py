@@ -6,29 +6,29 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional
 
+from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.pair_checks import paired_sets
-from bsr_plugins.checks.pairs import list_pairs
-from bsr_plugins.checks.reach import Reach
-from bsr_plugins.errors import OptionError
-from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.checks.pair_listing import list_pairs
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.bspa_options import BSPAOptions
 from bsr_plugins.models.bspa_schedule import BSPASchedule
 from bsr_plugins.models.resume_report import early_end_warning
-from bsr_plugins.option_file import OptionFile
-from bsr_plugins.option_table.kinds import LARGEST
+from bsr_plugins.options.option_file import OptionFile
+from bsr_plugins.options.table.kinds import LARGEST
 
 
-def check_schedule(option_file: OptionFile, reach: Optional[Reach], root: Path) -> List[Finding]:
+def check_schedule(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> List[Finding]:
     """Return what is odd about the length of a training: its epochs, its learning rate schedule, BSPA's stages."""
     total_iter = _whole(option_file.get('train', 'total_iter'))
     if total_iter is None:
         return []
-    findings = list(_epochs(option_file, reach, root))
+    findings = list(_epochs(option_file, code, root))
     findings += _learning_rate(option_file, total_iter)
     findings += _scales(option_file)
     model = option_file.get('model_type')
-    if reach is not None and isinstance(model, str) and reach.names.gives_ours('model', model):
+    if code is not None and isinstance(model, str) and code.names.gives_ours('model', model):
         findings += _refused(option_file, ('val', 'save_best'), lambda: BestCheckpoint.from_options(
             {'val': option_file.section('val')}))
         if model.startswith('BSPAModel'):
@@ -36,7 +36,7 @@ def check_schedule(option_file: OptionFile, reach: Optional[Reach], root: Path) 
     return findings
 
 
-def _epochs(option_file: OptionFile, reach: Optional[Reach], root: Path) -> Iterator[Finding]:
+def _epochs(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> Iterator[Finding]:
     """Compare the batch with the set as BasicSR's loader does, which drops the last, partial batch of an epoch."""
     batch = _whole(option_file.get('datasets', 'train', 'batch_size_per_gpu'))
     size = next((_size(dataset, root) for keys, dataset, _ in paired_sets(option_file)
@@ -54,7 +54,7 @@ def _epochs(option_file: OptionFile, reach: Optional[Reach], root: Path) -> Iter
         yield Finding(WARNING, 'The batch is larger than the data set: not one iteration would be trained', where,
                       expected=f'at most {samples} samples', found=f'{batch} samples in a batch',
                       remedy=f'datasets.train.dataset_enlarge_ratio: {math.ceil(batch * processes / size) * 100}')
-    elif reach is None or not reach.names.legacy:  # before 1.3 the loop goes on until total_iter
+    elif code is None or not code.names.legacy:  # before 1.3 the loop goes on until total_iter
         warning = early_end_warning(option_file.options, samples, batch)
         if warning:
             yield Finding(WARNING, warning.split('. ')[0], where, remedy='. '.join(warning.split('. ')[1:]))

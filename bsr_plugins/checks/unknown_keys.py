@@ -3,17 +3,17 @@ from __future__ import annotations
 
 from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
 
+from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.option_reads import Reads
-from bsr_plugins.checks.reach import Reach
 from bsr_plugins.checks.signatures import REQUIRED, Signature
+from bsr_plugins.checks.type_checks import typed_keys
+from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
+from bsr_plugins.common.naming import closest_name, did_you_mean, misspelt
 from bsr_plugins.data.dataset_options import CARRIED_OPTIONS
-from bsr_plugins.findings import ERROR, WARNING, Finding, shortened
-from bsr_plugins.naming import closest_name, did_you_mean, misspelt
-from bsr_plugins.option_file import KeyPath, OptionFile
-from bsr_plugins.option_table import key as table_key
-from bsr_plugins.option_table import option_set
-from bsr_plugins.option_types import typed_keys
-from bsr_plugins.shelves import STOCK_MODELS
+from bsr_plugins.host.registries import STOCK_MODELS
+from bsr_plugins.options.option_file import KeyPath, OptionFile
+from bsr_plugins.options.table import key as table_key
+from bsr_plugins.options.table import option_set
 
 # A test reads nothing of these.
 _OF_TRAINING = ('train', 'logger', 'dist_params')
@@ -21,20 +21,20 @@ _SHOWN_AT_MOST = 30
 _WORDS = {'arch': 'network', 'dataset': 'data set'}
 
 
-def check_keys(option_file: OptionFile, reach: Reach, is_train: bool) -> List[Finding]:
+def check_keys(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[Finding]:
     """Return a finding for each key that nothing reads: neither the scripts, nor the model, nor a constructor.
 
     An error: a key that a type of the pack does not have, and one that is a slip of the hand away from a key that would
     be read (``ema_decy``). A warning: any other; files carry dead keys, and train all the same.
     """
-    return _UnknownKeys(option_file, reach, is_train).findings()
+    return _UnknownKeys(option_file, code, is_train).findings()
 
 
 class _UnknownKeys:
 
-    def __init__(self, option_file: OptionFile, reach: Reach, is_train: bool) -> None:
+    def __init__(self, option_file: OptionFile, code: CodeInUse, is_train: bool) -> None:
         self.file = option_file
-        self.reach = reach
+        self.code = code
         self.is_train = is_train
         self.typed = [(kind, keys) for kind, keys in typed_keys(option_file, is_train)
                       if isinstance(option_file.get(*keys), str)]
@@ -57,12 +57,12 @@ class _UnknownKeys:
         name = self.file.get('model_type')
         if not isinstance(name, str):
             return None
-        if not self.reach.names.gives_ours('model', name):
-            return self.reach.reads(name)
+        if not self.code.names.gives_ours('model', name):
+            return self.code.reads(name)
         base = self.file.get('base_model_type')
-        stock = next((each for _, each in STOCK_MODELS if each in self.reach.names.basicsr.of('model')),
+        stock = next((each for _, each in STOCK_MODELS if each in self.code.names.basicsr.of('model')),
                      STOCK_MODELS[0][1])
-        reads = self.reach.reads(base if isinstance(base, str) else stock)
+        reads = self.code.reads(base if isinstance(base, str) else stock)
         while reads is not None and name:
             own = option_set('model', name)
             for key in own.keys if own else ():
@@ -92,7 +92,7 @@ class _UnknownKeys:
     def _unread(self, path: KeyPath, beside: Collection[str], valid: Collection[str], what: str = '') -> Finding:
         slip = misspelt(path[-1], [name for name in valid if name not in beside])
         # A name that other code reads (network_d beside SRModel) is a leftover, no slip.
-        severity = ERROR if slip and path[-1] not in self.reach.tree.names_read else WARNING
+        severity = ERROR if slip and path[-1] not in self.code.tree.names_read else WARNING
         near = slip or closest_name(path[-1], valid)
         if severity == ERROR or what:
             remedy = f"did you mean '{near}'?" if near else None
@@ -105,7 +105,7 @@ class _UnknownKeys:
     def _dataset(self, section: KeyPath, name: str) -> List[Finding]:
         options = self.file.section(*section)
         around = self._reads_around(section)
-        if self.reach.names.gives_ours('dataset', name):
+        if self.code.names.gives_ours('dataset', name):
             own = option_set('dataset', name)
             if own is None:
                 return []
@@ -118,12 +118,12 @@ class _UnknownKeys:
                     findings.append(self._unread(path, options, valid) if key in CARRIED_OPTIONS
                                     else self._refused('data set', name, path, valid))
             return findings
-        own_reads = self.reach.reads_of_dataset(name)
+        own_reads = self.code.reads_of_dataset(name)
         return [] if own_reads is None else list(self._walk_dataset(section, options, own_reads.add(around)))
 
     def _reads_around(self, section: KeyPath) -> Reads:
         """Return what scripts and model read of a data set's section, paths from that section."""
-        reads = self.reads or self.reach.scripts
+        reads = self.reads or self.code.scripts
         # What builds a data set reads its type, under any name for the options; its name is a label.
         around = Reads(keys={('name',), ('type',)})
         for patterns, into in ((reads.keys, around.keys), (reads.whole, around.whole)):
@@ -145,7 +145,7 @@ class _UnknownKeys:
     def _constructor(self, kind: str, section: KeyPath, name: str) -> List[Finding]:
         options = self.file.section(*section)
         word = _WORDS.get(kind, kind)
-        if self.reach.names.gives_ours(kind, name):
+        if self.code.names.gives_ours(kind, name):
             own = option_set(kind, name)
             if own is None:
                 return []
@@ -154,7 +154,7 @@ class _UnknownKeys:
                        if key not in names and key != 'type']
             return refused + self._missing(word, name, section,
                                            [key.path for key in own.keys if key.default is table_key.REQUIRED])
-        signature = self.reach.signature(kind, name)
+        signature = self.code.signature(kind, name)
         return [] if signature is None else self._against(signature, word, section, name)
 
     def _against(self, signature: Signature, word: str, section: KeyPath, name: str) -> List[Finding]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, List, Optional
 
-from bsr_plugins.checks.reach import Reach
-from bsr_plugins.findings import ERROR, WARNING, Finding, shortened
-from bsr_plugins.naming import closest_name, misspelt
-from bsr_plugins.option_file import KeyPath, OptionFile
-from bsr_plugins.option_table import OPTION_SETS, option_set
-from bsr_plugins.option_table.key import REQUIRED, Key
-from bsr_plugins.option_table.kinds import FLAG, NOTHING
-from bsr_plugins.option_types import typed_keys
+from bsr_plugins.checks.code_in_use import CodeInUse
+from bsr_plugins.checks.type_checks import typed_keys
+from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
+from bsr_plugins.common.naming import closest_name, misspelt
+from bsr_plugins.options.option_file import KeyPath, OptionFile
+from bsr_plugins.options.table import OPTION_SETS, option_set
+from bsr_plugins.options.table.key import REQUIRED, Key
+from bsr_plugins.options.table.kinds import FLAG, NOTHING
 
 NUMBER_AS_TEXT = re.compile(r'[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?')
 _OF_TRAINING = ('train', 'logger', 'dist_params')
 
 
-def check_values(option_file: OptionFile, reach: Reach, is_train: bool) -> List[Finding]:
+def check_values(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[Finding]:
     """Return a finding for each value that is not what its key takes.
 
     Errors: what the table of options refuses, and a number or truth value that a constructor would be handed as text.
@@ -26,11 +26,11 @@ def check_values(option_file: OptionFile, reach: Reach, is_train: bool) -> List[
                 for key in options.keys if is_train or key.path.split('.')[0] not in _OF_TRAINING
                 for finding in _matching(option_file, key, lenient=True)]
     if is_train:
-        findings += _of_model(option_file, reach)
+        findings += _of_model(option_file, code)
     for kind, keys in typed_keys(option_file, is_train):
         name = option_file.get(*keys)
         if kind != 'model' and isinstance(name, str):
-            findings += _of_type(option_file, reach, kind, keys[:-1], name)
+            findings += _of_type(option_file, code, kind, keys[:-1], name)
     return findings
 
 
@@ -61,10 +61,10 @@ def _paths(value: Any, pattern: KeyPath, above: KeyPath = ()) -> Iterator[KeyPat
                 yield from _paths(value[name], pattern[1:], (*above, name))
 
 
-def _of_model(option_file: OptionFile, reach: Reach) -> List[Finding]:
+def _of_model(option_file: OptionFile, code: CodeInUse) -> List[Finding]:
     name: Any = option_file.get('model_type')
     findings: List[Finding] = []
-    while isinstance(name, str) and name and reach.names.gives_ours('model', name):
+    while isinstance(name, str) and name and code.names.gives_ours('model', name):
         own = option_set('model', name)
         for key in own.keys if own else ():
             path = tuple(key.path.split('.'))
@@ -78,20 +78,20 @@ def _of_model(option_file: OptionFile, reach: Reach) -> List[Finding]:
     return findings
 
 
-def _of_type(option_file: OptionFile, reach: Reach, kind: str, section: KeyPath, name: str) -> List[Finding]:
-    own = option_set(kind, name) if reach.names.gives_ours(kind, name) else None
+def _of_type(option_file: OptionFile, code: CodeInUse, kind: str, section: KeyPath, name: str) -> List[Finding]:
+    own = option_set(kind, name) if code.names.gives_ours(kind, name) else None
     if own is None and (kind, name) == ('dataset', 'PairedImageDataset'):
         own = option_set('basicsr', name)
     if own is None:
-        return _by_defaults(option_file, reach, kind, section, name)
+        return _by_defaults(option_file, code, kind, section, name)
     lenient = own.kind == 'basicsr'
     return [finding for key in own.keys for finding in (
         wrong_value(option_file, (*section, key.path), key, lenient)
         if key.path in option_file.section(*section) else [])]
 
 
-def _by_defaults(option_file: OptionFile, reach: Reach, kind: str, section: KeyPath, name: str) -> List[Finding]:
-    signature = reach.signature(kind, name) if kind != 'dataset' else None
+def _by_defaults(option_file: OptionFile, code: CodeInUse, kind: str, section: KeyPath, name: str) -> List[Finding]:
+    signature = code.signature(kind, name) if kind != 'dataset' else None
     findings = []
     for key, value in option_file.section(*section).items():
         default = signature.defaults.get(key) if signature else None

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import List
 
+from bsr_plugins.checks.option_checks import check_options
 from bsr_plugins.cli.messages import print_findings
-from bsr_plugins.errors import OptionError
-from bsr_plugins.findings import WARNING, Finding, errors_in
-from bsr_plugins.forced_options import apply_force_yml
-from bsr_plugins.option_checks import check_options
-from bsr_plugins.option_file import OptionFile, read_option_file
-from bsr_plugins.source_names import basicsr_folder
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.findings import WARNING, Finding, errors_in
+from bsr_plugins.host.source_names import basicsr_folder
+from bsr_plugins.options.forced_options import apply_force_yml
+from bsr_plugins.options.option_file import OptionFile, read_option_file
 
 HELP = 'check an option file and its data, all faults at once, nothing trained'
 EXIT_RIGHT, EXIT_WARNINGS, EXIT_ERRORS = 0, 1, 2

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import List
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 HELP = 'say which basicsr, torch, ... run here, what is registered and mended, and what is wrong; for bug reports'
 EXIT_UNSOUND = 1

@@ -8,17 +8,23 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from bsr_plugins import registration
+from bsr_plugins.checks.option_checks import check_options
 from bsr_plugins.cli.messages import is_first_process, print_findings
 from bsr_plugins.cli.script import arguments_of, run_script
-from bsr_plugins.errors import DependencyError, OptionError
-from bsr_plugins.findings import errors_in
-from bsr_plugins.forced_options import apply_force_yml
-from bsr_plugins.fork_scripts import find_script, known_arguments, resumes_by_itself, spelled_for, unknown_to
-from bsr_plugins.option_checks import check_options
-from bsr_plugins.option_file import read_option_file
-from bsr_plugins.source_names import basicsr_folder, checkout_of
-from bsr_plugins.upstream.mend import CPU_VARIABLE
+from bsr_plugins.common.errors import DependencyError, OptionError
+from bsr_plugins.common.findings import errors_in
+from bsr_plugins.host import registration
+from bsr_plugins.host.mends.mend import CPU_VARIABLE
+from bsr_plugins.host.scripts.fork_scripts import (
+    find_script,
+    known_arguments,
+    resumes_by_itself,
+    spelled_for,
+    unknown_to,
+)
+from bsr_plugins.host.source_names import basicsr_folder, checkout_of
+from bsr_plugins.options.forced_options import apply_force_yml
+from bsr_plugins.options.option_file import read_option_file
 
 EXIT_WRONG_OPTIONS = 2
 AUTO_RESUME = '--auto_resume'
@@ -38,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Check the option file, then run the script of ``phase`` ('train' or 'test') in this process.
 
-    The script is the working directory's own (:func:`bsr_plugins.fork_scripts.find_script`) where there is one, else
+    The script is the working directory's own (:func:`bsr_plugins.host.scripts.fork_scripts.find_script`) where there is one, else
     the installed basicsr's pipeline with the working directory as root.
 
     Args:

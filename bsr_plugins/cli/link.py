@@ -5,7 +5,7 @@ import argparse
 import os
 from typing import List
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 HELP = "put one stub file into a fork's checkout, so that its own, unchanged scripts find the pack"
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
-    from bsr_plugins.linking import link
+    from bsr_plugins.host.linking import link
     refuse_unknown('link', unknown)
     linked = link(args.folder)
     print(f'{"linked" if linked.written else "linked already"}: {linked.stub}')

@@ -10,7 +10,7 @@ from typing import List, Optional, Sequence
 
 import bsr_plugins
 from bsr_plugins.cli.messages import without_worker_traceback
-from bsr_plugins.errors import BsrPluginsError
+from bsr_plugins.common.errors import BsrPluginsError
 
 # Each is a module here with HELP, add_arguments(parser) and run(args, argv, unknown) -> exit code, light to import.
 COMMANDS = ('train', 'test', 'check', 'run', 'link', 'unlink', 'doctor')

@@ -6,7 +6,7 @@ import re
 import sys
 from typing import Iterable, Optional, TextIO
 
-from bsr_plugins.findings import ERROR, Finding
+from bsr_plugins.common.findings import ERROR, Finding
 
 _WORKER = re.compile(r'Caught \w+ in (?:\S+ )*?worker process.*?\nOriginal Traceback', re.DOTALL)
 _RAISED = re.compile(r'^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*Error: ', re.MULTILINE)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import List, Optional
 
 from bsr_plugins.cli.script import run_script
-from bsr_plugins.errors import OptionError
-from bsr_plugins.source_names import checkout_of
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.host.source_names import checkout_of
 
 HELP = "run a script, unchanged, with the pack registered: a fork's demo or evaluation, BasicSR's own scripts"
 

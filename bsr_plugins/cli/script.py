@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from bsr_plugins import root_finder
-from bsr_plugins.errors import DependencyError
-from bsr_plugins.script_main import answers_from
+from bsr_plugins.common.errors import DependencyError
+from bsr_plugins.host import root_finder
+from bsr_plugins.host.scripts.main_module import answers_from
 
 
 def run_script(script: Path, arguments: List[str], root: Path, package: Optional[Path]) -> None:

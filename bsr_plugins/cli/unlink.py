@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
-    from bsr_plugins.linking import unlink
+    from bsr_plugins.host.linking import unlink
     refuse_unknown('unlink', unknown)
     removed = unlink(args.folder)
     print('\n'.join(f'removed: {path}' for path in removed) if removed else f'nothing to remove in {args.folder}')

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Mapping, Optional, Sequence
 
-from bsr_plugins.errors import OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 # Read by BasicSR and by BSPAModel around the data set, or carried by BasicSR's option files for any data set.
 CARRIED_OPTIONS = ('name', 'type', 'phase', 'scale', 'batch_size_per_gpu', 'num_worker_per_gpu',

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bsr_plugins.data.class_draws import ClassDraws, Draw
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.dataset_options import (
     CARRIED_OPTIONS,
     check_given,
@@ -18,12 +19,11 @@ from bsr_plugins.data.dataset_options import (
     check_training_phase,
     option_place,
 )
-from bsr_plugins.data.lmdb_reader import LmdbReader, open_reader
-from bsr_plugins.data.long_tail import class_counts, rank_into_classes
-from bsr_plugins.data.sample_tensors import TENSOR_OPTIONS, SampleTensors, random_crop
-from bsr_plugins.data.subimage_pair_checks import check_sizes, read_pair_difficulty
-from bsr_plugins.errors import OptionError
-from bsr_plugins.keyed_random import keyed_python_random
+from bsr_plugins.data.images.sample_tensors import TENSOR_OPTIONS, SampleTensors, random_crop
+from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw
+from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.subimages.lmdb_pair import check_sizes, read_pair_difficulty
+from bsr_plugins.data.subimages.lmdb_reader import LmdbReader, open_reader
 
 OWN_OPTIONS = ('dataroot_gt', 'dataroot_lq', 'io_backend', 'difficulty', 'num_classes', 'imbalance_factor', 'sampling',
                'gt_size', *TENSOR_OPTIONS)

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bsr_plugins.data.balance_counts import BalanceCounts, named
-from bsr_plugins.data.balanced_draws import BalancedDraws, Pick
-from bsr_plugins.data.batch_fetching import fetches_batches
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.dataset_options import (
     CARRIED_OPTIONS,
     check_gt_size,
@@ -18,12 +17,13 @@ from bsr_plugins.data.dataset_options import (
     check_whole,
     option_place,
 )
-from bsr_plugins.data.paired_images import PAIRED_OPTIONS, PairedImages
-from bsr_plugins.data.pic import window_pic
-from bsr_plugins.data.pic_intervals import interval_edges
-from bsr_plugins.data.pic_table import auto_pic_max, image_fractions
-from bsr_plugins.errors import DataError, OptionError
-from bsr_plugins.keyed_random import keyed_python_random
+from bsr_plugins.data.images.pair_reader import PAIRED_OPTIONS, PairedImages
+from bsr_plugins.data.sampling.balance_counts import BalanceCounts, named
+from bsr_plugins.data.sampling.balanced_draws import BalancedDraws, Pick
+from bsr_plugins.data.sampling.batch_fetching import fetches_batches
+from bsr_plugins.data.sampling.pic import window_pic
+from bsr_plugins.data.sampling.pic_intervals import interval_edges
+from bsr_plugins.data.sampling.pic_table import auto_pic_max, image_fractions
 
 OWN_OPTIONS = (*PAIRED_OPTIONS, 'num_intervals', 'pic_max', 'max_tries', 'num_images')
 

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.data.dataset_options import (
     CARRIED_OPTIONS,
     check_given,
@@ -17,11 +19,9 @@ from bsr_plugins.data.dataset_options import (
     check_whole,
     option_place,
 )
-from bsr_plugins.data.paired_images import PAIRED_OPTIONS, PairedImages
-from bsr_plugins.data.result_cache import cached_per_image
-from bsr_plugins.data.sampling_aug import check_portion, informative_positions, inner_side, patch_psnr_map
-from bsr_plugins.errors import DataError
-from bsr_plugins.keyed_random import keyed_generator
+from bsr_plugins.data.images.pair_reader import PAIRED_OPTIONS, PairedImages
+from bsr_plugins.data.images.result_cache import cached_per_image
+from bsr_plugins.data.sampling.sampling_aug import check_portion, informative_positions, inner_side, patch_psnr_map
 
 OWN_OPTIONS = (*PAIRED_OPTIONS, 'portion')
 

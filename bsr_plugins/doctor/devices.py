@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from bsr_plugins.findings import WARNING, Finding
+from bsr_plugins.common.findings import WARNING, Finding
 
 _VISIBLE = 'CUDA_VISIBLE_DEVICES'
 _KERNEL_MODULE = Path('/proc/driver/nvidia/version')

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import List, Tuple
 
-from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
 
 GIB = 2**30
 # One checkpoint and training state of a network of 15 million parameters are a quarter of a GiB.

@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-from bsr_plugins.findings import ERROR, WARNING, Finding
-from bsr_plugins.source_names import basicsr_folder, checkout_of
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.host.source_names import basicsr_folder, checkout_of
 
 # What is imported, and the distributions that bring it.
 PACKAGES: Tuple[Tuple[str, Tuple[str, ...]], ...] = (

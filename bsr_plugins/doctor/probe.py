@@ -26,7 +26,7 @@ def run_stages(stages: Sequence[str], output: Path, package: str) -> None:
     """
     import bsr_plugins  # noqa: F401  (its mends come before any import of basicsr)
     if package:
-        from bsr_plugins.root_finder import use_package
+        from bsr_plugins.host.root_finder import use_package
         use_package(Path(package))
     for stage in stages:
         _write(output, {'begun': stage})
@@ -66,23 +66,23 @@ def torch_facts() -> Facts:
 
 def registration_facts() -> Facts:
     """Import basicsr with the pack and return who holds which names in its registries."""
-    from bsr_plugins import registration
-    from bsr_plugins.shelves import Shelf, find_shelves
+    from bsr_plugins.host import registration
+    from bsr_plugins.host.registries import NamedRegistry, find_registries
     registration.register_all()
     kinds: Facts = {}
-    for kind, shelf in find_shelves().items():
+    for kind, registry in find_registries().items():
         others: Counter = Counter()
         # Without registries, what stands in the modules is not what was registered.
-        for name in shelf.keys_held(lambda held: not registration.is_ours(held)) if isinstance(shelf, Shelf) else []:
-            others[str(getattr(shelf.holder(name), '__module__', '?')).split('.')[0]] += 1
+        for name in registry.keys_held(lambda held: not registration.is_ours(held)) if isinstance(registry, NamedRegistry) else []:
+            others[str(getattr(registry.holder(name), '__module__', '?')).split('.')[0]] += 1
         kinds[kind] = {'ours': registration.registered_names(kind), 'others': dict(sorted(others.items()))}
     return {'kinds': kinds, 'taken': registration.taken_names(), **mend_facts()}
 
 
 def mends_after_imports() -> Facts:
     """Import every module of basicsr that a mend waits for, and return the mends."""
-    from bsr_plugins.upstream import MENDS
-    from bsr_plugins.upstream.mend import AFTER_IMPORT
+    from bsr_plugins.host.mends import MENDS
+    from bsr_plugins.host.mends.mend import AFTER_IMPORT
     for mend in MENDS:
         if mend.when == AFTER_IMPORT and mend.module.startswith('basicsr.') and _is_there(mend.module):
             importlib.import_module(mend.module)
@@ -91,7 +91,7 @@ def mends_after_imports() -> Facts:
 
 def mend_facts() -> Facts:
     """Return the mends that were needed so far, and the names of the rest."""
-    from bsr_plugins.upstream import MENDS, active_mends
+    from bsr_plugins.host.mends import MENDS, active_mends
     active = active_mends()
     names = {mend.name for mend in active}
     return {'active': [{'name': mend.name, 'reason': mend.reason, 'link': mend.link} for mend in active],

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import bsr_plugins
-from bsr_plugins.findings import ERROR, WARNING, Finding
-from bsr_plugins.source_names import checkout_of
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.host.source_names import checkout_of
 
 SECONDS = 180
 _CHILD = ('import json, pathlib, sys; path, stages, output, package = json.loads(sys.argv[1]); sys.path[:] = path; '

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 import bsr_plugins
+from bsr_plugins.common.errors import DependencyError
+from bsr_plugins.common.findings import ERROR, WARNING, Finding, errors_in
 from bsr_plugins.doctor.devices import device_findings, device_rows, driver_version
 from bsr_plugins.doctor.disk import examine_disk
 from bsr_plugins.doctor.packages import (
@@ -20,11 +22,9 @@ from bsr_plugins.doctor.packages import (
 )
 from bsr_plugins.doctor.probe import ORDER
 from bsr_plugins.doctor.probing import probe
-from bsr_plugins.errors import DependencyError
-from bsr_plugins.findings import ERROR, WARNING, Finding, errors_in
-from bsr_plugins.fork_scripts import find_script
-from bsr_plugins.registration import TABLE
-from bsr_plugins.source_names import checkout_of, project_names
+from bsr_plugins.host.registration import TABLE
+from bsr_plugins.host.scripts.fork_scripts import find_script
+from bsr_plugins.host.source_names import checkout_of, project_names
 
 Rows = List[Tuple[str, str]]
 

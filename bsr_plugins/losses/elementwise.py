@@ -6,7 +6,7 @@ from typing import Optional, Tuple
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.errors import DataError
+from bsr_plugins.common.errors import DataError
 from bsr_plugins.losses import option_values
 
 REDUCTIONS = ('mean', 'sum', 'none')

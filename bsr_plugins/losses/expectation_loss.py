@@ -6,7 +6,7 @@ from typing import Any, Optional, Tuple
 import torch
 from torch import Tensor
 
-from bsr_plugins.errors import DataError
+from bsr_plugins.common.errors import DataError
 from bsr_plugins.losses import option_values
 from bsr_plugins.losses.elementwise import ElementwiseLoss, check_broadcast, same_images
 from bsr_plugins.losses.error_threshold import SCOPES, below_mean

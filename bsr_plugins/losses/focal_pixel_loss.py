@@ -6,8 +6,8 @@ from typing import Any, Optional
 import torch
 from torch import Tensor
 
-from bsr_plugins.data.bicubic_resampling import BICUBICS, downsample_bicubic, upsample_bicubic
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.data.images.bicubic_resampling import BICUBICS, downsample_bicubic, upsample_bicubic
 from bsr_plugins.losses import option_values
 from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
 

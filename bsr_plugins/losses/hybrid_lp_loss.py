@@ -5,7 +5,7 @@ from typing import Any, Optional
 
 from torch import Tensor
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.losses import option_values
 from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
 

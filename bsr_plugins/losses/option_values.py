@@ -4,8 +4,8 @@ from __future__ import annotations
 import math
 from typing import Any, Optional, Sequence
 
-from bsr_plugins.errors import OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 
 def choice(owner: object, option: str, value: Any, choices: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.metrics.sigma_inputs import sigma_inputs
 
 #: Smaller sigmas count as this one: rounding to 8 bit alone has a standard deviation of 1 / 255 / sqrt(12) = 1.1e-3.

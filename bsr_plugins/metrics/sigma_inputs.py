@@ -5,8 +5,8 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
-from bsr_plugins.errors import DataError, OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 _OPTIONS = ('crop_border', 'input_order', 'constant_sigma')
 

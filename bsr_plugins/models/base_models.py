@@ -6,11 +6,11 @@ import inspect
 from types import CodeType
 from typing import Any, List, Mapping, Optional, Set, Type
 
-from bsr_plugins.errors import OptionError
-from bsr_plugins.lazy import is_lazy_call
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.host.lazy import is_lazy_call
+from bsr_plugins.host.registries import find_registries, holder_name
 from bsr_plugins.models.stock_model import StockModel
-from bsr_plugins.naming import did_you_mean
-from bsr_plugins.shelves import find_shelves, holder_name
 
 _KEY = 'base_model_type'
 
@@ -84,11 +84,11 @@ def _derived(cls: Type[Any], base: Type[Any]) -> Type[Any]:
 
 
 def _found(name: Any) -> Type[Any]:
-    shelf = find_shelves()['model']
-    base = shelf.holder(str(name)) or shelf.holder(f'{name}_basicsr')
+    registry = find_registries()['model']
+    base = registry.holder(str(name)) or registry.holder(f'{name}_basicsr')
     if base is None:
         raise OptionError(f'there is no model named {name!r}', where=_KEY, found=repr(name),
-                          remedy=did_you_mean(str(name), shelf.keys_held(_is_model)))
+                          remedy=did_you_mean(str(name), registry.keys_held(_is_model)))
     if is_lazy_call(base):
         raise OptionError(f'{name} is a model of bsr_plugins itself', where=_KEY,
                           expected="BasicSR's or a fork's model", found=name, remedy=f'leave {_KEY} out')

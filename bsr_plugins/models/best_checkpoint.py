@@ -6,9 +6,9 @@ import json
 import os
 from typing import Any, Dict, Mapping, Optional
 
-from bsr_plugins.errors import CheckpointError, OptionError
-from bsr_plugins.files import write_text
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import CheckpointError, OptionError
+from bsr_plugins.common.files import write_text
+from bsr_plugins.common.naming import did_you_mean
 
 #: Written beside ``net_g_best.pth``.
 FILE_NAME = 'net_g_best.json'

@@ -9,19 +9,19 @@ from basicsr.utils import get_root_logger
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from bsr_plugins import training_position
 from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
 from bsr_plugins.attribution.ranking import select_frozen
-from bsr_plugins.builders import build_dataset
-from bsr_plugins.data.draw_loader import KeyedDraws, draw_loader
-from bsr_plugins.data.dropped_batches import skip_dropped
-from bsr_plugins.errors import CheckpointError
+from bsr_plugins.common.builders import build_dataset
+from bsr_plugins.common.errors import CheckpointError
+from bsr_plugins.data.sampling.draw_loader import KeyedDraws, draw_loader
+from bsr_plugins.data.sampling.dropped_batches import skip_dropped
 from bsr_plugins.models.base_models import queues_samples
 from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
 from bsr_plugins.models.bspa_schedule import BSPASchedule
 from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel, RebalancedTraining, queue_error
 from bsr_plugins.models.round_report import RoundReport, write_round
 from bsr_plugins.optim.frozen_entries import FrozenEntries
+from bsr_plugins.runs import training_position
 
 #: Keys of the two streams of draws that the model makes beside the outer loader.
 INVERSE_STREAM, ATTRIBUTION_STREAM = 1, 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Mapping, Optional, Tuple
 
-from bsr_plugins.errors import OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 #: Options that take one of a few words.
 CHOICES = {

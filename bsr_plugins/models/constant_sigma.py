@@ -8,11 +8,11 @@ from typing import Any, Dict, Optional
 import numpy as np
 from tqdm import tqdm
 
-from bsr_plugins.data.scorers import choose_device
-from bsr_plugins.errors import CheckpointError, DataError, OptionError
-from bsr_plugins.files import PathLike, write_text
-from bsr_plugins.option_file import read_option_file
-from bsr_plugins.registration import plain_name
+from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
+from bsr_plugins.common.files import PathLike, write_text
+from bsr_plugins.data.difficulty.scorers import choose_device
+from bsr_plugins.host.registration import plain_name
+from bsr_plugins.options.option_file import read_option_file
 
 _PAIRED = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
 
@@ -67,7 +67,7 @@ def measure_constant_sigma(opt: PathLike, weights: PathLike, param_key: str = 'p
         DataError: The training set is empty, or its images do not fit.
         CheckpointError: There are no such weights.
     """
-    from bsr_plugins.builders import build_dataset
+    from bsr_plugins.common.builders import build_dataset
     from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
     options = read_option_file(opt).options
     dataset = build_dataset(_whole_pictures(options, opt))

@@ -9,7 +9,7 @@ import torch
 from basicsr.utils import get_root_logger
 from torch import Tensor, nn
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.models.engine_options import EngineOptions
 from bsr_plugins.models.non_finite import GRADIENT, OVERFLOW, SHOWN, UPDATE, NonFiniteGuard, describe, non_finite_error
 from bsr_plugins.models.training_files import STATE_KEY

@@ -5,8 +5,8 @@ import dataclasses
 import math
 from typing import Any, Mapping, Optional
 
-from bsr_plugins.errors import OptionError
-from bsr_plugins.naming import did_you_mean
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
 
 AMP = ('bf16', 'fp16')
 NON_FINITE = ('stop', 'skip')

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterator, Optional
 import torch
 from torch import Tensor
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.models.base_models import names_in_pass, pass_is_upstreams
 from bsr_plugins.models.non_finite import non_finite_error
 from bsr_plugins.models.open_losses import PIXEL

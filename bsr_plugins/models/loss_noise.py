@@ -6,7 +6,7 @@ from typing import Optional
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.keyed_random import keyed_generator
+from bsr_plugins.common.keyed_random import keyed_generator
 
 #: Parts these keys from those of the pack's other streams of draws.
 LOSS_STREAM = 3

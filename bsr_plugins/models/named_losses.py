@@ -7,10 +7,10 @@ from typing import Any, Dict, Mapping
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.builders import build_loss
-from bsr_plugins.errors import OptionError
-from bsr_plugins.naming import did_you_mean
-from bsr_plugins.shelves import find_shelves
+from bsr_plugins.common.builders import build_loss
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.host.registries import find_registries
 
 WHERE = 'train.losses'
 #: Names under which BasicSR's slots and the sigma branch log (``l_pix``, ...).
@@ -72,8 +72,8 @@ def total_of(value: Any) -> Tensor:
 
 
 def _check_type(name: str, where: str) -> None:
-    shelf = find_shelves().get('loss')
-    if shelf is None or shelf.holder(name) is not None or shelf.holder(f'{name}_basicsr') is not None:
+    registry = find_registries().get('loss')
+    if registry is None or registry.holder(name) is not None or registry.holder(f'{name}_basicsr') is not None:
         return
     raise OptionError(f"there is no loss named '{name}'", where=where, found=name,
-                      remedy=did_you_mean(name, shelf.keys_held(lambda _: True)))
+                      remedy=did_you_mean(name, registry.keys_held(lambda _: True)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
 
-from bsr_plugins.errors import TrainingError
+from bsr_plugins.common.errors import TrainingError
 
 #: Updates in a row that may be left out.
 LIMIT = 100

@@ -6,7 +6,7 @@ from typing import Any, ContextManager, Optional
 
 import torch
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
 

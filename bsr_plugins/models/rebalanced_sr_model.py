@@ -6,9 +6,9 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Type
 
 from basicsr.utils import get_root_logger
 
-from bsr_plugins import training_position
-from bsr_plugins.data.dropped_batches import check_not_dropped
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.data.sampling.dropped_batches import check_not_dropped
+from bsr_plugins.host.registries import has_registries
 from bsr_plugins.models.base_models import over_base, queues_samples
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.engine import Engine
@@ -20,8 +20,8 @@ from bsr_plugins.models.sigma_training import SigmaTraining
 from bsr_plugins.models.stock_model import StockModel
 from bsr_plugins.models.training_files import TrainingFiles
 from bsr_plugins.models.window_padding import WindowPadding
-from bsr_plugins.random_states import preserved_random_states
-from bsr_plugins.shelves import has_registries
+from bsr_plugins.runs import training_position
+from bsr_plugins.runs.random_states import preserved_random_states
 
 #: Keys by which samples of a data set of ours are told apart.
 IDENTITY_KEYS = ('class_index', 'interval_index')

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any, List, Mapping, Optional
 
-from bsr_plugins.registration import TABLE, plain_name
+from bsr_plugins.host.registration import TABLE, plain_name
 
 
 def describe_resume(opt: Mapping[str, Any], own: Optional[Mapping[str, Any]]) -> List[str]:

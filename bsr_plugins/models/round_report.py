@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bsr_plugins.attribution.integrated_gradients import Attribution
 from bsr_plugins.attribution.ranking import frozen_share, frozen_share_by_layer
-from bsr_plugins.files import write_text
+from bsr_plugins.common.files import write_text
 
 #: Folder of an experiment with one JSON file a round.
 FOLDER = 'bspa_rounds'

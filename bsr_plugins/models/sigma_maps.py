@@ -10,11 +10,11 @@ import torch
 from basicsr.utils import get_root_logger
 from torch import Tensor
 
-from bsr_plugins.errors import DataError, OptionError
-from bsr_plugins.files import replacing
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.files import replacing
+from bsr_plugins.host.registration import plain_name
 from bsr_plugins.models.constant_sigma import measuring_command, read_constant_sigma
 from bsr_plugins.models.stock_model import StockModel
-from bsr_plugins.registration import plain_name
 
 #: Pictures show sigma times this, so that white is a sigma of 0.1: fixed, to compare pictures by eye.
 PICTURE_GAIN = 10

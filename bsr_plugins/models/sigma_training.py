@@ -10,9 +10,9 @@ from basicsr.utils import get_root_logger
 from torch import Tensor, nn
 
 from bsr_plugins.archs.feature_tap import AUTO, FeatureTap, tap_channels
-from bsr_plugins.builders import build_loss, build_network
-from bsr_plugins.errors import CheckpointError, OptionError
-from bsr_plugins.random_states import preserved_random_states
+from bsr_plugins.common.builders import build_loss, build_network
+from bsr_plugins.common.errors import CheckpointError, OptionError
+from bsr_plugins.runs.random_states import preserved_random_states
 
 
 class SigmaTraining:

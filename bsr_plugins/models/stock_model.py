@@ -5,8 +5,8 @@ import importlib
 import importlib.util
 from typing import Any, Type
 
-from bsr_plugins.errors import DependencyError
-from bsr_plugins.shelves import STOCK_MODELS
+from bsr_plugins.common.errors import DependencyError
+from bsr_plugins.host.registries import STOCK_MODELS
 
 
 def stock_model() -> Type[Any]:

@@ -11,13 +11,13 @@ from basicsr.utils import get_root_logger
 from basicsr.utils.dist_util import master_only
 from torch import Tensor, nn
 
-from bsr_plugins import training_position
-from bsr_plugins.checkpoint_files import save_whole
-from bsr_plugins.errors import TrainingError
+from bsr_plugins.common.errors import TrainingError
 from bsr_plugins.models.base_models import queues_samples
 from bsr_plugins.models.resume_report import describe_resume
 from bsr_plugins.models.training_step import total_norm
-from bsr_plugins.random_states import capture_random_states
+from bsr_plugins.runs import training_position
+from bsr_plugins.runs.checkpoint_files import save_whole
+from bsr_plugins.runs.random_states import capture_random_states
 
 #: Key of a BasicSR training state under which the pack keeps its own part; stock BasicSR ignores it.
 STATE_KEY = 'bsr_plugins'

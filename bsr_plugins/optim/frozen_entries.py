@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from bsr_plugins.errors import CheckpointError, DataError
+from bsr_plugins.common.errors import CheckpointError, DataError
 from bsr_plugins.optim.frozen_tensor import FrozenTensor
 from bsr_plugins.optim.step_hooks import after_each_step
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, Mapping, Optional
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.errors import CheckpointError, DataError
+from bsr_plugins.common.errors import CheckpointError, DataError
 from bsr_plugins.optim.memory_order import flat_view, memory_order, reorder_indices
 
 

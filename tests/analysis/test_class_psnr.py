@@ -14,8 +14,8 @@ from bsr_plugins.analysis.class_psnr import (
     psnr_of,
     squared_error_y,
 )
-from bsr_plugins.data.scorers import bicubic_scorer
-from bsr_plugins.data.subimages import WindowGrid, windows
+from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+from bsr_plugins.data.subimages.windows import WindowGrid, windows
 
 GRID = WindowGrid(32, 16, 12)
 
@@ -29,7 +29,7 @@ def photograph(seed: int, height: int = 64, width: int = 96) -> np.ndarray:
 
 @pytest.fixture
 def pair():
-    from bsr_plugins.data.image_resizing import shrink
+    from bsr_plugins.data.images.image_resizing import shrink
     hr = {'a': photograph(1), 'b': photograph(2)}
     return hr, {name: shrink(image, 1 / 4) for name, image in hr.items()}
 
@@ -67,9 +67,9 @@ def test_one_class_over_one_window_is_the_photographs_psnr():
 
 
 def test_windows_are_scored_as_the_training_windows_are(pair, tmp_path):
-    from bsr_plugins.data.lmdb_images import LmdbImages
-    from bsr_plugins.data.score_windows import score_batches
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.difficulty.score_windows import score_batches
+    from bsr_plugins.data.subimages.lmdb_images import LmdbImages
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     hr, lr = pair
     (tmp_path / 'HR').mkdir()
     for name, image in hr.items():

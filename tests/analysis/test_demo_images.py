@@ -7,8 +7,8 @@ import pytest
 
 from bsr_plugins.analysis import demo_images
 from bsr_plugins.analysis.demo_images import HELD_OUT, TRAINING, cut_for_demo, scikit_image_folder, write_demo_images
-from bsr_plugins.data.image_resizing import shrink
-from bsr_plugins.errors import DataError, DependencyError
+from bsr_plugins.common.errors import DataError, DependencyError
+from bsr_plugins.data.images.image_resizing import shrink
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bsr_plugins.analysis import difficulty_figures as figures
-from bsr_plugins.data.difficulty import DifficultyHeader
-from bsr_plugins.data.long_tail import class_counts
-from bsr_plugins.errors import DependencyError
+from bsr_plugins.common.errors import DependencyError
+from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader
+from bsr_plugins.data.sampling.long_tail import class_counts
 
 HEADER = DifficultyHeader('bicubic', 4, 'y', 4, 1000, '0' * 64)
 

@@ -13,7 +13,7 @@ from bsr_plugins.analysis.image_scores import (
     read_photographs,
     score_images,
 )
-from bsr_plugins.errors import DataError
+from bsr_plugins.common.errors import DataError
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bsr_plugins.analysis.report import METHODS, Run, Sources, compare, read_rounds, write_report
-from bsr_plugins.data.difficulty import DifficultyHeader, difficulty_path, write_difficulty
-from bsr_plugins.errors import DataError
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader, difficulty_path, write_difficulty
 
 KEYS = {'psnr_bicubic', 'psnr_baseline', 'psnr_bspa', 'ssim_bicubic', 'ssim_baseline', 'ssim_bspa', 'per_class',
         'class_counts', 'training_class_counts', 'class_thresholds', 'per_image', 'frozen_share', 'completeness_gap',
@@ -39,12 +39,12 @@ def log_text(inverse: bool) -> str:
 
 @pytest.fixture(scope='module')
 def sources(tmp_path_factory) -> Sources:
-    from bsr_plugins.data.image_resizing import shrink
-    from bsr_plugins.data.lmdb_manifest import manifest_sha256
-    from bsr_plugins.data.scorers import bicubic_scorer
-    from bsr_plugins.data.scoring import score_difficulty
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-    from bsr_plugins.data.subimages import WindowGrid
+    from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+    from bsr_plugins.data.difficulty.scoring import score_difficulty
+    from bsr_plugins.data.images.image_resizing import shrink
+    from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import WindowGrid
     root = tmp_path_factory.mktemp('report')
     for folder in ('train', 'hr', 'lr', 'baseline', 'bspa', 'runs/bspa/bspa_rounds', 'runs/baseline'):
         (root / folder).mkdir(parents=True)

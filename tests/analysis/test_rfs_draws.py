@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bsr_plugins.analysis.rfs_draws import draw_patches
-from bsr_plugins.data.pic import patch_information_capacity, window_pic
-from bsr_plugins.data.pic_intervals import interval_of
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.data.sampling.pic import patch_information_capacity, window_pic
+from bsr_plugins.data.sampling.pic_intervals import interval_of
 from rough_images import dataset_opt, write_rough_images
 
 

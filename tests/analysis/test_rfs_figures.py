@@ -9,7 +9,7 @@ import pytest
 
 from bsr_plugins.analysis.rfs_figures import DrawnPatch, IntervalTable, contact_sheet, histogram, table_text
 from bsr_plugins.analysis.rfs_figures import write_rfs_figures as write
-from bsr_plugins.errors import DependencyError
+from bsr_plugins.common.errors import DependencyError
 
 
 def table(intervals=4):

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from bsr_plugins.analysis.training_log import parse_training_log, read_training_log
-from bsr_plugins.errors import DataError
+from bsr_plugins.common.errors import DataError
 
 # A bar at the start of a line stands for BasicSR's tab.
 LOG = """\

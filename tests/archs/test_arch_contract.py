@@ -9,7 +9,7 @@ from typing import Any, Dict
 import pytest
 import torch
 
-from bsr_plugins.registration import TABLE
+from bsr_plugins.host.registration import TABLE
 
 #: What a network needs beside its defaults and the scale, and what makes a large one small.
 NEEDED: Dict[str, Dict[str, Any]] = {'BicubicResidual': {'base': {'type': 'FSRCNN', 'd': 8, 's': 4, 'm': 1}},

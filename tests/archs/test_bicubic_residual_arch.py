@@ -8,7 +8,7 @@ import torch
 
 from bsr_plugins.archs.bicubic_residual_arch import BicubicResidual, upsample_bicubic
 from bsr_plugins.archs.fsrcnn_arch import FSRCNN
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 SMALL = {'type': 'FSRCNN', 'd': 8, 's': 4, 'm': 1}
 

@@ -9,7 +9,7 @@ from bsr_plugins.archs.bsr_arch import ALPHA_MODES, BSRNet
 from bsr_plugins.archs.carn_arch import RGB_MEAN
 from bsr_plugins.archs.feature_tap import FeatureTap, find_tap, tap_channels
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 SMALL = {'num_feat': 8, 'num_fmg': 3, 'num_rb': 2, 'upscale': 2}
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bsr_plugins.archs.carn_arch import CARN, RGB_MEAN, Cascade, ResidualBlock
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 
 def count(network):

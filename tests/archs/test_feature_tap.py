@@ -10,7 +10,7 @@ from torch import nn
 
 from bsr_plugins.archs.feature_tap import FeatureTap, bare_network, find_tap, tap_channels
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 SWINIR = {'type': 'SwinIR', 'img_size': 8, 'window_size': 4, 'depths': [1], 'embed_dim': 12, 'num_heads': [2]}
 EDSR = {'type': 'EDSR', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 8, 'num_block': 1, 'upscale': 2}

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 SMALL = {'num_in_ch': 6, 'num_feat': 8, 'num_conv': 2}
 KINDS = ['espcn', 'edsr']

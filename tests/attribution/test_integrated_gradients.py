@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
 from bsr_plugins.attribution.ranking import select_frozen
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, OptionError
 
 State = Dict[str, Tensor]
 Batches = List[Tuple[Tensor, Tensor]]
@@ -356,7 +356,7 @@ import torch
 import bsr_plugins
 sys.path.insert(0, sys.argv[1])
 from test_integrated_gradients import attribute, small_case
-from bsr_plugins.errors import DataError
+from bsr_plugins.common.errors import DataError
 rank = int(sys.argv[2])
 torch.distributed.init_process_group('gloo', init_method=sys.argv[3], rank=rank, world_size=2)
 net, baseline, target, batches = small_case(count=3)

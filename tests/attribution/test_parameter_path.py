@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bsr_plugins.attribution.parameter_path import ParameterPath, path_points
-from bsr_plugins.errors import CheckpointError, OptionError
+from bsr_plugins.common.errors import CheckpointError, OptionError
 
 
 @pytest.mark.parametrize('steps', [1, 2, 7, 100])

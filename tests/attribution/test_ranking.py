@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bsr_plugins.attribution.ranking import frozen_share, frozen_share_by_layer, select_frozen, top_entries
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, OptionError
 
 
 def tied_scores(seed: int = 0) -> Dict[str, Tensor]:

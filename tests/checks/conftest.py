@@ -7,24 +7,23 @@ from typing import Callable, List
 
 import pytest
 
-from bsr_plugins import option_types
-from bsr_plugins.checks import reach
-from bsr_plugins.findings import Finding
-from bsr_plugins.option_checks import check_options
-from bsr_plugins.option_file import read_option_file
+from bsr_plugins.checks import code_in_use, type_checks
+from bsr_plugins.checks.option_checks import check_options
+from bsr_plugins.common.findings import Finding
+from bsr_plugins.options.option_file import read_option_file
 from option_files import write_pairs
 
 # One scan of the installed basicsr for all tests; it takes some tenths of a second.
-NAMES_OF = functools.lru_cache(maxsize=None)(option_types.basicsr_names)
-TREE_OF = functools.lru_cache(maxsize=1)(reach.SourceTree)
+NAMES_OF = functools.lru_cache(maxsize=None)(type_checks.basicsr_names)
+TREE_OF = functools.lru_cache(maxsize=1)(code_in_use.SourceTree)
 
 
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., List[Finding]]:
     """Return check(text, is_train, deep): the findings in a working directory with 16 pairs in data/HR and data/LR."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(option_types, 'basicsr_names', NAMES_OF)
-    monkeypatch.setattr(reach, 'SourceTree', TREE_OF)
+    monkeypatch.setattr(type_checks, 'basicsr_names', NAMES_OF)
+    monkeypatch.setattr(code_in_use, 'SourceTree', TREE_OF)
     write_pairs(tmp_path / 'data', 16)
 
     def run(text: str, is_train: bool = True, deep: bool = False) -> List[Finding]:

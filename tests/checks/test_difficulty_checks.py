@@ -7,9 +7,9 @@ from typing import Callable, List
 
 import pytest
 
-from bsr_plugins.data.difficulty import DifficultyHeader, write_difficulty
-from bsr_plugins.data.lmdb_manifest import manifest_sha256, write_manifest
-from bsr_plugins.findings import ERROR, Finding
+from bsr_plugins.common.findings import ERROR, Finding
+from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader, write_difficulty
+from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256, write_manifest
 from option_files import TRAIN, changed
 
 Check = Callable[..., List[Finding]]

@@ -7,7 +7,7 @@ from typing import Callable, List
 import pytest
 
 from bsr_plugins.checks.legacy_names import legacy_names
-from bsr_plugins.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from option_files import changed
 
 FILES = {

@@ -8,9 +8,9 @@ from typing import Any, Callable, Dict, List
 import pytest
 import yaml
 
-from bsr_plugins.findings import ERROR, WARNING, Finding
-from bsr_plugins.option_checks import check_options
-from bsr_plugins.option_file import read_option_file
+from bsr_plugins.checks.option_checks import check_options
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.options.option_file import read_option_file
 
 #: A folder of option files to check: a checkout's ``options``, of BasicSR or of a fork (then run in its root).
 FOLDER = 'BSR_STOCK_OPTIONS'

@@ -10,9 +10,9 @@ import pytest
 
 from bsr_plugins.cli import doctor
 from bsr_plugins.cli.main import main
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.doctor import report
 from bsr_plugins.doctor.report import Report
-from bsr_plugins.findings import ERROR, WARNING, Finding
 
 CODE = ('import sys; from bsr_plugins.cli.main import main; code = main(["doctor", "--json"]); '
         'print(code, {"torch", "basicsr", "cv2", "numpy", "lmdb"} & set(sys.modules), file=sys.stderr)')

@@ -139,7 +139,7 @@ def test_the_other_ranks_stop_in_silence(checkout: Path, arguments: List[str]) -
 
 def test_a_typed_error_of_the_run_is_a_message(checkout: Path) -> None:
     (checkout / 'basicsr' / 'train.py').write_text(
-        'from bsr_plugins.errors import DataError\nraise DataError("A file is damaged", where="a.png")\n')
+        'from bsr_plugins.common.errors import DataError\nraise DataError("A file is damaged", where="a.png")\n')
     done = run(checkout, 'train', '-opt', 'x.yml')
     assert (done.returncode, done.stderr) == (2, 'basicsr train: error: A file is damaged\n  where:    a.png\n')
     assert 'Traceback' in run(checkout, 'train', '-opt', 'x.yml', BSR_PLUGINS_TRACEBACK='1').stderr

@@ -12,7 +12,7 @@ import pytest
 import bsr_plugins
 from bsr_plugins.cli import launch
 from bsr_plugins.cli.main import COMMANDS, main
-from bsr_plugins.errors import DataError
+from bsr_plugins.common.errors import DataError
 
 HEAVY = '{"torch", "basicsr", "cv2", "numpy"} & set(sys.modules)'
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-from bsr_plugins.data.subimages import WindowGrid
+from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+from bsr_plugins.data.subimages.windows import WindowGrid
 
 
 class SubImages(NamedTuple):
@@ -36,7 +36,7 @@ def draw_photograph(seed: int, height: int, width: int) -> Any:
 @pytest.fixture(scope='session')
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with HR and LR (x4) folders of three drawn photographs; names hold blanks, underscores and dots."""
-    from bsr_plugins.data.image_resizing import shrink
+    from bsr_plugins.data.images.image_resizing import shrink
     root = tmp_path_factory.mktemp('photographs')
     for name in ('HR', 'LR'):
         (root / name).mkdir()

@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from bsr_plugins.data.difficulty import DifficultyHeader, difficulty_path, write_difficulty
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader, difficulty_path, write_difficulty
 from bsr_plugins.data.inverse_sampled_lmdb_dataset import InverseSampledLMDBDataset
-from bsr_plugins.data.lmdb_manifest import manifest_sha256, write_manifest
-from bsr_plugins.data.long_tail import class_counts, classify_by_thresholds
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.data.sampling.long_tail import class_counts, classify_by_thresholds
+from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256, write_manifest
 
 SCALE, SIDE, NUMBER = 4, 32, 40
 

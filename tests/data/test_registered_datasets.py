@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from bsr_plugins.data.scorers import bicubic_scorer
-from bsr_plugins.data.scoring import score_difficulty
-from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-from bsr_plugins.data.subimages import WindowGrid
-from bsr_plugins.errors import OptionError
-from bsr_plugins.registration import TABLE
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+from bsr_plugins.data.difficulty.scoring import score_difficulty
+from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+from bsr_plugins.data.subimages.windows import WindowGrid
+from bsr_plugins.host.registration import TABLE
 
 NAMES = sorted(TABLE['dataset'])
 SCALE, GT_SIZE = 4, 32

@@ -13,11 +13,11 @@ import torch
 from scipy.stats import chi2_contingency, chisquare
 from torch.utils.data import DataLoader
 
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data import rfs_balanced_batch_dataset as module
-from bsr_plugins.data.pic import patch_information_capacity, window_pic
-from bsr_plugins.data.pic_intervals import interval_of
 from bsr_plugins.data.rfs_balanced_batch_dataset import RFSBalancedBatchDataset
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.data.sampling.pic import patch_information_capacity, window_pic
+from bsr_plugins.data.sampling.pic_intervals import interval_of
 
 SCALE, SIZE = 2, 8
 
@@ -417,8 +417,8 @@ def test_num_images(root, monkeypatch, batch_size, num_images, expected):
 
 
 def test_lmdb(photographs, tmp_path):
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-    from bsr_plugins.data.subimages import WindowGrid
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import WindowGrid
     made = create_subimage_lmdbs(photographs / 'HR', tmp_path, 4, photographs / 'LR', WindowGrid(32, 16, 12),
                                  progress=False)
     dataset = build(tmp_path, dataroot_gt=str(made.hr), dataroot_lq=str(made.lr), io_backend={'type': 'lmdb'}, scale=4,

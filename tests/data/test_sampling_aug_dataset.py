@@ -17,11 +17,12 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from bsr_plugins.data import result_cache, sampling_aug_dataset
-from bsr_plugins.data.lmdb_reader import open_reader
-from bsr_plugins.data.sampling_aug import informative_positions, patch_psnr_map
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.data import sampling_aug_dataset
+from bsr_plugins.data.images import result_cache
+from bsr_plugins.data.sampling.sampling_aug import informative_positions, patch_psnr_map
 from bsr_plugins.data.sampling_aug_dataset import SamplingAugDataset
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.data.subimages.lmdb_reader import open_reader
 
 SCALE, SIZE, NUMBER = 4, 48, 6
 
@@ -263,8 +264,8 @@ def test_killed_half_way_nothing_looks_finished(root, cache, computed, moment):
 
 
 def test_lmdb(root, photographs, tmp_path):
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-    from bsr_plugins.data.subimages import WindowGrid
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import WindowGrid
     made = create_subimage_lmdbs(photographs / 'HR', tmp_path / 'lmdb', SCALE, photographs / 'LR',
                                  WindowGrid(64, 32, 12), progress=False)
     opt = {'dataroot_gt': str(made.hr), 'dataroot_lq': str(made.lr), 'io_backend': {'type': 'lmdb'}}

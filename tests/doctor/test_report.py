@@ -6,10 +6,10 @@ import json
 import pytest
 
 import bsr_plugins
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.doctor import packages, report
 from bsr_plugins.doctor.probing import Probed
 from bsr_plugins.doctor.report import Report, examine
-from bsr_plugins.findings import ERROR, WARNING, Finding
 
 
 @pytest.fixture(autouse=True)

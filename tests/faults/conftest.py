@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterator, Sequence
 
 import pytest
 
-from bsr_plugins import training_position
+from bsr_plugins.runs import training_position
 from training_runs import assert_equal, forget_log_files
 
 NETWORK = 'network_g: {type: FSRCNN, num_in_ch: 3, num_out_ch: 3, upscale: 2, d: 4, s: 2, m: 1}'
@@ -89,7 +89,7 @@ def load_tool(repo: Path, name: str) -> ModuleType:
 
 @functools.lru_cache(maxsize=None)
 def _names_of(folder: Path) -> Any:
-    from bsr_plugins.source_names import basicsr_names
+    from bsr_plugins.host.source_names import basicsr_names
     return basicsr_names(folder)
 
 
@@ -99,7 +99,7 @@ _parsed = functools.lru_cache(maxsize=None)(ast.parse)
 def remember_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the check of an option file read BasicSR's source, which takes it a second, once for all calls."""
     monkeypatch.setattr(ast, 'parse', lambda source, *more, **options: _parsed(source, *more, **options))
-    monkeypatch.setattr('bsr_plugins.option_types.basicsr_names', lambda folder: copy.deepcopy(_names_of(folder)))
+    monkeypatch.setattr('bsr_plugins.checks.type_checks.basicsr_names', lambda folder: copy.deepcopy(_names_of(folder)))
 
 
 @pytest.fixture
@@ -140,10 +140,10 @@ def whole_project(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     (root / 'train.yml').write_text(TRAIN)
     (root / 'test.yml').write_text(TEST)
     from bsr_plugins.cli.main import main
-    from bsr_plugins.data.scorers import bicubic_scorer
-    from bsr_plugins.data.scoring import score_difficulty
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-    from bsr_plugins.data.subimages import WindowGrid
+    from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+    from bsr_plugins.data.difficulty.scoring import score_difficulty
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import WindowGrid
     before = os.getcwd(), sys.argv, dict(os.environ)
     os.chdir(root)
     try:

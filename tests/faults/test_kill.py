@@ -11,7 +11,7 @@ import pytest
 
 import killed_work
 import warm_processes
-from bsr_plugins.checkpoint_files import what_pair_lacks
+from bsr_plugins.runs.checkpoint_files import what_pair_lacks
 from training_runs import everything
 
 pytest.importorskip('basicsr')

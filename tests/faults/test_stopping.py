@@ -108,7 +108,7 @@ def test_stock_models_stop_and_resume_as_from_any_state_of_theirs(project: Path,
 def test_a_second_signal_stops_at_once(project: Path, call: Call, signal_in: Callable[..., None],
                                        monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     from bsr_plugins.models.bspa_model import BSPAModel
-    monkeypatch.setattr('bsr_plugins.stop_signals.SAME_REQUEST_SECONDS', 0.0)
+    monkeypatch.setattr('bsr_plugins.runs.stop_signals.SAME_REQUEST_SECONDS', 0.0)
     run = fresh(project)
     signal_in(BSPAModel, 'optimize_parameters', 2, signal.SIGTERM, signal.SIGTERM)
     assert call(TRAIN, project) == 143

@@ -20,8 +20,8 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPO), str(REPO / 'tests' / 'support')]
 
 import fork_matrix  # noqa: E402
-from bsr_plugins.errors import BsrPluginsError, LinkError  # noqa: E402
-from bsr_plugins.linking.forks import find_fork  # noqa: E402
+from bsr_plugins.common.errors import BsrPluginsError, LinkError  # noqa: E402
+from bsr_plugins.host.linking.forks import find_fork  # noqa: E402
 
 
 def checkouts_in(folders: Sequence[Path]) -> List[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bsr_plugins.linking import link, unlink
+from bsr_plugins.host.linking import link, unlink
 from fork_trees import REPO, options_for, write_data, write_tree
 
 

@@ -179,9 +179,9 @@ def test_names_are_checked_against_the_tree(kind: str, typo: str, data: Path, tm
 def test_the_check_finds_nothing_wrong_with_a_run_that_works(kind: str, data: Path, tmp_path: Path) -> None:
     import yaml
 
-    from bsr_plugins.findings import errors_in
-    from bsr_plugins.option_checks import check_options
-    from bsr_plugins.option_file import read_option_file
+    from bsr_plugins.checks.option_checks import check_options
+    from bsr_plugins.common.findings import errors_in
+    from bsr_plugins.options.option_file import read_option_file
     root = write_tree(kind, tmp_path / 'tree')
     (root / 'run.yml').write_text(yaml.safe_dump(options_for(kind, data)))
     findings = check_options(read_option_file(root / 'run.yml'), root, True)

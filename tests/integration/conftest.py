@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from bsr_plugins import training_position
+from bsr_plugins.runs import training_position
 from training_runs import assert_equal, forget_log_files
 
 Options = Dict[str, Any]
@@ -20,9 +20,9 @@ Options = Dict[str, Any]
 @pytest.fixture(scope='session')
 def sr_data(bsr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight real photographs with their x4 LR, as folders, as sub-image LMDBs and with a difficulty file."""
-    from bsr_plugins.data.scorers import bicubic_scorer
-    from bsr_plugins.data.scoring import score_difficulty
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+    from bsr_plugins.data.difficulty.scoring import score_difficulty
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     root = tmp_path_factory.mktemp('sr_data')
     names = sorted(path.name for path in (bsr_data / 'train' / 'HR').glob('t91_*.png'))[:8]
     for part, source in (('HR', 'HR'), ('LR', 'LRbicX4')):

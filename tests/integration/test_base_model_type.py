@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict
 import pytest
 import torch
 
-from bsr_plugins.errors import OptionError, TrainingError
+from bsr_plugins.common.errors import OptionError, TrainingError
 from training_runs import cut_copy, load, log_of, without_bspa
 
 Options = Dict[str, Any]

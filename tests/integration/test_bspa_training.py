@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict
 import pytest
 import torch
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from training_runs import load, log_of, weights, without_bspa
 
 Options = Dict[str, Any]

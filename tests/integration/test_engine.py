@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bsr_plugins.errors import OptionError, TrainingError
+from bsr_plugins.common.errors import OptionError, TrainingError
 from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
 from training_runs import cut_copy, everything, log_of, without_bspa
 

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict
 import pytest
 import torch
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from training_runs import log_of, weights, without_bspa
 
 Options = Dict[str, Any]

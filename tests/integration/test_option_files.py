@@ -24,7 +24,7 @@ def registered(kind, name):
 
     from basicsr.utils import registry
 
-    from bsr_plugins.registration import TABLE, register_all
+    from bsr_plugins.host.registration import TABLE, register_all
     register_all()
     found = getattr(registry, f'{kind.upper()}_REGISTRY').get(name)
     target = TABLE[kind].get(name)
@@ -82,7 +82,7 @@ def test_keys_of_our_data_sets(options):
     import importlib
 
     from bsr_plugins.data.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
-    from bsr_plugins.registration import TABLE
+    from bsr_plugins.host.registration import TABLE
     train = options['datasets'].get('train', {})
     if train.get('type') not in TABLE['dataset']:
         pytest.skip('stock data sets')
@@ -109,8 +109,8 @@ def test_bspa(options):
 
 @pytest.mark.parametrize('path', FILES, ids=IDS)
 def test_check_finds_nothing_but_absent_data(path, tmp_path):
-    from bsr_plugins.option_checks import check_options
-    from bsr_plugins.option_file import read_option_file
+    from bsr_plugins.checks.option_checks import check_options
+    from bsr_plugins.options.option_file import read_option_file
     is_train = 'train:' in path.read_text().splitlines()
     findings = check_options(read_option_file(path), tmp_path, is_train)
     assert findings

@@ -75,7 +75,7 @@ def test_replaced_patches_stand_in_the_log(options: Options, train: Train, tmp_p
 
 def test_rfs_is_the_uniform_half_of_bspa(bspa_options: Options, train: Train, tmp_path: Path, batches: List[Any],
                                          monkeypatch: pytest.MonkeyPatch, same: Callable[..., None]) -> None:
-    from bsr_plugins.data.draw_loader import KeyedDraws
+    from bsr_plugins.data.sampling.draw_loader import KeyedDraws
     from bsr_plugins.models import bspa_model
     attributed: List[Dict[str, Any]] = []
     original = bspa_model.draw_loader

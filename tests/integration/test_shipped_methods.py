@@ -8,8 +8,8 @@ import pytest
 import torch
 import yaml
 
-from bsr_plugins.option_templates.recipe import SHIPPED, Recipe, default_test_methods
-from bsr_plugins.option_templates.render import render
+from bsr_plugins.options.templates.recipe import SHIPPED, Recipe, default_test_methods
+from bsr_plugins.options.templates.render import render
 
 METHODS = ('fpl', 'l1_bicubic', 'le_sigma', 'hybrid_lp', 'fpl_bspa_sigma', 'rfs', 'bsr', 'samplingaug')
 # At x4, as the photographs at hand.

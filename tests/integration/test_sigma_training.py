@@ -14,8 +14,8 @@ import pytest
 import torch
 import yaml
 
-from bsr_plugins import training_position
-from bsr_plugins.errors import CheckpointError, OptionError
+from bsr_plugins.common.errors import CheckpointError, OptionError
+from bsr_plugins.runs import training_position
 from training_runs import load, log_of, without_bspa
 
 Options = Dict[str, Any]

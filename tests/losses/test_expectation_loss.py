@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.losses.error_threshold import below_mean
 from bsr_plugins.losses.expectation_loss import ExpectationLoss, expectation_loss
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bsr_plugins.data.bicubic_resampling import downsample_bicubic, upsample_bicubic
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.data.images.bicubic_resampling import downsample_bicubic, upsample_bicubic
 from bsr_plugins.losses.focal_pixel_loss import FocalPixelLoss, focal_pixel_loss, min_max_normalised
 
 Y_SP = torch.tensor([0., .1, .2, .4], dtype=torch.float64).view(1, 1, 2, 2)

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.losses.hybrid_lp_loss import HybridLpLoss, hybrid_lp_loss
 
 ERROR = torch.tensor([0., .01, -.25, 1.], dtype=torch.float64).view(1, 1, 2, 2)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.errors import DataError, OptionError
-from bsr_plugins.registration import TABLE
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.host.registration import TABLE
 
 NAMES = sorted(TABLE['loss'])
 SHAPE = (2, 3, 8, 8)
@@ -296,8 +296,8 @@ def test_compiled_it_equals_eager(name: str) -> None:
 
 @every_loss
 def test_the_check_of_option_files_knows_the_name(name: str, tmp_path: Path) -> None:
-    from bsr_plugins.option_file import read_option_file
-    from bsr_plugins.option_types import check_types, known_names
+    from bsr_plugins.checks.type_checks import check_types, known_names
+    from bsr_plugins.options.option_file import read_option_file
     names = known_names(tmp_path)
     path = tmp_path / 'x.yml'
     slot = 'sigma_opt' if name == 'SigmaLoss' else 'pixel_opt'

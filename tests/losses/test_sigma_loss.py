@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.losses.sigma_loss import SigmaLoss, sigma_loss
 
 

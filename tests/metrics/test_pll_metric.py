@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.metrics.pll_metric import calculate_pll, pll
 
 

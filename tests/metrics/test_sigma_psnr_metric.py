@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bsr_plugins.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.metrics.sigma_psnr_metric import calculate_sigma_psnr, sigma_psnr
 
 

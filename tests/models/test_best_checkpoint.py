@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import pytest
 
-from bsr_plugins.errors import CheckpointError, OptionError
+from bsr_plugins.common.errors import CheckpointError, OptionError
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from bsr_plugins.errors import CheckpointError, DataError, OptionError
+from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.models.constant_sigma import (
     constant_sigma_path,
     measure_constant_sigma,

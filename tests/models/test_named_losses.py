@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.models.named_losses import build_named_loss, named_loss_options, takes_lq, total_of
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.errors import OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.models.engine_options import EngineOptions
 from bsr_plugins.models.precision import grad_scaler
 from bsr_plugins.models.training_step import TrainingStep, total_norm

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bsr_plugins.errors import CheckpointError, DataError
+from bsr_plugins.common.errors import CheckpointError, DataError
 from bsr_plugins.optim import frozen_tensor
 from bsr_plugins.optim.frozen_entries import FrozenEntries
 

@@ -12,8 +12,8 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 
 import yaml
 
-from bsr_plugins.linking.forks import find_fork
-from bsr_plugins.upstream.mend import CPU_VARIABLE
+from bsr_plugins.host.linking.forks import find_fork
+from bsr_plugins.host.mends.mend import CPU_VARIABLE
 from known_forks import Known, known_fork
 
 Options = Dict[str, Any]
@@ -52,9 +52,9 @@ def make_data(images: Path, out: Path, scale: int, count: int = 6) -> Path:
     """
     import cv2
 
-    from bsr_plugins.data.scorers import bicubic_scorer
-    from bsr_plugins.data.scoring import score_difficulty
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+    from bsr_plugins.data.difficulty.scoring import score_difficulty
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     for part in ('HR', 'LR'):
         (out / part).mkdir(parents=True)
     for path in sorted((images / 'HR').glob('t91_*.png'))[:count]:
@@ -219,7 +219,7 @@ def run_matrix(checkouts: Iterable[Path], ways: Sequence[str], images: Path, fol
 
 
 def _spelling_of_opt(root: Path, script: Path) -> str:
-    from bsr_plugins.fork_scripts import known_arguments, spelled_for
+    from bsr_plugins.host.scripts.fork_scripts import known_arguments, spelled_for
     package = root / 'basicsr'
     return spelled_for(['-opt'], known_arguments(script, package if package.is_dir() else None))[0]
 

@@ -9,8 +9,7 @@ from typing import Any, Callable
 
 def make_lmdbs(out: str) -> None:
     """Make the sub-image LMDBs of data/HR and data/LR, in transactions of a few records."""
-    from bsr_plugins.data import subimage_lmdb
-    from bsr_plugins.data.subimages import WindowGrid
+    from bsr_plugins.data.subimages.windows import WindowGrid, subimage_lmdb
     subimage_lmdb._TRANSACTION_BYTES = 1 << 14
     subimage_lmdb.create_subimage_lmdbs('data/HR', out, 2, lr='data/LR', grid=WindowGrid(32, 16, 0), workers=1,
                                         encoding='png', progress=False)
@@ -18,8 +17,8 @@ def make_lmdbs(out: str) -> None:
 
 def score(out: str) -> None:
     """Score the LMDBs of ``sub``, a sub-image at a time."""
-    from bsr_plugins.data.scorers import bicubic_scorer
-    from bsr_plugins.data.scoring import score_difficulty
+    from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+    from bsr_plugins.data.difficulty.scoring import score_difficulty
     score_difficulty('sub/HR_sub.lmdb', 'sub/LR_sub_x2.lmdb', 2, bicubic_scorer(2), batch=1, out=out, progress=False)
 
 

@@ -12,14 +12,14 @@ import lmdb
 import numpy as np
 import pytest
 
-from bsr_plugins.data.lmdb_manifest import read_keys, read_manifest
+from bsr_plugins.data.subimages.lmdb_manifest import read_keys, read_manifest
 
 # Small transactions, so that a kill finds work both written and unwritten.
 RUN = """
 import sys
 sys.path.insert(0, {tools!r})
 import create_subimage_lmdb
-from bsr_plugins.data import subimage_lmdb
+from bsr_plugins.data.subimages import subimage_lmdb
 subimage_lmdb._TRANSACTION_BYTES = 1 << 18
 {before}
 raise SystemExit(create_subimage_lmdb.main(sys.argv[1:]))

@@ -71,8 +71,8 @@ def test_the_schedule_has_three_rounds_and_ends_uniform():
 @pytest.mark.parametrize('kind', ['train', 'test'])
 @pytest.mark.parametrize('method', demo.METHODS)
 def test_option_files_lack_nothing_but_the_data(kind, method, tmp_path):
-    from bsr_plugins.option_checks import check_options
-    from bsr_plugins.option_file import read_option_file
+    from bsr_plugins.checks.option_checks import check_options
+    from bsr_plugins.options.option_file import read_option_file
     option_file = read_option_file(str(REPO / f'options/demo/{kind}_{method}_x4.yml'))
     findings = check_options(option_file, tmp_path, kind == 'train')
     assert findings
@@ -92,9 +92,9 @@ def test_their_networks_are_built_and_equal():
 @pytest.mark.parametrize('method', demo.METHODS)
 @pytest.mark.parametrize('updates', [7, 20, 70, 7000])
 def test_another_budget_keeps_the_proportions(method, updates):
-    from bsr_plugins.forced_options import apply_force_yml
     from bsr_plugins.models.bspa_schedule import BSPASchedule
-    from bsr_plugins.option_file import read_option_file
+    from bsr_plugins.options.forced_options import apply_force_yml
+    from bsr_plugins.options.option_file import read_option_file
     arguments = demo.forced(method, updates)
     assert arguments[0] == '--force_yml'
     option_file = read_option_file(str(REPO / f'options/demo/train_{method}_x4.yml'))
@@ -204,7 +204,7 @@ def test_the_users_threads_win(monkeypatch, tmp_path, capfd):
 
 
 def test_errors_become_exit_codes(monkeypatch, tmp_path, capsys):
-    from bsr_plugins.errors import DataError
+    from bsr_plugins.common.errors import DataError
 
     def fail(error):
         def run(*_):

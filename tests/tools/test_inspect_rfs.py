@@ -76,8 +76,8 @@ def test_without_matplotlib_the_table_stands(images: Path, monkeypatch: pytest.M
 
 def test_what_else_is_not_installed_is_an_error(images: Path, monkeypatch: pytest.MonkeyPatch,
                                                 capsys: pytest.CaptureFixture) -> None:
-    from bsr_plugins import registration
-    from bsr_plugins.errors import DependencyError
+    from bsr_plugins.common.errors import DependencyError
+    from bsr_plugins.host import registration
 
     def absent() -> None:
         raise DependencyError('BasicSR is not installed')

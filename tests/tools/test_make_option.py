@@ -8,8 +8,8 @@ import sys
 import pytest
 import yaml
 
-from bsr_plugins.option_templates.recipe import SHIPPED, Recipe
-from bsr_plugins.option_templates.render import render
+from bsr_plugins.options.templates.recipe import SHIPPED, Recipe
+from bsr_plugins.options.templates.render import render
 
 
 @pytest.fixture(scope='module')

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bsr_plugins.data.difficulty import read_difficulty
-from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-from bsr_plugins.data.subimages import WindowGrid
+from bsr_plugins.data.difficulty.difficulty_file import read_difficulty
+from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+from bsr_plugins.data.subimages.windows import WindowGrid
 
 REPO = Path(__file__).resolve().parents[2]
 TOOL = REPO / 'tools' / 'score_difficulty.py'

@@ -22,10 +22,10 @@ SCALE = 4
 
 def _data(root: Path, images: Path) -> None:
     """Make both LMDBs as the README tells, with 192 windows for the uniform half: the images are small."""
-    from bsr_plugins.data.scorers import bicubic_scorer
-    from bsr_plugins.data.scoring import score_difficulty
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-    from bsr_plugins.data.subimages import WindowGrid
+    from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+    from bsr_plugins.data.difficulty.scoring import score_difficulty
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import WindowGrid
     hr, lr = images / 'train' / 'HR', images / 'train' / 'LRbicX4'
     create_subimage_lmdbs(hr=hr, lr=lr, scale=SCALE, out=root / 'uniform', encoding='bmp', progress=False,
                           grid=WindowGrid(crop=192, step=96, threshold=0))
@@ -70,7 +70,7 @@ def _run(options: Dict[str, Any], root: Path) -> Tuple[float, float, float]:
     from basicsr.train import train_pipeline
     from basicsr.utils.logger import initialized_logger
 
-    from bsr_plugins import training_position
+    from bsr_plugins.runs import training_position
     with tempfile.TemporaryDirectory(dir=root) as folder:
         option_file = Path(folder) / 'run.yml'
         option_file.write_text(yaml.safe_dump(options))

@@ -93,7 +93,7 @@ def _images(count: int) -> List[Tuple[Any, Any]]:
     import cv2
     import torch
 
-    from bsr_plugins.errors import DataError
+    from bsr_plugins.common.errors import DataError
 
     root = Path(os.environ.get('BSR_DATA', Path(__file__).resolve().parents[3] / 'shared' / 'data')).expanduser()
     names = sorted(path.name for path in (root / 'train' / f'LRbicX{SCALE}').glob('*.png'))[:count]

@@ -25,7 +25,7 @@ GRIDS = {'hr': (128, 64, 48), 'lr': (32, 16, 12)}
 
 def bench_lmdb(quick: bool) -> List[Dict[str, Any]]:
     """Time of BasicSR's extract_subimages.py and make_lmdb_from_imgs over ours; 2K images, the same windows."""
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     targets = {'png-fast': 4.5, 'png': 3.2, 'fpng': 10, 'bmp': 10}
     if not _has_fpng():
         targets.pop('fpng')
@@ -47,7 +47,7 @@ def bench_lmdb(quick: bool) -> List[Dict[str, Any]]:
 
 def bench_read(quick: bool) -> List[Dict[str, Any]]:
     """Samples a second of a stock PairedImageDataset on our LMDBs over the same on stock's; one worker and two."""
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     targets = {'png-fast': '>= 0.95x', 'png': '1 (same bytes)', 'fpng': '-', 'bmp': '>= 1.5x'}
     if not _has_fpng():
         targets.pop('fpng')
@@ -114,8 +114,8 @@ def _folder() -> Iterator[Path]:
 
 
 def _has_fpng() -> bool:
-    from bsr_plugins.data.image_encoding import encoder
-    from bsr_plugins.errors import DependencyError
+    from bsr_plugins.common.errors import DependencyError
+    from bsr_plugins.data.images.image_encoding import encoder
     try:
         encoder('fpng')
     except DependencyError:
@@ -141,7 +141,7 @@ def _make_stock(root: Path, out: Path) -> None:
 
 def _extract(path: str, folder: str, grid: Tuple[int, int, int]) -> None:
     """The work of extract_subimages.py on one image."""
-    from bsr_plugins.data.subimages import WindowGrid, windows
+    from bsr_plugins.data.subimages.windows import WindowGrid, windows
     image = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     stem = Path(path).stem.replace(f'x{SCALE}', '')
     for number, (top, left) in enumerate(windows(*image.shape[:2], WindowGrid(*grid)), 1):

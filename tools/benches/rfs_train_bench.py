@@ -54,7 +54,7 @@ def _model() -> Any:
     import torch
     from basicsr.models import build_model
 
-    from bsr_plugins.registration import register_all
+    from bsr_plugins.host.registration import register_all
     register_all()
     return build_model({
         'model_type': 'SRModel', 'is_train': True, 'dist': False, 'rank': 0, 'world_size': 1,

@@ -26,8 +26,8 @@ def bench_score(quick: bool = False) -> List[Dict[str, Any]]:
     import torch
 
     import bsr_plugins  # noqa: F401
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-    from bsr_plugins.data.subimages import default_grid
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import default_grid
 
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     windows = {'MSRResNet': 32 if quick else 96, 'FSRCNN': 64 if quick else 320, 'bicubic': 64 if quick else 320}
@@ -63,7 +63,7 @@ def _scorers(device: str) -> Iterator[Any]:
     from basicsr.archs.srresnet_arch import MSRResNet
 
     from bsr_plugins.archs.fsrcnn_arch import FSRCNN
-    from bsr_plugins.data.scorers import NetworkUpscaler, Scorer, bicubic_scorer
+    from bsr_plugins.data.difficulty.scorers import NetworkUpscaler, Scorer, bicubic_scorer
     torch.manual_seed(0)
     for network in (MSRResNet(upscale=SCALE), FSRCNN(upscale=SCALE)):
         yield Scorer(type(network).__name__, NetworkUpscaler(network.to(device)), device)
@@ -72,12 +72,12 @@ def _scorers(device: str) -> Iterator[Any]:
 
 def _ways(lmdbs: Any, scorer: Any, count: int) -> Dict[str, Callable[[], int]]:
     """Return name -> function that scores and returns how many windows it scored."""
-    from bsr_plugins.data.lmdb_images import LmdbImages
-    from bsr_plugins.data.lmdb_manifest import read_keys, read_manifest
-    from bsr_plugins.data.score_progress import split_units
-    from bsr_plugins.data.score_whole_images import find_whole_images, score_whole_images
-    from bsr_plugins.data.score_windows import score_batches
-    from bsr_plugins.data.subimages import WindowGrid
+    from bsr_plugins.data.difficulty.score_progress import split_units
+    from bsr_plugins.data.difficulty.score_whole_images import find_whole_images, score_whole_images
+    from bsr_plugins.data.difficulty.score_windows import score_batches
+    from bsr_plugins.data.subimages.lmdb_images import LmdbImages
+    from bsr_plugins.data.subimages.lmdb_manifest import read_keys, read_manifest
+    from bsr_plugins.data.subimages.windows import WindowGrid
     keys = sorted(read_keys(lmdbs.hr))
     manifest = read_manifest(lmdbs.hr)
     images = find_whole_images(manifest, read_manifest(lmdbs.lr), keys)

@@ -65,8 +65,8 @@ def photographs(root: Path, count: int, distinct: int = 8) -> None:
 
 def make_sets(root: Path, quick: bool) -> Dict[str, Dict[str, Any]]:
     """Return options of the images by name of the case: 2K PNG files, LMDBs of windows of 480 as BMP and as PNG."""
-    from bsr_plugins.data.subimage_lmdb import create_subimage_lmdbs
-    from bsr_plugins.data.subimages import WindowGrid
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import WindowGrid
     photographs(root, 32 if quick else 64, distinct=2 if quick else 8)
     sets = {'2K PNG on disk': {'dataroot_gt': str(root / 'hr'), 'dataroot_lq': str(root / 'lr'),
                                'filename_tmpl': f'{{}}x{SCALE}', 'io_backend': {'type': 'disk'}}}
@@ -94,7 +94,7 @@ class TimedLoader:
         from basicsr.data import build_dataloader, build_dataset
         from basicsr.data.data_sampler import EnlargedSampler
 
-        from bsr_plugins.registration import register_all
+        from bsr_plugins.host.registration import register_all
         register_all()
         torch.manual_seed(0)
         start = time.perf_counter()

@@ -1,0 +1,172 @@
+"""The code that a run with an option file reaches, and what it reads of the file."""
+from __future__ import annotations
+
+import ast
+import importlib.util
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from bsr_plugins.checks.option_reads import Reads, reads_of_class, reads_of_functions
+from bsr_plugins.checks.signatures import Signature, signature_of
+from bsr_plugins.checks.source_tree import Definition, SourceTree, last_name
+from bsr_plugins.checks.type_checks import KnownNames
+from bsr_plugins.host.source_names import PACKAGE_FOLDERS, package_folders
+from bsr_plugins.options.option_file import OptionFile
+
+# What a script does with any section: it makes the folders of `path` and prints everything.
+_NO_READS = {('*',), ('path', '*')}
+_SUFFIXES = ('_bsrp', '_basicsr')
+_GIVEN_TO_METRICS = ('img', 'img1', 'img2')
+
+
+class CodeInUse:
+    """What the basicsr that will run, the working directory's packages and torch read of an option file.
+
+    Args:
+        option_file: The file.
+        names: Who registers which name.
+        folder: The folder of that basicsr.
+        root: The working directory.
+    """
+
+    def __init__(self, option_file: OptionFile, names: KnownNames, folder: Path, root: Path) -> None:
+        self.option_file = option_file
+        self.names = names
+        self.folder = folder
+        self.tree = SourceTree((*sorted(folder.rglob('*.py')), *_project_files(root)))
+        self.scripts = self._reads_of_scripts()
+
+    @property
+    def scripts_are_known(self) -> bool:
+        """Whether the scripts were found and understood: they read the experiment's name and a loader's batch size."""
+        return self.scripts.reads(('name',)) and self.scripts.reads(('datasets', 'train', 'batch_size_per_gpu'))
+
+    # ------------------------------------------------------------------ sections
+    def reads(self, model: str) -> Optional[Reads]:
+        """Return what the scripts and a model that is not the pack's read; None where its source is not known."""
+        definition = self.definition('model', model) if self.scripts_are_known else None
+        if definition is None:
+            return None
+        chain, complete = self.tree.chain(definition)
+        return Reads().add(self.scripts).add(reads_of_class(self.tree, chain)) if complete else None
+
+    def reads_of_dataset(self, name: str) -> Optional[Reads]:
+        """Return what a data set that is not the pack's reads, paths from its own section; None as above."""
+        definition = self.definition('dataset', name) if self.scripts_are_known else None
+        if definition is None or not isinstance(definition.node, ast.ClassDef):
+            return None
+        chain, complete = self.tree.chain(definition)
+        return reads_of_class(self.tree, chain) if complete else None
+
+    def pairs_as_upstream(self) -> bool:
+        """Return whether PairedImageDataset pairs and crops images by BasicSR's functions: a fork's may not."""
+        found = self.definition('dataset', 'PairedImageDataset')
+        text = self.tree.texts[found.path] if found else ''
+        return 'paired_paths_from_folder(' in text and 'paired_random_crop(' in text
+
+    def definition(self, kind: str, name: str) -> Optional[Definition]:
+        """Return the class or function that a name stands for; None where it is the pack's own, or not known."""
+        path = self.names.owner(kind, name)
+        for suffix in _SUFFIXES:
+            if name.endswith(suffix):
+                name = name[:-len(suffix)]
+        return self.tree.find(name, path) if path is not None else None
+
+    # ------------------------------------------------------------------ constructors
+    def signature(self, kind: str, name: str) -> Optional[Signature]:
+        """Return what the network, loss, metric, optimizer or scheduler takes; None where that is not known."""
+        if kind in ('optimizer', 'scheduler'):
+            return self._chosen(kind, name)
+        definition = self.definition(kind, name)
+        signature = signature_of(self.tree, definition) if definition else None
+        if signature is not None and kind == 'metric':
+            for given in _GIVEN_TO_METRICS:
+                signature.defaults.pop(given, None)
+            if not self.names.legacy:
+                signature.defaults.setdefault('better', None)
+        return signature
+
+    def _chosen(self, kind: str, name: str) -> Optional[Signature]:
+        model = self.option_file.get('model_type')
+        definition = self.definition('model', str(model)) or self.tree.find('SRModel') or self.tree.find('BaseModel')
+        if definition is None:
+            return None
+        chain, _ = self.tree.chain(definition)
+        methods = ('get_optimizer', 'setup_optimizers') if kind == 'optimizer' else ('setup_schedulers',)
+        for method in methods:
+            found = self.tree.method(chain, method)
+            call = _call_for(found[0], name) if found else None
+            if call is not None:
+                inner = self._class_called(call)
+                return signature_of(inner[0], inner[1], given=1) if inner else None
+        return None
+
+    def _class_called(self, call: ast.Call) -> Optional[Tuple[SourceTree, Definition]]:
+        name = last_name(call.func)
+        if ast.dump(call.func).count("'torch'"):
+            tree = _torch_tree(name, isinstance(call.func, ast.Attribute) and last_name(call.func.value))
+        else:
+            tree = self.tree
+        found = tree.find(name) if tree else None
+        return (tree, found) if tree and found else None
+
+    # ------------------------------------------------------------------ scripts
+    def _reads_of_scripts(self) -> Reads:
+        reads = Reads()
+        for path in self._scripts():
+            module = self.tree.module(path)
+            if module is not None:
+                reads.add(reads_of_functions(self.tree, module.body, {'opt': (), 'dataset_opt': ('datasets', '*')}))
+        reads.keys -= _NO_READS
+        reads.whole -= _NO_READS
+        return reads
+
+    def _scripts(self) -> Iterator[Path]:
+        """Yield the files whose functions are called with all options, or with those of a data set."""
+        for path in self.tree.texts:
+            inside = path.parent.relative_to(self.folder).parts if self.folder in path.parents else None
+            if inside is None:
+                if path.name in ('train.py', 'test.py'):
+                    yield path
+            elif inside[:1] == ('utils',) or (not inside and path.name in ('train.py', 'test.py')) or (
+                    inside == ('data',) and path.name in ('__init__.py', 'prefetch_dataloader.py')) or (
+                    inside == ('models',) and path.name == '__init__.py'):
+                yield path
+
+
+def _project_files(root: Path) -> Iterator[Path]:
+    """Yield the Python files of the working directory's own packages, besides ``basicsr``."""
+    for package in package_folders(root):
+        yield from sorted(package.glob('*.py'))
+        for name in (*PACKAGE_FOLDERS, 'utils'):
+            files = sorted((package / name).glob('*.py'))
+            # A folder without any is one of images: it is not searched to its depth.
+            yield from sorted((package / name).rglob('*.py')) if files else ()
+
+
+def _torch_tree(name: str, module: object) -> Optional[SourceTree]:
+    spec = importlib.util.find_spec('torch')  # of a top-level package: it is found, not imported
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]) / 'optim'
+    files = [folder / 'lr_scheduler.py'] if module == 'lr_scheduler' else [folder / f'{name.lower()}.py']
+    return SourceTree(path for path in files if path.is_file())
+
+
+def _call_for(function: ast.AST, name: str) -> Optional[ast.Call]:
+    """Return the constructor's call in the branch of ``if optim_type == name`` (or ``in [...]``)."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.If) and name in _compared(node.test):
+            for part in node.body:
+                for call in ast.walk(part):
+                    if isinstance(call, ast.Call) and any(keyword.arg is None for keyword in call.keywords):
+                        return call
+    return None
+
+
+def _compared(test: ast.AST) -> List[str]:
+    texts: Dict[str, None] = {}
+    for node in ast.walk(test):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts[node.value] = None
+    return list(texts)

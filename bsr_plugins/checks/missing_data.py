@@ -1,0 +1,101 @@
+"""The exact commands that make the LMDBs and the difficulty file an option file asks for."""
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+INVERSE_TYPES = ('InverseSampledLMDBDataset', 'InverseSampledLMDBDataset_bsrp')
+_UNIFORM_WINDOWS = ['--crop', '480', '--step', '240', '--encoding', 'bmp']
+_HR_FOLDER, _LR_FOLDER = 'HR_FOLDER', 'LR_FOLDER'
+
+
+def difficulty_path(dataset: Dict[str, Any], scale: Any) -> Optional[str]:
+    """Return the difficulty file of an inverse-sampled set: its own, else ``<dataroot_gt>/difficulty_x<scale>.txt``."""
+    stated = dataset.get('difficulty')
+    if stated is not None:
+        return str(stated)
+    folder = dataset.get('dataroot_gt')
+    if not isinstance(folder, (str, os.PathLike)) or scale is None:
+        return None
+    return str(Path(folder) / f'difficulty_x{scale}.txt')
+
+
+def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], scale: Any, root: Path) -> str:
+    """Return the command that makes the LMDBs of ``dataset``, and where its names differ from the tool's, says so.
+
+    Args:
+        dataset: A data set whose ``dataroot_gt`` or ``dataroot_lq`` ends in ``.lmdb``.
+        uniform: The uniform set around an inverse-sampled one, whose images that is cut from; None where there is none.
+        scale: The scale factor.
+        root: The working directory.
+    """
+    hr_lmdb, lr_lmdb = _path(dataset, 'dataroot_gt'), _path(dataset, 'dataroot_lq')
+    out = (hr_lmdb or lr_lmdb or Path('.')).parent
+    hr, lr = _sources(uniform or {}, root)
+    arguments = [*_tool('create_subimage_lmdb.py', root), '--hr', hr, *([] if lr is None else ['--lr', lr]), '--scale',
+                 str(scale), '--out', str(out)]
+    # A set that is read uniformly needs no windows as small as the classes'; large ones are read fastest.
+    command = _join(arguments + ([] if dataset.get('type') in INVERSE_TYPES else _UNIFORM_WINDOWS))
+    notes = _naming_notes(hr_lmdb, lr_lmdb, scale, out)
+    if _HR_FOLDER in arguments:
+        notes.insert(0, f'{_HR_FOLDER} and {_LR_FOLDER} stand for the folders of whole images')
+    return ''.join([command, *(f'\n            {note}' for note in notes)])
+
+
+def difficulty_command(dataset: Dict[str, Any], scale: Any, root: Path) -> str:
+    """Return the command that scores the sub-images of an inverse-sampled set."""
+    arguments = [*_tool('score_difficulty.py', root), '--hr-lmdb', str(_path(dataset, 'dataroot_gt')), '--lr-lmdb',
+                 str(_path(dataset, 'dataroot_lq')), '--scale', str(scale)]
+    stated, default = dataset.get('difficulty'), difficulty_path({**dataset, 'difficulty': None}, scale)
+    if stated is not None and default is not None and Path(str(stated)) != Path(default):
+        arguments += ['--out', str(stated)]
+    return _join(arguments)
+
+
+def _sources(uniform: Dict[str, Any], root: Path) -> Tuple[str, Optional[str]]:
+    """Return the folders of whole images: the uniform set's, or those its LMDBs were made from, else placeholders.
+
+    None for LR images that were made from the HR ones.
+    """
+    hr, lr = _path(uniform, 'dataroot_gt'), _path(uniform, 'dataroot_lq')
+    return _source(hr, root, _HR_FOLDER) or _HR_FOLDER, _source(lr, root, _LR_FOLDER)
+
+
+def _source(path: Optional[Path], root: Path, placeholder: str) -> Optional[str]:
+    if path is None:
+        return placeholder
+    if path.suffix != '.lmdb':
+        return str(path)
+    try:
+        source = json.loads((root / path / 'manifest.json').read_text(encoding='utf-8'))['source']
+        return None if source is None else str(source['folder'])
+    except (OSError, ValueError, LookupError, TypeError):
+        return placeholder
+
+
+def _naming_notes(hr_lmdb: Optional[Path], lr_lmdb: Optional[Path], scale: Any, out: Path) -> List[str]:
+    notes = []
+    for key, path, name in (('dataroot_gt', hr_lmdb, 'HR_sub.lmdb'),
+                            ('dataroot_lq', lr_lmdb, f'LR_sub_x{scale}.lmdb')):
+        if path is not None and path.suffix == '.lmdb' and path != out / name:
+            notes.append(f'it writes {out / name}: set `{key}` to that')
+    return notes
+
+
+def _tool(name: str, root: Path) -> List[str]:
+    """Return ``python tools/NAME``, by its full path where the working directory is not the pack's checkout."""
+    own = Path(__file__).resolve().parents[2] / 'tools' / name
+    here = root / 'tools' / name
+    return ['python', str(own) if own.is_file() and not here.is_file() else f'tools/{name}']
+
+
+def _path(dataset: Dict[str, Any], key: str) -> Optional[Path]:
+    value = dataset.get(key)
+    return Path(value).expanduser() if isinstance(value, str) else None
+
+
+def _join(arguments: List[str]) -> str:
+    return ' '.join(shlex.quote(argument) for argument in arguments)

@@ -1,0 +1,139 @@
+"""The image pairs that a data set will list, and their sizes from the files' first bytes: nothing is decoded."""
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from bsr_plugins.data.dataset_options import names_images
+from bsr_plugins.data.images.declared_size import declared_size
+from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
+
+Size = Tuple[int, int]  # height, width
+
+_HEAD_BYTES = 1 << 16
+# The frame of a JPEG stands behind its colour profile and its preview.
+_JPEG_HEAD_BYTES = 1 << 20
+_LMDB_LINE = re.compile(r'([^.]*)\.\S* \((\d+),(\d+)')
+
+
+@dataclass
+class PairList:
+    """What a pair of folders or LMDBs holds.
+
+    Attributes:
+        pairs: HR name -> LR name, for those of which both are there.
+        alone_gt, alone_lq: Names of images without their counterpart.
+        folders: ``gt`` and ``lq``; names: as the option file writes them.
+        sizes: ``(folder, key)`` -> size, where a list states it (LMDBs).
+        is_lmdb: Whether they are LMDBs.
+    """
+
+    folders: Dict[str, Path]
+    names: Dict[str, str]
+    is_lmdb: bool
+    pairs: Dict[str, str] = field(default_factory=dict)
+    alone_gt: List[str] = field(default_factory=list)
+    alone_lq: List[str] = field(default_factory=list)
+    sizes: Dict[Tuple[str, str], Size] = field(default_factory=dict)
+
+    def size(self, which: str, name: str) -> Optional[Size]:
+        """Return the size of an image, None where it cannot be told."""
+        return self.sizes.get((which, name)) if self.is_lmdb else image_size(self.folders[which] / name)
+
+    def place(self, which: str, name: str) -> str:
+        """Return how a message names an image."""
+        return f'{self.names[which]}: {name}' if self.is_lmdb else str(Path(self.names[which]) / name)
+
+
+def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
+    """Return the pairs of a data set with the options of PairedImageDataset; None where its folders are not there.
+
+    As BasicSR lists them: every file that is not hidden, LR names by ``filename_tmpl``, or the lines of
+    ``meta_info_file``, or the keys of the LMDBs' ``meta_info.txt``.
+    """
+    names = {which: options.get(f'dataroot_{which}') for which in ('gt', 'lq')}
+    if not all(isinstance(path, str) for path in names.values()):
+        return None
+    folders = {which: root / Path(str(path)).expanduser() for which, path in names.items()}
+    if str(names['gt']).endswith('.lmdb'):
+        return _lmdb_pairs(folders, names)
+    if not all(folder.is_dir() for folder in folders.values()):
+        return None
+    listed = options.get('meta_info_file')
+    gt_names = _files(folders['gt']) if listed is None else _listed(root / Path(str(listed)).expanduser())
+    lq_names = set(_files(folders['lq']))
+    template = str(options.get('filename_tmpl') or '{}')
+    if gt_names is None or not names_images(template):
+        return None
+    found = PairList(folders, names, False)
+    for name in gt_names:
+        stem, ending = os.path.splitext(os.path.basename(name))
+        lq_name = template.format(stem) + ending
+        there = lq_name in lq_names and (listed is None or (folders['gt'] / name).is_file())
+        if there:
+            found.pairs[name] = lq_name
+        else:
+            found.alone_gt.append(name)
+    if listed is None:
+        found.alone_lq = sorted(lq_names - set(found.pairs.values()))
+    return found
+
+
+def image_size(path: Path) -> Optional[Size]:
+    """Return (height, width) of a PNG, JPEG or BMP from its header; None for other formats and damaged headers."""
+    try:
+        with open(path, 'rb') as stream:
+            content = stream.read(_HEAD_BYTES)
+            if content[:3] == b'\xff\xd8\xff':
+                content += stream.read(_JPEG_HEAD_BYTES - _HEAD_BYTES)
+    except OSError:
+        return None
+    declared = declared_size(content)
+    return (declared.height, declared.width) if declared else None
+
+
+def spread(names: List[str], count: Optional[int]) -> Iterator[str]:
+    """Yield up to ``count`` names, evenly over the list; all of them where it is None."""
+    step = 1 if count is None else max(1, len(names) / count)
+    index = 0.
+    while int(index) < len(names):
+        yield names[int(index)]
+        index += step
+
+
+def lmdb_sizes(folder: Path) -> Optional[Dict[str, Size]]:
+    """Return key -> size of an LMDB in BasicSR's format, from its ``meta_info.txt``; None where there is none."""
+    try:
+        with open(folder / META_INFO, encoding='utf-8') as lines:
+            found = [(_LMDB_LINE.match(line), line) for line in lines if line.strip()]
+    except (OSError, ValueError):  # not there, not UTF-8, or no name of a file
+        return None
+    return {match.group(1) if match else line.split('.')[0]: (int(match.group(2)), int(match.group(3))) if match
+            else (0, 0) for match, line in found}
+
+
+def _lmdb_pairs(folders: Dict[str, Path], names: Dict[str, str]) -> Optional[PairList]:
+    stored = {which: lmdb_sizes(folder) for which, folder in folders.items()}
+    gt, lq = stored['gt'], stored['lq']
+    if gt is None or lq is None:
+        return None
+    return PairList(folders, names, True, {key: key for key in gt if key in lq}, [key for key in gt if key not in lq],
+                    [key for key in lq if key not in gt],
+                    {(which, key): size for which in ('gt', 'lq') for key, size in (stored[which] or {}).items()
+                     if size != (0, 0)})
+
+
+def _files(folder: Path) -> List[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if not entry.name.startswith('.') and entry.is_file())
+
+
+def _listed(path: Path) -> Optional[List[str]]:
+    try:
+        with open(path, encoding='utf-8') as lines:
+            return [line.strip().split(' ')[0] for line in lines if line.strip()]
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,140 @@
+"""Checks that every file and folder an option file reads is there, all of them at once."""
+from __future__ import annotations
+
+import os
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from bsr_plugins.checks.missing_data import INVERSE_TYPES, difficulty_command, difficulty_path, lmdb_command
+from bsr_plugins.common.findings import ERROR, Finding
+from bsr_plugins.common.naming import closest_name
+from bsr_plugins.options.option_file import KeyPath, OptionFile
+
+_LIST_FILES = ('meta_info_file', 'meta_info')
+_ALIKE = 0.8
+_WEIGHT_KEYS = ('spynet_path', 'edvr_path')
+
+
+def check_paths(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool = False) -> List[Finding]:
+    """Return an error for each data set path, weight file and training state that does not exist.
+
+    Relative paths are read from ``root``, the working directory, as BasicSR reads them.
+    """
+    findings: List[Finding] = []
+    for keys, dataset, uniform in datasets_in(option_file):
+        findings += _check_dataset(option_file, keys, dataset, uniform, root)
+    findings += _check_weights(option_file, root, is_train, auto_resume)
+    return findings
+
+
+def datasets_in(option_file: OptionFile) -> Iterator[Tuple[KeyPath, Dict[str, Any], Optional[Dict[str, Any]]]]:
+    """Yield (key path, options, None) of each data set and (key path, options, the set around it) of each ``inverse``.
+
+    What an inverse-sampled set takes over from the set around it (scale and augmentation) holds no path.
+    """
+    for phase, dataset in option_file.section('datasets').items():
+        if isinstance(dataset, dict):
+            yield ('datasets', phase), dataset, None
+            if isinstance(dataset.get('inverse'), dict):
+                yield ('datasets', phase, 'inverse'), dataset['inverse'], dataset
+
+
+def _check_dataset(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any],
+                   uniform: Optional[Dict[str, Any]], root: Path) -> List[Finding]:
+    findings: List[Finding] = []
+    scale = option_file.get('scale')
+    made_by_command = False
+    for key, value in dataset.items():
+        if key in _LIST_FILES:
+            findings += _missing_file(option_file, (*keys, key), value, root)
+        elif key.startswith('dataroot'):
+            for path in value if isinstance(value, list) else [value]:
+                problem = _folder_problem(path, root)
+                if problem is None:
+                    continue
+                remedy = _near(path, root)
+                if keys[1] == 'train' and _can_be_made(key, path) and scale is not None:
+                    remedy = 'the command above makes it too' if made_by_command else lmdb_command(
+                        dataset, uniform, scale, root)
+                    made_by_command = True
+                findings.append(Finding(ERROR, problem, option_file.where(*keys, key), found=_found(path, root),
+                                        remedy=remedy))
+    if dataset.get('type') in INVERSE_TYPES:
+        path = difficulty_path(dataset, scale)
+        if path is not None and not (root / Path(path).expanduser()).is_file():
+            remedy = None if scale is None else difficulty_command(dataset, scale, root)
+            findings.append(Finding(ERROR, f'The difficulty file does not exist: {path}',
+                                    option_file.where(*keys, 'difficulty'), remedy=remedy))
+    return findings
+
+
+def _can_be_made(key: str, path: Any) -> bool:
+    return key in ('dataroot_gt', 'dataroot_lq') and str(path).endswith('.lmdb')
+
+
+def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool) -> List[Finding]:
+    findings: List[Finding] = []
+    resumes = is_train and (option_file.get('path', 'resume_state') is not None
+                            or (auto_resume and _has_states(option_file, root)))
+    for key, value in option_file.section('path').items():
+        # A run that resumes takes the networks that were saved with the state instead of the pretrained ones.
+        if key == 'resume_state' and is_train and not auto_resume or 'pretrain_network' in key and not resumes:
+            findings += _missing_file(option_file, ('path', key), value, root)
+    for name, network in option_file.options.items():
+        if name.startswith('network_') and isinstance(network, dict):
+            for key in _WEIGHT_KEYS:
+                findings += _missing_file(option_file, (name, key), network.get(key), root)
+    return findings
+
+
+def _missing_file(option_file: OptionFile, keys: KeyPath, value: Any, root: Path) -> List[Finding]:
+    if not isinstance(value, str) or (root / Path(value).expanduser()).is_file():
+        return []
+    return [Finding(ERROR, f'The file does not exist: {value}', option_file.where(*keys), found=_found(value, root),
+                    remedy=_near(value, root))]
+
+
+def _folder_problem(value: Any, root: Path) -> Optional[str]:
+    if not isinstance(value, str):
+        return None
+    folder = root / Path(value).expanduser()
+    kind = 'LMDB' if value.endswith('.lmdb') else 'folder'
+    if not folder.exists():
+        return f'The {kind} does not exist: {value}'
+    if not folder.is_dir():
+        return f'The {kind} is a file: {value}'
+    if kind == 'LMDB':
+        absent = [name for name in ('data.mdb', 'meta_info.txt') if not (folder / name).is_file()]
+        return f'The LMDB is incomplete, it lacks {" and ".join(absent)}: {value}' if absent else None
+    with os.scandir(folder) as entries:
+        return None if any(True for _ in entries) else f'The folder is empty: {value}'
+
+
+def _has_states(option_file: OptionFile, root: Path) -> bool:
+    experiments = option_file.get('path', 'experiments_root') or 'experiments'
+    return any((root / str(experiments) / str(option_file.get('name')) / 'training_states').glob('*.state'))
+
+
+def _found(value: str, root: Path) -> Optional[str]:
+    """Say how far the path exists."""
+    path = root / Path(value).expanduser()
+    if path.exists():
+        return None
+    parent = next(parent for parent in path.parents if parent.is_dir())
+    return f'{parent} exists, {path.relative_to(parent).parts[0]} in it does not'
+
+
+def _near(value: str, root: Path) -> Optional[str]:
+    """Offer the entry of the deepest existing folder that is most like the missing one."""
+    path = Path(value).expanduser()
+    full = root / path
+    if full.exists():
+        return None
+    parent = next(parent for parent in full.parents if parent.is_dir())
+    wanted = full.relative_to(parent).parts[0]
+    near = closest_name(wanted, [entry.name for entry in parent.iterdir()])
+    # Names of folders are short and alike: `tests` is no offer for `datasets`.
+    if near and SequenceMatcher(None, near.lower(), wanted.lower()).ratio() >= _ALIKE:
+        return f"did you mean '{parent / near}'?"
+    return None if path.is_absolute() else 'relative paths are read from the working directory'

@@ -1,0 +1,44 @@
+"""Data sets, networks and losses built by the names of option files, in BasicSR and in forks without registries."""
+from __future__ import annotations
+
+import importlib
+from copy import deepcopy
+from types import ModuleType
+from typing import Any, Mapping
+
+from bsr_plugins.host.registries import has_registries
+
+
+def build_dataset(options: Mapping[str, Any]) -> Any:
+    """Build the data set of ``options``, which are left as they are, by the function of the basicsr that runs."""
+    from basicsr import data
+    build = data.build_dataset if has_registries() else data.create_dataset
+    return build(deepcopy(dict(options)))
+
+
+def build_network(options: Mapping[str, Any]) -> Any:
+    """Build the network of ``options``, which are left as they are."""
+    if has_registries():
+        from basicsr.archs import build_network as build
+    else:
+        from basicsr.models.archs import define_network as build
+    return build(deepcopy(dict(options)))
+
+
+def arch_util() -> ModuleType:
+    """Return BasicSR's module of network parts (``Upsample``, ``ResidualBlockNoBN``, ...)."""
+    return importlib.import_module('basicsr.archs.arch_util' if has_registries() else 'basicsr.models.archs.arch_util')
+
+
+def build_loss(options: Mapping[str, Any]) -> Any:
+    """Build the loss of ``options``, which are left as they are.
+
+    Raises:
+        AttributeError: A fork without registries has no loss of that type.
+    """
+    options = deepcopy(dict(options))
+    if has_registries():
+        from basicsr.losses import build_loss as build
+        return build(options)
+    from basicsr.models import losses
+    return getattr(losses, options.pop('type'))(**options)

@@ -1,0 +1,146 @@
+"""Scores kept while scoring goes on, in a file beside the result: a killed run loses one unit of work at most."""
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from pathlib import Path
+from typing import IO, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
+
+_log = logging.getLogger(__name__)
+
+
+class ScoreProgress:
+    """The side-car ``<result>.partial``: one line of settings, then ``key mse`` a line, appended a unit at a time.
+
+    A unit is what one forward pass scores. Only whole units count after an interruption, so that every forward pass of
+    the resumed run is one of the uninterrupted run and the results are the same bit for bit. The side-car of other
+    settings (another scorer, batch, LMDB) is started over.
+
+    Args:
+        result: The file that the scores are for.
+        settings: Everything that the scores depend on, as JSON types.
+        units: Keys of each unit, in the order of scoring.
+
+    Raises:
+        DataError: Another process is scoring for the same file.
+    """
+
+    def __init__(self, result: PathLike, settings: Mapping[str, Any], units: Sequence[Sequence[str]]) -> None:
+        self.path = _side_car(result)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.scores: Dict[str, float] = {}
+        self.units_done = 0
+        self._file: Optional[IO[bytes]] = open(self.path, 'a+b')  # noqa: SIM115  closed by close()
+        try:
+            _lock(self._file, self.path)
+            self._resume('# ' + json.dumps(settings, sort_keys=True) + '\n', units)
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, keys: Sequence[str], mse: np.ndarray) -> None:
+        """Keep the scores of one unit.
+
+        Raises:
+            DataError: A score is not finite: the scorer gives NaN or infinity on that sub-image.
+        """
+        wrong = ~np.isfinite(mse)
+        if wrong.any():
+            key = keys[int(wrong.argmax())]
+            raise DataError(f'The score of {key!r} is not finite', where=key, found=float(mse[wrong][0]),
+                            remedy='the weights of the scorer are damaged, or their training diverged: take others')
+        pairs = list(zip(keys, mse.tolist()))
+        self._file.write(''.join(f'{key} {value!r}\n' for key, value in pairs).encode('utf-8'))
+        self._file.flush()
+        self.scores.update(pairs)
+        self.units_done += 1
+
+    def finish(self) -> None:
+        """Remove the side-car: its scores stand in the result."""
+        _unlink(self.path)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the side-car, which stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _resume(self, header: str, units: Sequence[Sequence[str]]) -> None:
+        self._file.seek(0)
+        first = self._file.readline()
+        good = 0
+        if first == header.encode('utf-8'):
+            good = self._read_units(len(first), units)
+        elif first:
+            _log.warning('%s is of other settings and is started over', self.path)
+        self._file.truncate(good)
+        self._file.seek(0, os.SEEK_END)
+        if not good:
+            self._file.write(header.encode('utf-8'))
+            self._file.flush()
+
+    def _read_units(self, position: int, units: Sequence[Sequence[str]]) -> int:
+        """Read whole units up to the first line that is torn or not the expected one; return where they end."""
+        for keys in units:
+            end, pairs = position, []
+            for key in keys:
+                line = self._file.readline()
+                pair = _parse(line, key)
+                if pair is None:
+                    return position
+                end += len(line)
+                pairs.append(pair)
+            position = end
+            self.scores.update(pairs)
+            self.units_done += 1
+        return position
+
+
+def forget(result: PathLike) -> None:
+    """Remove a side-car that a run left which was killed right after it had written ``result``."""
+    _unlink(_side_car(result))
+
+
+def split_units(keys: Sequence[str], size: int) -> List[List[str]]:
+    """Return ``keys`` in lists of ``size``, the last one shorter."""
+    return [list(keys[start:start + size]) for start in range(0, len(keys), size)]
+
+
+def _side_car(result: PathLike) -> Path:
+    return Path(f'{os.fspath(result)}.partial')
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+
+
+def _parse(line: bytes, key: str) -> Optional[Tuple[str, float]]:
+    prefix = key.encode('utf-8') + b' '
+    if not line.endswith(b'\n') or not line.startswith(prefix):
+        return None
+    with contextlib.suppress(ValueError):
+        value = float(line[len(prefix):])
+        if np.isfinite(value):
+            return key, value
+    return None
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # no such locks on Windows; two runs at once are then the user's to avoid
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise DataError('Another process is scoring for the same difficulty file', where=path,
+                        remedy='wait for it, or give another --out') from None

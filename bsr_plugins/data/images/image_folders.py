@@ -1,0 +1,145 @@
+"""Folders of photographs: their files, the key each one gets, HR and LR paired by name, and a fingerprint."""
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.files import PathLike
+
+EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'})
+NAMED_AT_MOST = 10
+_HEAD_BYTES = 65536
+
+
+def some_of(names: Iterable[Any]) -> str:
+    """Return up to ten of ``names`` as text, and how many more there are."""
+    names = [str(name) for name in names]
+    more = len(names) - NAMED_AT_MOST
+    return ', '.join(names[:NAMED_AT_MOST]) + (f' and {more} more' if more > 0 else '')
+
+
+def list_images(folder: PathLike) -> List[Path]:
+    """Return the image files directly in ``folder``, sorted by name; hidden files and other kinds are passed over.
+
+    Raises:
+        DataError: no such folder, or no image in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f'no folder {folder}', where=folder, expected='a folder of images')
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith('.')]
+    images = [entry for entry in entries if entry.suffix.lower() in EXTENSIONS and entry.is_file()]
+    if not images:
+        folders = sorted(entry.name for entry in entries if entry.is_dir())
+        raise DataError(f'no image in folder {folder}', where=folder, expected=f'files {some_of(sorted(EXTENSIONS))}',
+                        found=f'folders {some_of(folders)}' if folders else f'{len(entries)} other files',
+                        remedy='name one of these folders' if folders else None)
+    return sorted(images, key=lambda path: path.name)
+
+
+def image_key(name: str) -> str:
+    """Return ``name`` as the start of an LMDB key: dots become ``-``, since BasicSR ends a key at its first dot.
+
+    Raises:
+        DataError: ``name`` has other than printable ASCII characters, which BasicSR cannot look up.
+    """
+    if not (name.isascii() and name.isprintable()):
+        raise DataError(f'the name {name!r} cannot be an LMDB key', expected='printable ASCII characters', found=name,
+                        remedy='rename the file')
+    return name.replace('.', '-')
+
+
+def pyramid_prefix(key: str, factor: float) -> str:
+    """Return the key prefix of a photograph shrunk by ``factor``: ClassSR's ``0.9_<image>``, its dot as in any key."""
+    return key if factor == 1 else image_key(f'{factor:g}_') + key
+
+
+def by_key(paths: Sequence[Path], template: str = '{}') -> Dict[str, Path]:
+    """Return key -> file, in the order of ``paths``; ``template`` (as BasicSR's ``filename_tmpl``) shapes the stems.
+
+    Raises:
+        OptionError: ``template`` without exactly one ``{}``.
+        DataError: two files with one key, stems that do not match ``template``, or names that cannot be keys.
+    """
+    before, after = _template_parts(template)
+    found: Dict[str, Path] = {}
+    others = []
+    for path in paths:
+        middle = path.stem[len(before):len(path.stem) - len(after)]
+        if not middle or before + middle + after != path.stem:
+            others.append(path.name)
+            continue
+        key = image_key(middle)
+        if key in found:
+            raise DataError(f'{found[key]} and {path} would have the same key {key}', where=path.parent,
+                            remedy='rename or remove one of them')
+        found[key] = path
+    if others:
+        raise DataError(f'{len(others)} files in {paths[0].parent} do not match the template {template}',
+                        where=paths[0].parent, found=some_of(others), remedy='correct the template, or move them away')
+    return found
+
+
+def pair_images(hr: Dict[str, Path], lr_paths: Sequence[Path], scale: int,
+                template: Optional[str] = None) -> Dict[str, Path]:
+    """Return key -> LR file for every key of ``hr``.
+
+    Without ``template`` (``{}`` stands for the key) an LR image is named ``<key>x<scale>`` or ``<key>``.
+
+    Raises:
+        DataError: HR images without LR, LR images without HR, or two LR images for one HR image.
+    """
+    templates = [template] if template else [f'{{}}x{scale}', '{}']
+    parts = [_template_parts(each) for each in templates]
+    stems: Dict[str, List[Path]] = {}
+    for path in lr_paths:
+        stems.setdefault(image_key(path.stem), []).append(path)
+    pairs: Dict[str, Path] = {}
+    alone = []
+    for key, hr_path in hr.items():
+        found = [path for before, after in parts for path in stems.pop(image_key(before) + key + image_key(after), [])]
+        if len(found) > 1:
+            raise DataError(f'{len(found)} LR images for {hr_path}', where=found[0].parent,
+                            found=some_of(path.name for path in found),
+                            remedy='keep one of them, or give --lr-template')
+        if found:
+            pairs[key] = found[0]
+        else:
+            alone.append(hr_path.name)
+    strangers = [path.name for paths in stems.values() for path in paths]
+    if alone or strangers:
+        counts = [f'{len(alone)} HR images have no LR image ({some_of(alone)})'] if alone else []
+        counts += [f'{len(strangers)} LR images have no HR image ({some_of(strangers)})'] if strangers else []
+        raise DataError('HR and LR images do not pair by name: ' + '; '.join(counts), where=lr_paths[0].parent,
+                        expected='LR named ' + ' or '.join(each.format('<name>') for each in templates),
+                        remedy='add or remove images, or give --lr-template (such as {}x4)')
+    return pairs
+
+
+def fingerprint(images: Dict[str, Path]) -> str:
+    """Return the SHA-256 over key, file name, size and first 64 KiB of every image: cheap, and the same on any machine.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for key in sorted(images):
+        path = images[key]
+        try:
+            with open(path, 'rb') as stream:
+                head = stream.read(_HEAD_BYTES)
+            size = path.stat().st_size
+        except OSError as error:
+            raise DataError(f'image {path} cannot be read', where=path, found=error) from error
+        digest.update(f'{key}\n{path.name}\n{size}\n{hashlib.sha256(head).hexdigest()}\n'.encode())
+    return digest.hexdigest()
+
+
+def _template_parts(template: str) -> List[str]:
+    parts = template.split('{}')
+    if len(parts) != 2:
+        raise OptionError(f'the name template {template!r} must hold {{}} once', expected='{}, {}x4, ...',
+                          found=template)
+    return parts

@@ -1,0 +1,56 @@
+"""Photographs read from disk as BasicSR reads them, with an error that names the file where one cannot be."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.declared_size import refuse_lying_size
+
+
+def read_image(path: PathLike) -> Any:
+    """Return an image file as a uint8 BGR array (H, W, 3).
+
+    Grey becomes three equal channels and transparency is dropped, as ``cv2.IMREAD_COLOR`` (BasicSR's flag) does.
+
+    Raises:
+        DataError: the file is missing, unreadable, damaged, cut short, declares a size that it cannot hold, or has more
+            than 8 bits a channel.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f'image {path} cannot be read', where=path, found=error) from error
+    return decode_image(content, path)
+
+
+def decode_image(content: bytes, path: PathLike) -> Any:
+    """Return the image in ``content``, a file's or a record's bytes, as :func:`read_image` does.
+
+    Raises:
+        DataError: it is damaged, cut short, or has more than 8 bits a channel; ``path`` names it.
+    """
+    import cv2
+    import numpy as np
+    refuse_lying_size(content, f'image {path}', path, 'replace or remove the file')
+    image = None
+    if content and not _cut_short(content):
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image is None:
+        raise DataError(f'image {path} is damaged or not an image', where=path, found=f'{len(content)} bytes',
+                        remedy='replace or remove the file')
+    if image.dtype != np.uint8:
+        raise DataError(f'image {path} has more than 8 bits a channel', where=path, expected='uint8',
+                        found=str(image.dtype), remedy='convert it to 8 bit')
+    return image
+
+
+def _cut_short(content: bytes) -> bool:
+    # Older builds of OpenCV fill what is missing with grey and say nothing.
+    if content.startswith(b'\x89PNG'):
+        return content.rfind(b'IEND') < 0
+    if content.startswith(b'\xff\xd8\xff'):
+        return content.find(b'\xff\xd9', content.rfind(b'\xff\xda')) < 0
+    return False

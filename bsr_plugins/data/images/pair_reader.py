@@ -1,0 +1,209 @@
+"""The image pairs that the options of BasicSR's PairedImageDataset name, read one at a time with errors that name them.
+
+Any backend of BasicSR's FileClient (disk, lmdb, memcached), folders paired by ``filename_tmpl`` or listed in a
+``meta_info_file``.
+"""
+from __future__ import annotations
+
+import contextlib
+import os
+from copy import deepcopy
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+
+import numpy as np
+
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.keyed_random import keyed_python_random
+from bsr_plugins.data.dataset_options import check_given, check_whole, names_images, option_place
+from bsr_plugins.data.images.image_reading import decode_image
+from bsr_plugins.data.images.sample_tensors import TENSOR_OPTIONS, SampleTensors
+from bsr_plugins.data.images.stored_images import StoredImage
+from bsr_plugins.data.subimages.lmdb_pair import check_sizes
+from bsr_plugins.data.subimages.lmdb_reader import LmdbReader, open_reader
+
+#: The options of PairedImageDataset.
+PAIRED_OPTIONS = ('dataroot_gt', 'dataroot_lq', 'io_backend', 'meta_info_file', 'filename_tmpl', 'gt_size',
+                  *TENSOR_OPTIONS)
+
+
+class PairedImages:
+    """Pairs of an LR and an HR image by number, in the order of the HR names: the same on every machine.
+
+    May be pickled and forked: each process opens its own file client at its first read. Reading draws nothing.
+
+    Args:
+        opt: Options of PairedImageDataset (``PAIRED_OPTIONS``) with ``scale``; ``gt_size`` is the side of the crops
+            that will be taken, so that smaller images are refused. The options are copied, never changed.
+
+    Attributes:
+        scale: Upscaling factor. gt_folder, lq_folder: as in the options.
+
+    Raises:
+        OptionError: An option is missing or of the wrong kind, or the backend is unknown.
+        DataError: The images are missing or do not pair; when reading: one is damaged, of more than 8 bits, of another
+            scale or smaller than the crop. Grey images get three equal channels and transparency is dropped, as
+            BasicSR reads them.
+    """
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        check_given(opt, ('dataroot_gt', 'dataroot_lq', 'scale', 'io_backend'), str(opt.get('type')))
+        _check_paths(opt)
+        self.scale: int = check_whole(opt, 'scale', None, 1)
+        self.gt_folder, self.lq_folder = os.fspath(opt['dataroot_gt']), os.fspath(opt['dataroot_lq'])
+        self._gt_size: Optional[int] = opt.get('gt_size')
+        self._client: Any = None
+        self._client_process = 0
+        self._backend = _backend(opt)
+        self._backend_place = option_place(opt, 'io_backend')
+        if self._backend['type'] == 'disk':
+            self._open_client()  # Wrong options are told now, also where no image is read yet.
+        self._tensors = SampleTensors(opt)
+        pairs = sorted((os.fspath(pair['gt_path']), os.fspath(pair['lq_path'])) for pair in self._pairs(opt))
+        if not pairs:
+            raise DataError(f'no image in {self.gt_folder}', where=option_place(opt, 'dataroot_gt'),
+                            expected='image pairs', found='an empty folder or list')
+        # Flat arrays, not lists: worker processes share their pages, while counting references would copy them.
+        self._gt_paths, self._lq_paths = (np.array([os.fsencode(path) for path in paths]) for paths in zip(*pairs))
+
+    def __len__(self) -> int:
+        return len(self._gt_paths)
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, '_client': None}
+
+    def gt_path(self, index: int) -> str:
+        """Return the HR image's path, or its key in an LMDB, as PairedImageDataset gives it in ``gt_path``."""
+        return os.fsdecode(self._gt_paths[index])
+
+    def lq_path(self, index: int) -> str:
+        """Return the LR image's path, or its key in an LMDB."""
+        return os.fsdecode(self._lq_paths[index])
+
+    def stored_lq(self, index: int) -> StoredImage:
+        """Return where the LR image is stored, for results cached by its content."""
+        return self._stored(self.lq_folder, self.lq_path(index))
+
+    def stored_gt(self, index: int) -> StoredImage:
+        """Return where the HR image is stored."""
+        return self._stored(self.gt_folder, self.gt_path(index))
+
+    def read_lq(self, index: int) -> np.ndarray:
+        """Return an LR image, (h, w, 3) uint8 BGR; it is at least as large as the crop."""
+        image = self._read(self.lq_path(index), 'lq', self.lq_folder)
+        self._check_room(image, self.scale, self._where(self.lq_path(index), self.lq_folder))
+        return image
+
+    def read_gt(self, index: int) -> np.ndarray:
+        """Return an HR image, (H, W, 3) uint8 BGR; it is at least as large as the crop."""
+        image = self._read(self.gt_path(index), 'gt', self.gt_folder)
+        self._check_room(image, 1, self._where(self.gt_path(index), self.gt_folder))
+        return image
+
+    def check_pair(self, index: int, lq: np.ndarray, gt: np.ndarray) -> None:
+        """Raise DataError unless the HR image has ``scale`` times the LR image's sides."""
+        places = [self._where(self.gt_path(index), self.gt_folder), self._where(self.lq_path(index), self.lq_folder)]
+        check_sizes(lq, gt, self.scale, None, ' and '.join(places))
+
+    def to_sample(self, index: int, lq_crop: np.ndarray, gt_crop: np.ndarray, *key: int) -> Dict[str, Any]:
+        """Return the sample of a crop pair: ``lq``, ``gt`` (float32 RGB (3, h, w)), ``lq_path``, ``gt_path``.
+
+        Flips and rotation are BasicSR's, drawn as a function of ``key``, or without one from Python's ``random`` as it
+        is; the crops are left as they are.
+        """
+        with keyed_python_random(*key) if key else contextlib.nullcontext():
+            tensors = self._tensors(gt_crop, lq_crop)
+        return {**tensors, 'lq_path': self.lq_path(index), 'gt_path': self.gt_path(index)}
+
+    # ------------------------------------------------------------------ reading
+    def _read(self, path: str, kind: str, folder: str) -> np.ndarray:
+        where = self._where(path, folder)
+        try:
+            content = self._open_client().get(path, kind)
+        except OSError as error:
+            raise DataError(f'image {where} cannot be read', where=where, found=error) from error
+        if content is None:
+            raise DataError(f'The LMDB has no record {path!r}, though its meta_info.txt lists it', where=folder,
+                            remedy='make it anew')
+        return decode_image(bytes(content), where)
+
+    def _open_client(self) -> Any:
+        if self._client is None or self._client_process != os.getpid():
+            if self._backend['type'] == 'lmdb':
+                self._client = _Lmdbs(lq=open_reader(self.lq_folder), gt=open_reader(self.gt_folder))
+            else:
+                from basicsr.utils import FileClient
+                options = deepcopy(self._backend)
+                try:
+                    self._client = FileClient(options.pop('type'), **options)
+                except TypeError as error:
+                    raise OptionError('the io_backend lacks options or has foreign ones', where=self._backend_place,
+                                      found=f'{self._backend}: {error}') from error
+            self._client_process = os.getpid()
+        return self._client
+
+    def _where(self, path: str, folder: str) -> str:
+        return f'{folder}: {path}' if self._backend['type'] == 'lmdb' else path
+
+    def _check_room(self, image: np.ndarray, divisor: int, where: str) -> None:
+        if self._gt_size is None:
+            return
+        side, least = min(image.shape[:2]), self._gt_size // divisor
+        if side < least:
+            raise DataError(f'image {where} is smaller than the crop', where=where,
+                            expected=f'at least {least} x {least}, for gt_size: {self._gt_size} at scale {self.scale}',
+                            found=f'{image.shape[0]} x {image.shape[1]}',
+                            remedy=f'remove the image, or set gt_size to at most {side * divisor}')
+
+    # ------------------------------------------------------------------ names
+    def _pairs(self, opt: Mapping[str, Any]) -> List[Dict[str, str]]:
+        from basicsr.data import data_util
+        folders, kinds = [self.lq_folder, self.gt_folder], ['lq', 'gt']
+        template, listed = opt.get('filename_tmpl') or '{}', opt.get('meta_info_file')
+        try:
+            if self._backend['type'] == 'lmdb':
+                return data_util.paired_paths_from_lmdb(folders, kinds)
+            if listed is not None:
+                return data_util.paired_paths_from_meta_info_file(folders, kinds, listed, template)
+            return data_util.paired_paths_from_folder(folders, kinds, template)
+        except OSError as error:
+            raise DataError('the image pairs cannot be listed', where=f'{self.gt_folder} and {self.lq_folder}',
+                            found=error) from error
+        except (AssertionError, ValueError) as error:
+            raise DataError('LR and HR images do not pair', where=f'{self.gt_folder} and {self.lq_folder}',
+                            expected=f'an LR image named {template.format("<name>")} for each HR image <name>',
+                            found=error) from error
+
+    def _stored(self, folder: str, path: str) -> StoredImage:
+        return StoredImage(folder, path) if self._backend['type'] == 'lmdb' else StoredImage(path)
+
+
+class _Lmdbs(NamedTuple):
+    """Two LMDBs behind the call of BasicSR's FileClient; the pack's readers name what is damaged."""
+
+    lq: LmdbReader
+    gt: LmdbReader
+
+    def get(self, key: str, kind: str) -> Optional[bytes]:
+        return getattr(self, kind).get(key)
+
+
+def _check_paths(opt: Mapping[str, Any]) -> None:
+    for name in ('dataroot_gt', 'dataroot_lq', 'meta_info_file'):
+        if not isinstance(opt.get(name), (str, os.PathLike, type(None))):
+            raise OptionError(f'{name} must be one path', where=option_place(opt, name), found=repr(opt[name]))
+    template = opt.get('filename_tmpl') or '{}'
+    if not names_images(template):
+        raise OptionError('filename_tmpl has no place for the name', where=option_place(opt, 'filename_tmpl'),
+                          expected="'{}', or for example '{}x4'", found=repr(template))
+
+
+def _backend(opt: Mapping[str, Any]) -> Dict[str, Any]:
+    known = ('disk', 'lmdb', 'memcached')
+    if not isinstance(opt['io_backend'], Mapping):
+        raise OptionError('io_backend has no type', where=option_place(opt, 'io_backend'),
+                          expected=f'a line below it, type: {" or ".join(known)}', found=repr(opt['io_backend']))
+    backend = deepcopy(dict(opt['io_backend']))
+    if backend.get('type') not in known:
+        raise OptionError('unknown io_backend', where=option_place(opt, 'io_backend.type'),
+                          expected=' or '.join(known), found=repr(backend.get('type')))
+    return backend

@@ -1,0 +1,142 @@
+"""One cache file: an array for each image, one behind the other in an uncompressed .npz that is read by memory map."""
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Dict, Iterator, Optional, Sequence
+
+import numpy as np
+
+from bsr_plugins.common import files
+from bsr_plugins.common.errors import DataError
+
+FORMAT = 1
+#: What reading a file that is cut short, damaged or of another program raises.
+#: RuntimeError: one wrong bit makes a member look encrypted.
+DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, struct.error, zlib.error,
+          zipfile.BadZipFile)
+
+_LOCAL_HEADER = struct.Struct('<26xHH')
+
+
+class ImageArrays:
+    """A 1-D array for each image: ``arrays[i]``; all of one dtype, one behind the other in ``values``.
+
+    Pickled (into spawned workers) it is the path of its file, mapped anew there, so that it stays small; without a
+    file, or where another process has replaced the file since, it is the values themselves.
+
+    Args:
+        values: (sum of lengths,).
+        offsets: (N + 1,) int64: where each array begins; the last is the end.
+        path: The file that holds both, None where there is none.
+        identity: What tells that the file is still the same.
+    """
+
+    def __init__(self, values: np.ndarray, offsets: np.ndarray, path: Optional[Path] = None,
+                 identity: str = '') -> None:
+        self.values, self.offsets, self.path, self._identity = values, offsets, path, identity
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if not 0 <= index < len(self):
+            raise IndexError(f'there is no image {index} of {len(self)}')
+        return self.values[self.offsets[index]:self.offsets[index + 1]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in range(len(self)))
+
+    def __reduce__(self) -> tuple:
+        if self.path is not None:
+            try:
+                if read_header(self.path)['identity'] == self._identity:
+                    return _reopen, (os.fspath(self.path), self._identity)
+            except DAMAGE:
+                pass
+        return ImageArrays, (np.array(self.values), np.array(self.offsets))
+
+
+def concatenated(arrays: Sequence[np.ndarray]) -> ImageArrays:
+    """Return 1-D arrays of one dtype as :class:`ImageArrays` in memory."""
+    flat = [np.ravel(array) for array in arrays]
+    offsets = np.concatenate([[0], np.cumsum([len(array) for array in flat])]).astype(np.int64)
+    return ImageArrays(np.concatenate(flat), offsets)
+
+
+def write_arrays(path: Path, header: Dict[str, Any], arrays: ImageArrays) -> None:
+    """Write ``arrays`` and a JSON ``header`` (with a string ``identity``) to ``path``, all of it or nothing.
+
+    Raises:
+        OSError: The folder cannot be made or written.
+    """
+    text = np.frombuffer(json.dumps({**header, 'format': FORMAT}).encode('utf-8'), np.uint8)
+    with files.replacing(path) as temporary:
+        np.savez(temporary, header=text, offsets=arrays.offsets, values=arrays.values)
+
+
+def read_header(path: Path) -> Dict[str, Any]:
+    """Return the header of a file of this format.
+
+    Raises:
+        DAMAGE: There is no such file, or it is none of this format.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        header = json.loads(archive['header'].tobytes().decode('utf-8'))
+    if not isinstance(header, dict) or header.get('format') != FORMAT:
+        raise ValueError('it is of another format')
+    return header
+
+
+def map_arrays(path: Path, identity: str, verify: bool = True) -> ImageArrays:
+    """Return the arrays of a file, their values memory-mapped.
+
+    Args:
+        path: The file.
+        identity: That of its header.
+        verify: Compare all bytes with their checksums first (a file is read at the speed of the disk).
+
+    Raises:
+        DAMAGE: There is no such file, or it is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip() if verify else None
+        if damaged is not None:
+            raise ValueError(f'the checksum of {damaged} is wrong')
+        member = archive.getinfo('values.npy')
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError('it is compressed')
+    with np.load(path, allow_pickle=False) as archive:
+        offsets = archive['offsets']
+    values = _map_member(path, member.header_offset)
+    if offsets.ndim != 1 or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) < 0).any():
+        raise ValueError('its offsets do not fit its values')
+    return ImageArrays(values, offsets, path, identity)
+
+
+def _map_member(path: Path, header_offset: int) -> np.ndarray:
+    # numpy maps .npy files alone; a member that is stored uncompressed is one, from some offset of the archive on.
+    with open(path, 'rb') as stream:
+        stream.seek(header_offset)
+        name_length, extra_length = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
+        stream.seek(name_length + extra_length, os.SEEK_CUR)
+        np.lib.format.read_magic(stream)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        if not np.prod(shape):
+            return np.empty(shape, dtype)
+        return np.memmap(stream, dtype, 'r', stream.tell(), shape)
+
+
+def _reopen(path: str, identity: str) -> ImageArrays:
+    try:
+        if read_header(Path(path))['identity'] == identity:
+            return map_arrays(Path(path), identity, verify=False)
+        found: Any = 'another content'
+    except DAMAGE as error:
+        found = error
+    raise DataError('The cached results were replaced while a worker process was starting', where=path, found=found,
+                    remedy='start the run again; it computes again what has changed')

@@ -1,0 +1,80 @@
+"""A crop pair as the tensors of a sample: BasicSR's flips and rotations, colour, range and layout."""
+from __future__ import annotations
+
+import random
+from typing import Any, Dict, Mapping, Tuple
+
+import numpy as np
+from torch import Tensor
+
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.data.dataset_options import option_place
+
+#: The options read here, all of BasicSR's PairedImageDataset.
+TENSOR_OPTIONS = ('use_hflip', 'use_rot', 'mean', 'std', 'color')
+
+
+class SampleTensors:
+    """What PairedImageDataset does with a crop pair in training, with its options.
+
+    Args:
+        opt: ``use_hflip``, ``use_rot`` (default true), ``color: y`` (luma alone), ``mean`` and ``std``.
+
+    Raises:
+        OptionError: One of ``mean`` and ``std`` is given without the other.
+    """
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        self.use_hflip, self.use_rot = bool(opt.get('use_hflip', True)), bool(opt.get('use_rot', True))
+        self.mean, self.std = opt.get('mean'), opt.get('std')
+        if (self.mean is None) != (self.std is None):
+            raise OptionError('mean and std belong together', where=option_place(opt, 'mean, std'),
+                              expected='both or neither', found=f'mean: {self.mean}, std: {self.std}')
+        self.luma = opt.get('color') == 'y'
+
+    def __call__(self, gt: np.ndarray, lq: np.ndarray) -> Dict[str, Tensor]:
+        """Return ``lq`` and ``gt``, float32 RGB (3, h, w) in [0, 1] before ``mean`` and ``std``.
+
+        Flips and rotation are drawn from Python's ``random``: seed it (``keyed_python_random``) around the call.
+
+        Args:
+            gt: (H, W, 3) BGR, uint8 or float32 in [0, 1]; a float array may be changed.
+            lq: (h, w, 3) likewise.
+        """
+        from basicsr.data.transforms import augment
+        from basicsr.utils import img2tensor
+        # Copies, since augment flips in place; whole bytes as long as may be, a quarter of the memory of floats.
+        gt, lq = augment([self._own(gt), self._own(lq)], self.use_hflip, self.use_rot)
+        if self.luma:
+            # Its place in every release: a mend keeps it there since 1.4.
+            from basicsr.utils.matlab_functions import bgr2ycbcr
+            gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
+        whole_bytes = gt.dtype == np.uint8
+        gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
+        if whole_bytes:
+            gt, lq = gt.div_(255), lq.div_(255)
+        if self.mean is not None:
+            from torchvision.transforms.functional import normalize
+            normalize(lq, self.mean, self.std, inplace=True)
+            normalize(gt, self.mean, self.std, inplace=True)
+        return {'lq': lq, 'gt': gt}
+
+    def _own(self, image: np.ndarray) -> np.ndarray:
+        if image.dtype != np.uint8:
+            return image
+        return image.astype(np.float32) / 255. if self.luma else image.copy()
+
+
+def random_crop(gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Return the crops of (gt_size, gt_size) and of that / ``scale`` at one place, the LQ's top and left drawn.
+
+    The draws are those of BasicSR's ``paired_random_crop``, from Python's ``random``. That function itself takes the
+    GT's size, but the LQ's in the forks of BasicSR 1.2 (Restormer, MIRNetv2, Retinexformer).
+
+    Args:
+        gt: (H, W, C), at least the crop's size. lq: (H / scale, W / scale, C).
+    """
+    size = gt_size // scale
+    top, left = (random.randint(0, side - size) for side in lq.shape[:2])
+    whole = slice(top * scale, top * scale + gt_size), slice(left * scale, left * scale + gt_size)
+    return gt[whole], lq[top:top + size, left:left + size]

@@ -1,0 +1,70 @@
+"""Numbered draws from difficulty classes: which class and which member draw number i takes (BSPA, Sec. 3.2)."""
+from __future__ import annotations
+
+import operator
+from typing import NamedTuple
+
+import numpy as np
+
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.keyed_random import keyed_generator
+from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.data.sampling.long_tail import class_probabilities
+
+SAMPLINGS = ('inverse', 'uniform')
+
+# Tells these draws from others keyed by the same seed and number. Not 0: numpy's seeds do not tell that from nothing.
+_STREAM = 1
+
+
+class Draw(NamedTuple):
+    """One draw: the class (0 = easiest) and the item, as its index in the order of ``class_index``."""
+
+    class_index: int
+    member: int
+
+
+class ClassDraws:
+    """Draws with replacement as a pure function of (seed, draw number).
+
+    ``inverse`` takes class k with ``P_k = (1 / N_k) / sum_j (1 / N_j)`` (Eq. 4), then a member of it uniformly;
+    ``uniform`` takes every item alike (Eq. 1), hence class k with ``N_k / N``.
+
+    Args:
+        class_index: (N,) class of each item, 0..K-1, none of the K empty.
+        sampling: ``inverse`` or ``uniform``.
+        seed: What the draws depend on besides their number.
+
+    Attributes:
+        probabilities: (K,) the probability of each class.
+
+    Raises:
+        OptionError: ``sampling`` is unknown or a class is empty.
+    """
+
+    def __init__(self, class_index: np.ndarray, sampling: str, seed: int) -> None:
+        if sampling not in SAMPLINGS:
+            raise OptionError('unknown sampling policy', where='sampling', expected=' or '.join(SAMPLINGS),
+                              found=repr(sampling), remedy=did_you_mean(str(sampling), SAMPLINGS))
+        self.seed = seed
+        counts = np.bincount(class_index)
+        self.probabilities = class_probabilities(counts) if sampling == 'inverse' else counts / counts.sum()
+        # Flat arrays, not lists: worker processes share their pages, while counting references would copy them.
+        self._members = np.argsort(class_index, kind='stable').astype(np.int32)
+        self._first = np.concatenate([[0], np.cumsum(counts)])
+        self._upper_edges = np.cumsum(self.probabilities)
+        self._upper_edges[-1] = 1.0
+
+    def draw(self, number: int) -> Draw:
+        """Return draw ``number``.
+
+        Raises:
+            TypeError: ``number`` is no integer.
+            IndexError: ``number`` is negative.
+        """
+        number = operator.index(number)
+        if number < 0:
+            raise IndexError(f'draws are numbered from 0, there is no draw {number}')
+        random = keyed_generator(self.seed, number, _STREAM)
+        k = int(np.searchsorted(self._upper_edges, random.random(), side='right'))
+        return Draw(k, int(self._members[random.integers(self._first[k], self._first[k + 1])]))

@@ -1,0 +1,187 @@
+"""Difficulty classes of a long-tailed training set and their sampling probabilities (BSPA, Eq. 2 to 4)."""
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from bsr_plugins.common.errors import DataError, OptionError
+
+
+class ClassAssignment(NamedTuple):
+    """What ``rank_into_classes`` found.
+
+    ``class_index`` (N,) int64, 0 = easiest; ``thresholds`` (K,) float64, t_k of Eq. 3: the largest MSE in class k.
+    """
+
+    class_index: np.ndarray
+    thresholds: np.ndarray
+
+
+def attenuation_factor(num_classes: int, imbalance_factor: float) -> float:
+    """Return mu of Eq. 2 such that N_1 / N_K = IF: ``mu = IF ** (-1 / (K - 1))``, and 1 for a single class.
+
+    Raises:
+        OptionError: ``num_classes`` is no integer >= 1 or ``imbalance_factor`` no finite number >= 1.
+    """
+    _check_policy(num_classes, imbalance_factor)
+    if num_classes == 1:
+        return 1.0
+    return float(imbalance_factor) ** (-1.0 / (num_classes - 1))
+
+
+def class_counts(num_items: int, num_classes: int = 10, imbalance_factor: float = 10) -> np.ndarray:
+    """Return how many items each class holds (Eq. 2, normalised): ``N_k = N * mu^(k-1) / sum_j mu^(j-1)``.
+
+    Departure from the paper: Eq. 2 as printed, ``N * mu^k``, sums to 3.16 N for 10 classes, hence the normalisation.
+    The *edges* between classes are rounded, not the counts, so that the counts sum exactly to ``num_items``.
+
+    Args:
+        num_items: N, the number of sub-images.
+        num_classes: K.
+        imbalance_factor: IF = N_1 / N_K, 10 in the paper.
+
+    Returns:
+        (K,) int64, the easiest and largest class first, every class >= 1.
+
+    Raises:
+        OptionError: The policy is out of range, or leaves a class empty; the remedy names a policy that does not.
+    """
+    counts = _rounded_counts(num_items, num_classes, imbalance_factor)
+    empty = np.flatnonzero(counts == 0)
+    if empty.size:
+        raise OptionError(
+            f'class {empty[0]} (0 = easiest) of the difficulty classes would be empty',
+            where=f'num_classes: {num_classes}, imbalance_factor: {imbalance_factor}',
+            expected='at least one sub-image in each class',
+            found=f'{num_items} sub-images for {num_classes} classes',
+            remedy=_remedy(num_items, num_classes, imbalance_factor))
+    return counts
+
+
+def class_probabilities(counts: Sequence[int]) -> np.ndarray:
+    """Return the probability of each class under inverse sampling (Eq. 4): ``P_k = (1 / N_k) / sum_j (1 / N_j)``.
+
+    Args:
+        counts: (K,) N_k, all >= 1.
+
+    Returns:
+        (K,) float64 that sums to 1.
+
+    Raises:
+        OptionError: A class is empty.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    if counts.ndim != 1 or counts.size == 0 or not (counts >= 1).all():
+        raise OptionError('inverse sampling is not defined for an empty class', expected='every N_k >= 1',
+                          found=counts.tolist(), remedy='use fewer classes or a smaller imbalance_factor')
+    inverse = 1.0 / counts
+    return inverse / inverse.sum()
+
+
+def difficulty_order(keys: Sequence[str], mse: Sequence[float]) -> np.ndarray:
+    """Return the indices that sort the items by ascending MSE, equal values by key: (N,) int64.
+
+    Raises:
+        DataError: An MSE is negative or not finite, or the lengths differ.
+    """
+    mse = np.asarray(mse, dtype=np.float64)
+    key_array = np.asarray(keys)
+    if mse.shape != key_array.shape or mse.ndim != 1:
+        raise DataError('as many difficulties as keys are needed', expected=f'{key_array.size} values',
+                        found=f'{mse.size} values', remedy='score the sub-images again')
+    bad = np.flatnonzero(~(np.isfinite(mse) & (mse >= 0)))
+    if bad.size:
+        raise DataError(f"the difficulty of '{key_array[bad[0]]}' is no MSE", expected='a finite number >= 0',
+                        found=mse[bad[0]], remedy='score the sub-images again')
+    return np.lexsort((key_array, mse))
+
+
+def rank_into_classes(keys: Sequence[str], mse: Sequence[float], counts: Sequence[int]) -> ClassAssignment:
+    """Give each item its class by rank: the ``counts[0]`` smallest MSE are class 0, and so on (Sec. 3.2).
+
+    Args:
+        keys: (N,) names; equal MSE are ranked by name, so that the classes do not depend on the order of the items.
+        mse: (N,) reconstruction error of each item.
+        counts: (K,) N_k, summing to N (``class_counts``).
+
+    Returns:
+        The class of each item in the given order, and t_k = t[N_{1:k}] (Eq. 3), the largest MSE in each class.
+
+    Raises:
+        DataError: Lengths differ or an MSE is not finite.
+    """
+    counts = np.asarray(counts, dtype=np.int64)
+    order = difficulty_order(keys, mse)
+    if int(counts.sum()) != order.size:
+        raise DataError('the class counts do not sum to the number of items', expected=order.size,
+                        found=int(counts.sum()), remedy='derive the counts from this data set by class_counts')
+    class_index = np.empty(order.size, dtype=np.int64)
+    class_index[order] = np.repeat(np.arange(counts.size), counts)
+    last_of_class = np.cumsum(counts) - 1
+    return ClassAssignment(class_index, np.asarray(mse, dtype=np.float64)[order][last_of_class])
+
+
+def classify_by_thresholds(mse: Sequence[float], thresholds: Sequence[float]) -> np.ndarray:
+    """Return the class of *other* data (a validation set) by the training set's thresholds: smallest k, MSE <= t_k.
+
+    What is harder than anything in the training set falls into the hardest class. Of training items whose MSE equals a
+    threshold exactly, all fall into the easier class here, while ``rank_into_classes`` splits them by key.
+
+    Args:
+        mse: (M,) reconstruction errors.
+        thresholds: (K,) t_k, ascending.
+
+    Returns:
+        (M,) int64 in 0..K-1.
+    """
+    thresholds = np.asarray(thresholds, dtype=np.float64)
+    return np.searchsorted(thresholds[:-1], np.asarray(mse, dtype=np.float64), side='left').astype(np.int64)
+
+
+def _check_policy(num_classes: int, imbalance_factor: float) -> None:
+    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
+        raise OptionError('num_classes must be a whole number of classes', where='num_classes',
+                          expected='an integer >= 1', found=repr(num_classes), remedy='the paper uses num_classes: 10')
+    is_number = isinstance(imbalance_factor, (int, float, np.number)) and not isinstance(imbalance_factor, bool)
+    if not (is_number and math.isfinite(imbalance_factor) and imbalance_factor >= 1):
+        raise OptionError('imbalance_factor must be the ratio of the largest to the smallest class',
+                          where='imbalance_factor', expected='a finite number >= 1', found=repr(imbalance_factor),
+                          remedy='the paper uses imbalance_factor: 10')
+
+
+def _rounded_counts(num_items: int, num_classes: int, imbalance_factor: float) -> np.ndarray:
+    mu = attenuation_factor(num_classes, imbalance_factor)
+    shares = mu ** np.arange(num_classes, dtype=np.float64)
+    edges = np.floor(num_items * np.cumsum(shares) / shares.sum() + 0.5).astype(np.int64)
+    edges[-1] = num_items
+    return np.diff(edges, prepend=0)
+
+
+def _remedy(num_items: int, num_classes: int, imbalance_factor: float) -> str:
+    ways = []
+    fewer = next((k for k in range(min(num_classes, num_items), 0, -1)
+                  if _rounded_counts(num_items, k, imbalance_factor).all()), None)
+    if fewer is not None:
+        ways.append(f'num_classes: {fewer}')
+    flatter = _largest_imbalance_factor(num_items, num_classes)
+    if flatter is not None:
+        ways.append(f'imbalance_factor: {flatter}')
+    return f'set {" or ".join(ways)}, or make more sub-images' if ways else 'make sub-images first: there are none'
+
+
+def _largest_imbalance_factor(num_items: int, num_classes: int) -> Optional[int]:
+    """The largest whole imbalance factor that leaves no class empty, by bisection; None where K > N."""
+    if num_classes > num_items:
+        return None
+    fits, too_large = 1, 2
+    while _rounded_counts(num_items, num_classes, too_large).all() and too_large < 2**40:
+        fits, too_large = too_large, too_large * 2
+    while too_large - fits > 1:
+        middle = (fits + too_large) // 2
+        if _rounded_counts(num_items, num_classes, middle).all():
+            fits = middle
+        else:
+            too_large = middle
+    return fits

@@ -1,0 +1,68 @@
+"""Images out of a sub-image LMDB, one after the other, in bounded memory."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.declared_size import refuse_lying_size
+from bsr_plugins.data.subimages.lmdb_reader import LmdbReader, open_reader
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_REMAKE = 'make it anew with tools/create_subimage_lmdb.py'
+
+
+class LmdbImages:
+    """Sequential reader of one LMDB: ``read(key)`` gives a record's bytes, ``decode`` makes an image of them.
+
+    Args:
+        path: The LMDB folder.
+        reads_per_mapping: The database is mapped anew after that many reads: pages that were read count as memory of
+            the process until the mapping goes, so that otherwise a pass over the data would grow by all of it.
+    """
+
+    def __init__(self, path: PathLike, reads_per_mapping: int = 2048) -> None:
+        self.path = path
+        self._reads_per_mapping = reads_per_mapping
+        self._reads = 0
+        self._reader: Optional[LmdbReader] = None
+
+    def read(self, key: str) -> bytes:
+        """Return the record of ``key``.
+
+        Raises:
+            DataError: The LMDB is missing or damaged, or has no such record.
+        """
+        if self._reader is None or self._reads >= self._reads_per_mapping:
+            self.close()
+            self._reader, self._reads = open_reader(self.path), 0
+        self._reads += 1
+        record = self._reader.get(key)
+        if record is None:
+            raise DataError(f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path,
+                            remedy=_REMAKE)
+        return record
+
+    def decode(self, key: str, record: bytes) -> np.ndarray:
+        """Return the image of a record of any LMDB: (H, W, 3), uint8, RGB. May be called from any thread.
+
+        Raises:
+            DataError: The record is no image.
+        """
+        import cv2
+        import numpy as np
+        refuse_lying_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
+        try:
+            image = cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR) if record else None
+        except cv2.error:
+            image = None
+        if image is None:
+            raise DataError(f'The record {key!r} of the LMDB is no readable image', where=f'{self.path}: {key}',
+                            found=f'{len(record)} bytes', remedy=_REMAKE)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+    def close(self) -> None:
+        """Let go of the database, which unmaps it unless others of this process read it; the next read opens it."""
+        self._reader = None

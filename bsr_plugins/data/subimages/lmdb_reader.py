@@ -1,0 +1,117 @@
+"""Read-only LMDB handles for training: one a process and a database, whoever asks; safe after fork, never pickled."""
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Optional
+
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.declared_size import refuse_lying_size
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_REMAKE = 'make it anew with tools/create_subimage_lmdb.py'
+_CLOSING_SECONDS = 1.0
+
+
+class LmdbReader:
+    """An open LMDB in BasicSR's format; get one from ``open_reader``. Nothing is written and no lock is taken.
+
+    After a fork the child's first read closes the inherited handle and opens its own, as LMDB asks. A pickled reader
+    opens the same LMDB where it is unpickled.
+
+    Raises:
+        DataError: The LMDB is missing or damaged.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = os.fspath(path)
+        self._open()
+
+    def __reduce__(self) -> tuple:
+        return open_reader, (self.path,)
+
+    def begin(self, **kwargs: Any) -> Any:
+        """Begin a transaction, as ``lmdb.Environment.begin``: what BasicSR's ``LmdbBackend`` calls."""
+        if self._pid != os.getpid():
+            with _lock:
+                if self._pid != os.getpid():
+                    self._environment.close()
+                    self._open()
+        return self._environment.begin(**kwargs)
+
+    def get(self, key: str) -> Optional[bytes]:
+        """Return the record of ``key``, or None where there is none.
+
+        Raises:
+            DataError: The database is damaged.
+        """
+        import lmdb
+        try:
+            with self.begin(write=False) as transaction:
+                return transaction.get(key.encode('ascii'))
+        except lmdb.Error as error:
+            raise DataError(f'The LMDB is damaged at {key!r}', where=self.path, found=error,
+                            remedy=_REMAKE) from error
+
+    def image(self, key: str) -> np.ndarray:
+        """Return the image of ``key`` as BasicSR reads it: (H, W, 3), float32, BGR, in [0, 1].
+
+        Raises:
+            DataError: There is no such record, or it is no image.
+        """
+        import cv2
+        import numpy as np
+        from basicsr.utils import imfrombytes
+        record = self.get(key)
+        if record is None:
+            raise DataError(f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path,
+                            remedy=_REMAKE)
+        refuse_lying_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
+        try:
+            image = imfrombytes(record) if record else None
+        except cv2.error:
+            image = None
+        if image is None:
+            raise DataError(f'The record {key!r} of the LMDB is no readable image', where=f'{self.path}: {key}',
+                            found=f'{len(record)} bytes', remedy=_REMAKE)
+        return image.astype(np.float32) / 255.
+
+    def _open(self) -> None:
+        import lmdb
+        # A reader that nobody holds any more may still be closing in another thread.
+        last_try = time.monotonic() + _CLOSING_SECONDS
+        while True:
+            try:
+                self._environment: Any = lmdb.open(self.path, readonly=True, lock=False, readahead=False, meminit=False)
+                break
+            except lmdb.Error as error:
+                if 'already open' not in str(error) or time.monotonic() > last_try:
+                    raise DataError('The LMDB cannot be opened', where=self.path, found=error,
+                                    remedy=_REMAKE) from error
+                time.sleep(0.001)
+        self._pid = os.getpid()
+
+
+_readers: weakref.WeakValueDictionary[str, LmdbReader] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def open_reader(path: PathLike) -> LmdbReader:
+    """Return this process's reader of the LMDB folder ``path``; it closes when the last user lets go of it.
+
+    One a process, because the lmdb package refuses to open a database twice in one.
+
+    Raises:
+        DataError: The LMDB is missing or damaged.
+    """
+    folder = os.path.realpath(path)
+    with _lock:
+        reader = _readers.get(folder)
+        if reader is None:
+            reader = _readers[folder] = LmdbReader(folder)
+        return reader

@@ -1,0 +1,167 @@
+"""An LMDB in BasicSR's format that grows by itself, survives being killed, and is seen under its name only if whole."""
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from bsr_plugins.common import files
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, manifest_text, read_manifest, write_manifest
+
+Items = Sequence[Tuple[str, Any]]
+
+_FIRST_MAP_BYTES = 1 << 26
+_KEYS_PER_MAPPING = 64
+_FULL_BYTES = 1 << 26
+
+
+class LMDBWriter:
+    """Writes ``path`` through ``path.partial``; all that is put between two flushes is one transaction.
+
+    An earlier ``path.partial`` is continued where its manifest is the same (but for the count, which stands in a
+    finished one), else made anew.
+
+    Args:
+        path: The LMDB folder to make; it must not be there.
+        manifest: What goes into manifest.json; ``sub_images`` (the count) is added at the end.
+
+    Raises:
+        DataError: the folder or the data base in it cannot be written (every method).
+    """
+
+    def __init__(self, path: PathLike, manifest: Dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.partial = self.path.with_name(self.path.name + '.partial')
+        self.manifest = manifest
+        self._pending: List[Tuple[bytes, Any]] = []
+        self.pending_bytes = 0
+        self._env: Optional[Any] = None
+        with _write_errors(self.partial):
+            if not self._continued():
+                self._start_over()
+
+    def has(self, key: str) -> bool:
+        """Return whether ``key`` is there; a group's first key tells whether the group is."""
+        with self._env.begin() as transaction:
+            return transaction.get(key.encode('ascii')) is not None
+
+    def put(self, items: Items) -> None:
+        """Keep one group of (key, bytes-like) for the next flush; ``pending_bytes`` says how much is kept."""
+        self._pending.extend((key.encode('ascii'), value) for key, value in items)
+        self.pending_bytes += sum(len(value) for _, value in items)
+
+    def flush(self) -> None:
+        """Write what is pending and wait until it is on disk: after a kill all of it is there, or nothing."""
+        import lmdb
+        with _write_errors(self.partial):
+            while self._pending:
+                try:
+                    with self._env.begin(write=True) as transaction:
+                        for key, value in self._pending:
+                            transaction.put(key, value)
+                    break
+                except lmdb.MapFullError:
+                    self._env.set_mapsize(2 * self._env.info()['map_size'])
+            self._pending.clear()
+            self.pending_bytes = 0
+            # What was mapped to be read counts as memory of the process until the mapping goes.
+            self.close()
+            self._env = self._open()
+
+    def count(self) -> int:
+        """Return how many items are written."""
+        return self._env.stat()['entries']
+
+    def complete(self, line_end: str) -> None:
+        """Write meta_info.txt (``<key>.png <line_end>``, in key order) and the manifest: all but moving into place."""
+        self.flush()
+        count = self.count()
+        self.close()
+        with _write_errors(self.partial):
+            with files.replacing(self.partial / META_INFO) as temporary, open(temporary, 'w', encoding='ascii') as text:
+                for key in _keys(self.partial):
+                    text.write(f'{key}.png {line_end}\n')
+            write_manifest(self.partial, {**self.manifest, 'sub_images': count})
+
+    def move_into_place(self) -> None:
+        """Give the completed folder its name."""
+        with _write_errors(self.partial):
+            os.replace(self.partial, self.path)
+            files.flush_folder(self.path.parent)
+
+    def close(self) -> None:
+        """Close the data base; what is pending and not flushed is dropped."""
+        if self._env is not None:
+            self._env.close()
+            self._env = None
+
+    def _continued(self) -> bool:
+        import lmdb
+        if not self.partial.is_dir():
+            return False
+        try:
+            earlier = read_manifest(self.partial)
+        except DataError:
+            return False
+        earlier.pop('sub_images', None)
+        if manifest_text(earlier) != manifest_text(self.manifest):
+            return False
+        try:
+            self._env = self._open()
+            self.count()
+        except lmdb.Error:
+            self.close()
+            return False
+        return True
+
+    def _start_over(self) -> None:
+        if self.partial.is_dir():
+            shutil.rmtree(self.partial)
+        self.partial.mkdir(parents=True)
+        self._env = self._open()
+        write_manifest(self.partial, self.manifest)
+
+    def _open(self) -> Any:
+        import lmdb
+        data = self.partial / 'data.mdb'
+        size = max(_FIRST_MAP_BYTES, 2 * data.stat().st_size if data.exists() else 0)
+        # Pages are on disk when a transaction returns; that the newest one is known to be the newest may come later.
+        return lmdb.open(str(self.partial), map_size=size, metasync=False, max_spare_txns=1)
+
+
+@contextlib.contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
+    """Turn what the file system and LMDB report into a DataError with the folder and the space left."""
+    import lmdb
+    try:
+        yield
+    except (OSError, lmdb.Error) as error:
+        folder = next(parent for parent in (path, *path.parents) if parent.exists())
+        free = shutil.disk_usage(folder).free
+        why = ': the disk is full' if free < _FULL_BYTES else ''
+        raise DataError(f'{path} cannot be written{why}', where=path, found=f'{error} ({free >> 20} MiB free)',
+                        remedy='make room or mend the cause, then run the same command again: it goes on from here'
+                        ) from error
+
+
+def _keys(folder: Path) -> Iterator[str]:
+    """Yield the keys in order; the file is mapped anew now and then, so that what was read does not stay in memory."""
+    import lmdb
+    last = b''
+    while True:
+        with lmdb.open(str(folder), readonly=True, lock=False) as env, env.begin() as transaction:
+            cursor = transaction.cursor()
+            more = cursor.set_range(last) if last else cursor.first()
+            if last and more and cursor.key() == last:
+                more = cursor.next()
+            for _ in range(_KEYS_PER_MAPPING):
+                if not more:
+                    return
+                last = bytes(cursor.key())
+                yield last.decode('ascii')
+                more = cursor.next()
+

@@ -1,0 +1,83 @@
+"""One photograph, read once, into the encoded HR and LR sub-images of one shrinking factor."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.data.images.image_encoding import Encoder
+from bsr_plugins.data.images.image_reading import read_image
+from bsr_plugins.data.images.image_resizing import crop_to_multiple, shrink
+from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name, windows
+
+Items = List[Tuple[str, Any]]
+
+
+class Photograph(NamedTuple):
+    """One photograph at one factor: start of its keys, its files (``lr`` None: made from HR), what is to be made."""
+
+    prefix: str
+    hr: Path
+    lr: Optional[Path]
+    factor: float
+    hr_wanted: bool
+    lr_wanted: bool
+
+
+class Cut(NamedTuple):
+    """(key, encoded bytes) of every window in row order; [] for a side that was not wanted."""
+
+    hr: Items
+    lr: Items
+
+
+def cut(photograph: Photograph, grid: WindowGrid, scale: int, mod: int, encode: Encoder) -> Cut:
+    """Read, shrink, crop to multiples of ``mod``, make the LR image if none is given, cut and encode.
+
+    Raises:
+        DataError: an unreadable image, an LR image whose sides times ``scale`` are not those of the HR image, or an
+            image smaller than the window.
+    """
+    hr = read_image(photograph.hr)
+    if photograph.factor < 1:
+        hr = shrink(hr, photograph.factor)
+    given = read_image(photograph.lr) if photograph.lr is not None and photograph.lr_wanted else None
+    if given is not None:
+        _check_pair(photograph, hr, given, scale)
+    hr = crop_to_multiple(hr, mod)
+    places = windows(*hr.shape[:2], grid)
+    if not places:
+        made = f' (shrunk by {photograph.factor:g})' if photograph.factor < 1 else ''
+        raise DataError(f'image {photograph.hr}{made} is smaller than the window', where=photograph.hr,
+                        expected=f'both sides at least {grid.crop} pixels',
+                        found=f'{hr.shape[1]}x{hr.shape[0]} after cropping to multiples of {mod}',
+                        remedy='remove the image, or take a smaller --crop'
+                               + (' or fewer --factors' if photograph.factor < 1 else ''))
+    hr_items = _cut_all(hr, places, grid.crop, 1, photograph.prefix, encode) if photograph.hr_wanted else []
+    if not photograph.lr_wanted:
+        return Cut(hr_items, [])
+    lr = crop_to_multiple(given, mod // scale) if given is not None else shrink(hr, 1 / scale) if scale > 1 else hr
+    return Cut(hr_items, _cut_all(lr, places, grid.crop // scale, scale, photograph.prefix, encode))
+
+
+def _cut_all(image: Any, places: List[Tuple[int, int]], side: int, scale: int, prefix: str, encode: Encoder) -> Items:
+    encoded = []
+    for top, left in places:
+        top, left = top // scale, left // scale
+        encoded.append(memoryview(encode(image[top:top + side, left:left + side])).cast('B'))
+    # One block a photograph: thousands of small ones of many sizes leave holes that the process never gives back.
+    block, items, end = memoryview(b''.join(encoded)), [], 0
+    for number, value in enumerate(encoded, 1):
+        start, end = end, end + len(value)
+        items.append((sub_image_name(prefix, number), block[start:end]))
+    return items
+
+
+def _check_pair(photograph: Photograph, hr: Any, lr: Any, scale: int) -> None:
+    (height, width), (low_height, low_width) = hr.shape[:2], lr.shape[:2]
+    if (height, width) != (low_height * scale, low_width * scale):
+        raise DataError(f'{photograph.lr} ({low_width}x{low_height}) is not {photograph.hr} ({width}x{height}) '
+                        f'divided by {scale}', where=photograph.lr, expected=f'{width / scale:g}x{height / scale:g}',
+                        found=f'{low_width}x{low_height}',
+                        remedy='check --scale and --lr; HR sides must be multiples of the scale (crop them, or omit '
+                               '--lr: then LR images are made here)')

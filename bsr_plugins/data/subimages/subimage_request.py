@@ -1,0 +1,133 @@
+"""What a pair of sub-image LMDBs is asked to be: photographs and parameters, compared with what stands there."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from bsr_plugins import __version__
+from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.image_encoding import encoder
+from bsr_plugins.data.images.image_folders import by_key, fingerprint, list_images, pair_images, pyramid_prefix, some_of
+from bsr_plugins.data.subimages.lmdb_manifest import FORMAT, META_INFO, read_manifest
+from bsr_plugins.data.subimages.windows import WindowGrid, check_grid, default_grid, modulus
+
+# What an LMDB was made with, in the words of the command line; the rest of a manifest follows from it.
+_COMPARED = {'scale': '--scale', 'crop': '--crop', 'step': '--step', 'threshold': '--thresh', 'mod': 'sides cropped to '
+             'multiples of', 'factors': '--factors', 'encoding': '--encoding'}
+
+
+class Request(NamedTuple):
+    """Parameters checked against each other, photographs found and paired; nothing decoded yet."""
+
+    scale: int
+    grid: WindowGrid
+    mod: int
+    factors: Tuple[float, ...]
+    encoding: str
+    hr_images: Dict[str, Path]
+    lr_images: Optional[Dict[str, Path]]
+    hr_manifest: Dict[str, Any]
+    lr_manifest: Dict[str, Any]
+
+    def prefixes(self) -> List[Tuple[str, str, float]]:
+        """Return (start of the keys, key of the photograph, factor), in the order of writing."""
+        return [(pyramid_prefix(key, factor), key, factor) for factor in self.factors for key in self.hr_images]
+
+
+def make_request(hr: PathLike,
+                 lr: Optional[PathLike],
+                 scale: int,
+                 grid: Optional[WindowGrid] = None,
+                 factors: Sequence[float] = (1.0,),
+                 encoding: str = 'png-fast',
+                 hr_template: str = '{}',
+                 lr_template: Optional[str] = None) -> Request:
+    """Find and pair the photographs and check the parameters.
+
+    Raises:
+        OptionError: a parameter is wrong or they contradict each other.
+        DataError: a folder is missing or empty, images do not pair, names cannot be keys.
+        DependencyError: the encoding needs a package that is not installed.
+    """
+    grid = default_grid(scale) if grid is None else grid
+    check_grid(grid, scale)
+    encoder(encoding)
+    factors = _checked_factors(factors, lr)
+    hr_images = by_key(list_images(hr), hr_template)
+    _check_prefixes(hr_images, factors)
+    lr_images = None if lr is None else pair_images(hr_images, list_images(lr), scale, lr_template)
+    mod = modulus(grid, scale)
+    common = {'format': FORMAT, 'tool_version': __version__, 'crop': grid.crop, 'step': grid.step,
+              'threshold': grid.threshold, 'mod': mod, 'factors': list(factors), 'encoding': encoding}
+    hr_source = _source(hr, hr_images)
+    hr_manifest = {**common, 'kind': 'hr', 'source': hr_source}
+    lr_manifest = {**common, 'kind': 'lr', 'scale': scale, 'hr': hr_source['fingerprint'],
+                   'source': None if lr_images is None else _source(lr, lr_images)}
+    return Request(scale, grid, mod, factors, encoding, hr_images, lr_images, hr_manifest, lr_manifest)
+
+
+def stands(path: Path, asked: Dict[str, Any]) -> bool:
+    """Return whether ``path`` is already there, whole and as ``asked`` for; False where there is nothing.
+
+    Source folders may have moved, as long as the photographs are the same ones.
+
+    Raises:
+        DataError: what is there is something else; the text names every difference and how to go on.
+    """
+    if not path.exists():
+        return False
+    remedy = f'give another --out, or delete {path} to have it made anew'
+    if not all((path / name).is_file() for name in ('data.mdb', META_INFO, 'manifest.json')):
+        raise DataError(f'{path} stands there and was not made by this tool', where=path,
+                        expected=f'nothing, or a folder with data.mdb, {META_INFO} and manifest.json', remedy=remedy)
+    there = read_manifest(path)
+    differences = [f'{words} {there.get(name)} there, {asked[name]} asked for'
+                   for name, words in _COMPARED.items() if there.get(name) != asked.get(name)]
+    differences += _source_differences(there, asked)
+    if differences:
+        raise DataError(f'{path} exists and is not what is asked for', where=path, found='; '.join(differences),
+                        remedy=remedy + ', or ask for what is there')
+    return True
+
+
+def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[str]:
+    differences = [] if there.get('hr') == asked.get('hr') else ['the HR photographs are others']
+    mine, theirs = asked['source'], there.get('source')
+    if (mine is None) != (theirs is None):
+        return [*differences, 'LR images made from HR there, --lr given' if mine else '--lr given there, absent here']
+    if mine is None or mine['fingerprint'] == theirs['fingerprint']:
+        return differences
+    gone = sorted(set(theirs['images'].values()) - set(mine['images'].values()))
+    new = sorted(set(mine['images'].values()) - set(theirs['images'].values()))
+    text = f'other photographs: {theirs["resolved"]} there, {mine["resolved"]} asked for'
+    text += f', gone: {some_of(gone)}' if gone else ''
+    text += f', new: {some_of(new)}' if new else ''
+    return [*differences, text if gone or new else text + ', files with the same names but other content']
+
+
+def _source(folder: PathLike, images: Dict[str, Path]) -> Dict[str, Any]:
+    return {'folder': str(folder), 'resolved': str(Path(folder).resolve()),
+            'images': {key: path.name for key, path in images.items()}, 'fingerprint': fingerprint(images)}
+
+
+def _checked_factors(factors: Sequence[float], lr: Optional[PathLike]) -> Tuple[float, ...]:
+    wrong = [factor for factor in factors if not 0 < factor <= 1]
+    if wrong or not factors or len(set(factors)) != len(factors):
+        raise OptionError('--factors must be different numbers in (0, 1]', where='factors', found=list(factors),
+                          expected='such as 1 0.9 0.8 0.7 0.6')
+    if lr is not None and 1 not in factors:
+        raise OptionError('--lr is given, and --factors has no 1 that would use it', where='factors',
+                          found=list(factors), remedy='add 1 to --factors, or omit --lr')
+    return tuple(float(factor) for factor in sorted(factors, reverse=True))
+
+
+def _check_prefixes(images: Dict[str, Path], factors: Sequence[float]) -> None:
+    owner: Dict[str, Path] = {}
+    for factor in factors:
+        for key, path in images.items():
+            prefix = pyramid_prefix(key, factor)
+            if prefix in owner:
+                raise DataError(f'{owner[prefix]} and {path} at factor {factor:g} would have the same key {prefix}',
+                                where=path, remedy='rename one of them')
+            owner[prefix] = path

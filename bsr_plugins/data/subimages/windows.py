@@ -1,0 +1,75 @@
+"""The overlapping windows that photographs are cut into (sub-images), as ClassSR (CVPR 2021) and BSPA's data do it."""
+from __future__ import annotations
+
+import math
+from typing import List, NamedTuple, Tuple
+
+from bsr_plugins.common.errors import OptionError
+
+
+class WindowGrid(NamedTuple):
+    """Square windows of ``crop`` HR pixels every ``step``; a tail longer than ``threshold`` gets one of its own."""
+
+    crop: int
+    step: int
+    threshold: int
+
+
+def default_grid(scale: int) -> WindowGrid:
+    """Return the grid of the published data: 129/63/48 for x3 (divisible by 3), 128/64/48 for every other scale."""
+    return WindowGrid(129, 63, 48) if scale == 3 else WindowGrid(128, 64, 48)
+
+
+def check_grid(grid: WindowGrid, scale: int) -> None:
+    """Raise OptionError unless the grid is usable and falls on whole LR pixels.
+
+    Raises:
+        OptionError: ``scale``, ``crop`` or ``step`` below 1, ``threshold`` below 0, or one of the three that ``scale``
+            does not divide.
+    """
+    if scale < 1:
+        raise OptionError('scale must be at least 1', where='scale', found=scale)
+    for name, value, least in zip(('crop', 'step', 'thresh'), grid, (1, 1, 0)):
+        if value < least:
+            raise OptionError(f'{name} must be at least {least}', where=name, found=value)
+        if value % scale:
+            raise OptionError(f'{name} {value} is not divisible by the scale {scale}: HR windows would not fall on '
+                              f'whole LR pixels', where=name, expected=f'a multiple of {scale}', found=value,
+                              remedy=f'take {value - value % scale} or {value - value % scale + scale}')
+
+
+def modulus(grid: WindowGrid, scale: int) -> int:
+    """Return m: photographs are cropped (top-left kept) to sides that are multiples of m before they are cut.
+
+    m = lcm(gcd(crop, step, threshold, 12), scale): 4 for 128/64/48 (ClassSR's ``mod_scale``), 3 for 129/63/48. It is
+    taken from the grid, so that x2 and x4 cut the same HR windows and share one HR LMDB.
+    """
+    common = 12
+    for value in grid:
+        common = math.gcd(common, value)
+    return common * scale // math.gcd(common, scale)
+
+
+def positions(length: int, crop: int, step: int, threshold: int) -> List[int]:
+    """Return where windows start along a side of ``length`` pixels.
+
+    0, step, 2 * step, ... <= length - crop; if the pixels left uncovered at the end are more than ``threshold``, one
+    more window ends flush with the side. [] where the side is shorter than the window.
+    """
+    if length < crop:
+        return []
+    starts = list(range(0, length - crop + 1, step))
+    if length - (starts[-1] + crop) > threshold:
+        starts.append(length - crop)
+    return starts
+
+
+def windows(height: int, width: int, grid: WindowGrid) -> List[Tuple[int, int]]:
+    """Return (top, left) of every window of a ``height`` x ``width`` image, row by row."""
+    lefts = positions(width, *grid)
+    return [(top, left) for top in positions(height, *grid) for left in lefts]
+
+
+def sub_image_name(image: str, number: int) -> str:
+    """Return the key of window ``number`` (from 1, row by row) of ``image``: ``0001_s001``."""
+    return f'{image}_s{number:03d}'

@@ -1,0 +1,120 @@
+"""Mends: a run that is told to stop (SIGTERM, Ctrl-C) saves weights and state at the end of its iteration."""
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from types import FrameType, ModuleType
+from typing import Any, Callable, Optional
+
+from bsr_plugins.host.scripts.save_arguments import more_arguments
+from bsr_plugins.runs import stop_signals, training_position
+
+# On GPUs reading the agreement waits for all the work that is queued, so that not every iteration does.
+_AGREE_EVERY_ON_GPUS = 10
+
+
+def mend_iteration_begin(module: ModuleType) -> bool:
+    """Wrap ``BaseModel.update_learning_rate``, by which every training script begins an iteration, to note the model.
+
+    ``basicsr/train.py`` keeps model, epoch and iteration in local variables.
+    """
+    base = getattr(module, 'BaseModel', None)
+    upstream_update = getattr(base, 'update_learning_rate', None)
+    if upstream_update is None or hasattr(upstream_update, 'mended_by_bsr_plugins'):
+        return False
+
+    @functools.wraps(upstream_update)
+    def update_learning_rate(self: Any, current_iter: int, *args: Any, **kwargs: Any) -> Any:
+        if stop_signals.listening():
+            stop_signals.begin_iteration(self, current_iter, _total_iter(self))
+        return upstream_update(self, current_iter, *args, **kwargs)
+
+    update_learning_rate.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
+    base.update_learning_rate = update_learning_rate
+    return True
+
+
+def mend_iteration_end(module: ModuleType) -> bool:
+    """Wrap ``next`` of both prefetchers, by which the scripts end an iteration, behind its saving and validation.
+
+    Before the next batch is fetched, so that the state saved is that of a regular save at this iteration: the run goes
+    on from it as it would have without the stop.
+
+    Raises (the wrapped function):
+        Stopped: After the pair was saved, in every process of a distributed run in the same iteration.
+    """
+    mended = False
+    for name in ('CPUPrefetcher', 'CUDAPrefetcher'):
+        prefetcher = getattr(module, name, None)
+        upstream_next = getattr(prefetcher, 'next', None)
+        if upstream_next is None or hasattr(upstream_next, 'mended_by_bsr_plugins'):
+            continue
+        prefetcher.next = _stopping(upstream_next)
+        mended = True
+    return mended
+
+
+def _stopping(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(upstream_next)
+    def next_batch(self: Any) -> Any:
+        if stop_signals.listening():
+            model = stop_signals.end_iteration()
+            if model is not None:
+                _stop_where_asked(model, sys._getframe(1))
+        return upstream_next(self)
+
+    next_batch.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
+    return next_batch
+
+
+def _stop_where_asked(model: Any, script: FrameType) -> None:
+    signum = _asked_of_any(model)
+    if not signum:
+        return
+    iteration = stop_signals.iteration()
+    is_saved = _saved_as_the_script_does(model, iteration, script)
+    if model.opt.get('dist'):
+        # A process that is gone lets the launcher end the others; rank 0 may still be writing.
+        import torch.distributed
+        torch.distributed.barrier()
+    state = os.path.join(model.opt['path']['training_states'], f'{iteration}.state')
+    raise stop_signals.Stopped(signum, state if is_saved else None)
+
+
+def _saved_as_the_script_does(model: Any, iteration: int, script: FrameType) -> bool:
+    more = more_arguments(script)
+    wrong = 'its script hands on what only it can make'
+    if more is not None:
+        try:
+            model.save(training_position.position.epoch, iteration, *more.positional, **more.named)
+            return True
+        except (TypeError, LookupError) as error:
+            wrong = f'{type(error).__name__}: {error}'
+    import logging
+    logging.getLogger('basicsr').warning(f'{type(model).__name__} cannot be saved at iteration {iteration:,}, between '
+                                         f'two saves of its script: {wrong}')
+    return False
+
+
+def _asked_of_any(model: Any) -> int:
+    """Return the signal that asked any process of the run to stop; 0 where none was.
+
+    Signals reach processes at different moments, and one that stopped alone would leave the others waiting for its
+    gradients. So all of them compare notes at the end of an iteration, on GPUs of every tenth: an all-reduce of one
+    number.
+    """
+    if not model.opt.get('dist'):
+        return stop_signals.requested()
+    import torch
+    on_gpus = torch.distributed.get_backend() != 'gloo'
+    if on_gpus and stop_signals.iteration() % _AGREE_EVERY_ON_GPUS:
+        return 0
+    asked = torch.tensor(stop_signals.requested(), device='cuda' if on_gpus else 'cpu')
+    torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX)
+    return int(asked)
+
+
+def _total_iter(model: Any) -> Optional[int]:
+    total = (model.opt.get('train') or {}).get('total_iter')
+    return None if total is None else int(total)

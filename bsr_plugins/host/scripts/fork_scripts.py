@@ -1,0 +1,115 @@
+"""A fork's own training and test scripts: which file it is, and which arguments it knows, told from the source."""
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import List, Optional, Set
+
+from bsr_plugins.common.errors import DependencyError
+
+_IMPORTS_BASICSR = re.compile(rb'^[ \t]*(?:from|import)[ \t]+basicsr\b', re.MULTILINE)
+# A script of BasicSR's kind hands on to the pipeline, or reads an option file itself.
+_TAKES_OPTION_FILE = re.compile(rb'''\b(?:train|test)_pipeline\b|\bparse_options\b|['"]--?opt['"]''')
+
+
+def find_script(root: Path, phase: str) -> Optional[Path]:
+    """Return the script of ``phase`` ('train' or 'test') in the checkout ``root``, None where it has none.
+
+    In this order: ``basicsr/train.py``, ``train.py``, ``PACKAGE/train.py`` (hat, realesrgan, ...). The latter two are
+    BasicSR's only where they import it and take an option file: a project's own ``train.py`` may do the first alone.
+
+    Raises:
+        DependencyError: Several packages have one; names them.
+    """
+    own = root / 'basicsr' / f'{phase}.py'
+    if own.is_file():
+        return own
+    found = _project_scripts(root, phase)
+    if root / f'{phase}.py' in found:
+        return root / f'{phase}.py'
+    if len(found) > 1:
+        raise DependencyError(f'This checkout has several {phase} scripts', where=root,
+                              expected=f'one {phase}.py that imports basicsr', found=', '.join(map(str, found)),
+                              remedy=f'say which: basicsr run {found[0].relative_to(root)} -opt X.yml')
+    return found[0] if found else None
+
+
+def has_own_script(root: Path) -> bool:
+    """Return whether a project that depends on basicsr has a training script, which imports the project's classes."""
+    return bool(_project_scripts(root, 'train'))
+
+
+def known_arguments(script: Path, package: Optional[Path]) -> Set[str]:
+    """Return the option strings that the argument parser of ``script`` knows; empty where none is found.
+
+    BasicSR's parser stands in the script itself before 1.3.5, in ``basicsr/utils/options.py`` since; test scripts and
+    dependent projects take that of ``basicsr/train.py``.
+
+    Args:
+        script: The script.
+        package: The folder of the basicsr that it imports.
+    """
+    places = [script] + ([package / 'utils' / 'options.py', package / 'train.py'] if package else [])
+    for place in places:
+        known = _option_strings(place)
+        if known:
+            return known
+    return set()
+
+
+def resumes_by_itself(script: Path) -> bool:
+    """Return whether ``script`` goes on from the newest state without being asked (forks of releases before 1.3)."""
+    text = script.read_bytes()
+    return b'training_states' in text and b'auto_resume' not in text
+
+
+def spelled_for(arguments: List[str], known: Set[str]) -> List[str]:
+    """Return ``arguments`` with ``-opt`` and ``--local_rank`` in the spelling that the script knows.
+
+    torch.distributed.launch of torch >= 2 passes ``--local-rank``; BasicSR's parsers know ``--local_rank`` (issue 626
+    there).
+    """
+    return [_spelled(argument, known) for argument in arguments]
+
+
+def unknown_to(arguments: List[str], known: Set[str]) -> List[str]:
+    """Return the option strings in ``arguments`` that the script does not know; none where its parser is unknown."""
+    names = [argument.partition('=')[0] for argument in arguments if argument.startswith('--')]
+    return [name for name in names if known and name not in known and not any(
+        option.startswith(name) for option in known)]
+
+
+def _spelled(argument: str, known: Set[str]) -> str:
+    name, equals, value = argument.partition('=')
+    for spellings in (('-opt', '--opt'), ('--local_rank', '--local-rank')):
+        if name in spellings and name not in known:
+            name = next((spelling for spelling in spellings if spelling in known), name)
+    if name == '--local-rank' and not known:
+        name = '--local_rank'
+    return f'{name}{equals}{value}'
+
+
+def _project_scripts(root: Path, phase: str) -> List[Path]:
+    # A package's own folder is no root: the package could not be imported from there.
+    own = [] if (root / '__init__.py').is_file() else [root / f'{phase}.py']
+    found = [*own, *sorted(root.glob(f'[!.]*/{phase}.py'))]
+    return [path for path in found if path.parent.name != 'basicsr' and _is_basicsr_script(path)]
+
+
+def _is_basicsr_script(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    return all(pattern.search(content) is not None for pattern in (_IMPORTS_BASICSR, _TAKES_OPTION_FILE))
+
+
+def _option_strings(path: Path) -> Set[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    return {argument.value for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and getattr(node.func, 'attr', None) == 'add_argument'
+            for argument in node.args
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value[:1] == '-'}

@@ -1,0 +1,58 @@
+"""options/README.md: the table of options as a page."""
+from __future__ import annotations
+
+from typing import Any, List
+
+from bsr_plugins.host.registration import TABLE
+from bsr_plugins.options.table import OPTION_SETS
+from bsr_plugins.options.table.key import InWords, Key, OptionSet
+
+_HEAD = """\
+# Options
+
+Made by `python tools/make_option_reference.py` from the table that `basicsr check` checks option files against.
+
+`basicsr check X.yml` names every key of a file that no code reads, every value of a wrong type and every path that is
+not there, with its line. `python tools/make_option.py` writes complete option files. The networks, losses, data sets
+and models of BasicSR, or of the fork you train in, can stand wherever those of the pack can; their options are their
+constructors' and are checked too, but they are not listed here.
+
+`~` in YAML means: nothing. Where a name of the pack is taken by another package, write it with `_bsrp` behind it.
+"""
+_CHAPTERS = (
+    ('basicsr', 'Sections that BasicSR reads', 'Key paths from the top of the file; `*` stands for any name.'),
+    ('model', 'Models', 'Values of `model_type`; key paths from the top of the file.'),
+    ('dataset', 'Data sets', 'Values of `type` in a section of `datasets`, whose keys these are.'),
+    ('arch', 'Networks', 'Values of `type` in `network_g`, `network_g.base` or `network_sigma`.'),
+    ('loss', 'Losses', 'Values of `type` in `train.pixel_opt`, `train.losses.<name>` or `train.sigma_opt`.'),
+    ('metric', 'Metrics', 'Values of `type` in `val.metrics.<name>`.'),
+)
+
+
+def render_reference() -> str:
+    """Return the page, in Markdown: a chapter for each kind, a table for each section or registered type."""
+    parts = [_HEAD]
+    for kind, title, about in _CHAPTERS:
+        parts.append(f'## {title}\n\n{about}\n')
+        parts += [_table(options) for options in OPTION_SETS
+                  if options.kind == kind and (kind == 'basicsr' or options.name in TABLE[kind])]
+    return '\n'.join(parts)
+
+
+def _table(options: OptionSet) -> str:
+    about = [options.about, ''] if options.about else []
+    title = options.name if options.kind == 'basicsr' else f'`{options.name}`'
+    rows: List[str] = [f'### {title}', '', *about, '| key | value | default | meaning |', '|---|---|---|---|']
+    return '\n'.join([*rows, *map(_row, options.keys), ''])
+
+
+def _row(key: Key) -> str:
+    cells = (f'`{key.path}`', key.kind.text, _default(key.default), key.meaning)
+    return f'| {" | ".join(cell.replace("|", chr(92) + "|") for cell in cells)} |'
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, InWords):
+        return value.text
+    shown = '~' if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return f'`{shown}`'

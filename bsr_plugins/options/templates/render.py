@@ -1,0 +1,160 @@
+"""An option file as text, in the layout of BasicSR's own files, with the reason of each value that needs one."""
+from __future__ import annotations
+
+from textwrap import indent
+from typing import Sequence
+
+from bsr_plugins.options.templates.networks import MEAN, RESIDUAL_MEAN
+from bsr_plugins.options.templates.protocols import BATCH_SIZE
+from bsr_plugins.options.templates.recipe import Recipe
+from bsr_plugins.options.templates.render_data import (
+    cutting_command,
+    metrics,
+    scoring_command,
+    test_datasets,
+    train_datasets,
+)
+
+
+def render(recipe: Recipe) -> str:
+    """Return the text of the option file of ``recipe``; the same recipe, the same bytes."""
+    parts = _test_parts(recipe) if recipe.is_test else _train_parts(recipe)
+    return '\n'.join(part.strip('\n') + '\n' for part in parts if part)
+
+
+def _train_parts(recipe: Recipe) -> Sequence[str]:
+    method = recipe.method_row
+    schedule = method.protocol.schedule(recipe.net)
+    return (
+        _head(recipe, method.about),
+        _general(recipe),
+        train_datasets(recipe),
+        _network(recipe),
+        _sigma(recipe),
+        """\
+# path
+path:
+  pretrain_network_g: ~
+  strict_load_g: true
+  resume_state: ~
+""",
+        '# training settings\ntrain:\n' + indent(
+            _sections(schedule.train, '# losses\n' + method.loss, method.train), '  '),
+        f"""\
+# validation settings
+val:
+  val_freq: {schedule.val_freq}
+  save_img: false
+  # save_best: psnr  # keeps net_g_best.pth too; the stock models have no such thing, and twins are compared alike
+
+{indent(metrics(recipe), '  ')}""",
+        f"""\
+# logging settings
+logger:
+  print_freq: 100
+  save_checkpoint_freq: {schedule.val_freq}
+  use_tb_logger: true
+  wandb:
+    project: ~
+    resume_id: ~
+
+# dist training settings
+dist_params:  # read by --launcher slurm only; torchrun sets its own
+  backend: nccl
+  port: 29500
+""",
+    )
+
+
+def _test_parts(recipe: Recipe) -> Sequence[str]:
+    channels = 'RGB and on Y' if recipe.method_row.protocol.rgb else 'Y'
+    return (
+        _head(recipe, f'Benchmarks by the protocol of the paper: PSNR and SSIM on {channels}, border cropped by the '
+              'scale'),
+        _general(recipe),
+        test_datasets(recipe.scale),
+        _network(recipe),
+        _sigma(recipe),
+        _test_path(recipe),
+        f"""\
+# validation settings
+val:
+  save_img: true
+  suffix: ~  # add suffix to saved images, if None, use exp name
+{_SIGMA_MAPS if recipe.method_row.sigma else ''}
+{indent(metrics(recipe), '  ')}""",
+    )
+
+
+_SIGMA_MAPS = '  sigma: true  # sigma maps, as pictures beside the images (white: 0.1 or more) and for the metrics\n'
+
+
+def _test_path(recipe: Recipe) -> str:
+    weights = 'experiments/{}/models/net_{}_latest.pth'
+    name, twin = recipe.training.name, recipe.twin
+    text = f'# path\npath:\n  pretrain_network_g: {weights.format(name, "g")}\n'
+    if twin is not None and twin.learns_residual == recipe.learns_residual:
+        text += f'  # its twin: {weights.format(twin.name, "g")}\n'
+    text += '  strict_load_g: true\n'
+    if recipe.method_row.sigma:
+        text += f'  pretrain_network_sigma: {weights.format(name, "sigma")}\n'
+    return text
+
+
+def _head(recipe: Recipe, about: str) -> str:
+    file, method = f'options/{recipe.file_name}', recipe.method_row
+    lines = [f'# Made by {recipe.command}', f'# {about}.', f'# {recipe.network_row.about}.']
+    if recipe.is_test:
+        return '\n'.join([*lines, '#', f'# basicsr test -opt {file}'])
+    if recipe.twin is not None:
+        twin = recipe.twin
+        lines += [f'# Its twin: options/{twin.file_name}, by the same command with --method {twin.method}.']
+    lines += ['#', f'# basicsr train -opt {file} --auto_resume',
+              f'# 4 GPUs, with batch_size_per_gpu: {BATCH_SIZE // 4}:',
+              f'# torchrun --nproc_per_node 4 -m bsr_plugins train -opt {file} --launcher pytorch']
+    if method.dataset:
+        lines += ['#', "# Once before, the sub-images and their difficulty (scorer: bicubic; the paper's is a trained "
+                  'MSRResNet, see --help):', *cutting_command(recipe.scale), *scoring_command(recipe.scale)]
+    if recipe.method == 'scorer':
+        weights = f'--opt {file} --weights experiments/{recipe.name}/models/net_g_latest.pth'
+        lines += ['#', "# Then it scores; the weights that BasicSR's model zoo has for this recipe do too:",
+                  *scoring_command(recipe.scale, weights)]
+    return '\n'.join(lines)
+
+
+def _general(recipe: Recipe) -> str:
+    gpus = ('auto  # none: the CPU' if recipe.is_test else
+            'auto  # none: the CPU. Several without torchrun multiply the batch: CUDA_VISIBLE_DEVICES=0 takes one')
+    return f"""\
+# general settings
+name: {recipe.name}
+model_type: {recipe.model_type}
+scale: {recipe.scale}
+num_gpu: {gpus}
+manual_seed: 0
+"""
+
+
+def _network(recipe: Recipe) -> str:
+    residual, row = recipe.learns_residual, recipe.network_row
+    lines = row.options.format(scale=recipe.scale, lr_size=recipe.gt_size // recipe.scale,
+                               mean=RESIDUAL_MEAN if residual else MEAN)
+    text = f'type: {row.arch}\n' + lines
+    if residual:
+        text = f"""\
+type: BicubicResidual
+upscale: {recipe.scale}
+bicubic: torch  # a = -0.75, as in FPL's code; matlab (a = -0.5) is the kernel of the LR images
+base:
+""" + indent(text, '  ')
+    elif recipe.method_row.residual:
+        text = text.replace('\n', '  # adds a bilinear image itself: a bicubic one would be one too many\n', 1)
+    return '# network structures\nnetwork_g:\n' + indent(text, '  ')
+
+
+def _sigma(recipe: Recipe) -> str:
+    return recipe.method_row.sigma.format(scale=recipe.scale)
+
+
+def _sections(*texts: str) -> str:
+    return '\n'.join(text for text in texts if text)

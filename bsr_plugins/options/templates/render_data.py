@@ -1,0 +1,135 @@
+"""The parts of an option file that name data: training images, benchmarks, the commands that make LMDBs, metrics."""
+from __future__ import annotations
+
+from textwrap import indent
+from typing import List
+
+from bsr_plugins.options.templates.protocols import (
+    BATCH_SIZE,
+    BENCHMARKS,
+    FURTHER_BENCHMARKS,
+    HR_FOLDER,
+    lr_folder,
+    subimage_folder,
+    window,
+)
+from bsr_plugins.options.templates.recipe import Recipe
+
+
+def cutting_command(scale: int) -> List[str]:
+    """Return the comment lines of the command that makes sub-image LMDBs."""
+    return [f'# python tools/create_subimage_lmdb.py --scale {scale} --out {subimage_folder(scale)} \\',
+            f'#   --hr {HR_FOLDER} --lr {lr_folder(scale)}']
+
+
+def scoring_command(scale: int, *arguments: str) -> List[str]:
+    """Return the comment lines of the command that scores their difficulty."""
+    sub = subimage_folder(scale)
+    return [f'# python tools/score_difficulty.py --scale {scale} \\',
+            *(f'#   {text} \\' for text in arguments),
+            f'#   --hr-lmdb {sub}/HR_sub.lmdb --lr-lmdb {sub}/LR_sub_x{scale}.lmdb']
+
+
+def train_datasets(recipe: Recipe) -> str:
+    """Return ``datasets`` of a training file."""
+    scale, method = recipe.scale, recipe.method_row
+    schedule = method.protocol.schedule(recipe.net)
+    text = f"""\
+# dataset and data loader settings
+datasets:
+  train:
+    name: DIV2K
+    type: {method.train_set}
+    dataroot_gt: {HR_FOLDER}
+    dataroot_lq: {lr_folder(scale)}
+    filename_tmpl: '{{}}x{scale}'  # an LR image is 0001x{scale}.png
+    io_backend:
+      type: disk
+    # whole images are decoded for each patch; from an LMDB of large windows they are read many times faster:
+    # tools/create_subimage_lmdb.py ... --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
+    # dataroot_gt: datasets/DIV2K/sub_480/HR_sub.lmdb
+    # dataroot_lq: datasets/DIV2K/sub_480/LR_sub_x{scale}.lmdb
+    # filename_tmpl: '{{}}', io_backend.type: lmdb; dataset_enlarge_ratio: 1, there are far more windows than images
+{indent(method.protocol.data_note, '    ')}
+    gt_size: {recipe.gt_size}{_gt_size_reason(recipe)}
+    use_hflip: true
+    use_rot: true
+{indent(method.train_set_options, '    ')}
+    # data loader
+    num_worker_per_gpu: 6
+    batch_size_per_gpu: {BATCH_SIZE}
+    dataset_enlarge_ratio: {schedule.enlarge_ratio}
+    persistent_workers: true  # {_WORKERS_KEPT if method.train_set == 'PairedImageDataset' else _WORKERS_ARE_SLOW}
+    prefetch_mode: ~
+"""
+    if method.dataset:
+        whole = recipe.gt_size == window(scale)
+        crop = '~  # the whole sub-image, as published' if whole else f'{recipe.gt_size}  # of {window(scale)}'
+        text += '\n' + indent(method.dataset.format(sub=subimage_folder(scale), scale=scale, crop=crop), '    ')
+    return text + '\n' + '\n'.join(indent(_benchmark(key, name, scale), '  ')
+                                   for key, name in zip(('val', 'val_2'), BENCHMARKS))
+
+
+_WORKERS_KEPT = 'BasicSR seeds new workers alike: without this each epoch repeats the same crops'
+_WORKERS_ARE_SLOW = 'saves the start of new workers at each epoch; the draws are the same without'
+
+
+def _gt_size_reason(recipe: Recipe) -> str:
+    protocol = recipe.method_row.protocol
+    full = protocol.gt_size(recipe.scale)
+    if recipe.gt_size < full:
+        return f'  # the paper has {full}; LR patches have to be multiples of the attention windows'
+    return f'  # {protocol.patch_reason}' if protocol.patch_reason else ''
+
+
+def _benchmark(key: str, name: str, scale: int) -> str:
+    return f"""\
+{key}:
+  name: {name}
+  type: PairedImageDataset
+  dataroot_gt: datasets/{name}/GTmod12
+  dataroot_lq: datasets/{name}/LRbicx{scale}
+  io_backend:
+    type: disk
+"""
+
+
+def test_datasets(scale: int) -> str:
+    """Return ``datasets`` of a test file; the benchmarks that not everybody keeps are comments."""
+    number = len(BENCHMARKS)
+    active = [_benchmark(f'test_{index}', name, scale) for index, name in enumerate(BENCHMARKS, 1)]
+    further: List[str] = [_benchmark(f'test_{index}', name, scale)
+                          for index, name in enumerate(FURTHER_BENCHMARKS, number + 1)]
+    further.append(f"""\
+test_{number + len(FURTHER_BENCHMARKS) + 1}:
+  name: DIV2K100
+  type: PairedImageDataset
+  dataroot_gt: datasets/DIV2K/DIV2K_valid_HR
+  dataroot_lq: datasets/DIV2K/DIV2K_valid_LR_bicubic/X{scale}
+  filename_tmpl: '{{}}x{scale}'
+  io_backend:
+    type: disk
+""")
+    commented = indent('\n'.join(further), '# ', predicate=lambda line: bool(line.strip()))
+    text = '\n'.join([*active, "# the paper's other sets, to be opened where they are there\n" + commented])
+    return 'datasets:\n' + indent(text, '  ')
+
+
+def metrics(recipe: Recipe) -> str:
+    """Return ``metrics``: PSNR and SSIM on Y, or on RGB with Y beside it; in tests, what the sigma branch adds."""
+    rgb = recipe.method_row.protocol.rgb
+    text = f'metrics:  # {recipe.method_row.protocol.measures}, border cropped by the scale\n'
+    for suffix, luma in (('', False), ('_y', True)) if rgb else (('', True),):
+        for metric in ('psnr', 'ssim'):
+            text += _metric(metric + suffix, f'calculate_{metric}', recipe.scale,
+                            f'  test_y_channel: {str(luma).lower()}\n')
+    if recipe.is_test and recipe.method_row.sigma:
+        text += indent("# of sigma (Eq. 11, Table 7); beside each stands the row of a constant sigma once\n"
+                       "# tools/measure_constant_sigma.py has measured it\n", '  ')
+        text += _metric('pll', 'calculate_pll', recipe.scale)
+        text += _metric('sigma_psnr', 'calculate_sigma_psnr', recipe.scale)
+    return text
+
+
+def _metric(name: str, kind: str, scale: int, more: str = '') -> str:
+    return indent(f'{name}:\n  type: {kind}\n  crop_border: {scale}\n{more}', '  ')

@@ -1,0 +1,51 @@
+"""Counts of balanced draws: added up over processes, told in one line."""
+from __future__ import annotations
+
+import multiprocessing
+
+import pytest
+from torch.utils.data import DataLoader, Dataset
+
+from bsr_plugins.data.sampling.balance_counts import BalanceCounts, named
+
+
+class Counting(Dataset):
+    """Asks for interval ``i % 3``; those of interval 2 come from another one."""
+
+    def __init__(self):
+        self.counts = BalanceCounts(3)
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        self.counts.add([index % 3], [2] if index % 3 == 2 else [])
+        return index
+
+
+@pytest.mark.parametrize('workers, method, persistent', [(0, None, False), (2, 'fork', False), (2, 'fork', True),
+                                                         (1, 'spawn', False)])
+def test_all_processes_are_counted(workers, method, persistent):
+    dataset = Counting()
+    context = multiprocessing.get_context(method) if method else None
+    loader = DataLoader(dataset, 2, num_workers=workers, multiprocessing_context=context,
+                        persistent_workers=persistent)
+    for epoch in (1, 2) if method != 'spawn' else (1,):
+        list(loader)
+        assert dataset.counts.asked.tolist() == [4 * epoch] * 3
+        assert dataset.counts.replaced.tolist() == [0, 0, 4 * epoch]
+    assert dataset.counts.replaced_share == pytest.approx(1 / 3)
+
+
+def test_sentence():
+    counts = BalanceCounts(4)
+    assert counts.replaced_share == 0
+    counts.add([0, 1, 2, 3] * 500, [])
+    assert counts.sentence() == 'RFS: 2,000 patches so far, 0.00% of them from another interval than asked'
+    counts.add([3] * 500, [3] * 50)
+    assert counts.sentence() == ('RFS: 2,500 patches so far, 2.00% of them from another interval than asked (3: 5.0%)')
+
+
+def test_names_of_intervals():
+    assert named([3, 12, 13, 14, 15]) == '3, 12-15'
+    assert named([0]) == '0' and named([]) == ''

@@ -1,0 +1,53 @@
+"""What a script hands to save beside epoch and iteration."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from bsr_plugins.host.scripts.save_arguments import MoreArguments, more_arguments
+
+
+def told(call: str, tmp_path: Path, more: str = '') -> Optional[MoreArguments]:
+    """Return what is told of a script whose loop holds ``call``, from where it fetches a batch."""
+    script = tmp_path / 'train.py'
+    script.write_text('SUFFIX = "x"\n'
+                      'def main(model, fetch):\n'
+                      '    epoch, current_iter, best = 1, 2, {"iter": 0}\n'
+                      '    best["iter"] = 2\n'
+                      '    if current_iter % 100 == 0:\n'
+                      f'        {call}\n'
+                      '    return fetch()\n'
+                      f'{more}')
+    namespace: Any = {}
+    exec(compile(script.read_bytes(), str(script), 'exec'), namespace)
+    return namespace['main'](None, lambda: more_arguments(sys._getframe(1)))
+
+
+@pytest.mark.parametrize(('call', 'positional', 'named'), [
+    ('model.save(epoch, current_iter)', [], {}),
+    ('model.save(epoch=epoch, current_iter=current_iter)', [], {}),
+    ('model.save(epoch, current_iter, best_metric=best)', [], {'best_metric': {'iter': 2}}),
+    ('model.save(epoch, current_iter, best, "all", name=SUFFIX)', [{'iter': 2}, 'all'], {'name': 'x'}),
+    ('model.save(epoch=-1, current_iter=-1, best_metric=best)', [], {}),
+    ('best.save(epoch, current_iter, best)', [], {}),
+    ('pass', [], {}),
+])
+def test_variables_and_constants(call: str, positional: Any, named: Any, tmp_path: Path) -> None:
+    assert told(call, tmp_path) == (positional, named)
+
+
+@pytest.mark.parametrize('more', ['dict(best)', '**best', '*[1]', 'absent'])
+def test_what_only_the_script_can_make_is_not_told(more: str, tmp_path: Path) -> None:
+    assert told(f'model.save(epoch, current_iter, {more})', tmp_path) is None
+
+
+def test_the_save_behind_the_last_iteration_is_another(tmp_path: Path) -> None:
+    end = '    model.save(epoch=-1, current_iter=-1)\n'
+    assert told('model.save(epoch, current_iter, best)', tmp_path, end) == ([{'iter': 2}], {})
+
+
+def test_a_script_without_a_file(tmp_path: Path) -> None:
+    assert more_arguments(eval('__import__("sys")._getframe()')) == ([], {})
