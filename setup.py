@@ -1,4 +1,5 @@
 """Packaging of bsr_plugins. ``basicsr`` is an extra: a second basicsr beside a fork's is the first cause of trouble."""
+
 from __future__ import annotations
 
 import importlib.util

@@ -1,4 +1,5 @@
 """Long-tail training methods for super-resolution, registered in BasicSR's registries by importing this package."""
+
 from __future__ import annotations
 
 from bsr_plugins.host.registration import install

@@ -1,4 +1,5 @@
 """Rules that hold for every module of the pack, read from its source; each is shown to find what it forbids."""
+
 from __future__ import annotations
 
 import ast
@@ -22,8 +23,20 @@ ALLOWED = {
     ('sys.exit', 'tools/bootstrap.py'),  # inside a signal's handler, where no code can be returned
 }
 # Of Python 3.9 and later.
-TOO_NEW = {'removeprefix', 'removesuffix', 'is_relative_to', 'unparse', 'with_stem', 'lcm', 'nextafter', 'randbytes',
-           'pairwise', 'bit_count', 'to_thread', 'hardlink_to'}
+TOO_NEW = {
+    'removeprefix',
+    'removesuffix',
+    'is_relative_to',
+    'unparse',
+    'with_stem',
+    'lcm',
+    'nextafter',
+    'randbytes',
+    'pairwise',
+    'bit_count',
+    'to_thread',
+    'hardlink_to',
+}
 
 Rule = Callable[[str, ast.Module, str], Iterator[str]]
 
@@ -81,18 +94,30 @@ def imported(tree: ast.Module) -> Iterator[str]:
 def unsafe_readers(name: str, tree: ast.Module, text: str) -> Iterator[str]:
     """``torch.load`` reads tensors and plain values alone, YAML goes through a safe loader, nothing is unpickled."""
     for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-                and isinstance(node.func.value, ast.Name)):
+        if not (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+        ):
             continue
         word = f'{node.func.value.id}.{node.func.attr}'
         if word == 'torch.load':
-            safe = any((each.arg == 'weights_only' and getattr(each.value, 'value', None) is True) or (
-                each.arg is None and getattr(getattr(each.value, 'func', None), 'id', '') == 'load_options')
-                for each in node.keywords)
+            safe = any(
+                (each.arg == 'weights_only' and getattr(each.value, 'value', None) is True)
+                or (each.arg is None and getattr(getattr(each.value, 'func', None), 'id', '') == 'load_options')
+                for each in node.keywords
+            )
             if not safe:
                 yield word
-        elif word in ('yaml.load', 'yaml.load_all', 'yaml.unsafe_load', 'yaml.full_load', 'pickle.load', 'pickle.loads',
-                      'marshal.loads'):
+        elif word in (
+            'yaml.load',
+            'yaml.load_all',
+            'yaml.unsafe_load',
+            'yaml.full_load',
+            'pickle.load',
+            'pickle.loads',
+            'marshal.loads',
+        ):
             yield word
 
 
@@ -131,13 +156,28 @@ def annotations(tree: ast.Module) -> Iterator[ast.AST]:
 
 def too_new_as_a_value(annotation: ast.AST) -> bool:
     """``int | None`` and ``list[int]``."""
-    return any(isinstance(node, ast.BinOp) or (
-        isinstance(node, ast.Subscript) and getattr(node.value, 'id', '') in ('list', 'dict', 'tuple', 'set', 'type'))
-        for node in ast.walk(annotation))
+    return any(
+        isinstance(node, ast.BinOp)
+        or (
+            isinstance(node, ast.Subscript)
+            and getattr(node.value, 'id', '') in ('list', 'dict', 'tuple', 'set', 'type')
+        )
+        for node in ast.walk(annotation)
+    )
 
 
-RULES: Tuple[Rule, ...] = (called, exits, asserts, blanket_handlers, layers, unsafe_readers, lengths, sentences,
-                           unfinished, python38)
+RULES: Tuple[Rule, ...] = (
+    called,
+    exits,
+    asserts,
+    blanket_handlers,
+    layers,
+    unsafe_readers,
+    lengths,
+    sentences,
+    unfinished,
+    python38,
+)
 
 
 @pytest.fixture(scope='module')
@@ -153,43 +193,76 @@ def modules() -> Dict[str, Tuple[ast.Module, str]]:
 @pytest.mark.parametrize('rule', RULES, ids=lambda rule: rule.__name__)
 def test_every_module_keeps_the_rule(rule: Rule, modules: Dict[str, Tuple[ast.Module, str]]) -> None:
     assert len(modules) > 150
-    broken = [f'{name}: {word}' for name, (tree, text) in modules.items() for word in rule(name, tree, text)
-              if (word, name) not in ALLOWED]
+    broken = [
+        f'{name}: {word}'
+        for name, (tree, text) in modules.items()
+        for word in rule(name, tree, text)
+        if (word, name) not in ALLOWED
+    ]
     assert broken == []
 
 
-@pytest.mark.parametrize(('rule', 'name', 'text', 'words'), [
-    (called, 'bsr_plugins/common/files.py', 'print(1)\neval("1")\nnet.eval()\n', ['print', 'eval']),
-    (called, 'bsr_plugins/cli/main.py', 'print(1)\nexit(2)\n', ['exit']),
-    (exits, 'bsr_plugins/common/files.py', 'import sys\nsys.exit(1)\nself.exit(1)\n', ['sys.exit']),
-    (asserts, 'bsr_plugins/common/files.py', 'def f():\n  assert 1\n', ['assert']),
-    (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept Exception:\n  pass\n', ['except Exception']),
-    (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept:\n  pass\n', ['except bare']),
-    (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept BaseException:\n  g()\n  raise\n', []),
-    (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept (OSError, ValueError):\n  pass\n', []),
-    (layers, 'bsr_plugins/data/x.py', 'from bsr_plugins.models import y\n', ['import bsr_plugins.models.y']),
-    (layers, 'bsr_plugins/data/x.py', 'from bsr_plugins import models\n', ['import bsr_plugins.models']),
-    (layers, 'bsr_plugins/optim/x.py', 'from ..models import y\n', ['import bsr_plugins.models (relative)']),
-    (layers, 'bsr_plugins/models/x.py', 'import bsr_plugins.models.y\nimport tools.bench\n', ['import tools.bench']),
-    (unsafe_readers, 'bsr_plugins/x.py', 'torch.load(p)\ntorch.load(p, weights_only=False)\n', ['torch.load'] * 2),
-    (unsafe_readers, 'bsr_plugins/x.py', 'torch.load(p, weights_only=True)\ntorch.load(p, **load_options(l))\n', []),
-    (unsafe_readers, 'bsr_plugins/x.py', 'yaml.load(f, Loader=L)\nyaml.safe_load(f)\n', ['yaml.load']),
-    (lengths, 'bsr_plugins/x.py', '\n' * 401, ['more than 400 lines']),
-    (sentences, 'bsr_plugins/x.py', 'import os\n', ['no docstring']),
-    (sentences, 'bsr_plugins/data/__init__.py', '', []),
-    (unfinished, 'bsr_plugins/x.py', 'raise NotImplementedError  # TO' + 'DO\n', ['NotImplementedError', 'TO' + 'DO']),
-    (python38, 'bsr_plugins/x.py', 'def f(x: int | None): ...\n', ['annotations are evaluated']),
-    (python38, 'bsr_plugins/x.py', 'def f(x: str) -> Optional[int]: ...\n', []),
-    (python38, 'bsr_plugins/x.py', 'def f() -> list[int]: ...\n', ['annotations are evaluated']),
-    (python38, 'bsr_plugins/x.py', "x = 'a'.removeprefix('b')\ny = zip(a, b, strict=True)\n",
-     ['removeprefix', 'zip(strict=)']),
-])
+@pytest.mark.parametrize(
+    ('rule', 'name', 'text', 'words'),
+    [
+        (called, 'bsr_plugins/common/files.py', 'print(1)\neval("1")\nnet.eval()\n', ['print', 'eval']),
+        (called, 'bsr_plugins/cli/main.py', 'print(1)\nexit(2)\n', ['exit']),
+        (exits, 'bsr_plugins/common/files.py', 'import sys\nsys.exit(1)\nself.exit(1)\n', ['sys.exit']),
+        (asserts, 'bsr_plugins/common/files.py', 'def f():\n  assert 1\n', ['assert']),
+        (
+            blanket_handlers,
+            'bsr_plugins/common/files.py',
+            'try:\n  f()\nexcept Exception:\n  pass\n',
+            ['except Exception'],
+        ),
+        (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept:\n  pass\n', ['except bare']),
+        (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept BaseException:\n  g()\n  raise\n', []),
+        (blanket_handlers, 'bsr_plugins/common/files.py', 'try:\n  f()\nexcept (OSError, ValueError):\n  pass\n', []),
+        (layers, 'bsr_plugins/data/x.py', 'from bsr_plugins.models import y\n', ['import bsr_plugins.models.y']),
+        (layers, 'bsr_plugins/data/x.py', 'from bsr_plugins import models\n', ['import bsr_plugins.models']),
+        (layers, 'bsr_plugins/optim/x.py', 'from ..models import y\n', ['import bsr_plugins.models (relative)']),
+        (
+            layers,
+            'bsr_plugins/models/x.py',
+            'import bsr_plugins.models.y\nimport tools.bench\n',
+            ['import tools.bench'],
+        ),
+        (unsafe_readers, 'bsr_plugins/x.py', 'torch.load(p)\ntorch.load(p, weights_only=False)\n', ['torch.load'] * 2),
+        (
+            unsafe_readers,
+            'bsr_plugins/x.py',
+            'torch.load(p, weights_only=True)\ntorch.load(p, **load_options(l))\n',
+            [],
+        ),
+        (unsafe_readers, 'bsr_plugins/x.py', 'yaml.load(f, Loader=L)\nyaml.safe_load(f)\n', ['yaml.load']),
+        (lengths, 'bsr_plugins/x.py', '\n' * 401, ['more than 400 lines']),
+        (sentences, 'bsr_plugins/x.py', 'import os\n', ['no docstring']),
+        (sentences, 'bsr_plugins/data/__init__.py', '', []),
+        (
+            unfinished,
+            'bsr_plugins/x.py',
+            'raise NotImplementedError  # TO' + 'DO\n',
+            ['NotImplementedError', 'TO' + 'DO'],
+        ),
+        (python38, 'bsr_plugins/x.py', 'def f(x: int | None): ...\n', ['annotations are evaluated']),
+        (python38, 'bsr_plugins/x.py', 'def f(x: str) -> Optional[int]: ...\n', []),
+        (python38, 'bsr_plugins/x.py', 'def f() -> list[int]: ...\n', ['annotations are evaluated']),
+        (
+            python38,
+            'bsr_plugins/x.py',
+            "x = 'a'.removeprefix('b')\ny = zip(a, b, strict=True)\n",
+            ['removeprefix', 'zip(strict=)'],
+        ),
+    ],
+)
 def test_each_rule_finds_what_it_forbids(rule: Rule, name: str, text: str, words: List[str]) -> None:
     assert list(rule(name, ast.parse(text), text)) == words
 
 
 def test_importing_the_pack_is_light() -> None:
-    code = ('import sys; import bsr_plugins; '
-            'print(sorted({"torch", "torchvision", "basicsr", "cv2", "numpy", "yaml"} & set(sys.modules)))')
+    code = (
+        'import sys; import bsr_plugins; '
+        'print(sorted({"torch", "torchvision", "basicsr", "cv2", "numpy", "yaml"} & set(sys.modules)))'
+    )
     done = subprocess.run([sys.executable, '-c', code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout.strip() == '[]'

@@ -5,6 +5,7 @@ Each file ``tools/benches/<topic>_bench.py`` holds functions ``bench_<name>(quic
 is ours against stock; the target says which side of it is good. Timings vary from machine to machine: they are shown,
 never tested.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -32,7 +33,7 @@ def find_benches(folder: Path = BENCHES) -> Dict[str, Callable[[bool], List[Row]
         spec.loader.exec_module(module)
         for name in sorted(vars(module)):
             if name.startswith('bench_'):
-                found[name[len('bench_'):]] = getattr(module, name)
+                found[name[len('bench_') :]] = getattr(module, name)
     return found
 
 
@@ -60,9 +61,15 @@ def machine() -> Row:
     """Return what the figures depend on."""
     import numpy
     import torch
-    return {'cores': os.cpu_count(), 'processor': platform.processor() or platform.machine(),
-            'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-            'python': platform.python_version(), 'torch': torch.__version__, 'numpy': numpy.__version__}
+
+    return {
+        'cores': os.cpu_count(),
+        'processor': platform.processor() or platform.machine(),
+        'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        'python': platform.python_version(),
+        'torch': torch.__version__,
+        'numpy': numpy.__version__,
+    }
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -79,6 +86,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     unknown = [name for name in args.names if name not in benches]
     if unknown:
         from bsr_plugins.common.naming import did_you_mean
+
         print('\n'.join(f"no bench '{name}': {did_you_mean(name, benches)}" for name in unknown), file=sys.stderr)
         return 2
     rows: List[Row] = []
@@ -88,6 +96,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         rows += benches[name](args.quick)
         print(f'{name}: {time.perf_counter() - start:.0f} s', file=sys.stderr, flush=True)
     from bsr_plugins.common.files import write_text
+
     write_text(args.json, json.dumps({'machine': machine(), 'quick': args.quick, 'rows': rows}, indent=1) + '\n')
     print(table(rows))
     print(f'\nwritten to {args.json}')

@@ -4,6 +4,7 @@
 Standard library only: it runs under the system's Python, before anything is installed. Neither this file nor ``set_up``
 says ``from __future__ import annotations``, so that a Python too old for the pack reaches the message about it.
 """
+
 import argparse
 import contextlib
 import os
@@ -23,12 +24,12 @@ from set_up.venv import prepare_venv, probe
 ROOT = requirements.ROOT
 NEEDED_GB = 9
 WORK = '.bsr_plugins_work'
-VERIFY = '''\
+VERIFY = """\
 import bsr_plugins, cv2, lmdb, numpy, torch, torchvision, yaml
 import basicsr
 print(f'torch {torch.__version__}, torchvision {torchvision.__version__}, basicsr {basicsr.__version__}, '
       f'opencv {cv2.__version__}, numpy {numpy.__version__}, lmdb {lmdb.__version__}')
-'''
+"""
 
 
 class Installer:
@@ -52,8 +53,13 @@ class Installer:
         if 'basicsr' not in self.installed():
             self.basicsr()
         foreign = requirements.has_foreign_opencv(self.installed(), self.target.venv)
-        self.pip('this pack and the rest', '--no-build-isolation', '-e', f'{ROOT}[{extras}]' if extras else str(ROOT),
-                 *requirements.basicsr_requirements(self.requires_of_basicsr(), foreign))
+        self.pip(
+            'this pack and the rest',
+            '--no-build-isolation',
+            '-e',
+            f'{ROOT}[{extras}]' if extras else str(ROOT),
+            *requirements.basicsr_requirements(self.requires_of_basicsr(), foreign),
+        )
         if self.target.venv and not foreign:
             self.headless_opencv_where_needed()
         return self.python('check: import everything', '-c', VERIFY).splitlines()[-1]
@@ -71,8 +77,20 @@ class Installer:
         limits = self.folder / 'constraints.txt'
         lines = requirements.constraints(self.target.version, self.installed())
         limits.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')
-        self.python(step, '-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off',
-                    '-c', str(limits), *arguments, **variables)
+        self.python(
+            step,
+            '-m',
+            'pip',
+            'install',
+            '--no-input',
+            '--disable-pip-version-check',
+            '--progress-bar',
+            'off',
+            '-c',
+            str(limits),
+            *arguments,
+            **variables,
+        )
 
     def basicsr(self) -> None:
         """Build basicsr without isolation: an isolated build would fetch all of torch a second time."""
@@ -82,12 +100,19 @@ class Installer:
             build.mkdir()
             (build / 'sitecustomize.py').write_text(requirements.SITECUSTOMIZE, encoding='utf-8')
             variables['PYTHONPATH'] = os.pathsep.join(filter(None, (str(build), self.env.get('PYTHONPATH'))))
-        self.pip(requirements.BASICSR.replace('==', ' '), '--no-deps', '--no-build-isolation', '--use-pep517',
-                 requirements.BASICSR, **variables)
+        self.pip(
+            requirements.BASICSR.replace('==', ' '),
+            '--no-deps',
+            '--no-build-isolation',
+            '--use-pep517',
+            requirements.BASICSR,
+            **variables,
+        )
 
     def requires_of_basicsr(self) -> List[str]:
         """The requirement lines in the metadata of the basicsr that is installed."""
         from importlib import metadata  # here, not above: Python 3.7 lacks it and is to be told so in plain words
+
         found = metadata.distributions(name='basicsr', path=[str(site) for site in self.target.sites])
         return [line for distribution in found for line in distribution.requires or ()]
 
@@ -127,8 +152,11 @@ def check_space(folder: Path) -> None:
     free = shutil.disk_usage(str(folder)).free / 1e9
     print(f'- free disk space: {free:.0f} GB ({NEEDED_GB} GB needed)', flush=True)
     if free < NEEDED_GB:
-        raise SetUpError('disk space', f'{free:.1f} GB are free under {folder}, {NEEDED_GB} GB are needed',
-                         'free some space, or name a larger disk with `--venv DIR`')
+        raise SetUpError(
+            'disk space',
+            f'{free:.1f} GB are free under {folder}, {NEEDED_GB} GB are needed',
+            'free some space, or name a larger disk with `--venv DIR`',
+        )
 
 
 def running_environment() -> Target:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Command line of ``bsr_plugins.data.subimages.subimage_lmdb``: photographs into sub-image LMDBs that BasicSR reads."""
+
 from __future__ import annotations
 
 import argparse
@@ -35,22 +36,38 @@ examples:
 
 
 def parse(argv: Optional[List[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, epilog=EXAMPLES,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--hr', required=True, metavar='DIR', help='folder of HR photographs')
-    parser.add_argument('--lr', metavar='DIR', help='folder of LR photographs, named <name>x<scale> or as the HR ones; '
-                        "without it they are made by BasicSR's MATLAB-like bicubic")
+    parser.add_argument(
+        '--lr',
+        metavar='DIR',
+        help='folder of LR photographs, named <name>x<scale> or as the HR ones; '
+        "without it they are made by BasicSR's MATLAB-like bicubic",
+    )
     parser.add_argument('--scale', required=True, type=int, metavar='S', help='HR side / LR side')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for the LMDBs')
     parser.add_argument('--crop', type=int, metavar='PX', help='window side in HR pixels (128; x3: 129)')
     parser.add_argument('--step', type=int, metavar='PX', help='distance of windows (64; x3: 63)')
-    parser.add_argument('--thresh', type=int, metavar='PX',
-                        help='a tail longer than this gets a window of its own (48)')
-    parser.add_argument('--factors', type=float, nargs='+', default=[1.0], metavar='F',
-                        help="ClassSR's pyramid: also windows of the HR shrunk by these factors (1)")
-    parser.add_argument('--encoding', choices=list(ENCODINGS), default='png-fast',
-                        help='png-fast (default); png: the bytes BasicSR writes, slower to make and to read; fpng: '
-                        'fastest PNG, needs the package fpng; bmp: uncompressed, reads fastest, about twice the disk')
+    parser.add_argument(
+        '--thresh', type=int, metavar='PX', help='a tail longer than this gets a window of its own (48)'
+    )
+    parser.add_argument(
+        '--factors',
+        type=float,
+        nargs='+',
+        default=[1.0],
+        metavar='F',
+        help="ClassSR's pyramid: also windows of the HR shrunk by these factors (1)",
+    )
+    parser.add_argument(
+        '--encoding',
+        choices=list(ENCODINGS),
+        default='png-fast',
+        help='png-fast (default); png: the bytes BasicSR writes, slower to make and to read; fpng: '
+        'fastest PNG, needs the package fpng; bmp: uncompressed, reads fastest, about twice the disk',
+    )
     parser.add_argument('--workers', type=int, metavar='N', help='threads (one a core)')
     parser.add_argument('--hr-template', default='{}', metavar='T', help="HR stems, {} for the name ('{}')")
     parser.add_argument('--lr-template', metavar='T', help="LR stems, {} for the name (such as '{}x4')")
@@ -62,12 +79,23 @@ def main(argv: Optional[List[str]] = None) -> int:
     start = time.monotonic()
     try:
         from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+
         chosen = (options.crop, options.step, options.thresh)
-        grid = WindowGrid(*(standard if value is None else value
-                            for value, standard in zip(chosen, default_grid(options.scale))))
-        created = create_subimage_lmdbs(options.hr, options.out, options.scale, lr=options.lr, grid=grid,
-                                        factors=options.factors, encoding=options.encoding, workers=options.workers,
-                                        hr_template=options.hr_template, lr_template=options.lr_template)
+        grid = WindowGrid(
+            *(standard if value is None else value for value, standard in zip(chosen, default_grid(options.scale)))
+        )
+        created = create_subimage_lmdbs(
+            options.hr,
+            options.out,
+            options.scale,
+            lr=options.lr,
+            grid=grid,
+            factors=options.factors,
+            encoding=options.encoding,
+            workers=options.workers,
+            hr_template=options.hr_template,
+            lr_template=options.lr_template,
+        )
     except BsrPluginsError as error:
         print(error, file=sys.stderr)
         return 2

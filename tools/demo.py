@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The demo: every command of the flow, one after the other, on photographs that come with scikit-image."""
+
 from __future__ import annotations
 
 import argparse
@@ -33,10 +34,16 @@ and results/demo* alone; what an earlier run left there is replaced.
 
 
 def parse(argv: Optional[List[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='demo.py', description=DESCRIPTION,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--updates', type=int, default=STAGES * STAGE, metavar='N',
-                        help='gradient updates of each training, rounded down to a multiple of 7 (%(default)s)')
+    parser = argparse.ArgumentParser(
+        prog='demo.py', description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--updates',
+        type=int,
+        default=STAGES * STAGE,
+        metavar='N',
+        help='gradient updates of each training, rounded down to a multiple of 7 (%(default)s)',
+    )
     parser.add_argument('--verbose', action='store_true', help='show all that the commands print')
     options = parser.parse_args(argv)
     if options.updates < STAGES:
@@ -56,6 +63,7 @@ def remove_earlier_run() -> None:
 def prepare(commands: Commands) -> None:
     """Write the photographs; LMDBs made of others are removed."""
     from bsr_plugins.analysis.demo_images import write_demo_images
+
     with commands.step('photographs'):
         images = write_demo_images(DATA, SCALE)
         if images.changed:
@@ -68,12 +76,20 @@ def forced(method: str, updates: int) -> List[str]:
     stage = updates // STAGES
     if stage == STAGE:
         return []
-    values = {'train:total_iter': STAGES * stage, 'val:val_freq': max(1, stage // 2),
-              'train:scheduler:milestones': f'[{5 * stage},{max(1, 13 * stage // 2)}]',
-              'logger:print_freq': max(1, stage // 10)}
+    values = {
+        'train:total_iter': STAGES * stage,
+        'val:val_freq': max(1, stage // 2),
+        'train:scheduler:milestones': f'[{5 * stage},{max(1, 13 * stage // 2)}]',
+        'logger:print_freq': max(1, stage // 10),
+    }
     if method == 'bspa':
-        values.update({'train:bspa:interval_iter': stage, 'train:bspa:inverse_iter': stage,
-                       'train:bspa:ig_batches': min(8, stage)})
+        values.update(
+            {
+                'train:bspa:interval_iter': stage,
+                'train:bspa:inverse_iter': stage,
+                'train:bspa:ig_batches': min(8, stage),
+            }
+        )
     return ['--force_yml', *(f'{key}={value}' for key, value in values.items())]
 
 
@@ -81,13 +97,19 @@ def run(commands: Commands, updates: int) -> None:
     """Run the flow."""
     hr, lr = WINDOWS / 'HR_sub.lmdb', WINDOWS / f'LR_sub_x{SCALE}.lmdb'
     prepare(commands)
-    commands.tool('sub-image LMDBs', ['tools/create_subimage_lmdb.py', '--hr', str(DATA / 'train_HR'),
-                                      '--scale', str(SCALE), '--out', str(WINDOWS)])
-    commands.tool('difficulty', ['tools/score_difficulty.py', '--hr-lmdb', str(hr), '--lr-lmdb', str(lr),
-                                 '--scale', str(SCALE)])
+    commands.tool(
+        'sub-image LMDBs',
+        ['tools/create_subimage_lmdb.py', '--hr', str(DATA / 'train_HR'), '--scale', str(SCALE), '--out', str(WINDOWS)],
+    )
+    commands.tool(
+        'difficulty', ['tools/score_difficulty.py', '--hr-lmdb', str(hr), '--lr-lmdb', str(lr), '--scale', str(SCALE)]
+    )
     for method in METHODS:
-        commands.train(f'training, {method}', ['train', '-opt', f'options/demo/train_{method}_x{SCALE}.yml',
-                                               *forced(method, updates)], STAGES * (updates // STAGES))
+        commands.train(
+            f'training, {method}',
+            ['train', '-opt', f'options/demo/train_{method}_x{SCALE}.yml', *forced(method, updates)],
+            STAGES * (updates // STAGES),
+        )
     for method in METHODS:
         commands.test(f'test, {method}', ['test', '-opt', f'options/demo/test_{method}_x{SCALE}.yml'])
 
@@ -97,8 +119,15 @@ def report(commands: Commands) -> Dict[str, float]:
     import json
 
     from bsr_plugins.analysis.report import Run, Sources, write_report
-    runs = [Run(Path('experiments') / f'demo_{method}', Path('results') / f'demo_{method}/visualization/demo_test',
-                f'_demo_{method}') for method in METHODS]
+
+    runs = [
+        Run(
+            Path('experiments') / f'demo_{method}',
+            Path('results') / f'demo_{method}/visualization/demo_test',
+            f'_demo_{method}',
+        )
+        for method in METHODS
+    ]
     sources = Sources(WINDOWS / 'HR_sub.lmdb', DATA / 'test_HR', DATA / 'test_LR', *runs, scale=SCALE)
     with commands.step('report'):
         write_report(sources, REPORT, commands.seconds, commands.lines)
@@ -108,21 +137,29 @@ def report(commands: Commands) -> Dict[str, float]:
 def closing_words(figures: Dict[str, float], seconds: float) -> str:
     """Return what the demo says at its end."""
     from bsr_plugins.analysis.report_words import verdict
+
     mine = 'datasets/mine/sub_128'
     activate = Path(sys.executable).parent / 'activate'
-    return '\n'.join([
-        '', *verdict(figures), '',
-        f'report   {(REPORT / "report.html").resolve()}',
-        f'         {(REPORT / "report.png").resolve()}',
-        f'PSNR     bicubic {figures["psnr_bicubic"]:.2f} dB, plain L1 {figures["psnr_baseline"]:.2f} dB, '
-        f'BSPA {figures["psnr_bspa"]:.2f} dB',
-        f'time     {seconds:.0f} s', '',
-        'Next, your own images (README.md says more):',
-        f'  cd {shlex.quote(str(ROOT))}' + (f' && source {shlex.quote(str(activate))}' if activate.is_file() else ''),
-        f'  python tools/create_subimage_lmdb.py --hr YOUR_HR_FOLDER --scale {SCALE} --out {mine}',
-        f'  python tools/score_difficulty.py --hr-lmdb {mine}/HR_sub.lmdb --lr-lmdb {mine}/LR_sub_x{SCALE}.lmdb '
-        f'--scale {SCALE}',
-        f'  basicsr train -opt options/train_RCAN_bspa_x{SCALE}.yml    (with these paths written into it)'])
+    return '\n'.join(
+        [
+            '',
+            *verdict(figures),
+            '',
+            f'report   {(REPORT / "report.html").resolve()}',
+            f'         {(REPORT / "report.png").resolve()}',
+            f'PSNR     bicubic {figures["psnr_bicubic"]:.2f} dB, plain L1 {figures["psnr_baseline"]:.2f} dB, '
+            f'BSPA {figures["psnr_bspa"]:.2f} dB',
+            f'time     {seconds:.0f} s',
+            '',
+            'Next, your own images (README.md says more):',
+            f'  cd {shlex.quote(str(ROOT))}'
+            + (f' && source {shlex.quote(str(activate))}' if activate.is_file() else ''),
+            f'  python tools/create_subimage_lmdb.py --hr YOUR_HR_FOLDER --scale {SCALE} --out {mine}',
+            f'  python tools/score_difficulty.py --hr-lmdb {mine}/HR_sub.lmdb --lr-lmdb {mine}/LR_sub_x{SCALE}.lmdb '
+            f'--scale {SCALE}',
+            f'  basicsr train -opt options/train_RCAN_bspa_x{SCALE}.yml    (with these paths written into it)',
+        ]
+    )
 
 
 def main(argv: Optional[List[str]] = None) -> int:

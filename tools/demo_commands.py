@@ -1,4 +1,5 @@
 """How the demo runs the pack's own commands: each shown before it runs, timed, long output boiled down to a bar."""
+
 from __future__ import annotations
 
 import contextlib
@@ -64,6 +65,7 @@ class Commands:
             StepError: It failed.
         """
         from tqdm import tqdm
+
         with self.step(name), contextlib.ExitStack() as stack:
             line = self._show(['basicsr', *arguments])
             bar = stack.enter_context(tqdm(total=updates, unit='update', mininterval=1, disable=self.verbose))
@@ -90,6 +92,7 @@ class Commands:
         Raises:
             StepError: It failed.
         """
+
         def take(text: str) -> None:
             said = _METRIC.search(text) or _LOUD.search(text)
             if said:
@@ -102,8 +105,14 @@ class Commands:
         script = Path(sys.executable).parent / 'basicsr'
         command = [str(script)] if script.is_file() else [sys.executable, '-m', 'bsr_plugins']
         last: Deque[str] = deque(maxlen=_TAIL)
-        process = subprocess.Popen([*command, *arguments], env=self._env, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, encoding='utf-8', errors='replace')
+        process = subprocess.Popen(
+            [*command, *arguments],
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding='utf-8',
+            errors='replace',
+        )
         try:
             for text in process.stdout or ():
                 text = text.rstrip()
@@ -140,5 +149,7 @@ def _end(process: Any) -> None:
 
 def _failure(line: str, code: int, last: Sequence[str]) -> StepError:
     shown = '\n'.join(f'  | {text}' for text in last)
-    return StepError(f'{shown}\nThe demo stopped: `{line}` ended with exit code {code}.\n'
-                     'Run that command by itself to see all of its output; then run the demo again.')
+    return StepError(
+        f'{shown}\nThe demo stopped: `{line}` ended with exit code {code}.\n'
+        'Run that command by itself to see all of its output; then run the demo again.'
+    )

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Command line of ``bsr_plugins.analysis.rfs_draws``: what random filter sampling makes of a training set."""
+
 from __future__ import annotations
 
 import argparse
@@ -26,8 +27,9 @@ examples:
 
 
 def parse(argv: Optional[List[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, epilog=EXAMPLES,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('-opt', metavar='YML', help='option file whose training set is an RFSBalancedBatchDataset')
     parser.add_argument('--gt', metavar='PATH', help='HR images: a folder or an .lmdb (without -opt)')
     parser.add_argument('--lq', metavar='PATH', help='LR images likewise')
@@ -49,18 +51,33 @@ def options_of(args: argparse.Namespace) -> Dict[str, Any]:
     if args.opt is not None:
         from bsr_plugins.analysis.rfs_draws import dataset_options
         from bsr_plugins.options.option_file import read_option_file
+
         if given:
-            raise OptionError('The data set is named twice', where=', '.join(['-opt', *given]),
-                              expected=f'-opt, or {", ".join(flags)}', remedy='leave one of them out')
+            raise OptionError(
+                'The data set is named twice',
+                where=', '.join(['-opt', *given]),
+                expected=f'-opt, or {", ".join(flags)}',
+                remedy='leave one of them out',
+            )
         return dataset_options(read_option_file(args.opt).options, args.opt)
     if len(given) < len(flags):
         missing = [name for name in flags if name not in given]
-        raise OptionError('The data set is not named', where=', '.join(missing),
-                          expected=f'-opt, or {", ".join(flags)}')
-    return {'name': 'command line', 'type': 'RFSBalancedBatchDataset', 'phase': 'train', 'dataroot_gt': args.gt,
-            'dataroot_lq': args.lq, 'filename_tmpl': args.lq_template, 'scale': args.scale, 'gt_size': args.gt_size,
-            'io_backend': {'type': 'lmdb' if args.gt.rstrip('/').endswith('.lmdb') else 'disk'},
-            'batch_size_per_gpu': args.batch, 'num_intervals': args.intervals}
+        raise OptionError(
+            'The data set is not named', where=', '.join(missing), expected=f'-opt, or {", ".join(flags)}'
+        )
+    return {
+        'name': 'command line',
+        'type': 'RFSBalancedBatchDataset',
+        'phase': 'train',
+        'dataroot_gt': args.gt,
+        'dataroot_lq': args.lq,
+        'filename_tmpl': args.lq_template,
+        'scale': args.scale,
+        'gt_size': args.gt_size,
+        'io_backend': {'type': 'lmdb' if args.gt.rstrip('/').endswith('.lmdb') else 'disk'},
+        'batch_size_per_gpu': args.batch,
+        'num_intervals': args.intervals,
+    }
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -68,9 +85,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         options = options_of(args)
         from bsr_plugins.host.registration import register_all
+
         register_all()
         from bsr_plugins.analysis.rfs_draws import draw_patches
         from bsr_plugins.analysis.rfs_figures import table_text, write_rfs_figures
+
         draws = draw_patches(options, args.patches, args.seed)
         print(table_text(draws.table))
         if not args.no_pictures:

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Command line of ``bsr_plugins.options.templates``: the option file of a network, a method and a scale."""
+
 from __future__ import annotations
 
 import argparse
@@ -31,15 +32,26 @@ examples:
 
 
 def parse(argv: Optional[List[str]]) -> argparse.Namespace:
-    table = '\n'.join(['networks:', *(f'  {name:<14} {row.about}' for name, row in NETWORKS.items()),
-                       'methods:', *(f'  {name:<14} {row.about}' for name, row in METHODS.items())])
+    table = '\n'.join(
+        [
+            'networks:',
+            *(f'  {name:<14} {row.about}' for name, row in NETWORKS.items()),
+            'methods:',
+            *(f'  {name:<14} {row.about}' for name, row in METHODS.items()),
+        ]
+    )
     parser = argparse.ArgumentParser(
         description='Write an option file for BasicSR: any network by any method at any scale.',
-        epilog=f'{table}\n{EXAMPLES}', formatter_class=argparse.RawDescriptionHelpFormatter)
+        epilog=f'{table}\n{EXAMPLES}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('--net', metavar='NET', help=', '.join(NETWORKS))
     parser.add_argument('--method', metavar='METHOD', help=', '.join(METHODS))
-    parser.add_argument('--test', action='store_true', help='a test file; without --method that of bspa and baseline, '
-                        "or of the network's own method and its twin")
+    parser.add_argument(
+        '--test',
+        action='store_true',
+        help="a test file; without --method that of bspa and baseline, or of the network's own method and its twin",
+    )
     parser.add_argument('--scale', type=int, metavar='S', help=', '.join(map(str, SCALES)))
     parser.add_argument('--out', metavar='FILE', help='destination (options/<name>.yml); - prints it')
     parser.add_argument('--force', action='store_true', help='replace a file that is there')

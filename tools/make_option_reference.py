@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Command line of ``bsr_plugins.options.table``: writes options/README.md, the page of all options."""
+
 from __future__ import annotations
 
 import argparse

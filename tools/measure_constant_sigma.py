@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Command line of ``bsr_plugins.models.constant_sigma``: E|y - mu| over the training set, kept beside the weights."""
+
 from __future__ import annotations
 
 import argparse
@@ -31,11 +32,15 @@ def main(argv: Optional[List[str]] = None) -> int:
     options = parse(argv)
     try:
         from bsr_plugins.host.registration import register_all
+
         register_all()
         from bsr_plugins.models.constant_sigma import constant_sigma_path, measure_constant_sigma
+
         result = measure_constant_sigma(options.opt, options.weights, options.param_key, options.device)
-        print(f'{constant_sigma_path(options.weights)}: E|y - mu| {result["constant_sigma"]:.6f}, RMSE '
-              f'{result["rmse"]:.6f}, {result["images"]} images')
+        print(
+            f'{constant_sigma_path(options.weights)}: E|y - mu| {result["constant_sigma"]:.6f}, RMSE '
+            f'{result["rmse"]:.6f}, {result["images"]} images'
+        )
     except BsrPluginsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Command line of ``bsr_plugins.data.difficulty.scoring``: how hard each sub-image is, for the difficulty classes of BSPA."""
+"""Command line of ``bsr_plugins.data.difficulty.scoring``: how hard each sub-image is, for BSPA's classes."""
+
 from __future__ import annotations
 
 import argparse
@@ -34,8 +35,9 @@ examples:
 
 
 def parse(argv: Optional[List[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=DESCRIPTION, epilog=EXAMPLES,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--hr-lmdb', required=True, metavar='LMDB', help='HR sub-images, by create_subimage_lmdb.py')
     parser.add_argument('--lr-lmdb', required=True, metavar='LMDB', help='LR sub-images of the same windows')
     parser.add_argument('--scale', required=True, type=int, metavar='S', help='upscaling factor')
@@ -54,19 +56,23 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
 
 def make_scorer(options: argparse.Namespace) -> Any:
     from bsr_plugins.data.difficulty.scorers import bicubic_scorer, choose_device, network_scorer
+
     device = choose_device(options.device)
     if options.opt is None and options.weights is None:
         return bicubic_scorer(options.scale, device)
     if options.opt is None or options.weights is None or options.scorer is not None:
-        raise OptionError('A network is given by --opt and --weights together, without --scorer',
-                          found=', '.join(name for name in ('opt', 'weights', 'scorer') if getattr(options, name)),
-                          remedy='give both, or neither for the bicubic scorer')
+        raise OptionError(
+            'A network is given by --opt and --weights together, without --scorer',
+            found=', '.join(name for name in ('opt', 'weights', 'scorer') if getattr(options, name)),
+            remedy='give both, or neither for the bicubic scorer',
+        )
     return network_scorer(options.opt, options.weights, options.scale, device)
 
 
 def draw(result: Any, hr_lmdb: str) -> None:
     try:
         from bsr_plugins.analysis.difficulty_figures import write_difficulty_figures
+
         for picture in write_difficulty_figures(result.path, result.keys, result.mse, hr_lmdb, result.header):
             print(picture)
     except DependencyError as error:
@@ -79,9 +85,18 @@ def main(argv: Optional[List[str]] = None) -> int:
     start = time.monotonic()
     try:
         from bsr_plugins.data.difficulty.scoring import score_difficulty
-        result = score_difficulty(options.hr_lmdb, options.lr_lmdb, options.scale, make_scorer(options),
-                                  whole_image=options.whole_image, hr=options.hr, lr=options.lr, batch=options.batch,
-                                  out=options.out)
+
+        result = score_difficulty(
+            options.hr_lmdb,
+            options.lr_lmdb,
+            options.scale,
+            make_scorer(options),
+            whole_image=options.whole_image,
+            hr=options.hr,
+            lr=options.lr,
+            batch=options.batch,
+            out=options.out,
+        )
         state = f'{result.scored} scored in {time.monotonic() - start:.1f} s' if result.scored else 'already there'
         print(f'{result.path}: {len(result.keys)} sub-images, {state}')
         if not options.no_pictures:

@@ -3,6 +3,7 @@
 Ranking the held-out windows afresh would call a tenth of them hard whatever they are; the thresholds t_k of BSPA's
 Eq. 3 mean the same difficulty in both sets.
 """
+
 from __future__ import annotations
 
 import math
@@ -32,13 +33,15 @@ class HeldOutWindows(NamedTuple):
     counts: np.ndarray
 
 
-def class_held_out_windows(hr: Mapping[str, Any],
-                           lr: Mapping[str, Any],
-                           grid: WindowGrid,
-                           scale: int,
-                           scorer: Scorer,
-                           border: int,
-                           thresholds: Sequence[float]) -> HeldOutWindows:
+def class_held_out_windows(
+    hr: Mapping[str, Any],
+    lr: Mapping[str, Any],
+    grid: WindowGrid,
+    scale: int,
+    scorer: Scorer,
+    border: int,
+    thresholds: Sequence[float],
+) -> HeldOutWindows:
     """Cut and score windows exactly as the training set's sub-images were, and class them by its thresholds.
 
     Args:
@@ -54,18 +57,17 @@ def class_held_out_windows(hr: Mapping[str, Any],
         DataError: HR and LR do not fit.
     """
     corners = {name: windows(*image.shape[:2], grid) for name, image in hr.items()}
-    difficulty = {name: _score(name, hr[name], lr[name], corners[name], grid.crop, scale, scorer, border)
-                  for name in hr}
+    difficulty = {
+        name: _score(name, hr[name], lr[name], corners[name], grid.crop, scale, scorer, border) for name in hr
+    }
     class_index = {name: classify_by_thresholds(values, thresholds) for name, values in difficulty.items()}
     counts = np.bincount(np.concatenate(list(class_index.values())), minlength=len(thresholds))
     return HeldOutWindows(corners, difficulty, class_index, counts)
 
 
-def psnr_by_class(images: Mapping[str, Any],
-                  hr: Mapping[str, Any],
-                  held_out: HeldOutWindows,
-                  crop: int,
-                  border: int) -> List[Optional[float]]:
+def psnr_by_class(
+    images: Mapping[str, Any], hr: Mapping[str, Any], held_out: HeldOutWindows, crop: int, border: int
+) -> List[Optional[float]]:
     """Return the PSNR (dB) of each class: ``-10 log10(mean MSE over its windows)``, None for a class without windows.
 
     The photographs are super-resolved whole, as in any test; the windows only say where to look. Of each window
@@ -78,8 +80,12 @@ def psnr_by_class(images: Mapping[str, Any],
         crop: Side of a window.
         border: Pixels left out along each side of a window.
     """
-    mse = np.concatenate([windows_mse(squared_error_y(images[name], hr[name]), corners, crop, border)
-                          for name, corners in held_out.corners.items()])
+    mse = np.concatenate(
+        [
+            windows_mse(squared_error_y(images[name], hr[name]), corners, crop, border)
+            for name, corners in held_out.corners.items()
+        ]
+    )
     classes = np.concatenate([held_out.class_index[name] for name in held_out.corners])
     return [psnr_of(mse[classes == k]) for k in range(len(held_out.counts))]
 
@@ -95,20 +101,34 @@ def psnr_of(mse: np.ndarray) -> Optional[float]:
 def squared_error_y(image: np.ndarray, original: np.ndarray) -> np.ndarray:
     """Return the squared difference of the luma of two uint8 BGR images in units of 255: (H, W) float64."""
     from basicsr.metrics.metric_util import to_y_channel
+
     luma, luma_original = (to_y_channel(each)[..., 0].astype(np.float64) for each in (image, original))
     return ((luma - luma_original) / 255) ** 2
 
 
-def _score(name: str, hr: np.ndarray, lr: np.ndarray, corners: Sequence[Tuple[int, int]], crop: int, scale: int,
-           scorer: Scorer, border: int) -> np.ndarray:
+def _score(
+    name: str,
+    hr: np.ndarray,
+    lr: np.ndarray,
+    corners: Sequence[Tuple[int, int]],
+    crop: int,
+    scale: int,
+    scorer: Scorer,
+    border: int,
+) -> np.ndarray:
     scores = [np.empty(0)]
     for start in range(0, len(corners), _BATCH):
-        pairs = [Pair(f'{name} at {top}, {left}', _rgb_window(hr, top, left, crop),
-                      _rgb_window(lr, top // scale, left // scale, crop // scale))
-                 for top, left in corners[start:start + _BATCH]]
+        pairs = [
+            Pair(
+                f'{name} at {top}, {left}',
+                _rgb_window(hr, top, left, crop),
+                _rgb_window(lr, top // scale, left // scale, crop // scale),
+            )
+            for top, left in corners[start : start + _BATCH]
+        ]
         scores.append(score_pairs(pairs, scorer, scale, border))
     return np.concatenate(scores)
 
 
 def _rgb_window(image: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
-    return np.ascontiguousarray(image[top:top + size, left:left + size, ::-1])
+    return np.ascontiguousarray(image[top : top + size, left : left + size, ::-1])

@@ -1,4 +1,5 @@
 """Rows of crops: where in the photograph, then what each method makes of it, pixel for pixel."""
+
 from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
@@ -8,8 +9,9 @@ from bsr_plugins.analysis.differing_crops import Crop
 from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS
 
 
-def draw_crops(figure: Any, crops: Sequence[Crop], images: Mapping[str, Mapping[str, Any]],
-               hr: Mapping[str, Any]) -> None:
+def draw_crops(
+    figure: Any, crops: Sequence[Crop], images: Mapping[str, Mapping[str, Any]], hr: Mapping[str, Any]
+) -> None:
     """Draw one row a crop: the photograph with a box, the crop by each method with its PSNR there, the original.
 
     The best of ``baseline`` and ``bspa`` is set in bold.
@@ -23,25 +25,35 @@ def draw_crops(figure: Any, crops: Sequence[Crop], images: Mapping[str, Mapping[
     if not crops:
         return
     methods = list(images)
-    grid = figure.subplots(len(crops), len(methods) + 2, squeeze=False,
-                           gridspec_kw={'width_ratios': [1.45, *[1] * (len(methods) + 1)]})
+    grid = figure.subplots(
+        len(crops), len(methods) + 2, squeeze=False, gridspec_kw={'width_ratios': [1.45, *[1] * (len(methods) + 1)]}
+    )
     for row, crop in zip(grid, crops):
         _draw_place(row[0], crop, hr[crop.name])
-        psnr = {method: psnr_of(squared_error_y(_cut(images[method][crop.name], crop), _cut(hr[crop.name], crop)))
-                for method in methods}
+        psnr = {
+            method: psnr_of(squared_error_y(_cut(images[method][crop.name], crop), _cut(hr[crop.name], crop)))
+            for method in methods
+        }
         best = max((method for method in methods if method != 'bicubic'), key=lambda method: psnr[method] or 0)
         for axes, method in zip(row[1:], methods):
-            _draw_square(axes, _cut(images[method][crop.name], crop), f'{LABELS[method]} {psnr[method]:.2f} dB',
-                         COLOURS[method], method == best)
+            _draw_square(
+                axes,
+                _cut(images[method][crop.name], crop),
+                f'{LABELS[method]} {psnr[method]:.2f} dB',
+                COLOURS[method],
+                method == best,
+            )
         _draw_square(row[-1], _cut(hr[crop.name], crop), 'original', 'black', False)
 
 
 def _draw_place(axes: Any, crop: Crop, photograph: Any) -> None:
     from matplotlib.patches import Rectangle
+
     axes.imshow(photograph[..., ::-1])
     axes.add_patch(Rectangle((crop.left, crop.top), crop.size, crop.size, fill=False, edgecolor='black', linewidth=2.6))
-    axes.add_patch(Rectangle((crop.left, crop.top), crop.size, crop.size, fill=False, edgecolor='#ffd800',
-                             linewidth=1.3))
+    axes.add_patch(
+        Rectangle((crop.left, crop.top), crop.size, crop.size, fill=False, edgecolor='#ffd800', linewidth=1.3)
+    )
     axes.set_title(crop.name, fontsize=FONT_SIZE)
     axes.axis('off')
 
@@ -54,4 +66,4 @@ def _draw_square(axes: Any, image: Any, title: str, colour: str, bold: bool) -> 
 
 
 def _cut(image: Any, crop: Crop) -> Any:
-    return image[crop.top:crop.top + crop.size, crop.left:crop.left + crop.size]
+    return image[crop.top : crop.top + crop.size, crop.left : crop.left + crop.size]

@@ -1,4 +1,5 @@
 """The photographs of the demo: those that lie inside the installed scikit-image, parted into training and held-out."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -9,8 +10,18 @@ from bsr_plugins.common.errors import DataError, DependencyError
 from bsr_plugins.common.files import PathLike, replacing
 
 #: None is in both, and the two views of the motorcycle, one scene, stand on the same side.
-TRAINING = ('astronaut.png', 'brick.png', 'coins.png', 'gravel.png', 'hubble_deep_field.jpg', 'ihc.png', 'moon.png',
-            'motorcycle_left.png', 'motorcycle_right.png', 'retina.jpg')
+TRAINING = (
+    'astronaut.png',
+    'brick.png',
+    'coins.png',
+    'gravel.png',
+    'hubble_deep_field.jpg',
+    'ihc.png',
+    'moon.png',
+    'motorcycle_left.png',
+    'motorcycle_right.png',
+    'retina.jpg',
+)
 #: From easy (rocket) to hard (grass): windows of every difficulty class are among them.
 HELD_OUT = ('camera.png', 'chelsea.png', 'coffee.png', 'grass.png', 'rocket.jpg')
 #: Sides that x2, x3 and x4 divide.
@@ -50,6 +61,7 @@ def write_demo_images(out: PathLike, scale: int = 4, source: Optional[PathLike] 
         DependencyError: scikit-image is not installed.
     """
     from bsr_plugins.data.images.image_resizing import shrink
+
     folder = scikit_image_folder() if source is None else Path(source)
     out = Path(out)
     training, held_out = (_present(folder, names) for names in (TRAINING, HELD_OUT))
@@ -67,9 +79,10 @@ def cut_for_demo(path: PathLike):  # noqa: ANN201  numpy is imported late
     """Return a photograph as the demo uses it: (H, W, 3), uint8, BGR, sides multiples of ``MULTIPLE``."""
     from bsr_plugins.data.images.image_reading import read_image
     from bsr_plugins.data.images.image_resizing import crop_to_multiple
+
     image = read_image(path)
     top, left = (max(0, side - LARGEST_SIDE) // 2 for side in image.shape[:2])
-    return crop_to_multiple(image[top:top + LARGEST_SIDE, left:left + LARGEST_SIDE], MULTIPLE)
+    return crop_to_multiple(image[top : top + LARGEST_SIDE, left : left + LARGEST_SIDE], MULTIPLE)
 
 
 def scikit_image_folder() -> Path:
@@ -80,8 +93,10 @@ def scikit_image_folder() -> Path:
     """
     spec = importlib.util.find_spec('skimage')
     if spec is None or not spec.submodule_search_locations:
-        raise DependencyError("scikit-image is needed for the demo's photographs and is not installed",
-                              remedy='python tools/bootstrap.py installs it, as a dependency of basicsr')
+        raise DependencyError(
+            "scikit-image is needed for the demo's photographs and is not installed",
+            remedy='python tools/bootstrap.py installs it, as a dependency of basicsr',
+        )
     return Path(next(iter(spec.submodule_search_locations))) / 'data'
 
 
@@ -89,15 +104,20 @@ def _present(folder: Path, names: Sequence[str]) -> List[Path]:
     """Releases of scikit-image differ in what they carry: take what is there, of a fixed list."""
     paths = [folder / name for name in names if (folder / name).is_file()]
     if len(paths) < _FEWEST:
-        raise DataError('Too few of the photographs for the demo are in scikit-image', where=folder,
-                        expected=f'at least {_FEWEST} of {", ".join(names)}', found=len(paths),
-                        remedy='pip install --force-reinstall scikit-image')
+        raise DataError(
+            'Too few of the photographs for the demo are in scikit-image',
+            where=folder,
+            expected=f'at least {_FEWEST} of {", ".join(names)}',
+            found=len(paths),
+            remedy='pip install --force-reinstall scikit-image',
+        )
     return paths
 
 
 def _write_folder(folder: Path, images) -> bool:  # noqa: ANN001  key -> image
     import cv2
     import numpy as np
+
     folder.mkdir(parents=True, exist_ok=True)
     changed = False
     for path in folder.iterdir():

@@ -1,4 +1,5 @@
 """Where two super-resolutions of the same photographs differ most: crops that show either of them ahead."""
+
 from __future__ import annotations
 
 from typing import Any, List, Mapping, NamedTuple
@@ -20,12 +21,14 @@ class Crop(NamedTuple):
     gain: float
 
 
-def differing_crops(first: Mapping[str, Any],
-                    second: Mapping[str, Any],
-                    hr: Mapping[str, Any],
-                    size: int = 64,
-                    count: int = 4,
-                    border: int = 0) -> List[Crop]:
+def differing_crops(
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    hr: Mapping[str, Any],
+    size: int = 64,
+    count: int = 4,
+    border: int = 0,
+) -> List[Crop]:
     """Return the squares with the largest difference of squared error.
 
     Half of them where ``second`` is ahead, then half where ``first`` is, so that neither is picked to look good.
@@ -53,14 +56,15 @@ def differing_crops(first: Mapping[str, Any],
 
 def _square_means(values: np.ndarray, size: int, border: int) -> np.ndarray:
     """Return the mean of every square whose corner is a multiple of ``_STEP`` from the border, by an integral image."""
-    inner = values[border:values.shape[0] - border, border:values.shape[1] - border]
+    inner = values[border : values.shape[0] - border, border : values.shape[1] - border]
     integral = np.pad(inner.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    sums = (integral[size:, size:] - integral[:-size, size:] - integral[size:, :-size] + integral[:-size, :-size])
+    sums = integral[size:, size:] - integral[:-size, size:] - integral[size:, :-size] + integral[:-size, :-size]
     return sums[::_STEP, ::_STEP] / size**2
 
 
-def _best(differences: Mapping[str, np.ndarray], sign: int, wanted: int, size: int, border: int,
-          taken: List[Crop]) -> List[Crop]:
+def _best(
+    differences: Mapping[str, np.ndarray], sign: int, wanted: int, size: int, border: int, taken: List[Crop]
+) -> List[Crop]:
     candidates = []
     for name, means in differences.items():
         signed = sign * means
@@ -83,4 +87,4 @@ def _best(differences: Mapping[str, np.ndarray], sign: int, wanted: int, size: i
 
 
 def _overlap(one: Crop, other: Crop) -> bool:
-    return (one.name == other.name and abs(one.top - other.top) < one.size and abs(one.left - other.left) < one.size)
+    return one.name == other.name and abs(one.top - other.top) < one.size and abs(one.left - other.left) < one.size

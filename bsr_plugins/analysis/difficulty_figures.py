@@ -1,4 +1,5 @@
 """Pictures of a difficulty file: the long tail with its class edges (BSPA, Fig. 1), easiest and hardest sub-images."""
+
 from __future__ import annotations
 
 from contextlib import closing
@@ -27,11 +28,9 @@ _DPI = 120
 _SMALLEST = 1e-7
 
 
-def write_difficulty_figures(path: PathLike,
-                             keys: Sequence[str],
-                             mse: np.ndarray,
-                             hr_lmdb: PathLike,
-                             header: DifficultyHeader) -> List[Path]:
+def write_difficulty_figures(
+    path: PathLike, keys: Sequence[str], mse: np.ndarray, hr_lmdb: PathLike, header: DifficultyHeader
+) -> List[Path]:
     """Write ``<path>_histogram.png`` and ``<path>_contact_sheet.png`` beside the difficulty file ``path``.
 
     Args:
@@ -50,8 +49,10 @@ def write_difficulty_figures(path: PathLike,
     """
     path = Path(path)
     written = []
-    for name, figure in (('histogram', histogram(keys, mse, header)),
-                         ('contact_sheet', contact_sheet(keys, mse, hr_lmdb, header))):
+    for name, figure in (
+        ('histogram', histogram(keys, mse, header)),
+        ('contact_sheet', contact_sheet(keys, mse, hr_lmdb, header)),
+    ):
         target = path.with_name(f'{path.stem}_{name}.png')
         with replacing(target) as temporary:
             figure.savefig(temporary, dpi=_DPI)
@@ -101,13 +102,16 @@ def contact_sheet(keys: Sequence[str], mse: np.ndarray, hr_lmdb: PathLike, heade
     """
     order = difficulty_order(keys, mse)
     count = min(_COLUMNS * _ROWS, (len(keys) + 1) // 2)
-    chosen = (('Easiest', spread_over_photographs(keys, order, count)),
-              ('Hardest', spread_over_photographs(keys, order[::-1], count)))
+    chosen = (
+        ('Easiest', spread_over_photographs(keys, order, count)),
+        ('Hardest', spread_over_photographs(keys, order[::-1], count)),
+    )
     figure = _new_figure(1.5 * _COLUMNS, 2 * (1.85 * _ROWS + 0.5))
     with closing(LmdbImages(hr_lmdb)) as images:
         for part, (title, indices) in zip(figure.subfigures(2, 1), chosen):
-            part.suptitle(f'{title} of each photograph, x{header.scale}, scored by {header.scorer}', y=0.985,
-                          fontsize=12)
+            part.suptitle(
+                f'{title} of each photograph, x{header.scale}, scored by {header.scorer}', y=0.985, fontsize=12
+            )
             grid = part.subplots(_ROWS, _COLUMNS)
             part.subplots_adjust(left=0.01, right=0.99, top=0.85, bottom=0.02, wspace=0.06, hspace=0.34)
             for axes in grid.flat:
@@ -152,29 +156,49 @@ def _bars(axes: Any, mse: np.ndarray, edges: np.ndarray, classes: Optional[Class
 def _mark_edges(axes: Any, thresholds: np.ndarray) -> None:
     for number, threshold in enumerate(np.maximum(thresholds, _SMALLEST)):
         axes.axvline(threshold, color='0.35', linewidth=0.7, linestyle='--')
-        axes.annotate(f'$t_{number}$', (threshold, 1), (0, 2 + 10 * (number % 3)), ha='center', fontsize=10,
-                      xycoords=axes.get_xaxis_transform(), textcoords='offset points', color='0.2')
+        axes.annotate(
+            f'$t_{number}$',
+            (threshold, 1),
+            (0, 2 + 10 * (number % 3)),
+            ha='center',
+            fontsize=10,
+            xycoords=axes.get_xaxis_transform(),
+            textcoords='offset points',
+            color='0.2',
+        )
 
 
 def _table(axes: Any, classes: ClassAssignment) -> None:
     """A legend that is a table: class, sub-images, threshold, probability under inverse sampling."""
     from matplotlib.patches import Patch
+
     counts = np.bincount(classes.class_index, minlength=NUM_CLASSES)
     shares = class_probabilities(counts)
-    labels = [f'{k}{count:>10,}{threshold:>12.2e}{share:>9.3f}' for k, (count, threshold, share)
-              in enumerate(zip(counts.tolist(), classes.thresholds.tolist(), shares.tolist()))]
-    axes.legend([Patch(color=colour) for colour in _colours()], labels, loc='upper right', frameon=False,
-                prop={'family': 'monospace', 'size': 8}, title_fontproperties={'family': 'monospace', 'size': 8},
-                title=f'    class{"N_k":>6}{"MSE up to":>12}{"P_k":>9}')
+    labels = [
+        f'{k}{count:>10,}{threshold:>12.2e}{share:>9.3f}'
+        for k, (count, threshold, share) in enumerate(
+            zip(counts.tolist(), classes.thresholds.tolist(), shares.tolist())
+        )
+    ]
+    axes.legend(
+        [Patch(color=colour) for colour in _colours()],
+        labels,
+        loc='upper right',
+        frameon=False,
+        prop={'family': 'monospace', 'size': 8},
+        title_fontproperties={'family': 'monospace', 'size': 8},
+        title=f'    class{"N_k":>6}{"MSE up to":>12}{"P_k":>9}',
+    )
 
 
 def _colours() -> List[Tuple[float, ...]]:
     import matplotlib
+
     return [matplotlib.colormaps['viridis'](k / (NUM_CLASSES - 1)) for k in range(NUM_CLASSES)]
 
 
 def _short(key: str, limit: int = 20) -> str:
-    return key if len(key) <= limit else f'{key[:limit - 9]}…{key[-8:]}'
+    return key if len(key) <= limit else f'{key[: limit - 9]}…{key[-8:]}'
 
 
 def _new_figure(width: float, height: float) -> Any:
@@ -182,8 +206,9 @@ def _new_figure(width: float, height: float) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DependencyError('Pictures need matplotlib', found=error,
-                              remedy="pip install 'bsr-plugins[figures]'") from error
+        raise DependencyError(
+            'Pictures need matplotlib', found=error, remedy="pip install 'bsr-plugins[figures]'"
+        ) from error
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     return figure

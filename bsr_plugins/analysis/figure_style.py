@@ -1,4 +1,5 @@
 """What the report's pictures share: colours that colour-blind readers can part (Okabe and Ito), plain axes, PNGs."""
+
 from __future__ import annotations
 
 import io
@@ -23,8 +24,9 @@ def new_figure(width: float, height: float) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DependencyError('Pictures need matplotlib', found=error,
-                              remedy="pip install 'bsr-plugins[figures]'") from error
+        raise DependencyError(
+            'Pictures need matplotlib', found=error, remedy="pip install 'bsr-plugins[figures]'"
+        ) from error
     figure = Figure(figsize=(width, height), layout='constrained', facecolor='white')
     FigureCanvasAgg(figure)
     return figure
@@ -50,4 +52,5 @@ def plain(axes: Any, title: str, x: str = '', y: str = '') -> None:
 def class_colours(count: int) -> List[Any]:
     """Return one colour a difficulty class, dark to light with difficulty."""
     import matplotlib
+
     return [matplotlib.colormaps['viridis'](k / max(1, count - 1)) for k in range(count)]

@@ -1,4 +1,5 @@
 """Super-resolved photographs against their originals by BasicSR's own metrics, and bicubic upscaling as a method."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -42,6 +43,7 @@ def bicubic_images(lr: Mapping[str, Any], scale: int) -> Dict[str, Any]:
     import torch
 
     from bsr_plugins.data.images.bicubic_upscaling import upscale_bicubic
+
     upscaled = {}
     for name, image in lr.items():
         tensor = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
@@ -57,19 +59,27 @@ def score_images(images: Mapping[str, Any], hr: Mapping[str, Any], border: int) 
         DataError: An image has another size than its original.
     """
     from basicsr.metrics import calculate_psnr, calculate_ssim
+
     scores = {}
     for name, original in hr.items():
         if images[name].shape != original.shape:
-            raise DataError('A super-resolved image has another size than its original', where=name,
-                            expected=original.shape, found=images[name].shape)
+            raise DataError(
+                'A super-resolved image has another size than its original',
+                where=name,
+                expected=original.shape,
+                found=images[name].shape,
+            )
         pair = (images[name], original)
-        scores[name] = ImageScore(float(calculate_psnr(*pair, crop_border=border, test_y_channel=True)),
-                                  float(calculate_ssim(*pair, crop_border=border, test_y_channel=True)))
+        scores[name] = ImageScore(
+            float(calculate_psnr(*pair, crop_border=border, test_y_channel=True)),
+            float(calculate_ssim(*pair, crop_border=border, test_y_channel=True)),
+        )
     return scores
 
 
 def mean_score(scores: Mapping[str, ImageScore]) -> ImageScore:
     """Return the mean over images, as BasicSR's validation reports it."""
     count = len(scores)
-    return ImageScore(sum(score.psnr for score in scores.values()) / count,
-                      sum(score.ssim for score in scores.values()) / count)
+    return ImageScore(
+        sum(score.psnr for score in scores.values()) / count, sum(score.ssim for score in scores.values()) / count
+    )

@@ -1,4 +1,5 @@
 """A report on plain training and BSPA, from what BasicSR and the tools left on disk: JSON, a page, a picture."""
+
 from __future__ import annotations
 
 import json
@@ -75,8 +76,10 @@ def compare(sources: Sources) -> Comparison:
     names = image_names(sources.test_hr)
     hr, lr = (read_photographs(folder, names) for folder in (sources.test_hr, sources.test_lr))
     runs = {'baseline': sources.baseline, 'bspa': sources.bspa}
-    images = {'bicubic': bicubic_images(lr, sources.scale),
-              **{method: read_photographs(run.images, names, run.suffix) for method, run in runs.items()}}
+    images = {
+        'bicubic': bicubic_images(lr, sources.scale),
+        **{method: read_photographs(run.images, names, run.suffix) for method, run in runs.items()},
+    }
     scores = {method: score_images(images[method], hr, border) for method in METHODS}
 
     keys, mse = _bicubic_difficulty(sources)
@@ -84,8 +87,9 @@ def compare(sources: Sources) -> Comparison:
     classes = rank_into_classes(keys, mse, counts)
     manifest = read_manifest(sources.hr_lmdb)
     grid = WindowGrid(manifest['crop'], manifest['step'], manifest['threshold'])
-    held_out = class_held_out_windows(hr, lr, grid, sources.scale, bicubic_scorer(sources.scale), border,
-                                      classes.thresholds)
+    held_out = class_held_out_windows(
+        hr, lr, grid, sources.scale, bicubic_scorer(sources.scale), border, classes.thresholds
+    )
     per_class = {method: psnr_by_class(images[method], hr, held_out, grid.crop, border) for method in METHODS}
 
     logs = {method: read_training_log(run.experiment) for method, run in runs.items()}
@@ -123,13 +127,18 @@ def write_report(sources: Sources, out: PathLike, seconds: Mapping[str, float], 
     """
     from bsr_plugins.analysis.report_page import render_page
     from bsr_plugins.analysis.report_pictures import draw_overview, draw_pictures
+
     start = time.monotonic()
     comparison = compare(sources)
     pictures = draw_pictures(comparison)
     overview = draw_overview(comparison)
     steps = {**seconds, 'report': time.monotonic() - start}
-    figures = {**comparison.figures, 'seconds': round(sum(steps.values()), 1),
-               'seconds_by_step': {name: round(value, 1) for name, value in steps.items()}, 'commands': list(commands)}
+    figures = {
+        **comparison.figures,
+        'seconds': round(sum(steps.values()), 1),
+        'seconds_by_step': {name: round(value, 1) for name, value in steps.items()},
+        'commands': list(commands),
+    }
     out = Path(out)
     with replacing(out / 'report.png') as temporary:
         temporary.write_bytes(overview)
@@ -145,13 +154,15 @@ def read_rounds(experiment: PathLike) -> List[Dict[str, Any]]:
         DataError: A file of a round is damaged.
     """
     from bsr_plugins.models.round_report import FOLDER, RoundReport
+
     rounds = []
     for path in sorted((Path(experiment) / FOLDER).glob('round_*.json')):
         try:
             rounds.append(RoundReport.from_state(json.loads(path.read_text(encoding='utf-8'))).state())
         except (ValueError, TypeError) as error:
-            raise DataError('The file of an attribution round is damaged', where=path, found=error,
-                            remedy='train again') from error
+            raise DataError(
+                'The file of an attribution round is damaged', where=path, found=error, remedy='train again'
+            ) from error
     return rounds
 
 
@@ -159,28 +170,40 @@ def _bicubic_difficulty(sources: Sources) -> Any:
     path = difficulty_path(sources.hr_lmdb, sources.scale)
     header, keys, mse = read_difficulty(path)
     if header.scorer != 'bicubic' or header.border != sources.scale:
-        raise DataError('The held-out windows are scored by bicubic upscaling, the training windows were not',
-                        where=path, expected=f'scorer=bicubic border={sources.scale}',
-                        found=f'scorer={header.scorer} border={header.border}',
-                        remedy='score the LMDB by --scorer bicubic, to another --out than that of the training')
+        raise DataError(
+            'The held-out windows are scored by bicubic upscaling, the training windows were not',
+            where=path,
+            expected=f'scorer=bicubic border={sources.scale}',
+            found=f'scorer={header.scorer} border={header.border}',
+            remedy='score the LMDB by --scorer bicubic, to another --out than that of the training',
+        )
     return keys, mse
 
 
 def _means(scores: Mapping[str, Mapping[str, ImageScore]]) -> Dict[str, float]:
     means = {method: mean_score(scores[method]) for method in METHODS}
-    return {**{f'psnr_{method}': mean.psnr for method, mean in means.items()},
-            **{f'ssim_{method}': mean.ssim for method, mean in means.items()}}
+    return {
+        **{f'psnr_{method}': mean.psnr for method, mean in means.items()},
+        **{f'ssim_{method}': mean.ssim for method, mean in means.items()},
+    }
 
 
 def _class_figures(held_out: HeldOutWindows, counts: np.ndarray, thresholds: np.ndarray) -> Dict[str, Any]:
-    return {'class_counts': held_out.counts.tolist(), 'training_class_counts': counts.tolist(),
-            'class_thresholds': thresholds.tolist()}
+    return {
+        'class_counts': held_out.counts.tolist(),
+        'training_class_counts': counts.tolist(),
+        'class_thresholds': thresholds.tolist(),
+    }
 
 
 def _round_figures(rounds: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
     last: Mapping[str, Any] = rounds[-1] if rounds else {'frozen_share': 0.0, 'completeness_gap': None}
-    return {'frozen_share': last['frozen_share'], 'completeness_gap': last['completeness_gap'],
-            'completeness_gap_by_round': [each['completeness_gap'] for each in rounds], 'rounds': list(rounds)}
+    return {
+        'frozen_share': last['frozen_share'],
+        'completeness_gap': last['completeness_gap'],
+        'completeness_gap_by_round': [each['completeness_gap'] for each in rounds],
+        'rounds': list(rounds),
+    }
 
 
 def _finite(value: Any) -> Any:

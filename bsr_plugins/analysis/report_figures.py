@@ -1,4 +1,5 @@
 """The panels of the report: long tail with classes, curves, frozen share by layer, PSNR by class."""
+
 from __future__ import annotations
 
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
@@ -26,8 +27,12 @@ def draw_long_tail(axes: Any, mse: np.ndarray, class_index: np.ndarray, num_clas
     shown = np.minimum(mse, limit)
     parts = [shown[class_index == k] for k in range(num_classes)]
     axes.hist(parts, np.linspace(0, limit, 61), stacked=True, color=class_colours(num_classes))
-    plain(axes, f'The long tail: {len(mse):,} training windows by difficulty',
-          'MSE of bicubic upscaling (luma, images in [0, 1]; the last bar holds all that is harder)', 'windows')
+    plain(
+        axes,
+        f'The long tail: {len(mse):,} training windows by difficulty',
+        'MSE of bicubic upscaling (luma, images in [0, 1]; the last bar holds all that is harder)',
+        'windows',
+    )
     _class_legend(axes, np.bincount(class_index, minlength=num_classes))
 
 
@@ -41,8 +46,13 @@ def draw_loss(axes: Any, runs: Mapping[str, TrainingLog]) -> None:
         axes.plot(iterations, loss, color=COLOURS[method], alpha=0.25, linewidth=0.8)
         inverse = np.array([log.values.get('inverse_stage', {}).get(iteration, 0.0) for iteration in iterations])
         stages = np.split(loss, np.flatnonzero(np.diff(inverse)) + 1)
-        axes.plot(iterations, np.concatenate([running_mean(stage) for stage in stages]), color=COLOURS[method],
-                  linewidth=1.8, label=LABELS[method])
+        axes.plot(
+            iterations,
+            np.concatenate([running_mean(stage) for stage in stages]),
+            color=COLOURS[method],
+            linewidth=1.8,
+            label=LABELS[method],
+        )
     plain(axes, 'Training loss (L1)', 'gradient updates', 'L1')
     _shade_inverse(axes, runs)
     axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
@@ -56,8 +66,15 @@ def draw_validation(axes: Any, runs: Mapping[str, TrainingLog], bicubic: float, 
         for (_, name), curve in sorted(log.metrics.items()):
             if name == metric:
                 iterations, values = _series(curve)
-                axes.plot(iterations, values, color=COLOURS[method], marker='o', markersize=3, linewidth=1.5,
-                          label=LABELS[method])
+                axes.plot(
+                    iterations,
+                    values,
+                    color=COLOURS[method],
+                    marker='o',
+                    markersize=3,
+                    linewidth=1.5,
+                    label=LABELS[method],
+                )
                 break
     plain(axes, 'Held-out photographs while training', 'gradient updates', 'PSNR (dB, Y)')
     _shade_inverse(axes, runs)
@@ -77,9 +94,16 @@ def draw_frozen_share(axes: Any, layers: Sequence[str], shares: np.ndarray, titl
     top = max(float(percent.max()) if percent.size else 0.0, 1e-9)
     axes.imshow(percent, aspect='auto', cmap='cividis', vmin=0, vmax=top)
     for (row, column), value in np.ndenumerate(percent):
-        axes.text(column, row, f'{value:.1f} %', ha='center', va='center', fontsize=FONT_SIZE - 1,
-                  color='white' if value < 0.6 * top else 'black')
-    plain(axes, 'Frozen share of each layer\'s weights')
+        axes.text(
+            column,
+            row,
+            f'{value:.1f} %',
+            ha='center',
+            va='center',
+            fontsize=FONT_SIZE - 1,
+            color='white' if value < 0.6 * top else 'black',
+        )
+    plain(axes, "Frozen share of each layer's weights")
     axes.set_xticks(range(len(titles)), titles)
     axes.set_yticks(range(len(layers)), layers)
     axes.tick_params(length=0)
@@ -108,21 +132,32 @@ def draw_class_gains(axes: Any, per_class: Mapping[str, Sequence[Optional[float]
     labels = [f'{k}\n{_decibel(value)}\n{count}' for k, (value, count) in enumerate(zip(base, counts))]
     axes.set_xticks(range(len(base)), labels)
     axes.set_xlim(-0.7, len(base) - 0.3)
-    plain(axes, 'PSNR by difficulty class: gain over bicubic',
-          'class (0 easiest) / PSNR of bicubic in dB / held-out windows; over the bars: BSPA less plain L1',
-          'gain (dB, Y)')
+    plain(
+        axes,
+        'PSNR by difficulty class: gain over bicubic',
+        'class (0 easiest) / PSNR of bicubic in dB / held-out windows; over the bars: BSPA less plain L1',
+        'gain (dB, Y)',
+    )
     axes.legend(frameon=False, fontsize=FONT_SIZE - 1)
 
 
-def _label_differences(axes: Any, first: Sequence[Optional[float]], second: Sequence[Optional[float]],
-                       base: Sequence[Optional[float]]) -> None:
+def _label_differences(
+    axes: Any, first: Sequence[Optional[float]], second: Sequence[Optional[float]], base: Sequence[Optional[float]]
+) -> None:
     """Write over each pair of bars by how much the second is ahead: too little to be seen in their heights."""
     for place, (one, other, reference) in enumerate(zip(first, second, base)):
         difference, top = _gain(other, one), max(_gain(one, reference), _gain(other, reference), 0)
         if np.isfinite([difference, top]).all():
             text = f'{difference:+.2f}'
-            axes.annotate('0' if float(text) == 0 else text, (place, top), (0, 3), textcoords='offset points',
-                          ha='center', fontsize=FONT_SIZE - 1, color='0.25')
+            axes.annotate(
+                '0' if float(text) == 0 else text,
+                (place, top),
+                (0, 3),
+                textcoords='offset points',
+                ha='center',
+                fontsize=FONT_SIZE - 1,
+                color='0.25',
+            )
     axes.margins(y=0.12)
 
 
@@ -156,10 +191,18 @@ def _legend_over_shade(axes: Any, place: str, columns: int = 1) -> None:
 
 def _class_legend(axes: Any, counts: np.ndarray) -> None:
     from matplotlib.patches import Patch
+
     handles: List[Any] = [Patch(color=colour) for colour in class_colours(len(counts))]
     names = [f'{k}: {count:,}' for k, count in enumerate(counts.tolist())]
-    axes.legend(handles, names, title='class: windows', frameon=False, fontsize=FONT_SIZE - 1,
-                title_fontsize=FONT_SIZE - 1, ncols=2)
+    axes.legend(
+        handles,
+        names,
+        title='class: windows',
+        frameon=False,
+        fontsize=FONT_SIZE - 1,
+        title_fontsize=FONT_SIZE - 1,
+        ncols=2,
+    )
 
 
 def _gain(value: Optional[float], reference: Optional[float]) -> float:

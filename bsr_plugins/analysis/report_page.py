@@ -1,4 +1,5 @@
 """The report as one HTML file: pictures inside it as data, no script, nothing fetched from anywhere."""
+
 from __future__ import annotations
 
 import base64
@@ -8,7 +9,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from bsr_plugins.analysis.figure_style import COLOURS, LABELS
 from bsr_plugins.analysis.report_words import verdict
 
-_STYLE = '''
+_STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .4rem; }
 p { margin: .4rem 0; max-width: 52rem; } img { max-width: 100%; height: auto; display: block; margin: .6rem 0; }
@@ -20,26 +21,42 @@ pre { background: #f5f5f5; padding: .7rem 1rem; overflow-x: auto; font-size: .85
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0; }
 .figure { border-left: 6px solid; padding: .2rem 1rem; }
 .figure b { font-size: 1.7rem; display: block; } .note { color: #555; }
-'''
+"""
 
 _SECTIONS: Tuple[Tuple[str, str, str], ...] = (
-    ('long_tail', 'The long tail',
-     'Training photographs are cut into overlapping windows; each is scored by the error of bicubic upscaling. Ranked '
-     'by it they fall into classes of shrinking size (Eq. 2 of the BSPA paper): many easy windows, few hard ones. '
-     'Plain training draws windows as they come; BSPA\'s inverse stages draw each class with a probability that grows '
-     'as the class shrinks (Eq. 4).'),
-    ('curves', 'Training',
-     'Both runs take the same number of gradient updates from the same seed. In the shaded stretches BSPA trains on '
-     'inverse-sampled batches: they are harder, so its loss is higher there.'),
-    ('frozen', 'What BSPA holds still',
-     'After each inverse stage integrated gradients over the parameters (Eq. 9 and 10) tell which weights changed the '
-     'loss most; the highest ranked share p (Eq. 11) is kept as it is through the uniform stage that follows.'),
-    ('classes', 'PSNR by difficulty class',
-     'Windows of the held-out photographs, classed by the thresholds of the training windows. The PSNR of a class is '
-     'that of the mean squared error over its windows.'),
-    ('crops', 'Where the two differ most',
-     'The squares with the largest difference of squared error: the upper ones where BSPA is ahead, the lower ones '
-     'where plain training is. The PSNR is that of the square; the better of the two is bold.'),
+    (
+        'long_tail',
+        'The long tail',
+        'Training photographs are cut into overlapping windows; each is scored by the error of bicubic upscaling. '
+        'Ranked by it they fall into classes of shrinking size (Eq. 2 of the BSPA paper): many easy windows, few '
+        'hard ones. '
+        "Plain training draws windows as they come; BSPA's inverse stages draw each class with a probability that "
+        'grows as the class shrinks (Eq. 4).',
+    ),
+    (
+        'curves',
+        'Training',
+        'Both runs take the same number of gradient updates from the same seed. In the shaded stretches BSPA trains on '
+        'inverse-sampled batches: they are harder, so its loss is higher there.',
+    ),
+    (
+        'frozen',
+        'What BSPA holds still',
+        'After each inverse stage integrated gradients over the parameters (Eq. 9 and 10) tell which weights changed '
+        'the loss most; the highest ranked share p (Eq. 11) is kept as it is through the uniform stage that follows.',
+    ),
+    (
+        'classes',
+        'PSNR by difficulty class',
+        'Windows of the held-out photographs, classed by the thresholds of the training windows. The PSNR of a class '
+        'is that of the mean squared error over its windows.',
+    ),
+    (
+        'crops',
+        'Where the two differ most',
+        'The squares with the largest difference of squared error: the upper ones where BSPA is ahead, the lower ones '
+        'where plain training is. The PSNR is that of the square; the better of the two is bold.',
+    ),
 )
 
 
@@ -51,32 +68,46 @@ def render_page(figures: Mapping[str, Any], pictures: Mapping[str, bytes]) -> st
         pictures: Section -> PNG; sections without a picture are left out.
     """
     title = f'BSPA and plain training, x{figures["scale"]}'
-    body = [f'<h1>{escape(title)}</h1>', _note(figures), _headline(figures),
-            *(f'<p>{escape(sentence)}</p>' for sentence in verdict(figures))]
+    body = [
+        f'<h1>{escape(title)}</h1>',
+        _note(figures),
+        _headline(figures),
+        *(f'<p>{escape(sentence)}</p>' for sentence in verdict(figures)),
+    ]
     tables = {'classes': _class_table(figures), 'frozen': _round_table(figures)}
     for name, heading, text in _SECTIONS:
         if name in pictures:
-            body += [f'<h2>{escape(heading)}</h2>', f'<p>{escape(text)}</p>', _image(pictures[name], heading),
-                     tables.get(name, '')]
+            body += [
+                f'<h2>{escape(heading)}</h2>',
+                f'<p>{escape(text)}</p>',
+                _image(pictures[name], heading),
+                tables.get(name, ''),
+            ]
     body += ['<h2>Each photograph</h2>', _image_table(figures), '<h2>How it was made</h2>', _time_table(figures)]
     if figures['commands']:
         body.append(f'<pre>{escape(chr(10).join(figures["commands"]))}</pre>')
-    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-            f'<style>{_STYLE}</style>\n</head>\n<body>\n' + '\n'.join(filter(None, body)) + '\n</body>\n</html>\n')
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
+        f'<style>{_STYLE}</style>\n</head>\n<body>\n' + '\n'.join(filter(None, body)) + '\n</body>\n</html>\n'
+    )
 
 
 def _note(figures: Mapping[str, Any]) -> str:
     held_out = figures['held_out_images']
-    return (f'<p class="note">Trained on {len(figures["training_images"])} photographs, tested on {len(held_out)} '
-            f'others ({escape(", ".join(held_out))}). PSNR and SSIM on the Y channel, {figures["border"]} pixels of '
-            'border left out, mean over the photographs.</p>')
+    return (
+        f'<p class="note">Trained on {len(figures["training_images"])} photographs, tested on {len(held_out)} '
+        f'others ({escape(", ".join(held_out))}). PSNR and SSIM on the Y channel, {figures["border"]} pixels of '
+        'border left out, mean over the photographs.</p>'
+    )
 
 
 def _headline(figures: Mapping[str, Any]) -> str:
-    cards = [f'<div class="figure" style="border-color: {COLOURS[method]}">{escape(label)}'
-             f'<b>{figures[f"psnr_{method}"]:.2f} dB</b>SSIM {figures[f"ssim_{method}"]:.4f}</div>'
-             for method, label in LABELS.items()]
+    cards = [
+        f'<div class="figure" style="border-color: {COLOURS[method]}">{escape(label)}'
+        f'<b>{figures[f"psnr_{method}"]:.2f} dB</b>SSIM {figures[f"ssim_{method}"]:.4f}</div>'
+        for method, label in LABELS.items()
+    ]
     return f'<div class="figures">{"".join(cards)}</div>'
 
 
@@ -85,8 +116,11 @@ def _image(png: bytes, alt: str) -> str:
 
 
 def _class_table(figures: Mapping[str, Any]) -> str:
-    columns = [figures['training_class_counts'], figures['class_counts'],
-               *(figures['per_class'][method] for method in LABELS)]
+    columns = [
+        figures['training_class_counts'],
+        figures['class_counts'],
+        *(figures['per_class'][method] for method in LABELS),
+    ]
     rows = []
     for k, (training, held_out, *psnr) in enumerate(zip(*columns)):
         difference = '' if psnr[1] is None or psnr[2] is None else f'{psnr[2] - psnr[1]:+.3f}'
@@ -95,11 +129,30 @@ def _class_table(figures: Mapping[str, Any]) -> str:
 
 
 def _round_table(figures: Mapping[str, Any]) -> str:
-    rows = [[f'{each["number"]}', f'{each["iteration"]:,}', f'{each["p"]:.4f}', f'{each["frozen_share"]:.4f}',
-             f'{each["completeness_gap"]:+.4f}', f'{each["loss_uniform"]:.5f}', f'{each["loss_inverse"]:.5f}']
-            for each in figures['rounds']]
-    return _table(['round', 'after update', 'p', 'frozen share', 'completeness gap', 'L1 before the inverse stage',
-                   'L1 after it'], rows)
+    rows = [
+        [
+            f'{each["number"]}',
+            f'{each["iteration"]:,}',
+            f'{each["p"]:.4f}',
+            f'{each["frozen_share"]:.4f}',
+            f'{each["completeness_gap"]:+.4f}',
+            f'{each["loss_uniform"]:.5f}',
+            f'{each["loss_inverse"]:.5f}',
+        ]
+        for each in figures['rounds']
+    ]
+    return _table(
+        [
+            'round',
+            'after update',
+            'p',
+            'frozen share',
+            'completeness gap',
+            'L1 before the inverse stage',
+            'L1 after it',
+        ],
+        rows,
+    )
 
 
 def _image_table(figures: Mapping[str, Any]) -> str:
@@ -120,5 +173,3 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _decibel(value: Optional[float]) -> str:
     return '-' if value is None else f'{value:.3f}'
-
-

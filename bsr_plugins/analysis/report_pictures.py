@@ -1,4 +1,5 @@
 """The report's pictures: one for each section of the page, and the overview that says most of it at a glance."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List
@@ -41,7 +42,7 @@ def draw_overview(comparison: Comparison) -> bytes:
     """Return one PNG with the figures, all panels and two crops."""
     crops = _crops(comparison, 2)
     figure = new_figure(15, 10.2 + 2.5 * len(crops))
-    parts = figure.subfigures(3 if crops else 2, 1, height_ratios=[0.75, 9, 2.5 * len(crops)][:3 if crops else 2])
+    parts = figure.subfigures(3 if crops else 2, 1, height_ratios=[0.75, 9, 2.5 * len(crops)][: 3 if crops else 2])
     _headline(parts[0], comparison.figures)
     grid = parts[1].subplots(2, 2)
     _long_tail(grid[0, 0], comparison)
@@ -58,13 +59,32 @@ def draw_overview(comparison: Comparison) -> bytes:
 
 def _headline(figure: Any, figures: Dict[str, Any]) -> None:
     names = ', '.join(figures['held_out_images'])
-    figure.text(0.01, 0.78, f'x{figures["scale"]} super-resolution of held-out photographs ({names})',
-                fontsize=FONT_SIZE + 4, fontweight='bold', va='center')
+    figure.text(
+        0.01,
+        0.78,
+        f'x{figures["scale"]} super-resolution of held-out photographs ({names})',
+        fontsize=FONT_SIZE + 4,
+        fontweight='bold',
+        va='center',
+    )
     for number, (method, label) in enumerate(LABELS.items()):
-        figure.text(0.01 + 0.17 * number, 0.25, f'{label}  {figures[f"psnr_{method}"]:.2f} dB',
-                    fontsize=FONT_SIZE + 6, color=COLOURS[method], fontweight='bold', va='center')
-    figure.text(0.53, 0.25, 'mean PSNR on Y; one seed and a small budget: an example, not a benchmark',
-                fontsize=FONT_SIZE + 1, color='0.35', va='center')
+        figure.text(
+            0.01 + 0.17 * number,
+            0.25,
+            f'{label}  {figures[f"psnr_{method}"]:.2f} dB',
+            fontsize=FONT_SIZE + 6,
+            color=COLOURS[method],
+            fontweight='bold',
+            va='center',
+        )
+    figure.text(
+        0.53,
+        0.25,
+        'mean PSNR on Y; one seed and a small budget: an example, not a benchmark',
+        fontsize=FONT_SIZE + 1,
+        color='0.35',
+        va='center',
+    )
 
 
 def _picture(height: float, draw: Any, comparison: Comparison) -> bytes:
@@ -82,8 +102,9 @@ def _curves(comparison: Comparison) -> bytes:
 
 
 def _long_tail(axes: Any, comparison: Comparison) -> None:
-    draw_long_tail(axes, comparison.training_mse, comparison.training_class,
-                   len(comparison.figures['training_class_counts']))
+    draw_long_tail(
+        axes, comparison.training_mse, comparison.training_class, len(comparison.figures['training_class_counts'])
+    )
 
 
 def _classes(axes: Any, comparison: Comparison) -> None:
@@ -94,16 +115,24 @@ def _frozen(axes: Any, comparison: Comparison) -> None:
     rounds = comparison.figures['rounds']
     layers = list(rounds[0]['layers'])
     shares = np.array([[each['layers'][layer] for each in rounds] for layer in layers])
-    titles = [f'round {each["number"]}\nafter update {each["iteration"]:,}\nall: {100 * each["frozen_share"]:.1f} %'
-              for each in rounds]
+    titles = [
+        f'round {each["number"]}\nafter update {each["iteration"]:,}\nall: {100 * each["frozen_share"]:.1f} %'
+        for each in rounds
+    ]
     draw_frozen_share(axes, [_short(layer) for layer in layers], shares, titles)
 
 
 def _short(layer: str) -> str:
-    name = layer[:-len('.weight')] if layer.endswith('.weight') else layer
-    return name[len('base.'):] if name.startswith('base.') else name
+    name = layer[: -len('.weight')] if layer.endswith('.weight') else layer
+    return name[len('base.') :] if name.startswith('base.') else name
 
 
 def _crops(comparison: Comparison, count: int) -> List[Crop]:
-    return differing_crops(comparison.images['baseline'], comparison.images['bspa'], comparison.hr, size=64,
-                           count=count, border=comparison.figures['border'])
+    return differing_crops(
+        comparison.images['baseline'],
+        comparison.images['bspa'],
+        comparison.hr,
+        size=64,
+        count=count,
+        border=comparison.figures['border'],
+    )

@@ -1,4 +1,5 @@
 """What the figures of a comparison say, in plain words: who is ahead, by how much, and how little that means."""
+
 from __future__ import annotations
 
 from typing import Any, List, Mapping, Optional
@@ -15,18 +16,24 @@ def verdict(figures: Mapping[str, Any]) -> List[str]:
         f'BSPA {_apart(bspa - bicubic)}.',
         f'BSPA against plain training at equal updates: {_apart(bspa - baseline)}.',
     ]
-    differences = [_difference(ours, theirs) for ours, theirs in
-                   zip(figures['per_class']['bspa'], figures['per_class']['baseline'])]
+    differences = [
+        _difference(ours, theirs)
+        for ours, theirs in zip(figures['per_class']['bspa'], figures['per_class']['baseline'])
+    ]
     known = [(k, value) for k, value in enumerate(differences) if value is not None]
     if known:
         ahead = sum(value >= LEVEL for _, value in known)
         behind = sum(value <= -LEVEL for _, value in known)
         hardest, value = known[-1]
-        sentences.append(f'By difficulty class BSPA is ahead in {ahead} and behind in {behind} of {len(known)}; in the '
-                         f'hardest one with held-out windows (class {hardest}) it is {_apart(value)}.')
-    sentences.append(f'One seed, {_updates(figures):,} updates, {len(figures["held_out_images"])} photographs: an '
-                     'example of the method at work, not a benchmark. The published comparison takes 37,500 updates on '
-                     'DIV2K.')
+        sentences.append(
+            f'By difficulty class BSPA is ahead in {ahead} and behind in {behind} of {len(known)}; in the '
+            f'hardest one with held-out windows (class {hardest}) it is {_apart(value)}.'
+        )
+    sentences.append(
+        f'One seed, {_updates(figures):,} updates, {len(figures["held_out_images"])} photographs: an '
+        'example of the method at work, not a benchmark. The published comparison takes 37,500 updates on '
+        'DIV2K.'
+    )
     return sentences
 
 

@@ -1,4 +1,5 @@
 """Balanced batches as training draws them, beside what plain random crops would be: a look at BSR's sampling."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, NamedTuple
@@ -29,9 +30,13 @@ def dataset_options(options: Mapping[str, Any], where: str) -> Dict[str, Any]:
     """
     train = (options.get('datasets') or {}).get('train') or {}
     if train.get('type') != DATASET:
-        raise OptionError(f'The training set is no {DATASET}', where=f'{where}: datasets.train.type',
-                          expected=DATASET, found=repr(train.get('type')),
-                          remedy='name an option file of random filter sampling, or give --gt, --lq and --scale')
+        raise OptionError(
+            f'The training set is no {DATASET}',
+            where=f'{where}: datasets.train.type',
+            expected=DATASET,
+            found=repr(train.get('type')),
+            remedy='name an option file of random filter sampling, or give --gt, --lq and --scale',
+        )
     return {'scale': options.get('scale'), 'phase': 'train', **train}
 
 
@@ -56,6 +61,7 @@ def draw_patches(opt: Mapping[str, Any], count: int, seed: int = 0) -> Draws:
 
     from bsr_plugins.data.rfs_balanced_batch_dataset import RFSBalancedBatchDataset
     from bsr_plugins.runs.random_states import preserved_random_states
+
     if count < 1:
         raise OptionError('At least one patch is to be drawn', where='--patches', expected='>= 1', found=count)
     opt = {name: value for name, value in opt.items() if name not in _NOT_WANTED}
@@ -64,15 +70,23 @@ def draw_patches(opt: Mapping[str, Any], count: int, seed: int = 0) -> Draws:
         dataset = RFSBalancedBatchDataset(opt)
     batch_size = int(opt.get('batch_size_per_gpu') or 16)
     batches = [list(range(start, start + batch_size)) for start in range(0, count, batch_size)]
-    picks = [pick for numbers in tqdm(batches, desc='drawing', unit='batch', mininterval=0.5)
-             for pick in dataset.draw(numbers)]
+    picks = [
+        pick
+        for numbers in tqdm(batches, desc='drawing', unit='batch', mininterval=0.5)
+        for pick in dataset.draw(numbers)
+    ]
     wanted, drawn = np.array([(pick.wanted, pick.interval) for pick in picks]).T
 
     def per_interval(intervals: np.ndarray) -> np.ndarray:
         return np.bincount(intervals, minlength=dataset.num_intervals)
 
-    table = IntervalTable(dataset.interval_edges_, dataset.image_fractions_.mean(axis=0, dtype=np.float64),
-                          per_interval(drawn) / len(picks), per_interval(wanted), per_interval(wanted[wanted != drawn]))
+    table = IntervalTable(
+        dataset.interval_edges_,
+        dataset.image_fractions_.mean(axis=0, dtype=np.float64),
+        per_interval(drawn) / len(picks),
+        per_interval(wanted),
+        per_interval(wanted[wanted != drawn]),
+    )
     return Draws(table, [_patch(sample) for sample in dataset.__getitems__(batches[0])])
 
 

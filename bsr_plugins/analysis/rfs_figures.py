@@ -1,4 +1,5 @@
 """Pictures of random filter sampling (BSR, Fig. 1): patches by their PIC before and after, and one balanced batch."""
+
 from __future__ import annotations
 
 import math
@@ -42,8 +43,10 @@ def table_text(table: IntervalTable) -> str:
     lines = ['interval            PIC    before     after     asked  fallen back']
     for k in range(len(table.before)):
         span = f'{table.edges[k]:.0f} to {table.edges[k + 1]:.0f}'
-        lines.append(f'{k:>8}{span:>15}{table.before[k]:>10.1%}{table.after[k]:>10.1%}{table.asked[k]:>10,}'
-                     f'{table.fallen_back[k]:>13,}')
+        lines.append(
+            f'{k:>8}{span:>15}{table.before[k]:>10.1%}{table.after[k]:>10.1%}{table.asked[k]:>10,}'
+            f'{table.fallen_back[k]:>13,}'
+        )
     return '\n'.join(lines)
 
 
@@ -77,8 +80,12 @@ def histogram(table: IntervalTable, title: str) -> Any:
     for axes, shares, name in ((top, table.before, 'Plain random crops'), (bottom, table.after, 'Balanced batches')):
         _bars(axes, shares, table.edges)
         plain(axes, name, y='share of the patches')
-    plain(bottom, 'Balanced batches', 'patch information capacity (the last interval holds all above, too)',
-          'share of the patches')
+    plain(
+        bottom,
+        'Balanced batches',
+        'patch information capacity (the last interval holds all above, too)',
+        'share of the patches',
+    )
     top.tick_params(labelbottom=True)
     return figure
 
@@ -113,24 +120,48 @@ def _bars(axes: Any, shares: np.ndarray, edges: np.ndarray) -> None:
     width = float(edges[1])
     even = 1 / len(shares)
     axes.axhline(even, color='0.35', linewidth=0.9, linestyle='--', zorder=2)
-    bars = axes.bar(edges[:-1], shares, width=width, align='edge', color=class_colours(len(shares)), edgecolor='white',
-                    linewidth=0.8)
-    axes.bar_label(bars, [f'{share:.1%}' if share else '0' for share in shares], fontsize=FONT_SIZE - 2, padding=2,
-                   zorder=4, bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.6})
-    axes.annotate(f'{even:.2%} each', (1, even), (4, 0), xycoords=axes.get_yaxis_transform(),
-                  textcoords='offset points', va='center', fontsize=FONT_SIZE - 1, color='0.35', annotation_clip=False)
+    bars = axes.bar(
+        edges[:-1],
+        shares,
+        width=width,
+        align='edge',
+        color=class_colours(len(shares)),
+        edgecolor='white',
+        linewidth=0.8,
+    )
+    axes.bar_label(
+        bars,
+        [f'{share:.1%}' if share else '0' for share in shares],
+        fontsize=FONT_SIZE - 2,
+        padding=2,
+        zorder=4,
+        bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 0.6},
+    )
+    axes.annotate(
+        f'{even:.2%} each',
+        (1, even),
+        (4, 0),
+        xycoords=axes.get_yaxis_transform(),
+        textcoords='offset points',
+        va='center',
+        fontsize=FONT_SIZE - 1,
+        color='0.35',
+        annotation_clip=False,
+    )
     axes.set_xlim(0, edges[-1])
     axes.set_ylim(0, max(axes.get_ylim()[1], 1.15 * max(float(shares.max()), even)))
     axes.yaxis.set_major_formatter(_percent())
-    axes.set_xticks(edges[::2 if len(shares) > 10 else 1])
+    axes.set_xticks(edges[:: 2 if len(shares) > 10 else 1])
     axes.xaxis.set_major_formatter(_thousands())
 
 
 def _percent() -> Any:
     from matplotlib.ticker import PercentFormatter
+
     return PercentFormatter(xmax=1, decimals=0)
 
 
 def _thousands() -> Any:
     from matplotlib.ticker import StrMethodFormatter
+
     return StrMethodFormatter('{x:,.0f}')

@@ -1,4 +1,5 @@
 """Training curves out of BasicSR's own log files: losses by iteration, validation metrics by iteration."""
+
 from __future__ import annotations
 
 import re
@@ -86,8 +87,11 @@ def read_training_log(experiment: PathLike) -> TrainingLog:
             for name, curve in theirs.items():
                 mine.setdefault(name, {}).update(curve)
     if not log.values:
-        raise DataError('No training log with an iteration in it', where=experiment,
-                        expected='train_<name>_<time>.log as BasicSR writes it',
-                        found=', '.join(path.name for path in paths) or 'no such file',
-                        remedy='give the folder experiments/<name> of a run that has trained')
+        raise DataError(
+            'No training log with an iteration in it',
+            where=experiment,
+            expected='train_<name>_<time>.log as BasicSR writes it',
+            found=', '.join(path.name for path in paths) or 'no such file',
+            remedy='give the folder experiments/<name> of a run that has trained',
+        )
     return log

@@ -1,4 +1,5 @@
 """Any network on top of a bicubic base: the residual learning of FPL (CVPR 2023), a head start for small budgets."""
+
 from __future__ import annotations
 
 import copy
@@ -12,9 +13,16 @@ from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.data.images.bicubic_resampling import BICUBICS, upsample_bicubic
 
 # What networks add to their output themselves. A second image on top of it would have to be learnt away.
-ADDING_BASES = {'MSRResNet': 'a bilinear image', 'EDVR': 'a bilinear image', 'BasicVSR': 'a bilinear image',
-                'IconVSR': 'a bilinear image', 'SRVGGNetCompact': 'a nearest image', 'ECBSR': 'a nearest image',
-                'RIDNet': 'the input', 'BicubicResidual': 'a bicubic image'}
+ADDING_BASES = {
+    'MSRResNet': 'a bilinear image',
+    'EDVR': 'a bilinear image',
+    'BasicVSR': 'a bilinear image',
+    'IconVSR': 'a bilinear image',
+    'SRVGGNetCompact': 'a nearest image',
+    'ECBSR': 'a nearest image',
+    'RIDNet': 'the input',
+    'BicubicResidual': 'a bicubic image',
+}
 # With any other, SwinIR is the one for denoising.
 SWINIR_UPSAMPLERS = ('pixelshuffle', 'pixelshuffledirect', 'nearest+conv')
 
@@ -44,8 +52,13 @@ class BicubicResidual(nn.Module):
     def __init__(self, base: Mapping[str, Any], upscale: int, bicubic: str = 'torch') -> None:
         super().__init__()
         if bicubic not in BICUBICS:
-            raise OptionError('unknown bicubic kernel', where='network_g.bicubic', expected=' or '.join(BICUBICS),
-                              found=repr(bicubic), remedy=did_you_mean(str(bicubic), BICUBICS))
+            raise OptionError(
+                'unknown bicubic kernel',
+                where='network_g.bicubic',
+                expected=' or '.join(BICUBICS),
+                found=repr(bicubic),
+                remedy=did_you_mean(str(bicubic), BICUBICS),
+            )
         self.upscale = upscale
         self.bicubic = bicubic
         self.base = _build_base(base, upscale)
@@ -61,15 +74,19 @@ class BicubicResidual(nn.Module):
         if not adopted or any(f'base.{key}' in state_dict for key in of_base):
             return state_dict
         from basicsr.utils import get_root_logger
+
         logger = get_root_logger()
-        logger.info(f'BicubicResidual: these are weights of a bare {type(self.base).__name__}; {len(adopted)} of '
-                    f"{len(of_base)} go into its base. (In the keys listed above as different the prefix 'base.' makes "
-                    'the difference.)')
+        logger.info(
+            f'BicubicResidual: these are weights of a bare {type(self.base).__name__}; {len(adopted)} of '
+            f"{len(of_base)} go into its base. (In the keys listed above as different the prefix 'base.' makes "
+            'the difference.)'
+        )
         moved: Dict[str, Any] = {}
         for key, value in state_dict.items():
             if not strict and key in of_base and value.shape != of_base[key].shape:
-                logger.warning(f'Size different, ignore [base.{key}]: crt_net: {of_base[key].shape}; '
-                               f'load_net: {value.shape}')
+                logger.warning(
+                    f'Size different, ignore [base.{key}]: crt_net: {of_base[key].shape}; load_net: {value.shape}'
+                )
             else:
                 moved[f'base.{key}' if key in of_base else key] = value
         return moved
@@ -79,27 +96,40 @@ class BicubicResidual(nn.Module):
         residual = self.base(x)
         image = upsample_bicubic(x, self.upscale, self.bicubic)
         if residual.shape != image.shape:
-            raise OptionError('the base does not upscale as BicubicResidual does', where='network_g.base',
-                              expected=f'an output of {tuple(image.shape)} for {tuple(x.shape)}',
-                              found=tuple(residual.shape), remedy=f'give the base upscale: {self.upscale}')
+            raise OptionError(
+                'the base does not upscale as BicubicResidual does',
+                where='network_g.base',
+                expected=f'an output of {tuple(image.shape)} for {tuple(x.shape)}',
+                found=tuple(residual.shape),
+                remedy=f'give the base upscale: {self.upscale}',
+            )
         return residual + image
 
 
 def _build_base(base: Mapping[str, Any], upscale: int) -> nn.Module:
     if not isinstance(base, Mapping) or not base.get('type'):
-        raise OptionError('BicubicResidual needs the options of its base', where='network_g.base',
-                          expected='{type: FSRCNN, upscale: 4, ...}', found=repr(base),
-                          remedy='give network_g.base a type')
+        raise OptionError(
+            'BicubicResidual needs the options of its base',
+            where='network_g.base',
+            expected='{type: FSRCNN, upscale: 4, ...}',
+            found=repr(base),
+            remedy='give network_g.base a type',
+        )
     options: Dict[str, Any] = copy.deepcopy(dict(base))
     _check_scale(options.get('upscale'), upscale)
     from bsr_plugins.common.builders import build_network
+
     network = build_network(options)
     added = _added_image(network)
     if added:
         name = type(network).__name__
-        raise OptionError(f'{name} adds {added} itself, it learns a residual already',
-                          where='network_g.base.type', expected='a network that emits the whole image', found=name,
-                          remedy=f'use network_g.type: {name} as it is, or another base')
+        raise OptionError(
+            f'{name} adds {added} itself, it learns a residual already',
+            where='network_g.base.type',
+            expected='a network that emits the whole image',
+            found=name,
+            remedy=f'use network_g.type: {name} as it is, or another base',
+        )
     _check_scale(getattr(network, 'upscale', None), upscale)
     return network
 
@@ -113,5 +143,10 @@ def _added_image(network: nn.Module) -> Optional[str]:
 
 def _check_scale(of_base: Any, upscale: int) -> None:
     if isinstance(of_base, int) and of_base != upscale:
-        raise OptionError('BicubicResidual and its base have different scales', where='network_g.base.upscale',
-                          expected=upscale, found=of_base, remedy=f'give the base upscale: {upscale}')
+        raise OptionError(
+            'BicubicResidual and its base have different scales',
+            where='network_g.base.upscale',
+            expected=upscale,
+            found=of_base,
+            remedy=f'give the base upscale: {upscale}',
+        )

@@ -1,4 +1,5 @@
 """BSRNet: cascaded feature mapping groups, all of them weighted into the reconstruction (BSR, 2020, section III-C)."""
+
 from __future__ import annotations
 
 from typing import Any, Sequence
@@ -71,14 +72,31 @@ class BSRNet(nn.Module):
         OptionError: A value of the wrong kind or out of its range, named with its option.
     """
 
-    def __init__(self, num_in_ch: int = 3, num_out_ch: int = 3, num_feat: int = 64, num_fmg: int = 10,
-                 num_rb: int = 12, upscale: int = 4, fuse_kernel: int = 1, use_fmg_skips: bool = True,
-                 alpha_mode: str = 'sigmoid_scalar', fmg_conv: bool = False, res_scale: float = 1,
-                 rgb_mean: Sequence[float] = RGB_MEAN) -> None:
+    def __init__(
+        self,
+        num_in_ch: int = 3,
+        num_out_ch: int = 3,
+        num_feat: int = 64,
+        num_fmg: int = 10,
+        num_rb: int = 12,
+        upscale: int = 4,
+        fuse_kernel: int = 1,
+        use_fmg_skips: bool = True,
+        alpha_mode: str = 'sigmoid_scalar',
+        fmg_conv: bool = False,
+        res_scale: float = 1,
+        rgb_mean: Sequence[float] = RGB_MEAN,
+    ) -> None:
         super().__init__()
-        for name, value in (('num_in_ch', num_in_ch), ('num_out_ch', num_out_ch), ('num_feat', num_feat),
-                            ('num_fmg', num_fmg), ('num_rb', num_rb), ('upscale', upscale),
-                            ('fuse_kernel', fuse_kernel)):
+        for name, value in (
+            ('num_in_ch', num_in_ch),
+            ('num_out_ch', num_out_ch),
+            ('num_feat', num_feat),
+            ('num_fmg', num_fmg),
+            ('num_rb', num_rb),
+            ('upscale', upscale),
+            ('fuse_kernel', fuse_kernel),
+        ):
             whole_number(self, name, value)
         if upscale != 3 and upscale & (upscale - 1):
             raise _wrong('upscale', '1, 3 or a power of two', upscale)
@@ -93,13 +111,15 @@ class BSRNet(nn.Module):
         number(self, 'res_scale', res_scale, above=0)
 
         from bsr_plugins.common.builders import arch_util
+
         parts = arch_util()
-        mean = rgb_mean if num_in_ch == num_out_ch == len(rgb_mean) else [0.]
+        mean = rgb_mean if num_in_ch == num_out_ch == len(rgb_mean) else [0.0]
         self.register_buffer('mean', torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.conv_first = nn.Conv2d(num_in_ch, num_feat, 3, padding=1)
         self.groups = nn.ModuleList(
             parts.make_layer(parts.ResidualBlockNoBN, num_rb, num_feat=num_feat, res_scale=res_scale)
-            for _ in range(num_fmg))
+            for _ in range(num_fmg)
+        )
         if fmg_conv:
             for group in self.groups:
                 group.add_module(str(num_rb), nn.Conv2d(num_feat, num_feat, 3, padding=1))
@@ -138,5 +158,9 @@ def _flat_start(convolution: nn.Conv2d) -> nn.Conv2d:
 
 
 def _wrong(option: str, expected: str, found: Any) -> OptionError:
-    return OptionError(f"the option '{option}' of BSRNet has a wrong value", where=f'BSRNet.{option}',
-                       expected=expected, found=repr(found))
+    return OptionError(
+        f"the option '{option}' of BSRNet has a wrong value",
+        where=f'BSRNet.{option}',
+        expected=expected,
+        found=repr(found),
+    )

@@ -1,4 +1,5 @@
 """CARN and CARN-M (Ahn et al., ECCV 2018): cascading residual networks, backbones of l_E's and FPL's tables."""
+
 from __future__ import annotations
 
 from typing import List, Sequence
@@ -50,14 +51,25 @@ class CARN(nn.Module):
         OptionError: A scale without an upsampler, or ``num_feat`` not divisible by ``group``.
     """
 
-    def __init__(self, num_in_ch: int = 3, num_out_ch: int = 3, upscale: int = 4, num_feat: int = 64, group: int = 1,
-                 rgb_mean: Sequence[float] = RGB_MEAN) -> None:
+    def __init__(
+        self,
+        num_in_ch: int = 3,
+        num_out_ch: int = 3,
+        upscale: int = 4,
+        num_feat: int = 64,
+        group: int = 1,
+        rgb_mean: Sequence[float] = RGB_MEAN,
+    ) -> None:
         super().__init__()
         if group < 1 or num_feat % group:
-            raise OptionError('the features cannot be divided into the groups', where='network_g.group',
-                              expected=f'a divisor of num_feat, {num_feat}', found=group)
+            raise OptionError(
+                'the features cannot be divided into the groups',
+                where='network_g.group',
+                expected=f'a divisor of num_feat, {num_feat}',
+                found=group,
+            )
         self.upscale = upscale
-        mean = rgb_mean if num_in_ch == num_out_ch == len(rgb_mean) else [0.]
+        mean = rgb_mean if num_in_ch == num_out_ch == len(rgb_mean) else [0.0]
         self.register_buffer('mean', torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.entry = nn.Conv2d(num_in_ch, num_feat, 3, padding=1)
         self.body = Cascade([_cascading_block(num_feat, group) for _ in range(3)], num_feat)
@@ -85,7 +97,8 @@ class Cascade(nn.Module):
         shared = len(set(blocks)) == 1
         self.blocks = nn.ModuleList(blocks[:1] if shared else blocks)
         self.fusions = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(num_feat * (count + 2), num_feat, 1), nn.ReLU()) for count in range(len(blocks)))
+            nn.Sequential(nn.Conv2d(num_feat * (count + 2), num_feat, 1), nn.ReLU()) for count in range(len(blocks))
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output of the last fusion."""
@@ -101,8 +114,11 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, num_feat: int, group: int) -> None:
         super().__init__()
-        layers = [nn.Conv2d(num_feat, num_feat, 3, padding=1, groups=group), nn.ReLU(),
-                  nn.Conv2d(num_feat, num_feat, 3, padding=1, groups=group)]
+        layers = [
+            nn.Conv2d(num_feat, num_feat, 3, padding=1, groups=group),
+            nn.ReLU(),
+            nn.Conv2d(num_feat, num_feat, 3, padding=1, groups=group),
+        ]
         if group > 1:
             layers += [nn.ReLU(), nn.Conv2d(num_feat, num_feat, 1)]
         self.body = nn.Sequential(*layers)
@@ -124,10 +140,17 @@ def _upsampler(num_feat: int, upscale: int, group: int) -> List[nn.Module]:
     elif upscale > 0 and not upscale & (upscale - 1):
         factors = [2] * (upscale.bit_length() - 1)
     else:
-        raise OptionError(f'CARN cannot upscale by {upscale}', where='network_g.upscale',
-                          expected='1, 3 or a power of two', found=upscale)
+        raise OptionError(
+            f'CARN cannot upscale by {upscale}',
+            where='network_g.upscale',
+            expected='1, 3 or a power of two',
+            found=upscale,
+        )
     layers: List[nn.Module] = []
     for factor in factors:
-        layers += [nn.Conv2d(num_feat, num_feat * factor**2, 3, padding=1, groups=group), nn.ReLU(),
-                   nn.PixelShuffle(factor)]
+        layers += [
+            nn.Conv2d(num_feat, num_feat * factor**2, 3, padding=1, groups=group),
+            nn.ReLU(),
+            nn.PixelShuffle(factor),
+        ]
     return layers

@@ -1,4 +1,5 @@
 """The features before a network's upsampler: where they are, and how to take them while the network runs."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, List, Optional, Tuple
@@ -39,17 +40,25 @@ def find_tap(net: nn.Module, name: str = AUTO) -> Tuple[str, nn.Module]:
         modules = dict(net.named_modules())
         if name and name in modules:
             return name, modules[name]
-        raise OptionError(f'{type(net).__name__} has no module of that name', where='sigma_tap',
-                          expected=f'{AUTO}, or the module whose input are the features: {_candidates(net)}',
-                          found=repr(name), remedy=did_you_mean(str(name), [key for key in modules if key]))
+        raise OptionError(
+            f'{type(net).__name__} has no module of that name',
+            where='sigma_tap',
+            expected=f'{AUTO}, or the module whose input are the features: {_candidates(net)}',
+            found=repr(name),
+            remedy=did_you_mean(str(name), [key for key in modules if key]),
+        )
     prefix, inner = _inner(net)
     children = dict(inner.named_children())
     for upsampler in UPSAMPLERS:
         if upsampler in children:
             return prefix + upsampler, children[upsampler]
-    raise OptionError(f'the features before the upsampler of {type(inner).__name__} are not known', where='sigma_tap',
-                      expected=f'one of its modules: {_candidates(net)}', found=AUTO,
-                      remedy='set sigma_tap to the module whose input are the features before the upsampler')
+    raise OptionError(
+        f'the features before the upsampler of {type(inner).__name__} are not known',
+        where='sigma_tap',
+        expected=f'one of its modules: {_candidates(net)}',
+        found=AUTO,
+        remedy='set sigma_tap to the module whose input are the features before the upsampler',
+    )
 
 
 def tap_channels(net: nn.Module, tap: str = AUTO, example: Optional[Tensor] = None) -> int:
@@ -139,14 +148,21 @@ class FeatureTap:
         """
         parts, self._kept = self._kept, {}
         if not parts:
-            raise OptionError(f"the module '{self.name}' of {self._network} did not run", where='sigma_tap',
-                              expected='a module that every forward pass of the network runs',
-                              remedy=f'set sigma_tap to {AUTO}, or to another module')
+            raise OptionError(
+                f"the module '{self.name}' of {self._network} did not run",
+                where='sigma_tap',
+                expected='a module that every forward pass of the network runs',
+                remedy=f'set sigma_tap to {AUTO}, or to another module',
+            )
         for part in parts.values():
             if part.dim() != 4:
-                raise OptionError(f"the input of '{self.name}' of {self._network} is no feature map",
-                                  where='sigma_tap', expected='(N, C, H, W)', found=tuple(part.shape),
-                                  remedy=f'set sigma_tap to {AUTO}, or to another module')
+                raise OptionError(
+                    f"the input of '{self.name}' of {self._network} is no feature map",
+                    where='sigma_tap',
+                    expected='(N, C, H, W)',
+                    found=tuple(part.shape),
+                    remedy=f'set sigma_tap to {AUTO}, or to another module',
+                )
         # Scattered in the order of device_ids.
         order = {index: place for place, index in enumerate(self._device_ids)}
         ordered = sorted(parts.values(), key=lambda part: order.get(part.device.index, 0))
@@ -175,6 +191,7 @@ def bare_network(net: nn.Module) -> nn.Module:
 
 def _inner(net: nn.Module) -> Tuple[str, nn.Module]:
     from bsr_plugins.archs.bicubic_residual_arch import BicubicResidual
+
     return ('base.', net.base) if isinstance(net, BicubicResidual) else ('', net)
 
 

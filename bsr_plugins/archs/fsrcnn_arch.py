@@ -1,4 +1,5 @@
 """FSRCNN (Dong et al., ECCV 2016), the small network of BSPA's and FPL's tables, size-exact at every scale."""
+
 from __future__ import annotations
 
 import math
@@ -27,14 +28,16 @@ class FSRCNN(nn.Module):
     Input (N, num_in_ch, H, W), output (N, num_out_ch, H * upscale, W * upscale), both in [0, 1].
     """
 
-    def __init__(self, num_in_ch: int = 3, num_out_ch: int = 3, upscale: int = 4, d: int = 56, s: int = 12,
-                 m: int = 4) -> None:
+    def __init__(
+        self, num_in_ch: int = 3, num_out_ch: int = 3, upscale: int = 4, d: int = 56, s: int = 12, m: int = 4
+    ) -> None:
         super().__init__()
         self.upscale = upscale
         self.feature = nn.Sequential(nn.Conv2d(num_in_ch, d, 5, padding=2), nn.PReLU())
         self.shrink = nn.Sequential(nn.Conv2d(d, s, 1), nn.PReLU())
         self.mapping = nn.Sequential(
-            *(layer for _ in range(m) for layer in (nn.Conv2d(s, s, 3, padding=1), nn.PReLU())))
+            *(layer for _ in range(m) for layer in (nn.Conv2d(s, s, 3, padding=1), nn.PReLU()))
+        )
         self.expand = nn.Sequential(nn.Conv2d(s, d, 1), nn.PReLU())
         self.deconv = nn.ConvTranspose2d(d, num_out_ch, 9, stride=upscale, padding=4, output_padding=upscale - 1)
         self._initialize()

@@ -1,4 +1,5 @@
 """SigmaBranch: the head that predicts the size of every pixel's error ("Revisiting L1 loss", Eq. 10)."""
+
 from __future__ import annotations
 
 import math
@@ -56,19 +57,39 @@ class SigmaBranch(nn.Module):
             outside (0, 1).
     """
 
-    def __init__(self, num_in_ch: int = 64, num_out_ch: int = 3, num_feat: int = 160, num_conv: int = 4,
-                 upscale: int = 4, upsampler: str = 'espcn', init_sigma: Optional[float] = 0.02) -> None:
+    def __init__(
+        self,
+        num_in_ch: int = 64,
+        num_out_ch: int = 3,
+        num_feat: int = 160,
+        num_conv: int = 4,
+        upscale: int = 4,
+        upsampler: str = 'espcn',
+        init_sigma: Optional[float] = 0.02,
+    ) -> None:
         super().__init__()
         if upsampler not in UPSAMPLERS:
-            raise OptionError('unknown upsampler of the sigma branch', where='network_sigma.upsampler',
-                              expected=' or '.join(UPSAMPLERS), found=repr(upsampler),
-                              remedy=did_you_mean(str(upsampler), UPSAMPLERS))
+            raise OptionError(
+                'unknown upsampler of the sigma branch',
+                where='network_sigma.upsampler',
+                expected=' or '.join(UPSAMPLERS),
+                found=repr(upsampler),
+                remedy=did_you_mean(str(upsampler), UPSAMPLERS),
+            )
         if num_conv < 1:
-            raise OptionError('the sigma branch has no convolution', where='network_sigma.num_conv',
-                              expected='a whole number of 1 or more', found=num_conv)
+            raise OptionError(
+                'the sigma branch has no convolution',
+                where='network_sigma.num_conv',
+                expected='a whole number of 1 or more',
+                found=num_conv,
+            )
         if init_sigma is not None and not 0 < init_sigma < 1:
-            raise OptionError('the sigma branch cannot start there', where='network_sigma.init_sigma',
-                              expected='a number between 0 and 1, or ~', found=init_sigma)
+            raise OptionError(
+                'the sigma branch cannot start there',
+                where='network_sigma.init_sigma',
+                expected='a number between 0 and 1, or ~',
+                found=init_sigma,
+            )
         self.upscale = upscale
         layers: List[nn.Module] = []
         for index in range(num_conv):
@@ -88,10 +109,15 @@ def _upsampler(num_feat: int, num_out_ch: int, upscale: int, kind: str) -> List[
     if upscale == 1:
         return [nn.Conv2d(num_feat, num_out_ch, 3, padding=1)]
     if upscale < 1 or (kind == 'edsr' and upscale != 3 and upscale & (upscale - 1)):
-        raise OptionError(f'the {kind} upsampler cannot upscale by {upscale}', where='network_sigma.upscale',
-                          expected='1, 3 or a power of two' if kind == 'edsr' else '1 or more', found=upscale,
-                          remedy='upsampler: espcn does any whole factor' if kind == 'edsr' and upscale > 0 else None)
+        raise OptionError(
+            f'the {kind} upsampler cannot upscale by {upscale}',
+            where='network_sigma.upscale',
+            expected='1, 3 or a power of two' if kind == 'edsr' else '1 or more',
+            found=upscale,
+            remedy='upsampler: espcn does any whole factor' if kind == 'edsr' and upscale > 0 else None,
+        )
     if kind == 'espcn':
         return [nn.Conv2d(num_feat, num_out_ch * upscale**2, 3, padding=1), nn.PixelShuffle(upscale)]
     from bsr_plugins.common.builders import arch_util
+
     return [arch_util().Upsample(upscale, num_feat), nn.Conv2d(num_feat, num_out_ch, 3, padding=1)]

@@ -1,4 +1,5 @@
 """Integrated gradients over a network's parameters (BSPA, NeurIPS 2023, Eq. 9 and 10; after FAIG, NeurIPS 2021)."""
+
 from __future__ import annotations
 
 import itertools
@@ -52,22 +53,24 @@ def ranks_by_default(name: str, parameter: Tensor) -> bool:
     return parameter.dim() == 4 and parameter.is_floating_point() and 'mean' not in name
 
 
-def parameter_attribution(net: nn.Module,
-                          baseline: Mapping[str, Tensor],
-                          target: Mapping[str, Tensor],
-                          batches: Iterable[Tuple[Tensor, Tensor]],
-                          *,
-                          objective: Callable[[Tensor, Tensor], Tensor] = mean_l1,
-                          rule: str = 'midpoint',
-                          steps: int = 8,
-                          reduce: str = 'abs_per_batch',
-                          ranked: Optional[Callable[[str, Tensor], bool]] = None,
-                          granularity: str = 'weight',
-                          num_batches: Optional[int] = None,
-                          ends_every: int = 4,
-                          progress: bool = True,
-                          description: str = 'parameter attribution',
-                          distributed: bool = False) -> Attribution:
+def parameter_attribution(
+    net: nn.Module,
+    baseline: Mapping[str, Tensor],
+    target: Mapping[str, Tensor],
+    batches: Iterable[Tuple[Tensor, Tensor]],
+    *,
+    objective: Callable[[Tensor, Tensor], Tensor] = mean_l1,
+    rule: str = 'midpoint',
+    steps: int = 8,
+    reduce: str = 'abs_per_batch',
+    ranked: Optional[Callable[[str, Tensor], bool]] = None,
+    granularity: str = 'weight',
+    num_batches: Optional[int] = None,
+    ends_every: int = 4,
+    progress: bool = True,
+    description: str = 'parameter attribution',
+    distributed: bool = False,
+) -> Attribution:
     r"""Attribute the change of the loss between two states of ``net`` to its parameters.
 
     On the straight path :math:`\gamma(\alpha) = \theta' + \alpha (\theta - \theta')` (Eq. 9) the attribution of
@@ -123,22 +126,27 @@ def parameter_attribution(net: nn.Module,
     _check_choice('reduce', reduce, REDUCTIONS)
     _check_choice('granularity', granularity, GRANULARITIES)
     if ends_every < 1:
-        raise OptionError('The ends of the attribution path are never measured', expected='ends_every >= 1',
-                          found=ends_every)
+        raise OptionError(
+            'The ends of the attribution path are never measured', expected='ends_every >= 1', found=ends_every
+        )
     points = path_points(rule, steps)
     path = ParameterPath(net, baseline, target)
     is_ranked = [(ranked or ranks_by_default)(name, p) for name, p in zip(path.names, path.parameters)]
     if not any(is_ranked):
-        raise OptionError('No parameter of the network is ranked by the attribution',
-                          expected='a 4-D floating-point weight, or another choice by `ranked`',
-                          found=', '.join(path.names[:6]) + (' ...' if len(path.names) > 6 else ''))
+        raise OptionError(
+            'No parameter of the network is ranked by the attribution',
+            expected='a 4-D floating-point weight, or another choice by `ranked`',
+            found=', '.join(path.names[:6]) + (' ...' if len(path.names) > 6 else ''),
+        )
 
     total = num_batches if num_batches is not None else (len(batches) if hasattr(batches, '__len__') else None)
-    bar = tqdm(total=None if total is None else total * len(points),
-               desc=description,
-               unit='step',
-               mininterval=0.5,
-               disable=not progress or (distributed and torch.distributed.get_rank() != 0))
+    bar = tqdm(
+        total=None if total is None else total * len(points),
+        desc=description,
+        unit='step',
+        mininterval=0.5,
+        disable=not progress or (distributed and torch.distributed.get_rank() != 0),
+    )
     forward = net.module if isinstance(net, DistributedDataParallel) else net
     with bar, path.walking():
         sums = RiemannSums(path, points, is_ranked, per_batch_abs=reduce == 'abs_per_batch', ends_every=ends_every)
@@ -153,25 +161,31 @@ def parameter_attribution(net: nn.Module,
 
 def _result(sums: RiemannSums, reduce: str, granularity: str) -> Attribution:
     if sums.missing or not sums.batches:
-        raise DataError('The attribution got too few batches',
-                        expected=f'{sums.batches + sums.missing if sums.missing else "at least 1"} batches',
-                        found=sums.batches,
-                        remedy='use a data set with more images, a smaller batch, or fewer attribution batches')
+        raise DataError(
+            'The attribution got too few batches',
+            expected=f'{sums.batches + sums.missing if sums.missing else "at least 1"} batches',
+            found=sums.batches,
+            remedy='use a data set with more images, a smaller batch, or fewer attribution batches',
+        )
     everywhere, loss_baseline, loss_target, signed, measured = sums.totals.tolist()
     loss_baseline, loss_target, signed = (value / measured for value in (loss_baseline, loss_target, signed))
     if not all(math.isfinite(value) for value in (everywhere, loss_baseline, loss_target)):
-        raise DataError('The attribution met a loss or a gradient that is not finite',
-                        expected='finite losses at both ends and on the path between them',
-                        found=f'loss {loss_baseline} at the baseline, {loss_target} at the target, sum {everywhere}',
-                        remedy='check that training has not diverged, and the images of the uniform data set')
+        raise DataError(
+            'The attribution met a loss or a gradient that is not finite',
+            expected='finite losses at both ends and on the path between them',
+            found=f'loss {loss_baseline} at the baseline, {loss_target} at the target, sum {everywhere}',
+            remedy='check that training has not diverged, and the images of the uniform data set',
+        )
     scores = {name: score if reduce == 'signed' else score.abs_() for name, score in sums.scores.items()}
     if granularity == 'filter':
         scores = {name: _over_kernels(score) for name, score in scores.items()}
-    return Attribution(scores={name: score.float() for name, score in scores.items()},
-                       completeness_gap=_gap(signed, loss_target - loss_baseline),
-                       loss_baseline=loss_baseline,
-                       loss_target=loss_target,
-                       batches=sums.batches)
+    return Attribution(
+        scores={name: score.float() for name, score in scores.items()},
+        completeness_gap=_gap(signed, loss_target - loss_baseline),
+        loss_baseline=loss_baseline,
+        loss_target=loss_target,
+        batches=sums.batches,
+    )
 
 
 def _over_kernels(score: Tensor) -> Tensor:
@@ -188,7 +202,9 @@ def _gap(signed: float, difference: float) -> float:
 
 def _check_choice(name: str, value: str, valid: Tuple[str, ...]) -> None:
     if value not in valid:
-        raise OptionError(f'Unknown {name} of the attribution',
-                          expected=' | '.join(valid),
-                          found=repr(value),
-                          remedy=did_you_mean(str(value), valid))
+        raise OptionError(
+            f'Unknown {name} of the attribution',
+            expected=' | '.join(valid),
+            found=repr(value),
+            remedy=did_you_mean(str(value), valid),
+        )

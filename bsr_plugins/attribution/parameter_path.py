@@ -1,4 +1,5 @@
 """The straight path between two states of a network (BSPA Eq. 9) and the points of its Riemann sums (Eq. 10)."""
+
 from __future__ import annotations
 
 import contextlib
@@ -24,10 +25,12 @@ def path_points(rule: str, steps: int) -> List[Tuple[float, float]]:
         OptionError: Unknown rule, or ``steps`` is not an integer >= 1.
     """
     if rule not in RULES:
-        raise OptionError('Unknown rule of the attribution path',
-                          expected=' | '.join(RULES),
-                          found=repr(rule),
-                          remedy=did_you_mean(str(rule), RULES))
+        raise OptionError(
+            'Unknown rule of the attribution path',
+            expected=' | '.join(RULES),
+            found=repr(rule),
+            remedy=did_you_mean(str(rule), RULES),
+        )
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise OptionError('The attribution path has no step', expected='an integer >= 1', found=repr(steps))
     if rule == 'trapezoid':
@@ -54,9 +57,13 @@ class ParameterPath:
         self.parameters = [p for _, p in pairs]
         for name, p in pairs:
             if p.dtype not in (torch.float32, torch.float64):
-                raise OptionError('Parameters are attributed in full precision',
-                                  where=name, expected='float32 or float64', found=p.dtype,
-                                  remedy='keep float32 weights and train with autocast')
+                raise OptionError(
+                    'Parameters are attributed in full precision',
+                    where=name,
+                    expected='float32 or float64',
+                    found=p.dtype,
+                    remedy='keep float32 weights and train with autocast',
+                )
         _check_state('baseline', baseline, pairs)
         _check_state('target', target, pairs)
         self.target = target
@@ -121,10 +128,16 @@ def _check_state(which: str, state: Mapping[str, Tensor], pairs: List[Tuple[str,
     missing = [name for name, _ in pairs if name not in state]
     if missing:
         more = f' and {len(missing) - 5} more' if missing[5:] else ''
-        raise CheckpointError(f'The {which} of the attribution lacks parameters of the network',
-                              expected=', '.join(missing[:5]) + more,
-                              found=', '.join(list(state)[:5]) or 'nothing')
+        raise CheckpointError(
+            f'The {which} of the attribution lacks parameters of the network',
+            expected=', '.join(missing[:5]) + more,
+            found=', '.join(list(state)[:5]) or 'nothing',
+        )
     for name, p in pairs:
         if tuple(state[name].shape) != tuple(p.shape):
-            raise CheckpointError(f'The {which} of the attribution has a parameter of another shape',
-                                  where=name, expected=tuple(p.shape), found=tuple(state[name].shape))
+            raise CheckpointError(
+                f'The {which} of the attribution has a parameter of another shape',
+                where=name,
+                expected=tuple(p.shape),
+                found=tuple(state[name].shape),
+            )

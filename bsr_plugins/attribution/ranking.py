@@ -1,4 +1,5 @@
 """Which entries are frozen: the highest scores of a parameter attribution (BSPA, NeurIPS 2023, Eq. 11)."""
+
 from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional
@@ -13,11 +14,13 @@ SCOPES = ('global', 'layer')
 UPDATES = ('replace', 'union')
 
 
-def select_frozen(scores: Mapping[str, Tensor],
-                  share: float,
-                  scope: str = 'global',
-                  previous: Optional[Mapping[str, Tensor]] = None,
-                  update: str = 'replace') -> Dict[str, Tensor]:
+def select_frozen(
+    scores: Mapping[str, Tensor],
+    share: float,
+    scope: str = 'global',
+    previous: Optional[Mapping[str, Tensor]] = None,
+    update: str = 'replace',
+) -> Dict[str, Tensor]:
     """Return bool masks (True: frozen) of the ``round(share * total)`` entries with the highest scores.
 
     Equal to a stable descending sort of all scores, tensors in dict order and entries in row-major order: among equal
@@ -62,8 +65,9 @@ def frozen_share_by_layer(masks: Mapping[str, Tensor]) -> Dict[str, float]:
     return {name: count / max(1, mask.numel()) for (name, mask), count in zip(masks.items(), _counts(masks))}
 
 
-def _select(names: List[str], scores: Mapping[str, Tensor], share: float, previous: Optional[Mapping[str, Tensor]],
-            update: str) -> Dict[str, Tensor]:
+def _select(
+    names: List[str], scores: Mapping[str, Tensor], share: float, previous: Optional[Mapping[str, Tensor]], update: str
+) -> Dict[str, Tensor]:
     flat = torch.cat([scores[name].detach().reshape(-1) for name in names]) if names else torch.zeros(0)
     if flat.isnan().any():
         raise DataError('The scores of the attribution are not numbers', where=', '.join(names[:3]), found='NaN')
@@ -87,7 +91,7 @@ def top_entries(flat: Tensor, count: int) -> Tensor:
     threshold = torch.topk(flat, count, sorted=False).values.min()
     mask = flat > threshold
     ties = (flat == threshold).nonzero().flatten()
-    mask[ties[:count - int(mask.sum())]] = True
+    mask[ties[: count - int(mask.sum())]] = True
     return mask
 
 
@@ -101,11 +105,19 @@ def _check_previous(scores: Mapping[str, Tensor], previous: Optional[Mapping[str
     for name, score in scores.items():
         found = tuple(previous[name].shape) if name in previous else 'none'
         if found != tuple(score.shape):
-            raise DataError('The masks of the round before do not fit the scores',
-                            where=name, expected=f'a mask of shape {tuple(score.shape)}', found=found)
+            raise DataError(
+                'The masks of the round before do not fit the scores',
+                where=name,
+                expected=f'a mask of shape {tuple(score.shape)}',
+                found=found,
+            )
 
 
 def _check_choice(name: str, value: str, valid: tuple) -> None:
     if value not in valid:
-        raise OptionError(f'Unknown {name} of the frozen entries',
-                          expected=' | '.join(valid), found=repr(value), remedy=did_you_mean(str(value), valid))
+        raise OptionError(
+            f'Unknown {name} of the frozen entries',
+            expected=' | '.join(valid),
+            found=repr(value),
+            remedy=did_you_mean(str(value), valid),
+        )

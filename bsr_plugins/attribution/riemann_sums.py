@@ -1,4 +1,5 @@
 """Sums of gradients along a path in parameter space, batch by batch (BSPA, NeurIPS 2023, Eq. 10)."""
+
 from __future__ import annotations
 
 from typing import Callable, Dict, List, Tuple
@@ -29,26 +30,30 @@ class RiemannSums:
         missing: How many fewer batches came than were asked for.
     """
 
-    def __init__(self,
-                 path: ParameterPath,
-                 points: List[Tuple[float, float]],
-                 is_ranked: List[bool],
-                 per_batch_abs: bool,
-                 ends_every: int = 1) -> None:
+    def __init__(
+        self,
+        path: ParameterPath,
+        points: List[Tuple[float, float]],
+        is_ranked: List[bool],
+        per_batch_abs: bool,
+        ends_every: int = 1,
+    ) -> None:
         self.path = path
         self.points = points
         self.per_batch_abs = per_batch_abs
         self.ends_every = ends_every
         self.is_ranked = is_ranked
         self.gradients = [torch.zeros_like(p) for p in path.difference]
-        self.scores = {name: torch.zeros_like(d)
-                       for name, d, chosen in zip(path.names, path.difference, is_ranked) if chosen}
+        self.scores = {
+            name: torch.zeros_like(d) for name, d, chosen in zip(path.names, path.difference, is_ranked) if chosen
+        }
         self.totals = torch.zeros(5, dtype=torch.float64, device=path.device)
         self.batches = 0
         self.missing = 0
 
-    def add(self, forward: nn.Module, lq: Tensor, gt: Tensor, objective: Callable[[Tensor, Tensor], Tensor],
-            bar: tqdm) -> None:
+    def add(
+        self, forward: nn.Module, lq: Tensor, gt: Tensor, objective: Callable[[Tensor, Tensor], Tensor], bar: tqdm
+    ) -> None:
         """Add one batch: the Riemann sum of the gradients over the path, times the difference.
 
         Raises:
@@ -82,8 +87,10 @@ class RiemannSums:
 
     def _add_gradients(self, loss: Tensor, weight: float) -> None:
         if not loss.requires_grad:
-            raise OptionError("The loss of the attribution does not depend on the network's parameters",
-                              expected='a forward pass and an objective that autograd can differentiate')
+            raise OptionError(
+                "The loss of the attribution does not depend on the network's parameters",
+                expected='a forward pass and an objective that autograd can differentiate',
+            )
         found = torch.autograd.grad(loss, self.path.parameters, allow_unused=True)
         # A parameter that takes no part in the forward pass has no gradient: its attribution is zero.
         pairs = [(total, grad) for total, grad in zip(self.gradients, found) if grad is not None]

@@ -1,4 +1,5 @@
 """The code that a run with an option file reaches, and what it reads of the file."""
+
 from __future__ import annotations
 
 import ast
@@ -69,7 +70,7 @@ class CodeInUse:
         path = self.names.owner(kind, name)
         for suffix in _SUFFIXES:
             if name.endswith(suffix):
-                name = name[:-len(suffix)]
+                name = name[: -len(suffix)]
         return self.tree.find(name, path) if path is not None else None
 
     # ------------------------------------------------------------------ constructors
@@ -128,9 +129,12 @@ class CodeInUse:
             if inside is None:
                 if path.name in ('train.py', 'test.py'):
                     yield path
-            elif inside[:1] == ('utils',) or (not inside and path.name in ('train.py', 'test.py')) or (
-                    inside == ('data',) and path.name in ('__init__.py', 'prefetch_dataloader.py')) or (
-                    inside == ('models',) and path.name == '__init__.py'):
+            elif (
+                inside[:1] == ('utils',)
+                or (not inside and path.name in ('train.py', 'test.py'))
+                or (inside == ('data',) and path.name in ('__init__.py', 'prefetch_dataloader.py'))
+                or (inside == ('models',) and path.name == '__init__.py')
+            ):
                 yield path
 
 

@@ -1,4 +1,5 @@
 """Sub-image LMDBs and their difficulty file that were not made for each other, told from their first lines."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -32,9 +33,20 @@ def _scale_of_lmdb(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, An
         made_for = read_manifest(folder).get('scale')
     except DataError as error:
         return [Finding(ERROR, error.problem, where, error.expected, str(error.found), error.remedy)]
-    return [] if made_for == scale else [
-        Finding(ERROR, 'The LR LMDB was made for another scale', where, expected=f'scale {scale}',
-                found=f'scale {made_for}', remedy=f'give the LR LMDB of scale {scale}')]
+    return (
+        []
+        if made_for == scale
+        else [
+            Finding(
+                ERROR,
+                'The LR LMDB was made for another scale',
+                where,
+                expected=f'scale {scale}',
+                found=f'scale {made_for}',
+                remedy=f'give the LR LMDB of scale {scale}',
+            )
+        ]
+    )
 
 
 def _difficulty(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path) -> List[Finding]:
@@ -52,9 +64,11 @@ def _difficulty(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any],
             count = sum(1 for line in lines if line.strip())
     except (DataError, OSError, UnicodeDecodeError) as error:
         return [_stale(option_file, keys, dataset, root, f'cannot be compared with its LMDB: {error}', '', '')]
-    checks = (('was scored on another making of the LMDB', 'manifest_sha256', sha256),
-              ('was scored at another scale', 'scale', str(scale)),
-              ('does not hold a score for each sub-image', 'sub_images', str(len(stored))))
+    checks = (
+        ('was scored on another making of the LMDB', 'manifest_sha256', sha256),
+        ('was scored at another scale', 'scale', str(scale)),
+        ('does not hold a score for each sub-image', 'sub_images', str(len(stored))),
+    )
     for problem, key, right in checks:
         if stated.get(key) != right:
             return [_stale(option_file, keys, dataset, root, problem, f'{key}={right}', f'{key}={stated.get(key)}')]
@@ -63,9 +77,15 @@ def _difficulty(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any],
     return []
 
 
-def _stale(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path, problem: str, expected: str,
-           found: str) -> Finding:
+def _stale(
+    option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path, problem: str, expected: str, found: str
+) -> Finding:
     scale = option_file.get('scale')
-    return Finding(ERROR, f'The difficulty file {problem}: {difficulty_path(dataset, scale)}',
-                   option_file.where(*keys, 'difficulty'), expected=expected or None, found=found or None,
-                   remedy=difficulty_command(dataset, scale, root))
+    return Finding(
+        ERROR,
+        f'The difficulty file {problem}: {difficulty_path(dataset, scale)}',
+        option_file.where(*keys, 'difficulty'),
+        expected=expected or None,
+        found=found or None,
+        remedy=difficulty_command(dataset, scale, root),
+    )

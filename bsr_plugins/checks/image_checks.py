@@ -1,4 +1,5 @@
 """``basicsr check --deep``: every image of every data set is decoded; what cannot be is listed, all of it."""
+
 from __future__ import annotations
 
 import contextlib
@@ -29,6 +30,7 @@ def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
     A folder that several data sets share is read once. Progress is shown on stderr.
     """
     from tqdm import tqdm
+
     places: Dict[Path, KeyPath] = {}
     own: Dict[Path, bool] = {}
     for keys, dataset, _ in datasets_in(option_file):
@@ -42,17 +44,24 @@ def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
     images = [(folder, image) for folder in places for image in _images(folder)]
     readers = _open_lmdbs(places)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool, tqdm(
-            total=len(images), desc='images decoded', unit='image', mininterval=0.5) as bar:
+        total=len(images), desc='images decoded', unit='image', mininterval=0.5
+    ) as bar:
         for start in range(0, len(images), _AT_ONCE):
-            part = images[start:start + _AT_ONCE]
+            part = images[start : start + _AT_ONCE]
             for (folder, image), error in zip(part, pool.map(lambda entry: _problem(entry[1]), part)):
                 bar.update()
                 if error is not None:
                     deep_colour = error.expected == 'uint8'
-                    findings.append(Finding(
-                        WARNING if deep_colour and not own[folder] else ERROR, error.problem,
-                        option_file.where(*places[folder]), _text(error.expected), _text(error.found) or image.name,
-                        error.remedy))
+                    findings.append(
+                        Finding(
+                            WARNING if deep_colour and not own[folder] else ERROR,
+                            error.problem,
+                            option_file.where(*places[folder]),
+                            _text(error.expected),
+                            _text(error.found) or image.name,
+                            error.remedy,
+                        )
+                    )
     del readers
     return findings
 
@@ -60,6 +69,7 @@ def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
 def _open_lmdbs(folders: Iterable[Path]) -> List[Any]:
     """Return readers that keep the LMDBs open; one that cannot be opened is reported with its first record."""
     from bsr_plugins.data.subimages.lmdb_reader import open_reader
+
     readers = []
     for folder in folders:
         if folder.suffix == '.lmdb' and folder.is_dir():
@@ -78,6 +88,7 @@ def _problem(image: _Image) -> Optional[DataError]:
 
 def _images(folder: Path) -> Iterator[_Image]:
     from bsr_plugins.data.images.image_reading import read_image
+
     if folder.suffix == '.lmdb':
         for key in lmdb_sizes(folder) or {}:
             yield _Image(f'{folder}: {key}', lambda key=key: _decode_record(folder, key))  # type: ignore[misc]
@@ -93,10 +104,12 @@ def _images(folder: Path) -> Iterator[_Image]:
 def _decode_record(folder: Path, key: str) -> None:
     from bsr_plugins.data.images.image_reading import decode_image
     from bsr_plugins.data.subimages.lmdb_reader import open_reader
+
     record = open_reader(folder).get(key)
     if record is None:
-        raise DataError(f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=folder,
-                        remedy='make it anew')
+        raise DataError(
+            f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=folder, remedy='make it anew'
+        )
     decode_image(record, f'{folder}: {key}')
 
 

@@ -1,4 +1,5 @@
 """The names in a basicsr without registries (before 1.3): classes and functions that it looks up in its modules."""
+
 from __future__ import annotations
 
 import re

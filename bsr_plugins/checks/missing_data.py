@@ -1,4 +1,5 @@
 """The exact commands that make the LMDBs and the difficulty file an option file asks for."""
+
 from __future__ import annotations
 
 import json
@@ -35,8 +36,16 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
     hr_lmdb, lr_lmdb = _path(dataset, 'dataroot_gt'), _path(dataset, 'dataroot_lq')
     out = (hr_lmdb or lr_lmdb or Path('.')).parent
     hr, lr = _sources(uniform or {}, root)
-    arguments = [*_tool('create_subimage_lmdb.py', root), '--hr', hr, *([] if lr is None else ['--lr', lr]), '--scale',
-                 str(scale), '--out', str(out)]
+    arguments = [
+        *_tool('create_subimage_lmdb.py', root),
+        '--hr',
+        hr,
+        *([] if lr is None else ['--lr', lr]),
+        '--scale',
+        str(scale),
+        '--out',
+        str(out),
+    ]
     # A set that is read uniformly needs no windows as small as the classes'; large ones are read fastest.
     command = _join(arguments + ([] if dataset.get('type') in INVERSE_TYPES else _UNIFORM_WINDOWS))
     notes = _naming_notes(hr_lmdb, lr_lmdb, scale, out)
@@ -47,8 +56,15 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
 
 def difficulty_command(dataset: Dict[str, Any], scale: Any, root: Path) -> str:
     """Return the command that scores the sub-images of an inverse-sampled set."""
-    arguments = [*_tool('score_difficulty.py', root), '--hr-lmdb', str(_path(dataset, 'dataroot_gt')), '--lr-lmdb',
-                 str(_path(dataset, 'dataroot_lq')), '--scale', str(scale)]
+    arguments = [
+        *_tool('score_difficulty.py', root),
+        '--hr-lmdb',
+        str(_path(dataset, 'dataroot_gt')),
+        '--lr-lmdb',
+        str(_path(dataset, 'dataroot_lq')),
+        '--scale',
+        str(scale),
+    ]
     stated, default = dataset.get('difficulty'), difficulty_path({**dataset, 'difficulty': None}, scale)
     if stated is not None and default is not None and Path(str(stated)) != Path(default):
         arguments += ['--out', str(stated)]
@@ -78,8 +94,7 @@ def _source(path: Optional[Path], root: Path, placeholder: str) -> Optional[str]
 
 def _naming_notes(hr_lmdb: Optional[Path], lr_lmdb: Optional[Path], scale: Any, out: Path) -> List[str]:
     notes = []
-    for key, path, name in (('dataroot_gt', hr_lmdb, 'HR_sub.lmdb'),
-                            ('dataroot_lq', lr_lmdb, f'LR_sub_x{scale}.lmdb')):
+    for key, path, name in (('dataroot_gt', hr_lmdb, 'HR_sub.lmdb'), ('dataroot_lq', lr_lmdb, f'LR_sub_x{scale}.lmdb')):
         if path is not None and path.suffix == '.lmdb' and path != out / name:
             notes.append(f'it writes {out / name}: set `{key}` to that')
     return notes

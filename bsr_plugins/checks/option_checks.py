@@ -1,4 +1,5 @@
 """The whole check of an option file before anything heavy is imported: every fault at once, with file and line."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -45,8 +46,9 @@ _REQUIRED_OF_VALIDATION = (('val', _MAPPING), ('val.val_freq', _ANY), ('val.save
 _LMDB_TYPES = ('InverseSampledLMDBDataset',)  # read nothing else, so that io_backend may be left out
 
 
-def check_options(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool = False,
-                  deep: bool = False) -> List[Finding]:
+def check_options(
+    option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool = False, deep: bool = False
+) -> List[Finding]:
     """Return what is wrong with an option file, errors first, in the order of the file's parts.
 
     Checked: the keys BasicSR reads without a default; the names of models, data sets, networks, losses, metrics,
@@ -136,10 +138,25 @@ def _check_one(option_file: OptionFile, keys: KeyPath, kind: str) -> List[Findin
         right = value == 'auto' or (_is_whole(value) and value >= 0)
         kind = "a number of GPUs, 0 for the CPU, or 'auto'"
     else:
-        right = {_MAPPING: isinstance(value, dict), _TEXT: isinstance(value, str), _NUMBER: _is_whole(value),
-                 _ANY: not isinstance(value, dict)}[kind]
-    return [] if right else [Finding(ERROR, f"The value of '{'.'.join(keys)}' has the wrong kind", where,
-                                     expected=kind, found=shortened(repr(value)))]
+        right = {
+            _MAPPING: isinstance(value, dict),
+            _TEXT: isinstance(value, str),
+            _NUMBER: _is_whole(value),
+            _ANY: not isinstance(value, dict),
+        }[kind]
+    return (
+        []
+        if right
+        else [
+            Finding(
+                ERROR,
+                f"The value of '{'.'.join(keys)}' has the wrong kind",
+                where,
+                expected=kind,
+                found=shortened(repr(value)),
+            )
+        ]
+    )
 
 
 def _check_phases(option_file: OptionFile, is_train: bool) -> List[Finding]:
@@ -153,8 +170,15 @@ def _check_phases(option_file: OptionFile, is_train: bool) -> List[Finding]:
             shown = ' or '.join(['train', 'val', 'val_2'] if is_train else ['test', 'test_1', 'val'])
             findings.append(Finding(ERROR, f"The data set phase '{phase}' is unknown", where, expected=shown))
         elif not isinstance(dataset, dict):
-            findings.append(Finding(ERROR, f"The data set '{phase}' has no options", where, expected=_MAPPING,
-                                    found=shortened(repr(dataset))))
+            findings.append(
+                Finding(
+                    ERROR,
+                    f"The data set '{phase}' has no options",
+                    where,
+                    expected=_MAPPING,
+                    found=shortened(repr(dataset)),
+                )
+            )
     return findings
 
 
@@ -184,15 +208,25 @@ def _check_paired_sets(option_file: OptionFile, is_train: bool) -> List[Finding]
         if keys[1] != 'train' or not is_train:
             continue
         if scale is None:
-            findings.append(Finding(ERROR, "The key 'scale' is missing", option_file.where('scale'),
-                                    expected='scale: a whole number'))
+            findings.append(
+                Finding(
+                    ERROR, "The key 'scale' is missing", option_file.where('scale'), expected='scale: a whole number'
+                )
+            )
             continue
         gt_size = dataset.get('gt_size')
         if _is_whole(gt_size) and _is_whole(scale) and scale > 0 and gt_size % scale:
             lower = gt_size - gt_size % scale
-            findings.append(Finding(ERROR, 'gt_size is not a multiple of scale', option_file.where(*keys, 'gt_size'),
-                                    expected=f'a multiple of {scale}', found=str(gt_size),
-                                    remedy=f'gt_size: {lower or scale} or {lower + scale}'))
+            findings.append(
+                Finding(
+                    ERROR,
+                    'gt_size is not a multiple of scale',
+                    option_file.where(*keys, 'gt_size'),
+                    expected=f'a multiple of {scale}',
+                    found=str(gt_size),
+                    remedy=f'gt_size: {lower or scale} or {lower + scale}',
+                )
+            )
     return findings
 
 
@@ -202,14 +236,26 @@ def _check_backend(option_file: OptionFile, keys: KeyPath) -> List[Finding]:
     if backend is None and plain_name(option_file.get(*keys, 'type')) in _LMDB_TYPES:
         backend = 'lmdb'
     if backend is None:
-        return [Finding(ERROR, f"The key '{'.'.join(keys)}.io_backend.type' is missing", where,
-                        expected='io_backend: {type: disk}, or {type: lmdb}')]
+        return [
+            Finding(
+                ERROR,
+                f"The key '{'.'.join(keys)}.io_backend.type' is missing",
+                where,
+                expected='io_backend: {type: disk}, or {type: lmdb}',
+            )
+        ]
     roots = [option_file.get(*keys, key) for key in ('dataroot_gt', 'dataroot_lq')]
     are_lmdb = {str(path).endswith('.lmdb') for path in roots if path is not None}
     if backend in ('lmdb', 'disk') and are_lmdb - {backend == 'lmdb'}:
-        return [Finding(ERROR, f"io_backend is '{backend}', the data roots are not", where,
-                        expected='names ending in .lmdb with `type: lmdb`, and with that alone',
-                        found=', '.join(str(path) for path in roots))]
+        return [
+            Finding(
+                ERROR,
+                f"io_backend is '{backend}', the data roots are not",
+                where,
+                expected='names ending in .lmdb with `type: lmdb`, and with that alone',
+                found=', '.join(str(path) for path in roots),
+            )
+        ]
     return []
 
 
@@ -218,18 +264,29 @@ def _numbers_as_text(option_file: OptionFile) -> List[Finding]:
     for keys in sorted(option_file.plain, key=lambda path: option_file.lines.get(path, 0)):
         text = option_file.get(*keys)
         if isinstance(text, str) and NUMBER_AS_TEXT.fullmatch(text):
-            findings.append(Finding(
-                WARNING, f'{text} is read as text, not as a number', option_file.where(*keys),
-                expected='a point in the mantissa and a sign in the exponent (1.0e-4), or the tag !!float',
-                remedy=f'{keys[-1]}: !!float {text}'))
+            findings.append(
+                Finding(
+                    WARNING,
+                    f'{text} is read as text, not as a number',
+                    option_file.where(*keys),
+                    expected='a point in the mantissa and a sign in the exponent (1.0e-4), or the tag !!float',
+                    remedy=f'{keys[-1]}: !!float {text}',
+                )
+            )
     return findings
 
 
 def _repeated_keys(option_file: OptionFile) -> List[Finding]:
-    return [Finding(WARNING, f"The key '{'.'.join(keys)}' stands twice in one section", option_file.where(*keys),
-                    found=f'first on line {first}',
-                    remedy='keep one of the two: BasicSR takes the last one without a word')
-            for keys, first in option_file.repeated.items()]
+    return [
+        Finding(
+            WARNING,
+            f"The key '{'.'.join(keys)}' stands twice in one section",
+            option_file.where(*keys),
+            found=f'first on line {first}',
+            remedy='keep one of the two: BasicSR takes the last one without a word',
+        )
+        for keys, first in option_file.repeated.items()
+    ]
 
 
 def _is_whole(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 A key path is a tuple of keys; ``*`` stands for any key and ``pretrain_network_*`` for a name put together at run time.
 """
+
 from __future__ import annotations
 
 import ast
@@ -19,12 +20,58 @@ _ACCESSORS = ('get', 'pop', 'setdefault')
 _VIEWS = ('items', 'keys', 'values')
 _COPIES = ('deepcopy', 'copy', 'dict', 'OrderedDict', 'sorted', 'list', 'enumerate', 'tqdm')
 # They look at a section without reading any key of it, or what they build is checked by its own constructor.
-_HARMLESS = frozenset({
-    'dict2str', 'print', 'str', 'repr', 'len', 'bool', 'isinstance', 'type', 'pformat', 'pprint', 'dump', 'dumps',
-    'safe_dump', 'info', 'warning', 'debug', 'error', 'init', 'format', 'super', '__init__', 'build_model',
-    'build_network', 'build_loss', 'build_dataset', 'build_metric', 'build_dataloader', 'calculate_metric',
-    'create_model', 'create_dataset', 'create_dataloader', 'define_network', 'get_optimizer', 'int', 'float', 'range',
-    'expanduser', 'join', 'round', 'max', 'min', 'any', 'all', 'append', 'update', 'Counter', 'hasattr', 'id'})
+_HARMLESS = frozenset(
+    {
+        'dict2str',
+        'print',
+        'str',
+        'repr',
+        'len',
+        'bool',
+        'isinstance',
+        'type',
+        'pformat',
+        'pprint',
+        'dump',
+        'dumps',
+        'safe_dump',
+        'info',
+        'warning',
+        'debug',
+        'error',
+        'init',
+        'format',
+        'super',
+        '__init__',
+        'build_model',
+        'build_network',
+        'build_loss',
+        'build_dataset',
+        'build_metric',
+        'build_dataloader',
+        'calculate_metric',
+        'create_model',
+        'create_dataset',
+        'create_dataloader',
+        'define_network',
+        'get_optimizer',
+        'int',
+        'float',
+        'range',
+        'expanduser',
+        'join',
+        'round',
+        'max',
+        'min',
+        'any',
+        'all',
+        'append',
+        'update',
+        'Counter',
+        'hasattr',
+        'id',
+    }
+)
 _DEEPEST = 4
 
 
@@ -44,12 +91,16 @@ class Reads:
     def reads(self, path: KeyPath) -> bool:
         """Return whether the key at ``path``, or a section around it as a whole, is read."""
         return any(_fits(pattern, path) for pattern in self.keys) or any(
-            _fits(pattern, path[:len(pattern)]) for pattern in self.whole)
+            _fits(pattern, path[: len(pattern)]) for pattern in self.whole
+        )
 
     def names_below(self, section: KeyPath) -> Set[str]:
         """Return the names of the keys that are read right below ``section``."""
-        return {pattern[-1] for pattern in self.keys
-                if len(pattern) == len(section) + 1 and _fits(pattern[:-1], section) and '*' not in pattern[-1]}
+        return {
+            pattern[-1]
+            for pattern in self.keys
+            if len(pattern) == len(section) + 1 and _fits(pattern[:-1], section) and '*' not in pattern[-1]
+        }
 
 
 def reads_of_class(tree: SourceTree, chain: Sequence[Definition], section: KeyPath = ()) -> Reads:
@@ -63,8 +114,11 @@ def reads_of_functions(tree: SourceTree, body: Iterable[ast.stmt], known: Dict[s
     """Return what the functions and classes of a module read of the names in ``known`` (name -> what it holds)."""
     functions: List[Function] = []
     for node in body:
-        functions += [node] if isinstance(node, ast.FunctionDef) else [
-            each for each in getattr(node, 'body', []) if isinstance(each, ast.FunctionDef)]
+        functions += (
+            [node]
+            if isinstance(node, ast.FunctionDef)
+            else [each for each in getattr(node, 'body', []) if isinstance(each, ast.FunctionDef)]
+        )
     return _Reader(tree, (), {name: frozenset({path}) for name, path in known.items()}).read(functions)
 
 
@@ -96,7 +150,6 @@ class _Reader:
 
 
 class _FunctionReader(ast.NodeVisitor):
-
     def __init__(self, reader: _Reader, names: Dict[str, Paths]) -> None:
         self.reader = reader
         self.names = names
@@ -230,9 +283,15 @@ class _FunctionReader(ast.NodeVisitor):
             if callee is None or parameter is None or self.reader.depth >= _DEEPEST:
                 self.found.whole.update(sections)
             else:
-                inner = _Reader(self.reader.tree, self.reader.chain, {
-                    **{key: value for key, value in self.names.items() if key.startswith('self.')},
-                    parameter: sections}, self.reader.depth + 1)
+                inner = _Reader(
+                    self.reader.tree,
+                    self.reader.chain,
+                    {
+                        **{key: value for key, value in self.names.items() if key.startswith('self.')},
+                        parameter: sections,
+                    },
+                    self.reader.depth + 1,
+                )
                 self.found.add(inner.read([callee]))
 
     def _callee(self, node: ast.Call, name: str) -> Optional[Function]:

@@ -1,4 +1,5 @@
 """Check: an option file of a fork that is run from elsewhere, where another basicsr would be taken in silence."""
+
 from __future__ import annotations
 
 import os
@@ -21,9 +22,17 @@ def check_working_directory(option_file: OptionFile, root: Path) -> List[Finding
     checkout = _checkout_around(Path(option_file.path)) or _checkout_around(root)
     if checkout is None:
         return []
-    return [Finding(WARNING, 'The working directory is not the root of the checkout that this belongs to: its script '
-                    'and its classes are not taken', str(option_file.path), expected=str(checkout), found=str(root),
-                    remedy=f'cd {checkout}')]
+    return [
+        Finding(
+            WARNING,
+            'The working directory is not the root of the checkout that this belongs to: its script '
+            'and its classes are not taken',
+            str(option_file.path),
+            expected=str(checkout),
+            found=str(root),
+            remedy=f'cd {checkout}',
+        )
+    ]
 
 
 def _checkout_around(path: Path) -> Optional[Path]:

@@ -1,4 +1,5 @@
 """Image pairs that are not pairs: without a counterpart, of another scale, smaller than the crop, or no images."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -61,9 +62,15 @@ def _names_out(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], 
             continue
         for number, line in enumerate(lines, 1):
             if ('..' in line or '/' in line or '\\' in line) and leads_out(line.split(' (')[0].strip()):
-                findings.append(Finding(ERROR, f'A name leads out of its folder: {line.strip()!r}',
-                                        option_file.where(*keys, key), found=f'{path}:{number}',
-                                        expected='names without .. that do not start at the root'))
+                findings.append(
+                    Finding(
+                        ERROR,
+                        f'A name leads out of its folder: {line.strip()!r}',
+                        option_file.where(*keys, key),
+                        found=f'{path}:{number}',
+                        expected='names without .. that do not start at the root',
+                    )
+                )
                 break
     return findings
 
@@ -81,24 +88,39 @@ def _template(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], s
     template = dataset.get('filename_tmpl')
     if not isinstance(template, str) or names_images(template) or str(dataset.get('dataroot_gt')).endswith('.lmdb'):
         return []
-    return [Finding(severity, 'filename_tmpl makes no name of an LR image', option_file.where(*keys, 'filename_tmpl'),
-                    expected='{} where the name of the HR image stands', found=repr(template),
-                    remedy=None if '{' in template else f"filename_tmpl: '{{}}{template}'")]
+    return [
+        Finding(
+            severity,
+            'filename_tmpl makes no name of an LR image',
+            option_file.where(*keys, 'filename_tmpl'),
+            expected='{} where the name of the HR image stands',
+            found=repr(template),
+            remedy=None if '{' in template else f"filename_tmpl: '{{}}{template}'",
+        )
+    ]
 
 
-def _unpaired(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList,
-              severity: str) -> List[Finding]:
+def _unpaired(
+    option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList, severity: str
+) -> List[Finding]:
     findings = []
     for which, names, other in (('gt', pairs.alone_gt, 'LR'), ('lq', pairs.alone_lq, 'HR')):
         # Where nothing pairs, one finding says it.
         if names and not (which == 'lq' and pairs.alone_gt and not pairs.pairs):
             template = dataset.get('filename_tmpl') or '{}'
-            findings.append(Finding(
-                severity, f'{len(names)} {"HR" if which == "gt" else "LR"} images have no {other} image',
-                option_file.where(*keys, f'dataroot_{which}'), found=some_of(sorted(names)),
-                expected='the same keys in both LMDBs' if pairs.is_lmdb else
-                f"an LR image named {str(template).format('<name>')} for each HR image <name>, of the same ending",
-                remedy=_template_remedy(pairs) or 'add or remove images, or set filename_tmpl'))
+            findings.append(
+                Finding(
+                    severity,
+                    f'{len(names)} {"HR" if which == "gt" else "LR"} images have no {other} image',
+                    option_file.where(*keys, f'dataroot_{which}'),
+                    found=some_of(sorted(names)),
+                    expected='the same keys in both LMDBs'
+                    if pairs.is_lmdb
+                    else f'an LR image named {str(template).format("<name>")} for each HR image <name>, '
+                    'of the same ending',
+                    remedy=_template_remedy(pairs) or 'add or remove images, or set filename_tmpl',
+                )
+            )
     return findings
 
 
@@ -114,8 +136,9 @@ def _template_remedy(pairs: PairList) -> Optional[str]:
 class _PairSizes:
     """Compares the sizes of pairs with the scale and the crop."""
 
-    def __init__(self, option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList,
-                 severity: str) -> None:
+    def __init__(
+        self, option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList, severity: str
+    ) -> None:
         self.file, self.keys, self.pairs, self.severity = option_file, keys, pairs, severity
         self.scale: Any = option_file.get('scale')
         self.is_train = keys[1] == 'train'
@@ -132,8 +155,9 @@ class _PairSizes:
             if gt is None or lq is None:
                 continue
             if not self._fits(gt, lq, gt_name):
-                found.setdefault('scale', []).append(f'{self.pairs.place("gt", gt_name)} {gt[0]} x {gt[1]}, LR '
-                                                     f'{lq[0]} x {lq[1]}')
+                found.setdefault('scale', []).append(
+                    f'{self.pairs.place("gt", gt_name)} {gt[0]} x {gt[1]}, LR {lq[0]} x {lq[1]}'
+                )
             elif isinstance(self.gt_size, int) and min(gt) < self.gt_size:
                 found.setdefault('small', []).append(f'{self.pairs.place("gt", gt_name)} {gt[0]} x {gt[1]}')
         return [self._finding(kind, places) for kind, places in found.items()]
@@ -153,14 +177,27 @@ class _PairSizes:
         count = f'{len(places)} of those looked at' if len(places) > 1 else 'one'
         shown = '; '.join(places[:3]) + (f' and {len(places) - 3} more' if len(places) > 3 else '')
         if kind == 'scale':
-            return Finding(self.severity if self.is_train else WARNING, f'Image pairs do not fit scale {self.scale}',
-                           self.file.where(*self.keys, 'dataroot_lq'), found=f'{count}: {shown}',
-                           expected=f'HR images of {self.scale} times the size of the LR images',
-                           remedy='give the LR images of this scale')
+            return Finding(
+                self.severity if self.is_train else WARNING,
+                f'Image pairs do not fit scale {self.scale}',
+                self.file.where(*self.keys, 'dataroot_lq'),
+                found=f'{count}: {shown}',
+                expected=f'HR images of {self.scale} times the size of the LR images',
+                remedy='give the LR images of this scale',
+            )
         if kind == 'small':
-            return Finding(self.severity, 'Images are smaller than gt_size', self.file.where(*self.keys, 'gt_size'),
-                           expected=f'at least {self.gt_size} x {self.gt_size}', found=f'{count}: {shown}',
-                           remedy='a smaller gt_size, or remove them')
-        return Finding(self.severity, 'Images are damaged: they do not begin as their ending says',
-                       self.file.where(*self.keys, f'dataroot_{kind[-2:]}'), found=f'{count}: {shown}',
-                       remedy='replace or remove them; `basicsr check --deep` decodes all')
+            return Finding(
+                self.severity,
+                'Images are smaller than gt_size',
+                self.file.where(*self.keys, 'gt_size'),
+                expected=f'at least {self.gt_size} x {self.gt_size}',
+                found=f'{count}: {shown}',
+                remedy='a smaller gt_size, or remove them',
+            )
+        return Finding(
+            self.severity,
+            'Images are damaged: they do not begin as their ending says',
+            self.file.where(*self.keys, f'dataroot_{kind[-2:]}'),
+            found=f'{count}: {shown}',
+            remedy='replace or remove them; `basicsr check --deep` decodes all',
+        )

@@ -1,4 +1,5 @@
 """The image pairs that a data set will list, and their sizes from the files' first bytes: nothing is decoded."""
+
 from __future__ import annotations
 
 import os
@@ -98,7 +99,7 @@ def image_size(path: Path) -> Optional[Size]:
 def spread(names: List[str], count: Optional[int]) -> Iterator[str]:
     """Yield up to ``count`` names, evenly over the list; all of them where it is None."""
     step = 1 if count is None else max(1, len(names) / count)
-    index = 0.
+    index = 0.0
     while int(index) < len(names):
         yield names[int(index)]
         index += step
@@ -111,8 +112,10 @@ def lmdb_sizes(folder: Path) -> Optional[Dict[str, Size]]:
             found = [(_LMDB_LINE.match(line), line) for line in lines if line.strip()]
     except (OSError, ValueError):  # not there, not UTF-8, or no name of a file
         return None
-    return {match.group(1) if match else line.split('.')[0]: (int(match.group(2)), int(match.group(3))) if match
-            else (0, 0) for match, line in found}
+    return {
+        match.group(1) if match else line.split('.')[0]: (int(match.group(2)), int(match.group(3))) if match else (0, 0)
+        for match, line in found
+    }
 
 
 def _lmdb_pairs(folders: Dict[str, Path], names: Dict[str, str]) -> Optional[PairList]:
@@ -120,10 +123,15 @@ def _lmdb_pairs(folders: Dict[str, Path], names: Dict[str, str]) -> Optional[Pai
     gt, lq = stored['gt'], stored['lq']
     if gt is None or lq is None:
         return None
-    return PairList(folders, names, True, {key: key for key in gt if key in lq}, [key for key in gt if key not in lq],
-                    [key for key in lq if key not in gt],
-                    {(which, key): size for which in ('gt', 'lq') for key, size in (stored[which] or {}).items()
-                     if size != (0, 0)})
+    return PairList(
+        folders,
+        names,
+        True,
+        {key: key for key in gt if key in lq},
+        [key for key in gt if key not in lq],
+        [key for key in lq if key not in gt],
+        {(which, key): size for which in ('gt', 'lq') for key, size in (stored[which] or {}).items() if size != (0, 0)},
+    )
 
 
 def _files(folder: Path) -> List[str]:

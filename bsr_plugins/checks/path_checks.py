@@ -1,4 +1,5 @@
 """Checks that every file and folder an option file reads is there, all of them at once."""
+
 from __future__ import annotations
 
 import os
@@ -40,8 +41,9 @@ def datasets_in(option_file: OptionFile) -> Iterator[Tuple[KeyPath, Dict[str, An
                 yield ('datasets', phase, 'inverse'), dataset['inverse'], dataset
 
 
-def _check_dataset(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any],
-                   uniform: Optional[Dict[str, Any]], root: Path) -> List[Finding]:
+def _check_dataset(
+    option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], root: Path
+) -> List[Finding]:
     findings: List[Finding] = []
     scale = option_file.get('scale')
     made_by_command = False
@@ -55,17 +57,27 @@ def _check_dataset(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, An
                     continue
                 remedy = _near(path, root)
                 if keys[1] == 'train' and _can_be_made(key, path) and scale is not None:
-                    remedy = 'the command above makes it too' if made_by_command else lmdb_command(
-                        dataset, uniform, scale, root)
+                    remedy = (
+                        'the command above makes it too'
+                        if made_by_command
+                        else lmdb_command(dataset, uniform, scale, root)
+                    )
                     made_by_command = True
-                findings.append(Finding(ERROR, problem, option_file.where(*keys, key), found=_found(path, root),
-                                        remedy=remedy))
+                findings.append(
+                    Finding(ERROR, problem, option_file.where(*keys, key), found=_found(path, root), remedy=remedy)
+                )
     if dataset.get('type') in INVERSE_TYPES:
         path = difficulty_path(dataset, scale)
         if path is not None and not (root / Path(path).expanduser()).is_file():
             remedy = None if scale is None else difficulty_command(dataset, scale, root)
-            findings.append(Finding(ERROR, f'The difficulty file does not exist: {path}',
-                                    option_file.where(*keys, 'difficulty'), remedy=remedy))
+            findings.append(
+                Finding(
+                    ERROR,
+                    f'The difficulty file does not exist: {path}',
+                    option_file.where(*keys, 'difficulty'),
+                    remedy=remedy,
+                )
+            )
     return findings
 
 
@@ -75,8 +87,9 @@ def _can_be_made(key: str, path: Any) -> bool:
 
 def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool) -> List[Finding]:
     findings: List[Finding] = []
-    resumes = is_train and (option_file.get('path', 'resume_state') is not None
-                            or (auto_resume and _has_states(option_file, root)))
+    resumes = is_train and (
+        option_file.get('path', 'resume_state') is not None or (auto_resume and _has_states(option_file, root))
+    )
     for key, value in option_file.section('path').items():
         # A run that resumes takes the networks that were saved with the state instead of the pretrained ones.
         if key == 'resume_state' and is_train and not auto_resume or 'pretrain_network' in key and not resumes:
@@ -91,8 +104,15 @@ def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_res
 def _missing_file(option_file: OptionFile, keys: KeyPath, value: Any, root: Path) -> List[Finding]:
     if not isinstance(value, str) or (root / Path(value).expanduser()).is_file():
         return []
-    return [Finding(ERROR, f'The file does not exist: {value}', option_file.where(*keys), found=_found(value, root),
-                    remedy=_near(value, root))]
+    return [
+        Finding(
+            ERROR,
+            f'The file does not exist: {value}',
+            option_file.where(*keys),
+            found=_found(value, root),
+            remedy=_near(value, root),
+        )
+    ]
 
 
 def _folder_problem(value: Any, root: Path) -> Optional[str]:

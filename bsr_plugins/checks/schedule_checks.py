@@ -1,4 +1,5 @@
 """Runs that would end early, train nothing, or never reach what they are set up for."""
+
 from __future__ import annotations
 
 import math
@@ -29,8 +30,9 @@ def check_schedule(option_file: OptionFile, code: Optional[CodeInUse], root: Pat
     findings += _scales(option_file)
     model = option_file.get('model_type')
     if code is not None and isinstance(model, str) and code.names.gives_ours('model', model):
-        findings += _refused(option_file, ('val', 'save_best'), lambda: BestCheckpoint.from_options(
-            {'val': option_file.section('val')}))
+        findings += _refused(
+            option_file, ('val', 'save_best'), lambda: BestCheckpoint.from_options({'val': option_file.section('val')})
+        )
         if model.startswith('BSPAModel'):
             findings += _stages(option_file, total_iter)
     return findings
@@ -39,8 +41,9 @@ def check_schedule(option_file: OptionFile, code: Optional[CodeInUse], root: Pat
 def _epochs(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> Iterator[Finding]:
     """Compare the batch with the set as BasicSR's loader does, which drops the last, partial batch of an epoch."""
     batch = _whole(option_file.get('datasets', 'train', 'batch_size_per_gpu'))
-    size = next((_size(dataset, root) for keys, dataset, _ in paired_sets(option_file)
-                 if keys == ('datasets', 'train')), None)
+    size = next(
+        (_size(dataset, root) for keys, dataset, _ in paired_sets(option_file) if keys == ('datasets', 'train')), None
+    )
     ratio = option_file.get('datasets', 'train', 'dataset_enlarge_ratio')
     ratio = ratio if isinstance(ratio, (int, float)) and not isinstance(ratio, bool) and ratio > 0 else 1
     if not batch or not size:
@@ -51,9 +54,14 @@ def _epochs(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> I
     samples = math.ceil(min(size * ratio / processes, LARGEST))
     where = option_file.where('datasets', 'train', 'batch_size_per_gpu')
     if batch > samples:
-        yield Finding(WARNING, 'The batch is larger than the data set: not one iteration would be trained', where,
-                      expected=f'at most {samples} samples', found=f'{batch} samples in a batch',
-                      remedy=f'datasets.train.dataset_enlarge_ratio: {math.ceil(batch * processes / size) * 100}')
+        yield Finding(
+            WARNING,
+            'The batch is larger than the data set: not one iteration would be trained',
+            where,
+            expected=f'at most {samples} samples',
+            found=f'{batch} samples in a batch',
+            remedy=f'datasets.train.dataset_enlarge_ratio: {math.ceil(batch * processes / size) * 100}',
+        )
     elif code is None or not code.names.legacy:  # before 1.3 the loop goes on until total_iter
         warning = early_end_warning(option_file.options, samples, batch)
         if warning:
@@ -68,18 +76,36 @@ def _size(dataset: dict, root: Path) -> Optional[int]:
 def _learning_rate(option_file: OptionFile, total_iter: int) -> List[Finding]:
     findings = []
     milestones = option_file.get('train', 'scheduler', 'milestones')
-    late = [each for each in milestones if isinstance(each, (int, float)) and each > total_iter] if isinstance(
-        milestones, list) else []
+    late = (
+        [each for each in milestones if isinstance(each, (int, float)) and each > total_iter]
+        if isinstance(milestones, list)
+        else []
+    )
     if late:
-        findings.append(Finding(WARNING, 'The run ends before milestones of its learning rate',
-                                option_file.where('train', 'scheduler', 'milestones'),
-                                expected=f'milestones up to total_iter, {total_iter:,}', found=str(late)))
+        findings.append(
+            Finding(
+                WARNING,
+                'The run ends before milestones of its learning rate',
+                option_file.where('train', 'scheduler', 'milestones'),
+                expected=f'milestones up to total_iter, {total_iter:,}',
+                found=str(late),
+            )
+        )
     periods = option_file.get('train', 'scheduler', 'periods')
-    if isinstance(periods, list) and all(isinstance(each, (int, float)) for each in periods) \
-            and sum(periods) < total_iter:
-        findings.append(Finding(WARNING, 'The periods of the learning rate end before the run, which stops it there',
-                                option_file.where('train', 'scheduler', 'periods'),
-                                expected=f'together at least total_iter, {total_iter:,}', found=f'{sum(periods):,}'))
+    if (
+        isinstance(periods, list)
+        and all(isinstance(each, (int, float)) for each in periods)
+        and sum(periods) < total_iter
+    ):
+        findings.append(
+            Finding(
+                WARNING,
+                'The periods of the learning rate end before the run, which stops it there',
+                option_file.where('train', 'scheduler', 'periods'),
+                expected=f'together at least total_iter, {total_iter:,}',
+                found=f'{sum(periods):,}',
+            )
+        )
     return findings
 
 
@@ -87,8 +113,15 @@ def _scales(option_file: OptionFile) -> List[Finding]:
     scale, upscale = option_file.get('scale'), option_file.get('network_g', 'upscale')
     if not (isinstance(scale, int) and isinstance(upscale, int)) or scale == upscale:
         return []
-    return [Finding(WARNING, "The network's upscale is not the file's scale", option_file.where('network_g', 'upscale'),
-                    expected=f'upscale: {scale}', found=f'upscale: {upscale}')]
+    return [
+        Finding(
+            WARNING,
+            "The network's upscale is not the file's scale",
+            option_file.where('network_g', 'upscale'),
+            expected=f'upscale: {scale}',
+            found=f'upscale: {upscale}',
+        )
+    ]
 
 
 def _stages(option_file: OptionFile, total_iter: int) -> List[Finding]:
@@ -100,7 +133,8 @@ def _stages(option_file: OptionFile, total_iter: int) -> List[Finding]:
     warnings = BSPASchedule(total_iter, options.interval_iter, options.inverse_iter).warnings()
     accumulate = _whole(option_file.get('train', 'accumulate')) or 1
     return [Finding(WARNING, warning, option_file.where('train', 'bspa')) for warning in warnings] + _refused(
-        option_file, ('train', 'bspa'), lambda: options.check_whole_updates(accumulate))
+        option_file, ('train', 'bspa'), lambda: options.check_whole_updates(accumulate)
+    )
 
 
 def _refused(option_file: OptionFile, keys: tuple, check: Callable[[], Any]) -> List[Finding]:
@@ -108,8 +142,11 @@ def _refused(option_file: OptionFile, keys: tuple, check: Callable[[], Any]) -> 
         check()
     except OptionError as error:
         path = str(error.where).split('.') if error.where else keys
-        return [Finding(ERROR, error.problem, option_file.where(*path), _text(error.expected), _text(error.found),
-                        error.remedy)]
+        return [
+            Finding(
+                ERROR, error.problem, option_file.where(*path), _text(error.expected), _text(error.found), error.remedy
+            )
+        ]
     return []
 
 

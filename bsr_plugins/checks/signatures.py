@@ -1,4 +1,5 @@
 """What a constructor or a metric takes, read from its source: parameters, literal defaults, and whether it is open."""
+
 from __future__ import annotations
 
 import ast
@@ -49,7 +50,7 @@ def _of_chain(tree: SourceTree, chain: Sequence[Definition], complete: bool, giv
         return Signature() if complete else None
     function, owner = found
     signature = _of_function(function, given + 1)
-    behind = list(chain)[list(chain).index(owner) + 1:]
+    behind = list(chain)[list(chain).index(owner) + 1 :]
     if signature.is_open and _goes_to_base_alone(function):
         base = _of_chain(tree, behind, complete, given)
         if base is not None:
@@ -63,7 +64,8 @@ def _of_function(function: Function, given: int) -> Signature:
     arguments = function.args
     positional = [*getattr(arguments, 'posonlyargs', []), *arguments.args]
     values: List[Any] = [REQUIRED] * (len(positional) - len(arguments.defaults)) + [
-        _literal(node) for node in arguments.defaults]
+        _literal(node) for node in arguments.defaults
+    ]
     defaults = {argument.arg: value for argument, value in list(zip(positional, values))[given:]}
     for argument, node in zip(arguments.kwonlyargs, arguments.kw_defaults):
         defaults[argument.arg] = REQUIRED if node is None else _literal(node)
@@ -88,8 +90,7 @@ def _literal(node: ast.AST) -> Any:
 
 
 def _uses(function: Function, name: str) -> List[ast.Name]:
-    return [node for part in function.body for node in ast.walk(part)
-            if isinstance(node, ast.Name) and node.id == name]
+    return [node for part in function.body for node in ast.walk(part) if isinstance(node, ast.Name) and node.id == name]
 
 
 def _keys_read(function: Function, name: str) -> List[str]:
@@ -99,9 +100,14 @@ def _keys_read(function: Function, name: str) -> List[str]:
             if isinstance(node, ast.Subscript) and last_name(node.value) == name:
                 key = getattr(node.slice, 'value', None)
                 keys.append(str(getattr(key, 'value', key)))
-            elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args
-                  and node.func.attr in ('get', 'pop') and last_name(node.func.value) == name
-                  and isinstance(node.args[0], ast.Constant)):
+            elif (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.args
+                and node.func.attr in ('get', 'pop')
+                and last_name(node.func.value) == name
+                and isinstance(node.args[0], ast.Constant)
+            ):
                 keys.append(str(node.args[0].value))
     return keys
 

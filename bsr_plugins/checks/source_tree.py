@@ -1,4 +1,5 @@
 """Classes and functions of source folders by name: found by their text, parsed only when asked for, never imported."""
+
 from __future__ import annotations
 
 import ast
@@ -10,8 +11,10 @@ from typing import Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple, U
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 
 _DEFINED = re.compile(r'^(?:class|def)\s+(\w+)', re.MULTILINE)
-_NAME_READ = re.compile(r"""\[\s*['"](\w+)['"]\s*\]|\.(?:get|pop|setdefault)\(\s*['"](\w+)['"]|['"](\w+)['"]\s+"""
-                        r"""(?:not\s+)?in\b|\b(\w+)\s*(?::\s*[\w\[\]., ]+)?=\s*[^=]""")
+_NAME_READ = re.compile(
+    r"""\[\s*['"](\w+)['"]\s*\]|\.(?:get|pop|setdefault)\(\s*['"](\w+)['"]|['"](\w+)['"]\s+"""
+    r"""(?:not\s+)?in\b|\b(\w+)\s*(?::\s*[\w\[\]., ]+)?=\s*[^=]"""
+)
 # Bases that neither take nor read options.
 _PLAIN_BASES = frozenset({'object', 'Module', 'Dataset', 'IterableDataset', 'ABC', 'Protocol', 'Generic'})
 
@@ -50,8 +53,9 @@ class SourceTree:
     def names_read(self) -> FrozenSet[str]:
         """Every name that any file reads as a key of something, or has as a parameter: what is no misspelling."""
         if self._names_read is None:
-            self._names_read = frozenset(name for text in self.texts.values() for match in _NAME_READ.findall(text)
-                                         for name in match if name)
+            self._names_read = frozenset(
+                name for text in self.texts.values() for match in _NAME_READ.findall(text) for name in match if name
+            )
         return self._names_read
 
     def module(self, path: Path) -> Optional[ast.Module]:
@@ -114,7 +118,7 @@ class SourceTree:
             place = path.parents[node.level - 1].joinpath(*parts).with_suffix('.py')
             return place if place in self.texts else None
         tail = (*parts[:-1], f'{parts[-1]}.py')
-        return next((place for place in self.texts if place.parts[-len(tail):] == tail), None)
+        return next((place for place in self.texts if place.parts[-len(tail) :] == tail), None)
 
 
 def last_name(node: ast.AST) -> str:

@@ -1,4 +1,5 @@
 """Checks of the ``type`` names in an option file against what will be registered when BasicSR builds them."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -25,8 +26,7 @@ from bsr_plugins.options.option_file import KeyPath, OptionFile
 _WORDS = {'arch': 'network', 'dataset': 'data set'}
 _OURS_SUFFIX = '_bsrp'
 _BASICSR_SUFFIX = '_basicsr'
-_SUFFIX_NOTE = ('BasicSR prints `Name X is not found, use name: X_basicsr!` before every failed look-up; '
-                'it is no advice')
+_SUFFIX_NOTE = 'BasicSR prints `Name X is not found, use name: X_basicsr!` before every failed look-up; it is no advice'
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class KnownNames:
     def is_ours(self, kind: str, name: str) -> bool:
         """Return whether ``name`` (with or without ``_bsrp``) stands in the pack's table."""
         names = self.ours.get(kind, set())
-        return name in names or (name.endswith(_OURS_SUFFIX) and name[:-len(_OURS_SUFFIX)] in names)
+        return name in names or (name.endswith(_OURS_SUFFIX) and name[: -len(_OURS_SUFFIX)] in names)
 
     def gives_ours(self, kind: str, name: str) -> bool:
         """Return whether ``name`` resolves to the pack's own: it ends in ``_bsrp``, or nobody else has it."""
@@ -69,7 +69,7 @@ class KnownNames:
     def valid(self, kind: str) -> List[str]:
         """Return the names to offer, each as it should be written."""
         names = {*self.basicsr.of(kind), *self.project.of(kind)}
-        plain = {name[:-len(_BASICSR_SUFFIX)] if name.endswith(_BASICSR_SUFFIX) else name for name in names}
+        plain = {name[: -len(_BASICSR_SUFFIX)] if name.endswith(_BASICSR_SUFFIX) else name for name in names}
         return sorted(plain | self.ours.get(kind, set()))
 
 
@@ -94,11 +94,20 @@ def check_types(option_file: OptionFile, names: KnownNames, is_train: bool) -> L
     for kind, keys in typed_keys(option_file, is_train):
         value = option_file.get(*keys)
         if value is None:
-            findings.append(Finding(ERROR, f'The type of the {_word(kind)} is missing', option_file.where(*keys),
-                                    expected=f'{keys[-1]}: NAME'))
+            findings.append(
+                Finding(
+                    ERROR,
+                    f'The type of the {_word(kind)} is missing',
+                    option_file.where(*keys),
+                    expected=f'{keys[-1]}: NAME',
+                )
+            )
         elif not isinstance(value, str):
-            findings.append(Finding(ERROR, f'The type of the {_word(kind)} is not a name', option_file.where(*keys),
-                                    found=repr(value)))
+            findings.append(
+                Finding(
+                    ERROR, f'The type of the {_word(kind)} is not a name', option_file.where(*keys), found=repr(value)
+                )
+            )
         else:
             findings += _check_name(names, kind, value, option_file.where(*keys))
     return findings
@@ -147,14 +156,26 @@ def _check_name(names: KnownNames, kind: str, name: str, where: str) -> List[Fin
     owner = names.owner(kind, name)
     ours = names.is_ours(kind, name)
     if owner and ours:
-        return [Finding(WARNING, f"The {_word(kind)} '{name}' is not the pack's: the name is taken", where,
-                        found=f'registered by {owner}',
-                        remedy=f"for the pack's own write {name}{_OURS_SUFFIX}")]
+        return [
+            Finding(
+                WARNING,
+                f"The {_word(kind)} '{name}' is not the pack's: the name is taken",
+                where,
+                found=f'registered by {owner}',
+                remedy=f"for the pack's own write {name}{_OURS_SUFFIX}",
+            )
+        ]
     elsewhere = not names.checkout and name not in names.basicsr.of(kind) and name in names.project.of(kind)
     if owner and elsewhere and not names.own_script:
-        return [Finding(WARNING, f"The {_word(kind)} '{name}' belongs to a package that BasicSR does not import by "
-                        'itself', where, found=f'registered by {owner}',
-                        remedy="it is found only where the project's own script imports that package")]
+        return [
+            Finding(
+                WARNING,
+                f"The {_word(kind)} '{name}' belongs to a package that BasicSR does not import by itself",
+                where,
+                found=f'registered by {owner}',
+                remedy="it is found only where the project's own script imports that package",
+            )
+        ]
     if owner or ours or (kind not in KINDS and (not names.valid(kind) or name in names.basicsr.of(kind))):
         return []
     return [_unknown(names, kind, name, where)]
@@ -164,7 +185,7 @@ def _unknown(names: KnownNames, kind: str, name: str, where: str) -> Finding:
     valid = names.valid(kind)
     remedy = did_you_mean(name, valid)
     if kind in KINDS and name.endswith(_BASICSR_SUFFIX):
-        bare = name[:-len(_BASICSR_SUFFIX)]
+        bare = name[: -len(_BASICSR_SUFFIX)]
         near = bare if bare in valid else closest_name(bare, valid)
         remedy = f'write {near}. {_SUFFIX_NOTE}' if near else f'{did_you_mean(bare, valid)}. {_SUFFIX_NOTE}'
     elif name.endswith(_OURS_SUFFIX):

@@ -1,4 +1,5 @@
 """Keys of an option file that no code reads, and keys that a constructor does not take."""
+
 from __future__ import annotations
 
 from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
@@ -31,13 +32,13 @@ def check_keys(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List
 
 
 class _UnknownKeys:
-
     def __init__(self, option_file: OptionFile, code: CodeInUse, is_train: bool) -> None:
         self.file = option_file
         self.code = code
         self.is_train = is_train
-        self.typed = [(kind, keys) for kind, keys in typed_keys(option_file, is_train)
-                      if isinstance(option_file.get(*keys), str)]
+        self.typed = [
+            (kind, keys) for kind, keys in typed_keys(option_file, is_train) if isinstance(option_file.get(*keys), str)
+        ]
         self.sections = {keys[:-1] for kind, keys in self.typed if kind != 'model'}
         self.reads = self._reads_of_model()
 
@@ -60,8 +61,9 @@ class _UnknownKeys:
         if not self.code.names.gives_ours('model', name):
             return self.code.reads(name)
         base = self.file.get('base_model_type')
-        stock = next((each for _, each in STOCK_MODELS if each in self.code.names.basicsr.of('model')),
-                     STOCK_MODELS[0][1])
+        stock = next(
+            (each for _, each in STOCK_MODELS if each in self.code.names.basicsr.of('model')), STOCK_MODELS[0][1]
+        )
         reads = self.code.reads(base if isinstance(base, str) else stock)
         while reads is not None and name:
             own = option_set('model', name)
@@ -98,8 +100,14 @@ class _UnknownKeys:
             remedy = f"did you mean '{near}'?" if near else None
         else:
             remedy = 'remove it: it has no effect' + (f"; the closest that is read is '{near}'" if near else '')
-        return Finding(severity, what or f"No code reads the key '{'.'.join(path)}'", self.file.where(*path),
-                       expected=_some_of(valid), found=_shown(path[-1], self.file, path), remedy=remedy)
+        return Finding(
+            severity,
+            what or f"No code reads the key '{'.'.join(path)}'",
+            self.file.where(*path),
+            expected=_some_of(valid),
+            found=_shown(path[-1], self.file, path),
+            remedy=remedy,
+        )
 
     # ------------------------------------------------------------------ data sets
     def _dataset(self, section: KeyPath, name: str) -> List[Finding]:
@@ -110,13 +118,20 @@ class _UnknownKeys:
             if own is None:
                 return []
             names = {key.path.split('.')[0] for key in own.keys}
-            findings = self._missing('data set', name, section, [
-                key.path for key in own.keys if key.default is table_key.REQUIRED and 'dataroot' not in key.path])
+            findings = self._missing(
+                'data set',
+                name,
+                section,
+                [key.path for key in own.keys if key.default is table_key.REQUIRED and 'dataroot' not in key.path],
+            )
             for key in options:
                 if key not in names and not around.reads((key,)):
                     path, valid = (*section, key), names | around.names_below(())
-                    findings.append(self._unread(path, options, valid) if key in CARRIED_OPTIONS
-                                    else self._refused('data set', name, path, valid))
+                    findings.append(
+                        self._unread(path, options, valid)
+                        if key in CARRIED_OPTIONS
+                        else self._refused('data set', name, path, valid)
+                    )
             return findings
         own_reads = self.code.reads_of_dataset(name)
         return [] if own_reads is None else list(self._walk_dataset(section, options, own_reads.add(around)))
@@ -150,10 +165,14 @@ class _UnknownKeys:
             if own is None:
                 return []
             names = [key.path for key in own.keys]
-            refused = [self._refused(word, name, (*section, key), names) for key in options
-                       if key not in names and key != 'type']
-            return refused + self._missing(word, name, section,
-                                           [key.path for key in own.keys if key.default is table_key.REQUIRED])
+            refused = [
+                self._refused(word, name, (*section, key), names)
+                for key in options
+                if key not in names and key != 'type'
+            ]
+            return refused + self._missing(
+                word, name, section, [key.path for key in own.keys if key.default is table_key.REQUIRED]
+            )
         signature = self.code.signature(kind, name)
         return [] if signature is None else self._against(signature, word, section, name)
 
@@ -170,14 +189,28 @@ class _UnknownKeys:
         return findings + ([] if signature.is_open else self._missing(word, name, section, absent, WARNING))
 
     def _refused(self, word: str, name: str, path: KeyPath, valid: Collection[str]) -> Finding:
-        return Finding(ERROR, f"The {word} {name} has no option '{path[-1]}'", self.file.where(*path),
-                       expected=_some_of(valid), found=_shown(path[-1], self.file, path),
-                       remedy=did_you_mean(path[-1], valid))
+        return Finding(
+            ERROR,
+            f"The {word} {name} has no option '{path[-1]}'",
+            self.file.where(*path),
+            expected=_some_of(valid),
+            found=_shown(path[-1], self.file, path),
+            remedy=did_you_mean(path[-1], valid),
+        )
 
-    def _missing(self, word: str, name: str, section: KeyPath, required: List[str],
-                 severity: str = ERROR) -> List[Finding]:
-        return [Finding(severity, f"The {word} {name} needs the option '{key}'", self.file.where(*section, key),
-                        expected=f'{key}: a value') for key in required if key not in self.file.section(*section)]
+    def _missing(
+        self, word: str, name: str, section: KeyPath, required: List[str], severity: str = ERROR
+    ) -> List[Finding]:
+        return [
+            Finding(
+                severity,
+                f"The {word} {name} needs the option '{key}'",
+                self.file.where(*section, key),
+                expected=f'{key}: a value',
+            )
+            for key in required
+            if key not in self.file.section(*section)
+        ]
 
 
 def _some_of(names: Collection[str]) -> Optional[str]:

@@ -1,4 +1,5 @@
 """Values of a wrong type or out of their range, by the table of options and by the defaults of constructors."""
+
 from __future__ import annotations
 
 import re
@@ -22,9 +23,14 @@ def check_values(option_file: OptionFile, code: CodeInUse, is_train: bool) -> Li
 
     Errors: what the table of options refuses, and a number or truth value that a constructor would be handed as text.
     """
-    findings = [finding for options in OPTION_SETS if options.kind == 'basicsr' and options.name != 'PairedImageDataset'
-                for key in options.keys if is_train or key.path.split('.')[0] not in _OF_TRAINING
-                for finding in _matching(option_file, key, lenient=True)]
+    findings = [
+        finding
+        for options in OPTION_SETS
+        if options.kind == 'basicsr' and options.name != 'PairedImageDataset'
+        for key in options.keys
+        if is_train or key.path.split('.')[0] not in _OF_TRAINING
+        for finding in _matching(option_file, key, lenient=True)
+    ]
     if is_train:
         findings += _of_model(option_file, code)
     for kind, keys in typed_keys(option_file, is_train):
@@ -43,8 +49,16 @@ def wrong_value(option_file: OptionFile, path: KeyPath, key: Key, lenient: bool 
     if remedy is None and isinstance(value, str) and key.kind.words:
         near = closest_name(value, key.kind.words)
         remedy = f'{path[-1]}: {near}, unquoted' if near == value.lower() else near and f"did you mean '{near}'?"
-    return [Finding(ERROR, f"The value of '{'.'.join(path)}' is wrong", option_file.where(*path),
-                    expected=key.kind.text, found=_short(value), remedy=remedy)]
+    return [
+        Finding(
+            ERROR,
+            f"The value of '{'.'.join(path)}' is wrong",
+            option_file.where(*path),
+            expected=key.kind.text,
+            found=_short(value),
+            remedy=remedy,
+        )
+    ]
 
 
 def _matching(option_file: OptionFile, key: Key, lenient: bool) -> Iterator[Finding]:
@@ -69,9 +83,15 @@ def _of_model(option_file: OptionFile, code: CodeInUse) -> List[Finding]:
         for key in own.keys if own else ():
             path = tuple(key.path.split('.'))
             if key.default is REQUIRED and option_file.get(*path) is None:
-                findings.append(Finding(ERROR, f"The key '{key.path}' is missing", option_file.where(*path),
-                                        expected=f'{path[-1]}: {key.kind.text}',
-                                        remedy='python tools/make_option.py writes a complete option file'))
+                findings.append(
+                    Finding(
+                        ERROR,
+                        f"The key '{key.path}' is missing",
+                        option_file.where(*path),
+                        expected=f'{path[-1]}: {key.kind.text}',
+                        remedy='python tools/make_option.py writes a complete option file',
+                    )
+                )
             else:
                 findings += _matching(option_file, key, lenient=False)
         name = own.inherits if own else ''
@@ -85,9 +105,15 @@ def _of_type(option_file: OptionFile, code: CodeInUse, kind: str, section: KeyPa
     if own is None:
         return _by_defaults(option_file, code, kind, section, name)
     lenient = own.kind == 'basicsr'
-    return [finding for key in own.keys for finding in (
-        wrong_value(option_file, (*section, key.path), key, lenient)
-        if key.path in option_file.section(*section) else [])]
+    return [
+        finding
+        for key in own.keys
+        for finding in (
+            wrong_value(option_file, (*section, key.path), key, lenient)
+            if key.path in option_file.section(*section)
+            else []
+        )
+    ]
 
 
 def _by_defaults(option_file: OptionFile, code: CodeInUse, kind: str, section: KeyPath, name: str) -> List[Finding]:
@@ -97,15 +123,28 @@ def _by_defaults(option_file: OptionFile, code: CodeInUse, kind: str, section: K
         default = signature.defaults.get(key) if signature else None
         if not isinstance(value, str) or not isinstance(default, (bool, int, float, list, tuple)):
             continue
-        expected = ('true or false' if isinstance(default, bool) else
-                    'a list' if isinstance(default, (list, tuple)) else 'a number')
-        sure = (misspelt(value.lower(), ('true', 'false')) or value.lower() in ('true', 'false')
-                if isinstance(default, bool) else
-                isinstance(default, (int, float)) and NUMBER_AS_TEXT.fullmatch(value))
-        findings.append(Finding(
-            ERROR if sure else WARNING, f"The value of '{'.'.join((*section, key))}' is text",
-            option_file.where(*section, key), expected=f'{expected}, as its default {default!r} in {name}',
-            found=_short(value), remedy=_number_remedy(key, value) if sure and not isinstance(default, bool) else None))
+        expected = (
+            'true or false'
+            if isinstance(default, bool)
+            else 'a list'
+            if isinstance(default, (list, tuple))
+            else 'a number'
+        )
+        sure = (
+            misspelt(value.lower(), ('true', 'false')) or value.lower() in ('true', 'false')
+            if isinstance(default, bool)
+            else isinstance(default, (int, float)) and NUMBER_AS_TEXT.fullmatch(value)
+        )
+        findings.append(
+            Finding(
+                ERROR if sure else WARNING,
+                f"The value of '{'.'.join((*section, key))}' is text",
+                option_file.where(*section, key),
+                expected=f'{expected}, as its default {default!r} in {name}',
+                found=_short(value),
+                remedy=_number_remedy(key, value) if sure and not isinstance(default, bool) else None,
+            )
+        )
     return findings
 
 

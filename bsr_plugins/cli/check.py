@@ -1,4 +1,5 @@
 """``basicsr check X.yml``: everything that is wrong with an option file and its data, at once; nothing is trained."""
+
 from __future__ import annotations
 
 import argparse
@@ -20,8 +21,9 @@ EXIT_RIGHT, EXIT_WARNINGS, EXIT_ERRORS = 0, 1, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('files', nargs='*', metavar='X.yml', help='option file')
-    parser.add_argument('-opt', '--opt', action='append', default=[], metavar='X.yml',
-                        help='the same, as `basicsr train` takes it')
+    parser.add_argument(
+        '-opt', '--opt', action='append', default=[], metavar='X.yml', help='the same, as `basicsr train` takes it'
+    )
     phase = parser.add_mutually_exclusive_group()
     phase.add_argument('--train', action='store_true', help='it is to be trained with (default where it has `train`)')
     phase.add_argument('--test', action='store_true', help='it is to be tested')
@@ -54,8 +56,14 @@ def _check(path: str, args: argparse.Namespace) -> int:
     is_train = args.train or not (args.test or _is_test(option_file))
     findings = check_options(option_file, Path.cwd(), is_train, args.auto_resume, args.deep)
     if basicsr_folder(Path.cwd()) is None:
-        findings.append(Finding(WARNING, 'There is no basicsr here: names and keys were not checked', str(Path.cwd()),
-                                remedy="run it in your fork's folder, or install bsr-plugins[basicsr]"))
+        findings.append(
+            Finding(
+                WARNING,
+                'There is no basicsr here: names and keys were not checked',
+                str(Path.cwd()),
+                remedy="run it in your fork's folder, or install bsr-plugins[basicsr]",
+            )
+        )
     kind = 'training' if is_train else 'test'
     print_findings(findings, sys.stdout)
     errors = errors_in(findings)

@@ -1,4 +1,5 @@
 """``basicsr doctor``: what is installed, registered and mended here, and what is wrong with it."""
+
 from __future__ import annotations
 
 import argparse
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Print the report of the working directory; 0 without errors in it, 1 with."""
     from bsr_plugins.doctor.report import examine
+
     if unknown:
         raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy='see `basicsr doctor --help`')
     report = examine(Path.cwd(), sys.path)

@@ -1,4 +1,5 @@
 """What ``train`` and ``test`` share: BasicSR's arguments, the check before anything heavy, and the unchanged script."""
+
 from __future__ import annotations
 
 import argparse
@@ -37,15 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(AUTO_RESUME, action='store_true', help='go on from the last state of the experiment')
     parser.add_argument('--debug', action='store_true', help='log, validate and save every few iterations')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
-    parser.add_argument('--force_yml', nargs='+', metavar='KEY:KEY=VALUE',
-                        help='set keys of the option file, for example train:total_iter=1000')
+    parser.add_argument(
+        '--force_yml',
+        nargs='+',
+        metavar='KEY:KEY=VALUE',
+        help='set keys of the option file, for example train:total_iter=1000',
+    )
 
 
 def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Check the option file, then run the script of ``phase`` ('train' or 'test') in this process.
 
-    The script is the working directory's own (:func:`bsr_plugins.host.scripts.fork_scripts.find_script`) where there is one, else
-    the installed basicsr's pipeline with the working directory as root.
+    The script is the working directory's own (:func:`bsr_plugins.host.scripts.fork_scripts.find_script`)
+    where there is one, else the installed basicsr's pipeline with the working directory as root.
 
     Args:
         phase: 'train' or 'test'.
@@ -89,8 +94,11 @@ def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[
 def _script_of(root: Path, phase: str) -> Optional[Path]:
     script = find_script(root, phase)
     if script is None and checkout_of(root) is not None:
-        raise DependencyError(f'This checkout has no {phase} script', where=root / 'basicsr' / f'{phase}.py',
-                              remedy='for a script of another name: basicsr run SCRIPT ARGUMENTS')
+        raise DependencyError(
+            f'This checkout has no {phase} script',
+            where=root / 'basicsr' / f'{phase}.py',
+            remedy='for a script of another name: basicsr run SCRIPT ARGUMENTS',
+        )
     return script
 
 
@@ -105,14 +113,21 @@ def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown:
     if known and AUTO_RESUME not in known and AUTO_RESUME in arguments and resumes_by_itself(script):
         arguments.remove(AUTO_RESUME)
         if is_first_process():
-            print(f'basicsr {phase}: {script.name} of this fork goes on from the newest state of its own accord, '
-                  f'without {AUTO_RESUME}', file=sys.stderr)
+            print(
+                f'basicsr {phase}: {script.name} of this fork goes on from the newest state of its own accord, '
+                f'without {AUTO_RESUME}',
+                file=sys.stderr,
+            )
     wrong = unknown_to(arguments, known)
     if wrong:
-        raise OptionError(f'The {phase} script of this fork does not know {", ".join(wrong)}', where=script,
-                          expected=', '.join(sorted(known)),
-                          remedy='set path.resume_state in the option file to the state to go on from'
-                          if AUTO_RESUME in wrong else 'change the option file in its place')
+        raise OptionError(
+            f'The {phase} script of this fork does not know {", ".join(wrong)}',
+            where=script,
+            expected=', '.join(sorted(known)),
+            remedy='set path.resume_state in the option file to the state to go on from'
+            if AUTO_RESUME in wrong
+            else 'change the option file in its place',
+        )
     return arguments
 
 

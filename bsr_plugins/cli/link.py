@@ -1,4 +1,5 @@
 """``basicsr link``: puts the stub file into a fork, so that the fork's own scripts find the pack."""
+
 from __future__ import annotations
 
 import argparse
@@ -16,14 +17,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.host.linking import link
+
     refuse_unknown('link', unknown)
     linked = link(args.folder)
     print(f'{"linked" if linked.written else "linked already"}: {linked.stub}')
     if linked.exclude is not None:
         print(f'left out of git by: {linked.exclude}')
     script = linked.fork.script.relative_to(linked.fork.root).as_posix()
-    print(f"run the fork's scripts with the checkout on the path: cd {os.path.relpath(linked.fork.root)} && "
-          f'PYTHONPATH=. python {script} ...')
+    print(
+        f"run the fork's scripts with the checkout on the path: cd {os.path.relpath(linked.fork.root)} && "
+        f'PYTHONPATH=. python {script} ...'
+    )
     return 0
 
 

@@ -1,4 +1,5 @@
 """The ``basicsr`` command: finds the subcommand, runs it, and turns the pack's errors into messages and exit codes."""
+
 from __future__ import annotations
 
 import argparse
@@ -39,7 +40,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return stop.code if isinstance(stop.code, int) else EXIT_WRONG_INPUT
     command = importlib.import_module(f'bsr_plugins.cli.{args.command}')
     try:
-        code = command.run(args, arguments[arguments.index(args.command) + 1:], unknown)
+        code = command.run(args, arguments[arguments.index(args.command) + 1 :], unknown)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -65,8 +66,10 @@ def _without_leading_rank(arguments: List[str]) -> List[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='basicsr', description='BasicSR with the methods of bsr_plugins registered.',
-        epilog='basicsr COMMAND --help shows the arguments of a command.')
+        prog='basicsr',
+        description='BasicSR with the methods of bsr_plugins registered.',
+        epilog='basicsr COMMAND --help shows the arguments of a command.',
+    )
     parser.add_argument('--version', action='version', version=f'bsr_plugins {bsr_plugins.__version__}')
     commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
     for name in COMMANDS:

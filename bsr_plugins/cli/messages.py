@@ -1,4 +1,5 @@
 """What the command prints, and which process of a distributed run prints it."""
+
 from __future__ import annotations
 
 import os
@@ -33,7 +34,7 @@ def without_worker_traceback(text: str) -> str:
     if not _WORKER.match(text):
         return text
     raised = list(_RAISED.finditer(text))
-    return text[raised[-1].end():].rstrip() if raised else text
+    return text[raised[-1].end() :].rstrip() if raised else text
 
 
 def _count(number: int, word: str) -> str:

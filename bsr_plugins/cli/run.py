@@ -1,4 +1,5 @@
 """``basicsr run SCRIPT ARGUMENTS``: any script of a fork (its demo, its evaluation), unchanged, with the pack."""
+
 from __future__ import annotations
 
 import argparse
@@ -25,11 +26,15 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """
     script = Path(args.script)
     if not script.is_file():
-        raise OptionError('There is no such script', where=script.absolute(), expected='a Python file',
-                          remedy='paths are read from the working directory')
+        raise OptionError(
+            'There is no such script',
+            where=script.absolute(),
+            expected='a Python file',
+            remedy='paths are read from the working directory',
+        )
     script = script.absolute()
     home = _checkout_with(script)
-    run_script(script, argv[argv.index(args.script) + 1:], home or Path.cwd(), checkout_of(home) if home else None)
+    run_script(script, argv[argv.index(args.script) + 1 :], home or Path.cwd(), checkout_of(home) if home else None)
     return 0
 
 

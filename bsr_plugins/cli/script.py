@@ -1,4 +1,5 @@
 """Runs a script unchanged in this process, with the pack registered and the right basicsr found."""
+
 from __future__ import annotations
 
 import importlib
@@ -61,6 +62,9 @@ def _check_not_another(package: Path) -> None:
     loaded = sys.modules.get(root_finder.PACKAGE)
     found = [Path(entry).resolve() for entry in getattr(loaded, '__path__', [])]
     if loaded is not None and package.resolve() not in found:
-        raise DependencyError('Another basicsr was imported before the one in the working directory', expected=package,
-                              found=', '.join(map(str, found)),
-                              remedy='a .pth file or sitecustomize imports it at the start: see python -v')
+        raise DependencyError(
+            'Another basicsr was imported before the one in the working directory',
+            expected=package,
+            found=', '.join(map(str, found)),
+            remedy='a .pth file or sitecustomize imports it at the start: see python -v',
+        )

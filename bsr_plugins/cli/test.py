@@ -1,4 +1,5 @@
 """``basicsr test``: checks an option file, then tests with BasicSR's own, unchanged script."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """``basicsr train``: checks an option file, then trains with BasicSR's own, unchanged script."""
+
 from __future__ import annotations
 
 import argparse

@@ -1,4 +1,5 @@
 """``basicsr unlink``: removes the stub file of ``basicsr link`` and leaves the checkout as it was."""
+
 from __future__ import annotations
 
 import argparse
@@ -15,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.host.linking import unlink
+
     refuse_unknown('unlink', unknown)
     removed = unlink(args.folder)
     print('\n'.join(f'removed: {path}' for path in removed) if removed else f'nothing to remove in {args.folder}')

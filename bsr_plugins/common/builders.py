@@ -1,4 +1,5 @@
 """Data sets, networks and losses built by the names of option files, in BasicSR and in forks without registries."""
+
 from __future__ import annotations
 
 import importlib
@@ -12,6 +13,7 @@ from bsr_plugins.host.registries import has_registries
 def build_dataset(options: Mapping[str, Any]) -> Any:
     """Build the data set of ``options``, which are left as they are, by the function of the basicsr that runs."""
     from basicsr import data
+
     build = data.build_dataset if has_registries() else data.create_dataset
     return build(deepcopy(dict(options)))
 
@@ -39,6 +41,8 @@ def build_loss(options: Mapping[str, Any]) -> Any:
     options = deepcopy(dict(options))
     if has_registries():
         from basicsr.losses import build_loss as build
+
         return build(options)
     from basicsr.models import losses
+
     return getattr(losses, options.pop('type'))(**options)

@@ -1,4 +1,5 @@
 """The typed errors of the pack: each says what is wrong, where, what was expected, what was found and the remedy."""
+
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -15,13 +16,15 @@ class BsrPluginsError(Exception):
         remedy: What the user can do about it, an exact command where there is one.
     """
 
-    def __init__(self,
-                 problem: str,
-                 *,
-                 where: Optional[Any] = None,
-                 expected: Optional[Any] = None,
-                 found: Optional[Any] = None,
-                 remedy: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        where: Optional[Any] = None,
+        expected: Optional[Any] = None,
+        found: Optional[Any] = None,
+        remedy: Optional[str] = None,
+    ) -> None:
         self.problem = problem
         self.where = where
         self.expected = expected

@@ -1,4 +1,5 @@
 """Files that are never seen half-written: written beside their destination, flushed, then moved into place."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """What a check of an option file finds: errors, which stop the run, and warnings, which do not."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -26,8 +27,9 @@ class Finding:
     remedy: Optional[str] = None
 
     def __str__(self) -> str:
-        error = BsrPluginsError(self.problem, where=self.where, expected=self.expected, found=self.found,
-                                remedy=self.remedy)
+        error = BsrPluginsError(
+            self.problem, where=self.where, expected=self.expected, found=self.found, remedy=self.remedy
+        )
         return f'{self.severity}: {error}'
 
 

@@ -3,6 +3,7 @@
 A draw keyed by (manual_seed + rank, draw number) is the same whichever worker makes it and whether the run was resumed
 or not.
 """
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """The closest valid name for a misspelled one."""
+
 from __future__ import annotations
 
 import difflib

@@ -1,4 +1,5 @@
 """Checks that the options of every data set of the pack share: known keys, needed keys, the phase, the crop's size."""
+
 from __future__ import annotations
 
 from typing import Mapping, Optional, Sequence
@@ -7,11 +8,26 @@ from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
 
 # Read by BasicSR and by BSPAModel around the data set, or carried by BasicSR's option files for any data set.
-CARRIED_OPTIONS = ('name', 'type', 'phase', 'scale', 'batch_size_per_gpu', 'num_worker_per_gpu',
-                   'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
-                   'use_shuffle', 'filename_tmpl', 'inverse',
-                   # Read by the training scripts of the Restormer family (progressive learning).
-                   'iters', 'mini_batch_sizes', 'gt_sizes')
+CARRIED_OPTIONS = (
+    'name',
+    'type',
+    'phase',
+    'scale',
+    'batch_size_per_gpu',
+    'num_worker_per_gpu',
+    'dataset_enlarge_ratio',
+    'prefetch_mode',
+    'num_prefetch_queue',
+    'pin_memory',
+    'persistent_workers',
+    'use_shuffle',
+    'filename_tmpl',
+    'inverse',
+    # Read by the training scripts of the Restormer family (progressive learning).
+    'iters',
+    'mini_batch_sizes',
+    'gt_sizes',
+)
 
 
 def names_images(template: object) -> bool:
@@ -31,8 +47,9 @@ def check_known(opt: Mapping[str, object], own: Sequence[str], carried: Sequence
     """Raise OptionError for a key of ``opt`` that is neither read (``own``) nor one that option files carry anyway."""
     for name in opt:
         if name not in own and name not in carried:
-            raise OptionError(f"{what} has no option '{name}'", where=option_place(opt, name),
-                              remedy=did_you_mean(str(name), own))
+            raise OptionError(
+                f"{what} has no option '{name}'", where=option_place(opt, name), remedy=did_you_mean(str(name), own)
+            )
 
 
 def check_given(opt: Mapping[str, object], names: Sequence[str], what: str, remedy: Optional[str] = None) -> None:
@@ -45,9 +62,13 @@ def check_given(opt: Mapping[str, object], names: Sequence[str], what: str, reme
 def check_training_phase(opt: Mapping[str, object]) -> None:
     """Raise OptionError where the data set is to be anything but the training set."""
     if opt.get('phase', 'train') != 'train':
-        raise OptionError('validation data is never rebalanced: the draws are for training alone',
-                          where=option_place(opt, 'phase'), expected='train', found=opt['phase'],
-                          remedy='use type: PairedImageDataset for validation and test sets')
+        raise OptionError(
+            'validation data is never rebalanced: the draws are for training alone',
+            where=option_place(opt, 'phase'),
+            expected='train',
+            found=opt['phase'],
+            remedy='use type: PairedImageDataset for validation and test sets',
+        )
 
 
 def check_gt_size(opt: Mapping[str, object], scale: int, whole: Optional[str] = 'sub-image') -> Optional[int]:
@@ -60,9 +81,13 @@ def check_gt_size(opt: Mapping[str, object], scale: int, whole: Optional[str] = 
         return None
     if not isinstance(gt_size, int) or isinstance(gt_size, bool) or gt_size <= 0 or gt_size % scale:
         expected = f'a positive multiple of {scale}'
-        raise OptionError('gt_size must be a multiple of scale', where=option_place(opt, 'gt_size'),
-                          expected=f'{expected}, or ~ for the whole {whole}' if whole else expected,
-                          found=repr(gt_size), remedy='gt_size: ~' if whole else None)
+        raise OptionError(
+            'gt_size must be a multiple of scale',
+            where=option_place(opt, 'gt_size'),
+            expected=f'{expected}, or ~ for the whole {whole}' if whole else expected,
+            found=repr(gt_size),
+            remedy='gt_size: ~' if whole else None,
+        )
     return gt_size
 
 
@@ -75,7 +100,11 @@ def check_whole(opt: Mapping[str, object], name: str, default: Optional[int], le
     if value is None:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OptionError(f'{name} must be a whole number of at least {least}', where=option_place(opt, name),
-                          expected=f'{least} or more', found=repr(value),
-                          remedy=None if default is None else f'{name}: {default}')
+        raise OptionError(
+            f'{name} must be a whole number of at least {least}',
+            where=option_place(opt, name),
+            expected=f'{least} or more',
+            found=repr(value),
+            remedy=None if default is None else f'{name}: {default}',
+        )
     return value

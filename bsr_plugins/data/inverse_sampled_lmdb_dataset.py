@@ -1,4 +1,5 @@
 """Sub-images drawn class by class against their long-tailed distribution (BSPA, Sec. 3.2, inverse sampling)."""
+
 from __future__ import annotations
 
 import operator
@@ -25,8 +26,17 @@ from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
 from bsr_plugins.data.subimages.lmdb_pair import check_sizes, read_pair_difficulty
 from bsr_plugins.data.subimages.lmdb_reader import LmdbReader, open_reader
 
-OWN_OPTIONS = ('dataroot_gt', 'dataroot_lq', 'io_backend', 'difficulty', 'num_classes', 'imbalance_factor', 'sampling',
-               'gt_size', *TENSOR_OPTIONS)
+OWN_OPTIONS = (
+    'dataroot_gt',
+    'dataroot_lq',
+    'io_backend',
+    'difficulty',
+    'num_classes',
+    'imbalance_factor',
+    'sampling',
+    'gt_size',
+    *TENSOR_OPTIONS,
+)
 
 # Tells crop and flips from the draw itself (class_draws), keyed by the same seed and number.
 _AUGMENTATION_STREAM = 2
@@ -77,8 +87,9 @@ class InverseSampledLMDBDataset(Dataset):
         self._tensors = SampleTensors(opt)
         self.seed = torch.initial_seed() % 2**64
 
-        keys, mse = read_pair_difficulty(self.gt_folder, self.lq_folder, self.scale, self.gt_size,
-                                         opt.get('difficulty'))
+        keys, mse = read_pair_difficulty(
+            self.gt_folder, self.lq_folder, self.scale, self.gt_size, opt.get('difficulty')
+        )
         self.class_counts_ = class_counts(len(keys), opt.get('num_classes', 10), opt.get('imbalance_factor', 10))
         ranked = rank_into_classes(keys, mse, self.class_counts_)
         self.class_thresholds_ = ranked.thresholds
@@ -127,10 +138,19 @@ class InverseSampledLMDBDataset(Dataset):
 
 def _check_options(opt: Mapping[str, Any]) -> None:
     check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'InverseSampledLMDBDataset')
-    check_given(opt, ('dataroot_gt', 'dataroot_lq', 'scale'), 'InverseSampledLMDBDataset',
-                'the LMDBs are made by tools/create_subimage_lmdb.py')
+    check_given(
+        opt,
+        ('dataroot_gt', 'dataroot_lq', 'scale'),
+        'InverseSampledLMDBDataset',
+        'the LMDBs are made by tools/create_subimage_lmdb.py',
+    )
     check_training_phase(opt)
     backend = (opt.get('io_backend') or {'type': 'lmdb'}).get('type')
     if backend != 'lmdb':
-        raise OptionError('InverseSampledLMDBDataset reads LMDBs only', where=option_place(opt, 'io_backend.type'),
-                          expected='lmdb', found=backend, remedy='make LMDBs with tools/create_subimage_lmdb.py')
+        raise OptionError(
+            'InverseSampledLMDBDataset reads LMDBs only',
+            where=option_place(opt, 'io_backend.type'),
+            expected='lmdb',
+            found=backend,
+            remedy='make LMDBs with tools/create_subimage_lmdb.py',
+        )

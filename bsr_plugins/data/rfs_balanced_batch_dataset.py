@@ -1,4 +1,5 @@
 """Batches balanced by patch information capacity: the sampling RFS of "A Balanced Framework for Single Image SR"."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
@@ -114,8 +115,9 @@ class RFSBalancedBatchDataset(Dataset):
                 places = [place for place, pick in enumerate(picks) if pick.image == image]
                 for place, sample in zip(places, self._cut(image, [picks[place] for place in places])):
                     samples[place] = sample
-        self._counts.add([pick.wanted for pick in picks],
-                          [pick.wanted for pick in picks if pick.interval != pick.wanted])
+        self._counts.add(
+            [pick.wanted for pick in picks], [pick.wanted for pick in picks if pick.interval != pick.wanted]
+        )
         return samples
 
     def draw(self, numbers: Sequence[int]) -> List[Pick]:
@@ -147,8 +149,10 @@ class RFSBalancedBatchDataset(Dataset):
         samples = []
         for pick in picks:
             y, x = self._position(pic, pick)
-            crops = [picture[y * factor:(y + self.lq_size) * factor, x * factor:(x + self.lq_size) * factor]
-                     for picture, factor in ((lq, 1), (gt, self.scale))]
+            crops = [
+                picture[y * factor : (y + self.lq_size) * factor, x * factor : (x + self.lq_size) * factor]
+                for picture, factor in ((lq, 1), (gt, self.scale))
+            ]
             sample = self.images.to_sample(image, *crops)
             samples.append({**sample, 'pic': np.float32(pic[y, x]), 'interval_index': pick.interval})
         return samples
@@ -160,35 +164,49 @@ class RFSBalancedBatchDataset(Dataset):
             inside &= pic < self.interval_edges_[pick.interval + 1]
         found = np.flatnonzero(inside)
         if not found.size:
-            raise DataError(f'image {self.images.lq_path(pick.image)} has changed since the training began',
-                            where=self.images.lq_folder, expected=f'patches of PIC interval {pick.interval}',
-                            found='none', remedy='start the run again')
+            raise DataError(
+                f'image {self.images.lq_path(pick.image)} has changed since the training began',
+                where=self.images.lq_folder,
+                expected=f'patches of PIC interval {pick.interval}',
+                found='none',
+                remedy='start the run again',
+            )
         return [int(part) for part in divmod(found[int(pick.place * found.size)], pic.shape[1])]
 
     # ------------------------------------------------------------------ what is said
     def _say_at_start(self) -> None:
         if self._draws.empty_intervals.any():
-            _logger().warning(f'RFS: no image of the training set has a patch of the PIC intervals '
-                              f'{named(np.flatnonzero(self._draws.empty_intervals))} (of {self.num_intervals} up to '
-                              f'{self.pic_max_:.4g}): their share of each batch comes from the nearest ones.')
+            _logger().warning(
+                f'RFS: no image of the training set has a patch of the PIC intervals '
+                f'{named(np.flatnonzero(self._draws.empty_intervals))} (of {self.num_intervals} up to '
+                f'{self.pic_max_:.4g}): their share of each batch comes from the nearest ones.'
+            )
         if not fetches_batches():
-            _logger().warning('RFS: this torch asks data sets for single samples (torch >= 1.13 for batches): batches '
-                              'are balanced in expectation, not exactly.')
+            _logger().warning(
+                'RFS: this torch asks data sets for single samples (torch >= 1.13 for batches): batches '
+                'are balanced in expectation, not exactly.'
+            )
 
     def _warn_of_replaced(self) -> None:
         unexpected = (self._counts.replaced > 0) & ~self._draws.empty_intervals
         if unexpected.any() and not self._said_replaced:
             self._said_replaced = True
-            _logger().warning(f'RFS: some patches of the PIC intervals {named(np.flatnonzero(unexpected))} were not '
-                              f'found in the images of a batch and came from the nearest intervals; a larger '
-                              'num_images or max_tries makes that rarer.')
+            _logger().warning(
+                f'RFS: some patches of the PIC intervals {named(np.flatnonzero(unexpected))} were not '
+                f'found in the images of a batch and came from the nearest intervals; a larger '
+                'num_images or max_tries makes that rarer.'
+            )
 
 
 def _lq_size(opt: Mapping[str, Any], scale: int) -> int:
     size = check_gt_size(opt, scale, whole=None) // scale
     if size < 3:
-        raise OptionError('gt_size is too small: PIC is of LR patches of 3 x 3 or more',
-                          where=option_place(opt, 'gt_size'), expected=f'at least {3 * scale}', found=size * scale)
+        raise OptionError(
+            'gt_size is too small: PIC is of LR patches of 3 x 3 or more',
+            where=option_place(opt, 'gt_size'),
+            expected=f'at least {3 * scale}',
+            found=size * scale,
+        )
     return size
 
 
@@ -197,11 +215,17 @@ def _pic_max(opt: Mapping[str, Any]) -> Optional[float]:
     if value is None or value == 'auto':
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float('inf'):
-        raise OptionError('pic_max must be a number above 0', where=option_place(opt, 'pic_max'),
-                          expected='auto, or a number above 0', found=repr(value), remedy='pic_max: auto')
+        raise OptionError(
+            'pic_max must be a number above 0',
+            where=option_place(opt, 'pic_max'),
+            expected='auto, or a number above 0',
+            found=repr(value),
+            remedy='pic_max: auto',
+        )
     return float(value)
 
 
 def _logger() -> Any:
     from basicsr.utils import get_root_logger
+
     return get_root_logger()

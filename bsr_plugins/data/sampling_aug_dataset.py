@@ -1,4 +1,5 @@
 """Crops taken where bilinear upscaling restores an image worst (SamplingAug, BMVC 2021), image by image."""
+
 from __future__ import annotations
 
 import operator
@@ -75,6 +76,7 @@ class SamplingAugDataset(Dataset):
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
         from basicsr.utils.dist_util import get_dist_info
+
         super().__init__()
         check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'SamplingAugDataset')
         check_given(opt, ('scale', 'gt_size'), 'SamplingAugDataset')
@@ -90,10 +92,12 @@ class SamplingAugDataset(Dataset):
         self._images = PairedImages(opt)
         # For each image the number of columns of its map, then the chosen positions as indices into the flattened map.
         self._positions = cached_per_image(
-            'sampling_aug', {'version': _VERSION, 'gt_size': self.gt_size, 'scale': self.scale,
-                             'portion': self.portion},
+            'sampling_aug',
+            {'version': _VERSION, 'gt_size': self.gt_size, 'scale': self.scale, 'portion': self.portion},
             [(self._images.stored_lq(index), self._images.stored_gt(index)) for index in range(len(self._images))],
-            self._find_positions, label='SamplingAug: informative positions')
+            self._find_positions,
+            label='SamplingAug: informative positions',
+        )
         self.position_counts_ = np.diff(self._positions.offsets) - 1
         self._order: Tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
 
@@ -127,13 +131,20 @@ class SamplingAugDataset(Dataset):
         lq, gt = self._read_pair(image)
         size, scale = self.gt_size // self.scale, self.scale
         if top + size > lq.shape[0] or left + size > lq.shape[1]:
-            raise DataError(f'image {self._images.lq_path(image)} is smaller than it was when the run started',
-                            where=self._images.lq_path(image), found=f'{lq.shape[0]} x {lq.shape[1]}',
-                            remedy='leave the images alone while a run reads them; start it again')
+            raise DataError(
+                f'image {self._images.lq_path(image)} is smaller than it was when the run started',
+                where=self._images.lq_path(image),
+                found=f'{lq.shape[0]} x {lq.shape[1]}',
+                remedy='leave the images alone while a run reads them; start it again',
+            )
         return self._images.to_sample(
-            image, lq[top:top + size, left:left + size],
-            gt[top * scale:top * scale + self.gt_size, left * scale:left * scale + self.gt_size],
-            self.seed, int(operator.index(index)), _AUGMENTATION_STREAM)
+            image,
+            lq[top : top + size, left : left + size],
+            gt[top * scale : top * scale + self.gt_size, left * scale : left * scale + self.gt_size],
+            self.seed,
+            int(operator.index(index)),
+            _AUGMENTATION_STREAM,
+        )
 
     def _read_pair(self, image: int) -> Tuple[np.ndarray, np.ndarray]:
         lq, gt = self._images.read_lq(image), self._images.read_gt(image)
@@ -148,4 +159,3 @@ class SamplingAugDataset(Dataset):
         if self._order[0] != number:
             self._order = number, keyed_generator(number, _POSITION_STREAM).permutation(len(self))
         return self._order[1]
-

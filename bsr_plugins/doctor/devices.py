@@ -1,4 +1,5 @@
 """GPUs, their driver and the communication between processes, as lines of the report, and what is wrong with them."""
+
 from __future__ import annotations
 
 import os
@@ -24,8 +25,12 @@ def driver_version() -> Optional[str]:
     if command is None:
         return None
     try:
-        done = subprocess.run([command, '--query-gpu=driver_version', '--format=csv,noheader'], timeout=20,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            [command, '--query-gpu=driver_version', '--format=csv,noheader'],
+            timeout=20,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     lines = done.stdout.decode(errors='replace').split()
@@ -44,9 +49,14 @@ def device_rows(torch: Dict[str, Any], driver: Optional[str]) -> List[Tuple[str,
     rows = [('GPU', text) for text in gpus] or [('GPU', 'none: runs are on the CPU')]
     if visible is not None:
         rows.append((_VISIBLE, repr(visible)))
-    return [*rows, ('driver', driver or 'none of NVIDIA'), ('torch built for', _build(torch)),
-            ('NCCL', torch['nccl'] or 'none'), ('gloo', 'yes' if torch['gloo'] else 'no'),
-            ('CPU threads', str(torch['threads']))]
+    return [
+        *rows,
+        ('driver', driver or 'none of NVIDIA'),
+        ('torch built for', _build(torch)),
+        ('NCCL', torch['nccl'] or 'none'),
+        ('gloo', 'yes' if torch['gloo'] else 'no'),
+        ('CPU threads', str(torch['threads'])),
+    ]
 
 
 def device_findings(torch: Dict[str, Any], driver: Optional[str]) -> List[Finding]:
@@ -57,15 +67,34 @@ def device_findings(torch: Dict[str, Any], driver: Optional[str]) -> List[Findin
         remedy = 'install a torch built for CUDA, no newer than the driver allows (pytorch.org)'
         if hidden is not None and not any(part.strip().isdigit() for part in hidden.split(',')):
             remedy = f'unset {_VISIBLE}, which is {hidden!r}'
-        findings.append(Finding(WARNING, 'torch sees no GPU, though there is a driver for one', 'torch',
-                                expected=f'a GPU of driver {driver}', found=f'built for {_build(torch)}',
-                                remedy=remedy))
+        findings.append(
+            Finding(
+                WARNING,
+                'torch sees no GPU, though there is a driver for one',
+                'torch',
+                expected=f'a GPU of driver {driver}',
+                found=f'built for {_build(torch)}',
+                remedy=remedy,
+            )
+        )
     if len(torch['gpus']) > 1 and not torch['nccl']:
-        findings.append(Finding(WARNING, 'There are several GPUs, but this torch has no NCCL to train on them', 'torch',
-                                remedy='install a torch built for CUDA on Linux (pytorch.org)'))
+        findings.append(
+            Finding(
+                WARNING,
+                'There are several GPUs, but this torch has no NCCL to train on them',
+                'torch',
+                remedy='install a torch built for CUDA on Linux (pytorch.org)',
+            )
+        )
     if not (torch['gloo'] or torch['nccl']):
-        findings.append(Finding(WARNING, 'This torch has neither NCCL nor gloo: no runs of several processes', 'torch',
-                                remedy='install the torch of pytorch.org or PyPI'))
+        findings.append(
+            Finding(
+                WARNING,
+                'This torch has neither NCCL nor gloo: no runs of several processes',
+                'torch',
+                remedy='install the torch of pytorch.org or PyPI',
+            )
+        )
     return findings
 
 

@@ -1,4 +1,5 @@
 """Room for experiments: the disk that a run in the working directory writes its checkpoints to."""
+
 from __future__ import annotations
 
 import os
@@ -10,7 +11,7 @@ from bsr_plugins.common.findings import ERROR, WARNING, Finding
 
 GIB = 2**30
 # One checkpoint and training state of a network of 15 million parameters are a quarter of a GiB.
-LEAST_GIB, SCARCE_GIB = 0.5, 5.
+LEAST_GIB, SCARCE_GIB = 0.5, 5.0
 
 
 def examine_disk(root: Path) -> Tuple[List[Tuple[str, str]], List[Finding]]:
@@ -21,11 +22,23 @@ def examine_disk(root: Path) -> Tuple[List[Tuple[str, str]], List[Finding]]:
     rows = [('experiments', str(folder)), ('free', f'{free:.1f} GiB')]
     findings = []
     if not os.access(place, os.W_OK):
-        findings.append(Finding(ERROR, 'Experiments cannot be written', str(place),
-                                remedy='work in a folder of your own, or set path.experiments_root in the option file'))
+        findings.append(
+            Finding(
+                ERROR,
+                'Experiments cannot be written',
+                str(place),
+                remedy='work in a folder of your own, or set path.experiments_root in the option file',
+            )
+        )
     if free < SCARCE_GIB:
-        findings.append(Finding(
-            ERROR if free < LEAST_GIB else WARNING, 'There is little room for checkpoints', str(place),
-            expected=f'{SCARCE_GIB:.0f} GiB or more', found=f'{free:.1f} GiB',
-            remedy='set path.experiments_root in the option file to a larger disk, or remove old checkpoints'))
+        findings.append(
+            Finding(
+                ERROR if free < LEAST_GIB else WARNING,
+                'There is little room for checkpoints',
+                str(place),
+                expected=f'{SCARCE_GIB:.0f} GiB or more',
+                found=f'{free:.1f} GiB',
+                remedy='set path.experiments_root in the option file to a larger disk, or remove old checkpoints',
+            )
+        )
     return rows, findings

@@ -1,4 +1,5 @@
 """Which packages are installed, in which version and from where; told from their metadata, nothing is imported."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -55,8 +56,12 @@ def python_row() -> Tuple[str, str]:
 
 def find_package(name: str, distributions: Sequence[str]) -> Package:
     """Return what is known of a package without importing it."""
-    found = [(distribution, version) for distribution in distributions
-             for version in [_installed_version(distribution)] if version]
+    found = [
+        (distribution, version)
+        for distribution in distributions
+        for version in [_installed_version(distribution)]
+        if version
+    ]
     folder = _folder(name)
     if folder is None and not found:
         return Package(name, None, None)
@@ -74,13 +79,20 @@ def package_findings(packages: Sequence[Package]) -> List[Finding]:
     for package in packages:
         brings = dict(PACKAGES)[package.name]
         if package.version is None:
-            findings.append(Finding(ERROR, f'{package.name} is not installed', sys.prefix,
-                                    remedy=f'pip install {brings[0]}'))
+            findings.append(
+                Finding(ERROR, f'{package.name} is not installed', sys.prefix, remedy=f'pip install {brings[0]}')
+            )
         elif len(package.distributions) > 1:
-            findings.append(Finding(
-                WARNING, f'{package.name} comes from several distributions, which overwrite each other',
-                str(package.folder), expected='one of them', found=', '.join(package.distributions),
-                remedy=f'pip uninstall {" ".join(package.distributions)}; pip install {package.distributions[0]}'))
+            findings.append(
+                Finding(
+                    WARNING,
+                    f'{package.name} comes from several distributions, which overwrite each other',
+                    str(package.folder),
+                    expected='one of them',
+                    found=', '.join(package.distributions),
+                    remedy=f'pip uninstall {" ".join(package.distributions)}; pip install {package.distributions[0]}',
+                )
+            )
     return findings
 
 
@@ -109,18 +121,32 @@ def basicsr_copies(root: Path, search_path: Sequence[str]) -> List[Path]:
 def basicsr_findings(root: Path, copies: Sequence[Path]) -> List[Finding]:
     """Return the absence of basicsr as an error, several of them as a warning."""
     if not copies:
-        return [Finding(ERROR, 'There is no basicsr, neither installed nor in the working directory', str(root),
-                        expected='a package basicsr',
-                        remedy='pip install "bsr-plugins[basicsr]", or run this in the root of the fork that you train '
-                        'with')]
+        return [
+            Finding(
+                ERROR,
+                'There is no basicsr, neither installed nor in the working directory',
+                str(root),
+                expected='a package basicsr',
+                remedy='pip install "bsr-plugins[basicsr]", or run this in the root of the fork that you train with',
+            )
+        ]
     if len(copies) == 1:
         return []
     remedy = 'pip uninstall basicsr, or keep one of the folders on the import path'
     if checkout_of(root):
-        remedy = ('`basicsr train`, `test` and `run` take the first; for scripts run by python itself: '
-                  'pip uninstall basicsr')
-    return [Finding(WARNING, 'There are several packages named basicsr', str(copies[0]), expected='one',
-                    found='also ' + ', '.join(map(str, copies[1:])), remedy=remedy)]
+        remedy = (
+            '`basicsr train`, `test` and `run` take the first; for scripts run by python itself: pip uninstall basicsr'
+        )
+    return [
+        Finding(
+            WARNING,
+            'There are several packages named basicsr',
+            str(copies[0]),
+            expected='one',
+            found='also ' + ', '.join(map(str, copies[1:])),
+            remedy=remedy,
+        )
+    ]
 
 
 def _is_basicsr(folder: Path) -> bool:

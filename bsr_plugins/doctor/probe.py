@@ -3,6 +3,7 @@
 Each stage is written down as one line of JSON when it is done, and its name when it begins: what comes out of a process
 that died tells how far it came.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -25,22 +26,30 @@ def run_stages(stages: Sequence[str], output: Path, package: str) -> None:
         package: Folder of the basicsr that ``import basicsr`` is to give, '' for the one that Python finds.
     """
     import bsr_plugins  # noqa: F401  (its mends come before any import of basicsr)
+
     if package:
         from bsr_plugins.host.root_finder import use_package
+
         use_package(Path(package))
     for stage in stages:
         _write(output, {'begun': stage})
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter('always')
             facts = STAGES[stage]()
-        shown = list(dict.fromkeys(str(warning.message).strip() for warning in caught
-                                   if not issubclass(warning.category, (DeprecationWarning, FutureWarning))))
+        shown = list(
+            dict.fromkeys(
+                str(warning.message).strip()
+                for warning in caught
+                if not issubclass(warning.category, (DeprecationWarning, FutureWarning))
+            )
+        )
         _write(output, {'done': stage, 'facts': facts, 'warnings': shown})
 
 
 def _importer(name: str) -> Callable[[], Facts]:
     def import_it() -> Facts:
         return {'version': str(getattr(importlib.import_module(name), '__version__', ''))}
+
     return import_it
 
 
@@ -48,14 +57,26 @@ def torch_facts() -> Facts:
     """Import torch and return its build, the GPUs it sees and what it can communicate with."""
     import torch
     import torch.distributed as distributed
-    facts: Facts = {'version': torch.__version__, 'cuda_build': torch.version.cuda,
-                    'hip_build': getattr(torch.version, 'hip', None), 'gpus': [], 'nccl': None,
-                    'gloo': False, 'threads': torch.get_num_threads()}
+
+    facts: Facts = {
+        'version': torch.__version__,
+        'cuda_build': torch.version.cuda,
+        'hip_build': getattr(torch.version, 'hip', None),
+        'gpus': [],
+        'nccl': None,
+        'gloo': False,
+        'threads': torch.get_num_threads(),
+    }
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             found = torch.cuda.get_device_properties(index)
-            facts['gpus'].append({'name': found.name, 'gib': round(found.total_memory / 2**30, 1),
-                                  'capability': f'{found.major}.{found.minor}'})
+            facts['gpus'].append(
+                {
+                    'name': found.name,
+                    'gib': round(found.total_memory / 2**30, 1),
+                    'capability': f'{found.major}.{found.minor}',
+                }
+            )
     if distributed.is_available():
         facts['gloo'] = getattr(distributed, 'is_gloo_available', lambda: True)()
         if distributed.is_nccl_available():
@@ -68,12 +89,17 @@ def registration_facts() -> Facts:
     """Import basicsr with the pack and return who holds which names in its registries."""
     from bsr_plugins.host import registration
     from bsr_plugins.host.registries import NamedRegistry, find_registries
+
     registration.register_all()
     kinds: Facts = {}
     for kind, registry in find_registries().items():
         others: Counter = Counter()
         # Without registries, what stands in the modules is not what was registered.
-        for name in registry.keys_held(lambda held: not registration.is_ours(held)) if isinstance(registry, NamedRegistry) else []:
+        for name in (
+            registry.keys_held(lambda held: not registration.is_ours(held))
+            if isinstance(registry, NamedRegistry)
+            else []
+        ):
             others[str(getattr(registry.holder(name), '__module__', '?')).split('.')[0]] += 1
         kinds[kind] = {'ours': registration.registered_names(kind), 'others': dict(sorted(others.items()))}
     return {'kinds': kinds, 'taken': registration.taken_names(), **mend_facts()}
@@ -83,6 +109,7 @@ def mends_after_imports() -> Facts:
     """Import every module of basicsr that a mend waits for, and return the mends."""
     from bsr_plugins.host.mends import MENDS
     from bsr_plugins.host.mends.mend import AFTER_IMPORT
+
     for mend in MENDS:
         if mend.when == AFTER_IMPORT and mend.module.startswith('basicsr.') and _is_there(mend.module):
             importlib.import_module(mend.module)
@@ -92,10 +119,13 @@ def mends_after_imports() -> Facts:
 def mend_facts() -> Facts:
     """Return the mends that were needed so far, and the names of the rest."""
     from bsr_plugins.host.mends import MENDS, active_mends
+
     active = active_mends()
     names = {mend.name for mend in active}
-    return {'active': [{'name': mend.name, 'reason': mend.reason, 'link': mend.link} for mend in active],
-            'idle': [mend.name for mend in MENDS if mend.name not in names]}
+    return {
+        'active': [{'name': mend.name, 'reason': mend.reason, 'link': mend.link} for mend in active],
+        'idle': [mend.name for mend in MENDS if mend.name not in names],
+    }
 
 
 def _is_there(module: str) -> bool:
@@ -111,6 +141,12 @@ def _write(output: Path, line: Dict[str, Any]) -> None:
 
 
 STAGES: Dict[str, Callable[[], Facts]] = {
-    'numpy': _importer('numpy'), 'cv2': _importer('cv2'), 'lmdb': _importer('lmdb'), 'torch': torch_facts,
-    'torchvision': _importer('torchvision'), 'basicsr': registration_facts, 'mends': mends_after_imports}
+    'numpy': _importer('numpy'),
+    'cv2': _importer('cv2'),
+    'lmdb': _importer('lmdb'),
+    'torch': torch_facts,
+    'torchvision': _importer('torchvision'),
+    'basicsr': registration_facts,
+    'mends': mends_after_imports,
+}
 ORDER: List[str] = list(STAGES)

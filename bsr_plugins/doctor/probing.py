@@ -1,4 +1,5 @@
 """Runs the probe in processes of its own and says of each import that failed, crashed or hung what to do about it."""
+
 from __future__ import annotations
 
 import json
@@ -16,18 +17,24 @@ from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.host.source_names import checkout_of
 
 SECONDS = 180
-_CHILD = ('import json, pathlib, sys; path, stages, output, package = json.loads(sys.argv[1]); sys.path[:] = path; '
-          'from bsr_plugins.doctor.probe import run_stages; run_stages(stages, pathlib.Path(output), package)')
+_CHILD = (
+    'import json, pathlib, sys; path, stages, output, package = json.loads(sys.argv[1]); sys.path[:] = path; '
+    'from bsr_plugins.doctor.probe import run_stages; run_stages(stages, pathlib.Path(output), package)'
+)
 # What only tells more about something that has failed already, and so is not tried after it.
 _OF_BASICSR = ('torch', 'torchvision', 'numpy', 'cv2')
 _NEEDS = {'torchvision': ('torch',), 'basicsr': _OF_BASICSR, 'mends': ('basicsr', *_OF_BASICSR)}
 _DISTRIBUTIONS = {'cv2': 'opencv-python', 'yaml': 'pyyaml', 'skimage': 'scikit-image', 'PIL': 'pillow'}
 # What the last line of an error says -> what to do.
 _REMEDIES: Tuple[Tuple[str, str], ...] = (
-    (r'libGL|libgthread|libglib|libSM|libXext',
-     'pip uninstall opencv-python; pip install opencv-python-headless (it needs no graphics libraries)'),
-    (r'numpy\.dtype size changed|NumPy 1\.x|_ARRAY_API|numpy\.core\.multiarray',
-     'pip install "numpy<2", or a {stage} that was built for numpy 2'),
+    (
+        r'libGL|libgthread|libglib|libSM|libXext',
+        'pip uninstall opencv-python; pip install opencv-python-headless (it needs no graphics libraries)',
+    ),
+    (
+        r'numpy\.dtype size changed|NumPy 1\.x|_ARRAY_API|numpy\.core\.multiarray',
+        'pip install "numpy<2", or a {stage} that was built for numpy 2',
+    ),
     (r'torchvision::nms|custom C\+\+ ops', 'torch and torchvision do not belong together: pip install --upgrade both'),
     (r'functional_tensor', 'import bsr_plugins before basicsr, or start by `basicsr train`'),
     (r'libcu|libnccl|libnv|undefined symbol|_C\b', 'reinstall torch and what was built against it, torchvision first'),
@@ -64,21 +71,29 @@ def probe(stages: Sequence[str], root: Path, search_path: Sequence[str]) -> Prob
             stage = line['done']
             probed.facts[stage] = line['facts']
             if stage == 'torch':
-                probed.findings += [Finding(WARNING, 'torch warns when it looks for GPUs', 'torch', found=text,
-                                            remedy='install the torch that was built for this driver (pytorch.org)')
-                                    for text in line['warnings']]
+                probed.findings += [
+                    Finding(
+                        WARNING,
+                        'torch warns when it looks for GPUs',
+                        'torch',
+                        found=text,
+                        remedy='install the torch that was built for this driver (pytorch.org)',
+                    )
+                    for text in line['warnings']
+                ]
         if problem is None and len(done) == len(left):
             break
         problem = problem or 'the process was ended by the import'
         stage = begun or left[0]
         failed.append(stage)
         probed.findings.append(_failure(stage, problem))
-        left = [name for name in left[left.index(stage) + 1:] if not set(_NEEDS.get(name, ())) & set(failed)]
+        left = [name for name in left[left.index(stage) + 1 :] if not set(_NEEDS.get(name, ())) & set(failed)]
     return probed
 
 
-def _run(stages: Sequence[str], root: Path, search_path: Sequence[str]
-         ) -> Tuple[List[Dict[str, Any]], Optional[str], Optional[str]]:
+def _run(
+    stages: Sequence[str], root: Path, search_path: Sequence[str]
+) -> Tuple[List[Dict[str, Any]], Optional[str], Optional[str]]:
     """Return the lines of the stages that were done, the one that was begun last, and what went wrong, if anything."""
     package = checkout_of(root)
     own = str(Path(bsr_plugins.__file__).resolve().parents[1])
@@ -88,8 +103,14 @@ def _run(stages: Sequence[str], root: Path, search_path: Sequence[str]
         output.touch()
         given = json.dumps([path if own in path else [*path, own], list(stages), str(output), str(package or '')])
         try:
-            done = subprocess.run([sys.executable, '-c', _CHILD, given], cwd=root, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=SECONDS)
+            done = subprocess.run(
+                [sys.executable, '-c', _CHILD, given],
+                cwd=root,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
+                timeout=SECONDS,
+            )
             problem = _problem(done.returncode, done.stderr.decode(errors='replace'))
         except subprocess.TimeoutExpired:
             problem = f'not done after {SECONDS} seconds'
@@ -111,8 +132,9 @@ def _problem(code: int, stderr: str) -> Optional[str]:
 
 def _failure(stage: str, problem: str) -> Finding:
     what = {'basicsr': 'basicsr cannot be imported with the pack', 'mends': 'A module of basicsr cannot be imported'}
-    return Finding(ERROR, what.get(stage, f'{stage} cannot be imported'), stage, found=problem,
-                   remedy=remedy_for(stage, problem))
+    return Finding(
+        ERROR, what.get(stage, f'{stage} cannot be imported'), stage, found=problem, remedy=remedy_for(stage, problem)
+    )
 
 
 def remedy_for(stage: str, problem: str) -> str:

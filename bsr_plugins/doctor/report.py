@@ -1,4 +1,5 @@
 """The whole examination, as a report that can be pasted into a bug report."""
+
 from __future__ import annotations
 
 import json
@@ -52,14 +53,18 @@ class Report:
         for title, rows in self.sections.items():
             width = max(len(name) for name, _ in rows)
             parts.append('\n'.join([title, *(f'  {name:<{width}}  {value}' for name, value in rows)]))
-        parts.append('\n'.join(['findings', *(str(finding) for finding in self.findings)])
-                     if self.findings else 'findings\n  none')
+        parts.append(
+            '\n'.join(['findings', *(str(finding) for finding in self.findings)])
+            if self.findings
+            else 'findings\n  none'
+        )
         return '\n\n'.join(parts)
 
     def json(self) -> str:
         """Return the report as JSON."""
-        return json.dumps({'sections': self.sections, 'findings': [asdict(finding) for finding in self.findings]},
-                          indent=2)
+        return json.dumps(
+            {'sections': self.sections, 'findings': [asdict(finding) for finding in self.findings]}, indent=2
+        )
 
 
 def examine(root: Path, search_path: Sequence[str]) -> Report:
@@ -106,8 +111,9 @@ def _runs(root: Path, copies: Sequence[Path]) -> Tuple[Rows, List[Finding]]:
         try:
             script = find_script(root, phase)
         except DependencyError as error:
-            findings.append(Finding(WARNING, error.problem, str(error.where), error.expected, error.found,
-                                    error.remedy))
+            findings.append(
+                Finding(WARNING, error.problem, str(error.where), error.expected, error.found, error.remedy)
+            )
         else:
             rows.append((f'{phase} script', str(script) if script else 'none' if checkout else "basicsr's own"))
     return [*rows, *(('also there', str(copy)) for copy in copies[1:])], findings
@@ -119,28 +125,55 @@ def _registered_rows(found: Dict[str, Any]) -> Rows:
         plain = [name for name in names['ours'] if f'{name}_bsrp' in names['ours']]
         alone = [name for name in names['ours'] if name.endswith('_bsrp') and name[:-5] not in plain]
         others = ', '.join(f'{count} of {package}' for package, count in names['others'].items())
-        rows.append((kind, '; '.join(part for part in (
-            f'bsr_plugins: {", ".join([*plain, *alone])}' if plain or alone else '', others) if part) or 'nothing'))
+        rows.append(
+            (
+                kind,
+                '; '.join(
+                    part
+                    for part in (f'bsr_plugins: {", ".join([*plain, *alone])}' if plain or alone else '', others)
+                    if part
+                )
+                or 'nothing',
+            )
+        )
     return rows or [('nothing', 'this basicsr has no registries')]
 
 
 def _name_findings(found: Dict[str, Any], root: Path) -> List[Finding]:
     taken = {**_names_of_the_project(root), **found['taken']}
-    findings = [Finding(WARNING, f"The {kind} name {name} is not the pack's: another object has it",
-                        f'{kind} registry', found=holder, remedy=f'write {name}_bsrp for the one of bsr_plugins')
-                for key, holder in taken.items() for kind, _, name in [key.partition(':')]]
+    findings = [
+        Finding(
+            WARNING,
+            f"The {kind} name {name} is not the pack's: another object has it",
+            f'{kind} registry',
+            found=holder,
+            remedy=f'write {name}_bsrp for the one of bsr_plugins',
+        )
+        for key, holder in taken.items()
+        for kind, _, name in [key.partition(':')]
+    ]
     if not any(names['ours'] for names in found['kinds'].values()):
-        findings.append(Finding(ERROR, 'Nothing of bsr_plugins is registered in this basicsr', 'basicsr',
-                                expected='names of the pack in its registries',
-                                remedy='use basicsr 1.3 or later, or a fork of it'))
+        findings.append(
+            Finding(
+                ERROR,
+                'Nothing of bsr_plugins is registered in this basicsr',
+                'basicsr',
+                expected='names of the pack in its registries',
+                remedy='use basicsr 1.3 or later, or a fork of it',
+            )
+        )
     return findings
 
 
 def _names_of_the_project(root: Path) -> Dict[str, str]:
     """Return ``kind:NAME`` -> file of the pack's names that packages beside basicsr register in its registries."""
     names = project_names(root)
-    return {f'{kind}:{name}': str(names.of(kind)[name]) for kind, table in TABLE.items() for name in table
-            if name in names.of(kind)}
+    return {
+        f'{kind}:{name}': str(names.of(kind)[name])
+        for kind, table in TABLE.items()
+        for name in table
+        if name in names.of(kind)
+    }
 
 
 def _mend_rows(found: Dict[str, Any]) -> Rows:

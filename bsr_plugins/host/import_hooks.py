@@ -4,6 +4,7 @@ The pack registers and mends through these two, so that it never imports BasicSR
 after or in the midst of it. The tables live on the finders in ``sys.meta_path``: a second import or a reload of this
 file finds the first one's finders and goes on with them.
 """
+
 from __future__ import annotations
 
 import sys
@@ -85,8 +86,9 @@ class PostImportFinder:
         self.hooks: Dict[str, Dict[str, _Hook]] = {}
         self.executing: Set[str] = set()
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]] = None,
-                  target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
+    def find_spec(
+        self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
+    ) -> Optional[ModuleSpec]:
         if name not in self.hooks:
             return None
         spec = _find_among(sys.meta_path, name, path, target, but=self)
@@ -114,10 +116,11 @@ class PostImportFinder:
                 hook.ran_for = None
                 if isinstance(error, BsrPluginsError):
                     raise
-                raise HookError(f'{label} failed on the module {name}: {type(error).__name__}: {error}',
-                                where=getattr(module, '__file__', None),
-                                remedy='the traceback above names the line, the place says which basicsr this '
-                                'is') from error
+                raise HookError(
+                    f'{label} failed on the module {name}: {type(error).__name__}: {error}',
+                    where=getattr(module, '__file__', None),
+                    remedy='the traceback above names the line, the place says which basicsr this is',
+                ) from error
 
 
 class FallbackFinder:
@@ -128,11 +131,12 @@ class FallbackFinder:
     def __init__(self) -> None:
         self.builders: Dict[str, Builder] = {}
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]] = None,
-                  target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
+    def find_spec(
+        self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
+    ) -> Optional[ModuleSpec]:
         if name not in self.builders:
             return None
-        later = sys.meta_path[sys.meta_path.index(self) + 1:] if self in sys.meta_path else []
+        later = sys.meta_path[sys.meta_path.index(self) + 1 :] if self in sys.meta_path else []
         real = _find_among(later, name, path, target, but=self)
         if real is not None:
             return real
@@ -209,8 +213,9 @@ def _call_when_initialised(spec: ModuleSpec, then: Callable[[str, ModuleType], N
         spec.__class__ = _WatchedSpec
 
 
-def _find_among(finders: Sequence[Any], name: str, path: Optional[Sequence[str]], target: Optional[ModuleType], *,
-                but: Any) -> Optional[ModuleSpec]:
+def _find_among(
+    finders: Sequence[Any], name: str, path: Optional[Sequence[str]], target: Optional[ModuleType], *, but: Any
+) -> Optional[ModuleSpec]:
     for finder in list(finders):
         find_spec = getattr(finder, 'find_spec', None)
         if finder is but or find_spec is None:

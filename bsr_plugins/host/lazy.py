@@ -1,4 +1,5 @@
 """Functions that import what they stand for when they are called."""
+
 from __future__ import annotations
 
 import importlib

@@ -3,6 +3,7 @@
 A factory imports its class when BasicSR builds it, so registering costs nothing, cannot be caught in a circular import,
 and the classes find their bases in the basicsr, or the fork of it, that runs.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -36,7 +37,7 @@ TABLE: Dict[str, Dict[str, str]] = {'dataset': {}, 'arch': {}, 'model': {}, 'los
 def plain_name(name: Any) -> str:
     """Return a ``type`` of an option file without the suffix that asks for the pack's own."""
     text = str(name)
-    return text[:-len(SUFFIX) - 1] if text.endswith(f'_{SUFFIX}') else text
+    return text[: -len(SUFFIX) - 1] if text.endswith(f'_{SUFFIX}') else text
 
 
 def add(kind: str, name: str, target: str) -> None:
@@ -54,12 +55,17 @@ def add(kind: str, name: str, target: str) -> None:
         raise RegistrationError(f"'{kind}' is no kind of registry", expected=', '.join(TABLE), found=kind)
     module, _, attribute = target.partition(':')
     if not (name.isidentifier() and module and attribute.isidentifier()):
-        raise RegistrationError(f'the {kind} {name} has a malformed target', expected="'package.module:Class'",
-                                found=repr(target))
+        raise RegistrationError(
+            f'the {kind} {name} has a malformed target', expected="'package.module:Class'", found=repr(target)
+        )
     known = TABLE[kind].get(name)
     if known is not None and known != target:
-        raise RegistrationError(f'the {kind} {name} is registered twice by bsr_plugins', expected='one target a name',
-                                found=f'{known} and {target}', remedy='rename one of the two classes')
+        raise RegistrationError(
+            f'the {kind} {name} is registered twice by bsr_plugins',
+            expected='one target a name',
+            found=f'{known} and {target}',
+            remedy='rename one of the two classes',
+        )
     TABLE[kind][name] = target
 
 
@@ -93,6 +99,7 @@ def install() -> None:
     """Set up the mends and the registration; both happen when basicsr is imported. Cheap, and idempotent."""
     from bsr_plugins.host import mends
     from bsr_plugins.host.spawned_workers import follow_into_spawned_workers
+
     mends.install()
     follow_into_spawned_workers()
     post_import(LAST_MODULE, _on_last_module, label='registration of bsr_plugins')
@@ -159,10 +166,13 @@ def require_basicsr() -> ModuleType:
         DependencyError: There is none; names both remedies.
     """
     if 'basicsr' not in sys.modules and importlib.util.find_spec('basicsr') is None:
-        raise DependencyError('BasicSR is not installed, and the working directory is no checkout of it or a fork',
-                              expected='a package basicsr', found=f'none on {len(sys.path)} import paths',
-                              remedy='install it with `python tools/bootstrap.py` (the extra bsr-plugins[basicsr]), '
-                              'or run the command in the root of the fork that you train with')
+        raise DependencyError(
+            'BasicSR is not installed, and the working directory is no checkout of it or a fork',
+            expected='a package basicsr',
+            found=f'none on {len(sys.path)} import paths',
+            remedy='install it with `python tools/bootstrap.py` (the extra bsr-plugins[basicsr]), '
+            'or run the command in the root of the fork that you train with',
+        )
     return importlib.import_module('basicsr')
 
 
@@ -181,8 +191,12 @@ def _on_legacy_module(module: ModuleType) -> None:
 
 
 def _register() -> None:
-    plan = [entry for kind, registry in find_registries().items() for name, target in TABLE[kind].items()
-            for entry in _entries(registry, kind, name, target)]
+    plan = [
+        entry
+        for kind, registry in find_registries().items()
+        for name, target in TABLE[kind].items()
+        for entry in _entries(registry, kind, name, target)
+    ]
     for entry in plan:
         entry.registry.put(entry.key, entry.factory)
     for kind, registry in find_registries().items():
@@ -194,7 +208,7 @@ def _register() -> None:
 
 
 def _entries(registry: AnyRegistry, kind: str, name: str, target: str) -> List[_Entry]:
-    """Return what is to be put on the registry for one name: nothing, NAME_bsrp, or both; raise where that cannot be."""
+    """Return what is to be registered for one name: nothing, NAME_bsrp, or both; raise where that cannot be."""
     entries = []
     certain = f'{name}_{SUFFIX}'
     for key in (name, certain):
@@ -203,19 +217,27 @@ def _entries(registry: AnyRegistry, kind: str, name: str, target: str) -> List[_
             entries.append(_Entry(registry, kind, name, key, lazy_call(name, target)))
         elif is_ours(held):
             if held.target != target:
-                raise RegistrationError(f'the {kind} {name} is registered twice by bsr_plugins',
-                                        expected='one target a name', found=f'{held.target} and {target}')
+                raise RegistrationError(
+                    f'the {kind} {name} is registered twice by bsr_plugins',
+                    expected='one target a name',
+                    found=f'{held.target} and {target}',
+                )
         elif key == certain:
-            raise RegistrationError(f'the {kind} name {certain} is taken by another object',
-                                    expected=f'{target} under that name', found=holder_name(held),
-                                    remedy=f'names that end in _{SUFFIX} belong to bsr_plugins; rename the other one')
+            raise RegistrationError(
+                f'the {kind} name {certain} is taken by another object',
+                expected=f'{target} under that name',
+                found=holder_name(held),
+                remedy=f'names that end in _{SUFFIX} belong to bsr_plugins; rename the other one',
+            )
     return entries
 
 
 def _say_taken(kind: str, name: str) -> None:
     holder = taken_names().get(f'{kind}:{name}', 'another object')
-    say_when_logging(f'bsr_plugins: the {kind} name {name} belongs to {holder} and stays so; '
-                     f'write {name}_{SUFFIX} for the one of bsr_plugins.')
+    say_when_logging(
+        f'bsr_plugins: the {kind} name {name} belongs to {holder} and stays so; '
+        f'write {name}_{SUFFIX} for the one of bsr_plugins.'
+    )
 
 
 def _ours() -> List[Tuple[str, str]]:

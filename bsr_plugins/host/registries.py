@@ -1,25 +1,38 @@
 """Where BasicSR looks a name up, behind one small interface: what stands there, and how to put something there.
 
-Upstream since 1.3 and its forks have registries (:class:`NamedRegistry`). Forks of the releases before (Restormer, NAFNet, ...)
-look names up by getattr in a list of modules (:class:`ModuleRegistry`).
+Upstream since 1.3 and its forks have registries (:class:`NamedRegistry`). Forks of the releases before (Restormer,
+NAFNet, ...) look names up by getattr in a list of modules (:class:`ModuleRegistry`).
 """
+
 from __future__ import annotations
 
 import sys
 from types import ModuleType
 from typing import Any, Callable, Dict, List, Optional, Union
 
-REGISTRIES = {'dataset': 'DATASET_REGISTRY', 'arch': 'ARCH_REGISTRY', 'model': 'MODEL_REGISTRY',
-              'loss': 'LOSS_REGISTRY', 'metric': 'METRIC_REGISTRY'}
+REGISTRIES = {
+    'dataset': 'DATASET_REGISTRY',
+    'arch': 'ARCH_REGISTRY',
+    'model': 'MODEL_REGISTRY',
+    'loss': 'LOSS_REGISTRY',
+    'metric': 'METRIC_REGISTRY',
+}
 REGISTRY_MODULE = 'basicsr.utils.registry'
 # kind -> where forks without registries look its names up: a module, and the list of modules in it (None: in itself).
-LEGACY_PLACES = {'dataset': ('basicsr.data', '_dataset_modules'), 'arch': ('basicsr.models.archs', '_arch_modules'),
-                 'model': ('basicsr.models', '_model_modules'), 'loss': ('basicsr.models.losses', None),
-                 'metric': ('basicsr.metrics', None)}
+LEGACY_PLACES = {
+    'dataset': ('basicsr.data', '_dataset_modules'),
+    'arch': ('basicsr.models.archs', '_arch_modules'),
+    'model': ('basicsr.models', '_model_modules'),
+    'loss': ('basicsr.models.losses', None),
+    'metric': ('basicsr.metrics', None),
+}
 _LEGACY_MODEL = 'basicsr.models.image_restoration_model'
 # What our models stand on, module and class, the first that is there: BasicSR; the Restormer family; NAFNet.
-STOCK_MODELS = (('basicsr.models.sr_model', 'SRModel'), (_LEGACY_MODEL, 'ImageCleanModel'),
-                (_LEGACY_MODEL, 'ImageRestorationModel'))
+STOCK_MODELS = (
+    ('basicsr.models.sr_model', 'SRModel'),
+    (_LEGACY_MODEL, 'ImageCleanModel'),
+    (_LEGACY_MODEL, 'ImageRestorationModel'),
+)
 OWN_MODULE = 'bsr_plugins.registered'
 _SAID: List[str] = []
 
@@ -41,7 +54,8 @@ class NamedRegistry:
     def put(self, key: str, factory: Callable[..., Any]) -> None:
         """Register ``factory`` under ``key``, which is its name, or its name with a suffix."""
         import inspect
-        suffix = key[len(factory.__name__) + 1:]
+
+        suffix = key[len(factory.__name__) + 1 :]
         if not suffix:
             self._registry.register(factory)
         elif 'suffix' in inspect.signature(self._registry.register).parameters:
@@ -89,8 +103,9 @@ class ModuleRegistry:
 
     def holder(self, name: str) -> Optional[Any]:
         """Return what a look-up of exactly ``name`` finds, or None."""
-        return next((held for held in (getattr(module, name, None) for module in self._modules) if held is not None),
-                    None)
+        return next(
+            (held for held in (getattr(module, name, None) for module in self._modules) if held is not None), None
+        )
 
     def keys_held(self, condition: Callable[[Any], bool]) -> List[str]:
         """Return the names whose object fulfils ``condition``."""
@@ -118,6 +133,7 @@ def has_registries() -> bool:
     import importlib.util
 
     import basicsr.utils  # noqa: F401
+
     return REGISTRY_MODULE in sys.modules or importlib.util.find_spec(REGISTRY_MODULE) is not None
 
 
@@ -160,6 +176,7 @@ def say_when_logging(message: str) -> None:
         return
     _SAID.append(message)
     import logging
+
     logger = logging.getLogger('basicsr')
     unsaid = [message]
 

@@ -1,4 +1,5 @@
 """``import basicsr`` gives the package of the checkout that a run was started in, whatever else is installed."""
+
 from __future__ import annotations
 
 import importlib
@@ -24,8 +25,9 @@ class RootFinder:
     def __init__(self, package: Path) -> None:
         self.package = package
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]] = None,
-                  target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
+    def find_spec(
+        self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
+    ) -> Optional[ModuleSpec]:
         if name != PACKAGE:
             return None
         init = self.package / '__init__.py'

@@ -1,4 +1,5 @@
 """The names that a basicsr registers, read from its source files: known before, and without, importing it."""
+
 from __future__ import annotations
 
 import ast
@@ -98,8 +99,11 @@ def project_names(root: Path) -> SourceNames:
 def package_folders(root: Path) -> List[Path]:
     """Return the working directory's own packages, see :func:`project_names`."""
     folders = sorted(entry for entry in root.iterdir() if not entry.name.startswith('.') and entry.is_dir())
-    return [package for package in [root, *folders] if package.name != 'basicsr'
-            and any((package / name).is_dir() for name in PACKAGE_FOLDERS)]
+    return [
+        package
+        for package in [root, *folders]
+        if package.name != 'basicsr' and any((package / name).is_dir() for name in PACKAGE_FOLDERS)
+    ]
 
 
 def _registrations(tree: ast.Module) -> Iterator[Tuple[str, str]]:
@@ -152,6 +156,9 @@ def _compared_texts(function: ast.FunctionDef) -> Set[str]:
         if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id.endswith('_type'):
             for operand in node.comparators:
                 members = operand.elts if isinstance(operand, (ast.List, ast.Tuple, ast.Set)) else [operand]
-                texts.update(member.value for member in members
-                             if isinstance(member, ast.Constant) and isinstance(member.value, str))
+                texts.update(
+                    member.value
+                    for member in members
+                    if isinstance(member, ast.Constant) and isinstance(member.value, str)
+                )
     return texts

@@ -4,6 +4,7 @@ BasicSR's distributed launch starts DataLoader workers by spawn: fresh interpret
 it import basicsr. Under ``python -m bsr_plugins`` multiprocessing does not run the main module again, so without this
 the workers would meet an unmended basicsr, and an installed one in place of the checkout's.
 """
+
 from __future__ import annotations
 
 from pathlib import Path

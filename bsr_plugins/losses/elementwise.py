@@ -1,4 +1,5 @@
 """What all pixel losses share: images checked and brought to one precision, weights, reduction."""
+
 from __future__ import annotations
 
 from typing import Optional, Tuple
@@ -33,8 +34,9 @@ class ElementwiseLoss(nn.Module):
         return self.loss_weight * reduce_loss(loss, weight, self.reduction, owner=type(self).__name__)
 
 
-def reduce_loss(loss: Tensor, weight: Optional[Tensor] = None, reduction: str = 'mean',
-                owner: str = 'the loss') -> Tensor:
+def reduce_loss(
+    loss: Tensor, weight: Optional[Tensor] = None, reduction: str = 'mean', owner: str = 'the loss'
+) -> Tensor:
     """Reduce an elementwise loss as BasicSR's ``weight_reduce_loss`` does.
 
     Departures: a weight that is broadcast along the batch or an image side counts as often as it is used in ``mean``
@@ -71,14 +73,21 @@ def same_images(owner: str, **images: Tensor) -> Tuple[Tensor, ...]:
     dtype = reference.dtype
     for name, image in images.items():
         if not torch.is_floating_point(image):
-            raise DataError(f'{owner} was given {name} of a type that it cannot compute with',
-                            expected='floating point', found=str(image.dtype), remedy='convert the image to float')
+            raise DataError(
+                f'{owner} was given {name} of a type that it cannot compute with',
+                expected='floating point',
+                found=str(image.dtype),
+                remedy='convert the image to float',
+            )
         dtype = torch.promote_types(dtype, image.dtype)
     for name, image in others:
         if image.shape != reference.shape:
-            raise DataError(f'{owner} was given {first} and {name} of different shapes',
-                            expected=f'{name} of {tuple(reference.shape)}, as {first}', found=tuple(image.shape),
-                            remedy='check upscale of the network against scale, and num_out_ch against the images')
+            raise DataError(
+                f'{owner} was given {first} and {name} of different shapes',
+                expected=f'{name} of {tuple(reference.shape)}, as {first}',
+                found=tuple(image.shape),
+                remedy='check upscale of the network against scale, and num_out_ch against the images',
+            )
     if dtype in _HALF:
         dtype = torch.float32
     return tuple(image.to(dtype) for image in images.values())
@@ -92,8 +101,11 @@ def check_broadcast(owner: str, name: str, tensor: Tensor, shape: Tuple[int, ...
     """
     fits = tensor.dim() == len(shape) and all(side in (1, whole) for side, whole in zip(tensor.shape, shape))
     if not fits:
-        raise DataError(f'{owner} was given a {name} that does not fit the images',
-                        expected=f'{tuple(shape)}, or 1 in place of a side', found=tuple(tensor.shape))
+        raise DataError(
+            f'{owner} was given a {name} that does not fit the images',
+            expected=f'{tuple(shape)}, or 1 in place of a side',
+            found=tuple(tensor.shape),
+        )
 
 
 def power(magnitude: Tensor, exponent: float) -> Tensor:

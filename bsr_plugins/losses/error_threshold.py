@@ -1,4 +1,5 @@
 """The thresholding of "Revisiting L1 Loss in Super-Resolution", Sec. 4.3: errors below the average count as easy."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -1,4 +1,5 @@
 """l_E, the expectation of L1 over plausible images ("Revisiting L1 Loss in Super-Resolution", Eq. 8)."""
+
 from __future__ import annotations
 
 from typing import Any, Optional, Tuple
@@ -59,19 +60,27 @@ class ExpectationLoss(ElementwiseLoss):
     #: Tells a model to pass ``noise=``, by draw_noise with a generator that it keys by the iteration.
     takes_noise = True
 
-    def __init__(self,
-                 noise: str = 'element',
-                 num_draws: int = 1,
-                 threshold: str = 'batch',
-                 loss_weight: float = 1.0,
-                 reduction: str = 'mean') -> None:
+    def __init__(
+        self,
+        noise: str = 'element',
+        num_draws: int = 1,
+        threshold: str = 'batch',
+        loss_weight: float = 1.0,
+        reduction: str = 'mean',
+    ) -> None:
         super().__init__(loss_weight, reduction)
         self.noise = option_values.choice(self, 'noise', noise, NOISES)
         self.num_draws = option_values.whole_number(self, 'num_draws', num_draws)
         self.threshold = option_values.choice(self, 'threshold', threshold, (*SCOPES, 'none'))
 
-    def forward(self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, noise: Optional[Tensor] = None,
-                **kwargs: Any) -> Tensor:
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        weight: Optional[Tensor] = None,
+        noise: Optional[Tensor] = None,
+        **kwargs: Any,
+    ) -> Tensor:
         """Return the loss.
 
         Args:
@@ -117,8 +126,11 @@ class ExpectationLoss(ElementwiseLoss):
             shape[1:] = [1] * (len(shape) - 1)
         elif self.noise == 'pixel':
             if len(shape) < 3:
-                raise DataError('ExpectationLoss with noise: pixel was given something else than images',
-                                expected='(N, C, H, W)', found=tuple(shape))
+                raise DataError(
+                    'ExpectationLoss with noise: pixel was given something else than images',
+                    expected='(N, C, H, W)',
+                    found=tuple(shape),
+                )
             shape[-3] = 1
         return (self.num_draws, *shape) if self.num_draws > 1 else tuple(shape)
 
@@ -128,5 +140,9 @@ class ExpectationLoss(ElementwiseLoss):
         else:
             check_broadcast('ExpectationLoss', 'noise', noise, (self.num_draws, *pred.shape))
             if len(noise) != self.num_draws:
-                raise DataError('ExpectationLoss was given another number of draws than num_draws',
-                                expected=self.num_draws, found=len(noise), remedy='draw the noise with draw_noise')
+                raise DataError(
+                    'ExpectationLoss was given another number of draws than num_draws',
+                    expected=self.num_draws,
+                    found=len(noise),
+                    remedy='draw the noise with draw_noise',
+                )

@@ -1,4 +1,5 @@
 """Focal Pixel Learning (CVPR 2023, Eq. 3-7): L1 on the bicubic residual, weighted towards pixels that are hard."""
+
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -15,8 +16,17 @@ from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
 SCOPES = {'batch': (0, 1, 2, 3), 'sample': (1, 2, 3), 'sample_channel': (2, 3)}
 
 
-def focal_pixel_loss(pred: Tensor, target: Tensor, base: Tensor, alpha_sp: float = 0.5, gamma_sp: float = 1.,
-                     alpha_lp: float = 1., gamma_lp: float = 1., p: float = 1., norm_scope: str = 'batch') -> Tensor:
+def focal_pixel_loss(
+    pred: Tensor,
+    target: Tensor,
+    base: Tensor,
+    alpha_sp: float = 0.5,
+    gamma_sp: float = 1.0,
+    alpha_lp: float = 1.0,
+    gamma_lp: float = 1.0,
+    p: float = 1.0,
+    norm_scope: str = 'batch',
+) -> Tensor:
     """Return FPL's loss of each element, W(y_sp) * W(y_lp) * |pred - target|^p (Eq. 7).
 
     Where y_sp = |target - base| (Eq. 3), y_lp = |target - pred| (Eq. 4) and W(z) = alpha * exp(gamma * g(z)) (Eq. 5).
@@ -85,17 +95,19 @@ class FocalPixelLoss(ElementwiseLoss):
         OptionError: An option has a wrong value.
     """
 
-    def __init__(self,
-                 alpha_sp: float = 0.5,
-                 gamma_sp: float = 1.,
-                 alpha_lp: float = 1.,
-                 gamma_lp: float = 1.,
-                 p: float = 1.,
-                 norm_scope: str = 'batch',
-                 bicubic: str = 'torch',
-                 scale: Optional[int] = None,
-                 loss_weight: float = 1.0,
-                 reduction: str = 'mean') -> None:
+    def __init__(
+        self,
+        alpha_sp: float = 0.5,
+        gamma_sp: float = 1.0,
+        alpha_lp: float = 1.0,
+        gamma_lp: float = 1.0,
+        p: float = 1.0,
+        norm_scope: str = 'batch',
+        bicubic: str = 'torch',
+        scale: Optional[int] = None,
+        loss_weight: float = 1.0,
+        reduction: str = 'mean',
+    ) -> None:
         super().__init__(loss_weight, reduction)
         self.alpha_sp = option_values.number(self, 'alpha_sp', alpha_sp, above=0)
         self.gamma_sp = option_values.number(self, 'gamma_sp', gamma_sp)
@@ -106,8 +118,9 @@ class FocalPixelLoss(ElementwiseLoss):
         self.bicubic = option_values.choice(self, 'bicubic', bicubic, BICUBICS)
         self.scale = None if scale is None else option_values.whole_number(self, 'scale', scale)
 
-    def forward(self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, lq: Optional[Tensor] = None,
-                **kwargs: Any) -> Tensor:
+    def forward(
+        self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, lq: Optional[Tensor] = None, **kwargs: Any
+    ) -> Tensor:
         """Return the loss.
 
         Args:
@@ -123,21 +136,29 @@ class FocalPixelLoss(ElementwiseLoss):
         """
         pred, target = same_images('FocalPixelLoss', pred=pred, target=target)
         if pred.dim() != 4:
-            raise DataError('FocalPixelLoss was given something else than a batch of images', expected='(N, C, H, W)',
-                            found=tuple(pred.shape))
+            raise DataError(
+                'FocalPixelLoss was given something else than a batch of images',
+                expected='(N, C, H, W)',
+                found=tuple(pred.shape),
+            )
         with torch.no_grad():
             base = self._base(target, lq)
-        loss = focal_pixel_loss(pred, target, base, self.alpha_sp, self.gamma_sp, self.alpha_lp, self.gamma_lp, self.p,
-                                self.norm_scope)
+        loss = focal_pixel_loss(
+            pred, target, base, self.alpha_sp, self.gamma_sp, self.alpha_lp, self.gamma_lp, self.p, self.norm_scope
+        )
         return self._reduced(loss, weight)
 
     def _base(self, target: Tensor, lq: Optional[Tensor]) -> Tensor:
         if lq is None:
             if self.scale is None:
-                raise OptionError('FocalPixelLoss was given no lq image and cannot derive it',
-                                  where='train.pixel_opt.scale', expected='lq from the model, or scale',
-                                  found='neither', remedy='use model_type: RebalancedSRModel, which gives lq to the '
-                                  'loss, or set scale of the loss, so that lq is derived from the target')
+                raise OptionError(
+                    'FocalPixelLoss was given no lq image and cannot derive it',
+                    where='train.pixel_opt.scale',
+                    expected='lq from the model, or scale',
+                    found='neither',
+                    remedy='use model_type: RebalancedSRModel, which gives lq to the '
+                    'loss, or set scale of the loss, so that lq is derived from the target',
+                )
             _check_divisible(target, self.scale)
             return upsample_bicubic(downsample_bicubic(target, self.scale, self.bicubic), self.scale, self.bicubic)
         return upsample_bicubic(lq.to(target.dtype), self._scale_of(target, lq), self.bicubic)
@@ -147,16 +168,21 @@ class FocalPixelLoss(ElementwiseLoss):
         scale = self.scale or target.shape[-2] // max(1, height)
         if height == 0 or scale < 1 or target.shape != (*lq.shape[:2], height * scale, lq.shape[3] * scale):
             factor = f'scale {self.scale}' if self.scale else 'a whole number'
-            raise DataError('FocalPixelLoss was given an lq image that does not fit the target',
-                            expected=f'the target, {tuple(target.shape)}, with H and W divided by {factor}',
-                            found=tuple(lq.shape),
-                            remedy='check scale of the loss, and scale and gt_size of the data set')
+            raise DataError(
+                'FocalPixelLoss was given an lq image that does not fit the target',
+                expected=f'the target, {tuple(target.shape)}, with H and W divided by {factor}',
+                found=tuple(lq.shape),
+                remedy='check scale of the loss, and scale and gt_size of the data set',
+            )
         return scale
 
 
 def _check_divisible(target: Tensor, scale: int) -> None:
     height, width = target.shape[-2:]
     if height % scale or width % scale:
-        raise DataError('FocalPixelLoss cannot derive lq from a target of this size',
-                        expected=f'height and width that are multiples of scale {scale}', found=tuple(target.shape),
-                        remedy=f'give gt_size a multiple of {scale}')
+        raise DataError(
+            'FocalPixelLoss cannot derive lq from a target of this size',
+            expected=f'height and width that are multiples of scale {scale}',
+            found=tuple(target.shape),
+            remedy=f'give gt_size a multiple of {scale}',
+        )

@@ -1,4 +1,5 @@
 """The hybrid L1 / L2 / Lp loss of "BSR: A Balanced Framework for Single Image Super Resolution" (Fig. 6; Fig. 8: p)."""
+
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -10,8 +11,15 @@ from bsr_plugins.losses import option_values
 from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
 
 
-def hybrid_lp_loss(pred: Tensor, target: Tensor, l1_weight: float = 1., l2_weight: float = 1., lp_weight: float = 0.1,
-                   p: float = 0.5, eps: float = 1e-3) -> Tensor:
+def hybrid_lp_loss(
+    pred: Tensor,
+    target: Tensor,
+    l1_weight: float = 1.0,
+    l2_weight: float = 1.0,
+    lp_weight: float = 0.1,
+    p: float = 0.5,
+    eps: float = 1e-3,
+) -> Tensor:
     """Return l1_weight * |e| + l2_weight * e^2 + lp_weight * ((|e| + eps)^p - eps^p) of each element.
 
     Where e = pred - target. Departures: the paper gives neither the weights nor the form of the Lp term; it is taken
@@ -56,14 +64,16 @@ class HybridLpLoss(ElementwiseLoss):
         OptionError: An option has a wrong value, or all three weights are 0.
     """
 
-    def __init__(self,
-                 l1_weight: float = 1.,
-                 l2_weight: float = 1.,
-                 lp_weight: float = 0.1,
-                 p: float = 0.5,
-                 eps: float = 1e-3,
-                 loss_weight: float = 1.0,
-                 reduction: str = 'mean') -> None:
+    def __init__(
+        self,
+        l1_weight: float = 1.0,
+        l2_weight: float = 1.0,
+        lp_weight: float = 0.1,
+        p: float = 0.5,
+        eps: float = 1e-3,
+        loss_weight: float = 1.0,
+        reduction: str = 'mean',
+    ) -> None:
         super().__init__(loss_weight, reduction)
         self.l1_weight = option_values.number(self, 'l1_weight', l1_weight, at_least=0)
         self.l2_weight = option_values.number(self, 'l2_weight', l2_weight, at_least=0)
@@ -71,8 +81,12 @@ class HybridLpLoss(ElementwiseLoss):
         self.p = option_values.number(self, 'p', p, above=0)
         self.eps = option_values.number(self, 'eps', eps, at_least=0)
         if not (l1_weight or l2_weight or lp_weight):
-            raise OptionError('HybridLpLoss has no term', where='HybridLpLoss',
-                              expected='l1_weight, l2_weight or lp_weight above 0', found='all 0')
+            raise OptionError(
+                'HybridLpLoss has no term',
+                where='HybridLpLoss',
+                expected='l1_weight, l2_weight or lp_weight above 0',
+                found='all 0',
+            )
 
     def forward(self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, **kwargs: Any) -> Tensor:
         """Return the loss.

@@ -1,4 +1,5 @@
 """Checks of the values that option files give to losses; each returns the value or raises an error with the option."""
+
 from __future__ import annotations
 
 import math
@@ -19,15 +20,19 @@ def choice(owner: object, option: str, value: Any, choices: Sequence[str]) -> st
     return value
 
 
-def number(owner: object, option: str, value: Any, *, above: Optional[float] = None,
-           at_least: Optional[float] = None) -> float:
+def number(
+    owner: object, option: str, value: Any, *, above: Optional[float] = None, at_least: Optional[float] = None
+) -> float:
     """Return ``value``, a finite number in its range.
 
     Raises:
         OptionError: It is no number (YAML reads 1e-3 as text), not finite, or out of range.
     """
-    expected = 'a number' + (f' above {above:g}' if above is not None else '') + (
-        f' of at least {at_least:g}' if at_least is not None else '')
+    expected = (
+        'a number'
+        + (f' above {above:g}' if above is not None else '')
+        + (f' of at least {at_least:g}' if at_least is not None else '')
+    )
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         remedy = 'write 1.0e-3, with a point and a sign: YAML reads 1e-3 as text' if isinstance(value, str) else None
         raise _wrong(owner, option, expected, value, remedy)
@@ -60,5 +65,10 @@ def flag(owner: object, option: str, value: Any) -> bool:
 
 def _wrong(owner: object, option: str, expected: str, found: Any, remedy: Optional[str] = None) -> OptionError:
     name = type(owner).__name__
-    return OptionError(f"the option '{option}' of {name} has a wrong value", where=f'{name}.{option}',
-                       expected=expected, found=repr(found), remedy=remedy)
+    return OptionError(
+        f"the option '{option}' of {name} has a wrong value",
+        where=f'{name}.{option}',
+        expected=expected,
+        found=repr(found),
+        remedy=remedy,
+    )

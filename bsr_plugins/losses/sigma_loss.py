@@ -1,4 +1,5 @@
 """The auxiliary loss of the sigma branch ("Revisiting L1 Loss in Super-Resolution", Eq. 10)."""
+
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -11,8 +12,9 @@ from bsr_plugins.losses.elementwise import ElementwiseLoss, same_images
 from bsr_plugins.losses.error_threshold import below_mean
 
 
-def sigma_loss(sigma: Tensor, pred: Tensor, target: Tensor, sigma_target: str = 'abs',
-               threshold: str = 'none') -> Tensor:
+def sigma_loss(
+    sigma: Tensor, pred: Tensor, target: Tensor, sigma_target: str = 'abs', threshold: str = 'none'
+) -> Tensor:
     """Return the loss of each element, ||y - mu| - sigma| or |y - mu - sigma| (Eq. 10 without beta).
 
     Departure: Eq. 10 prints the signed form. There the best sigma of a sigmoid is about 0 everywhere, which contradicts
@@ -52,19 +54,27 @@ class SigmaLoss(ElementwiseLoss):
         OptionError: An option has a wrong value.
     """
 
-    def __init__(self,
-                 loss_weight: float = 0.01,
-                 target: str = 'abs',
-                 threshold: str = 'none',
-                 detach_pred: bool = True,
-                 reduction: str = 'mean') -> None:
+    def __init__(
+        self,
+        loss_weight: float = 0.01,
+        target: str = 'abs',
+        threshold: str = 'none',
+        detach_pred: bool = True,
+        reduction: str = 'mean',
+    ) -> None:
         super().__init__(loss_weight, reduction)
         self.target = option_values.choice(self, 'target', target, ('abs', 'signed'))
         self.threshold = option_values.choice(self, 'threshold', threshold, ('none', 'batch'))
         self.detach_pred = option_values.flag(self, 'detach_pred', detach_pred)
 
-    def forward(self, sigma: Tensor, pred: Tensor, target: Optional[Tensor] = None, weight: Optional[Tensor] = None,
-                **kwargs: Any) -> Tensor:
+    def forward(
+        self,
+        sigma: Tensor,
+        pred: Tensor,
+        target: Optional[Tensor] = None,
+        weight: Optional[Tensor] = None,
+        **kwargs: Any,
+    ) -> Tensor:
         """Return the loss.
 
         Args:
@@ -79,10 +89,13 @@ class SigmaLoss(ElementwiseLoss):
             DataError: The shapes do not fit each other.
         """
         if target is None:
-            raise OptionError('SigmaLoss was given two images, as a pixel loss is', where='train',
-                              expected='sigma, pred and target', found='pred and target',
-                              remedy='put SigmaLoss under train.sigma_opt, beside network_sigma, with model_type: '
-                              'RebalancedSRModel')
+            raise OptionError(
+                'SigmaLoss was given two images, as a pixel loss is',
+                where='train',
+                expected='sigma, pred and target',
+                found='pred and target',
+                remedy='put SigmaLoss under train.sigma_opt, beside network_sigma, with model_type: RebalancedSRModel',
+            )
         pred, target, sigma = same_images('SigmaLoss', pred=pred, target=target, sigma=sigma)
         if self.detach_pred:
             pred = pred.detach()

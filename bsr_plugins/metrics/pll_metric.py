@@ -1,4 +1,5 @@
 """Predictive log-likelihood of the ground truth under mu and sigma ("Revisiting L1 loss", Eq. 11 and Table 7)."""
+
 from __future__ import annotations
 
 import math
@@ -27,13 +28,21 @@ def pll(mu: np.ndarray, y: np.ndarray, sigma: np.ndarray, sigma_min: float = SIG
     """
     spread = np.maximum(np.asarray(sigma, dtype=np.float64), sigma_min)
     error = np.asarray(y, dtype=np.float64) - np.asarray(mu, dtype=np.float64)
-    return float(np.mean(-0.5 * (error / spread)**2 - np.log(spread)) - 0.5 * math.log(2 * math.pi))
+    return float(np.mean(-0.5 * (error / spread) ** 2 - np.log(spread)) - 0.5 * math.log(2 * math.pi))
 
 
-def calculate_pll(img: Optional[np.ndarray] = None, img2: Optional[np.ndarray] = None, crop_border: int = 0,
-                  input_order: str = 'HWC', sigma: Optional[np.ndarray] = None, pll_sigma_min: float = SIGMA_MIN,
-                  constant_sigma: Optional[float] = None, better: Optional[str] = None,
-                  img1: Optional[np.ndarray] = None, **unknown: Any) -> float:
+def calculate_pll(
+    img: Optional[np.ndarray] = None,
+    img2: Optional[np.ndarray] = None,
+    crop_border: int = 0,
+    input_order: str = 'HWC',
+    sigma: Optional[np.ndarray] = None,
+    pll_sigma_min: float = SIGMA_MIN,
+    constant_sigma: Optional[float] = None,
+    better: Optional[str] = None,
+    img1: Optional[np.ndarray] = None,
+    **unknown: Any,
+) -> float:
     """Return :func:`pll` of a picture, over all channels, for BasicSR's validation.
 
     The paper does not say on which channels it is; here on all of RGB. mu is the picture as BasicSR hands it to every
@@ -56,9 +65,22 @@ def calculate_pll(img: Optional[np.ndarray] = None, img2: Optional[np.ndarray] =
         OptionError: No sigma map and no constant, or an unknown or wrong option.
         DataError: Pictures or a map that do not fit.
     """
-    mu, y, spread = sigma_inputs('calculate_pll', img if img1 is None else img1, img2, sigma, crop_border, input_order,
-                                 constant_sigma, unknown, ('pll_sigma_min',))
+    mu, y, spread = sigma_inputs(
+        'calculate_pll',
+        img if img1 is None else img1,
+        img2,
+        sigma,
+        crop_border,
+        input_order,
+        constant_sigma,
+        unknown,
+        ('pll_sigma_min',),
+    )
     if not pll_sigma_min > 0:
-        raise OptionError('the floor of sigma is out of its range', where='val.metrics: calculate_pll: pll_sigma_min',
-                          expected='a number above 0', found=repr(pll_sigma_min))
+        raise OptionError(
+            'the floor of sigma is out of its range',
+            where='val.metrics: calculate_pll: pll_sigma_min',
+            expected='a number above 0',
+            found=repr(pll_sigma_min),
+        )
     return pll(mu, y, spread, pll_sigma_min)

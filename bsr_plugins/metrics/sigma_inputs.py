@@ -1,4 +1,5 @@
 """What the metrics of the sigma branch share: pictures and sigma map, checked, cropped, as float64 in [0, 1]."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, Optional, Tuple
@@ -11,9 +12,17 @@ from bsr_plugins.common.naming import did_you_mean
 _OPTIONS = ('crop_border', 'input_order', 'constant_sigma')
 
 
-def sigma_inputs(metric: str, img: Optional[np.ndarray], img2: Optional[np.ndarray], sigma: Optional[np.ndarray],
-                 crop_border: int, input_order: str, constant_sigma: Optional[float], unknown: Dict[str, Any],
-                 more_options: Tuple[str, ...] = ()) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sigma_inputs(
+    metric: str,
+    img: Optional[np.ndarray],
+    img2: Optional[np.ndarray],
+    sigma: Optional[np.ndarray],
+    crop_border: int,
+    input_order: str,
+    constant_sigma: Optional[float],
+    unknown: Dict[str, Any],
+    more_options: Tuple[str, ...] = (),
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mu, y and sigma as float64 arrays of shape (H, W, C), in [0, 1], without the border.
 
     Args:
@@ -34,52 +43,85 @@ def sigma_inputs(metric: str, img: Optional[np.ndarray], img2: Optional[np.ndarr
             them, or has values outside [0, 1].
     """
     for key in unknown:
-        raise OptionError(f'{metric} has no option {key}', where=f'val.metrics: {metric}',
-                          expected=', '.join((*_OPTIONS, *more_options)), found=f'{key}: {unknown[key]!r}',
-                          remedy=did_you_mean(key, (*_OPTIONS, *more_options)))
+        raise OptionError(
+            f'{metric} has no option {key}',
+            where=f'val.metrics: {metric}',
+            expected=', '.join((*_OPTIONS, *more_options)),
+            found=f'{key}: {unknown[key]!r}',
+            remedy=did_you_mean(key, (*_OPTIONS, *more_options)),
+        )
     if input_order not in ('HWC', 'CHW'):
-        raise OptionError('unknown order of the dimensions', where=f'val.metrics: {metric}: input_order',
-                          expected='HWC or CHW', found=repr(input_order))
+        raise OptionError(
+            'unknown order of the dimensions',
+            where=f'val.metrics: {metric}: input_order',
+            expected='HWC or CHW',
+            found=repr(input_order),
+        )
     if img is None or img2 is None:
-        raise DataError(f'{metric} was given one picture or none', expected='img (or img1) and img2',
-                        found='no img2' if img2 is None else 'no img')
+        raise DataError(
+            f'{metric} was given one picture or none',
+            expected='img (or img1) and img2',
+            found='no img2' if img2 is None else 'no img',
+        )
     if img.dtype != np.uint8 or img2.dtype != np.uint8 or img.shape != img2.shape:
-        raise DataError(f'{metric} cannot compare these pictures', expected='two of uint8 and of one shape',
-                        found=f'{img.dtype} {img.shape} and {img2.dtype} {img2.shape}')
+        raise DataError(
+            f'{metric} cannot compare these pictures',
+            expected='two of uint8 and of one shape',
+            found=f'{img.dtype} {img.shape} and {img2.dtype} {img2.shape}',
+        )
     from basicsr.metrics.metric_util import reorder_image
+
     mu, y = (reorder_image(picture, input_order).astype(np.float64) / 255 for picture in (img, img2))
     if constant_sigma is None:
         spread = _checked_map(metric, sigma, mu.shape, input_order)
     else:
         spread = np.broadcast_to(_checked_constant(metric, constant_sigma), mu.shape)
     if not 0 <= 2 * crop_border < min(mu.shape[:2]):
-        raise OptionError(f'{metric} has nothing left to compare', where=f'val.metrics: {metric}: crop_border',
-                          expected=f'less than half of {min(mu.shape[:2])}, the shorter side', found=crop_border)
+        raise OptionError(
+            f'{metric} has nothing left to compare',
+            where=f'val.metrics: {metric}: crop_border',
+            expected=f'less than half of {min(mu.shape[:2])}, the shorter side',
+            found=crop_border,
+        )
     crop = slice(crop_border, -crop_border or None)
     return mu[crop, crop], y[crop, crop], spread[crop, crop]
 
 
 def _checked_map(metric: str, sigma: Optional[np.ndarray], shape: Tuple[int, ...], input_order: str) -> np.ndarray:
     if sigma is None:
-        raise OptionError(f'{metric} needs the sigma map', where=f'val.metrics: {metric}',
-                          expected='a model with network_sigma, its weights, and val.sigma: true', found='no sigma map',
-                          remedy='add network_sigma and val.sigma, or give the metric a constant_sigma')
+        raise OptionError(
+            f'{metric} needs the sigma map',
+            where=f'val.metrics: {metric}',
+            expected='a model with network_sigma, its weights, and val.sigma: true',
+            found='no sigma map',
+            remedy='add network_sigma and val.sigma, or give the metric a constant_sigma',
+        )
     from basicsr.metrics.metric_util import reorder_image
+
     spread = reorder_image(np.asarray(sigma), input_order).astype(np.float64)
     if spread.shape not in (shape, (*shape[:2], 1)):
-        raise DataError(f'the sigma map does not fit the picture that {metric} is of',
-                        expected=f'{shape}, or one channel', found=spread.shape)
+        raise DataError(
+            f'the sigma map does not fit the picture that {metric} is of',
+            expected=f'{shape}, or one channel',
+            found=spread.shape,
+        )
     low, high = spread.min(), spread.max()
     # Written so that NaN fails.
     if not (low >= 0 and high <= 1):
-        raise DataError(f'{metric}: the sigma map is out of its range', expected='values in [0, 1], as of an image '
-                        'in [0, 1]', found=f'{low} to {high}')
+        raise DataError(
+            f'{metric}: the sigma map is out of its range',
+            expected='values in [0, 1], as of an image in [0, 1]',
+            found=f'{low} to {high}',
+        )
     return np.broadcast_to(spread, shape)
 
 
 def _checked_constant(metric: str, constant: Any) -> float:
     if isinstance(constant, bool) or not isinstance(constant, (int, float)) or not 0 < constant <= 1:
-        raise OptionError('the constant sigma is out of its range', where=f'val.metrics: {metric}: constant_sigma',
-                          expected='a number above 0, at most 1: the mean of |y - mu| over the training set, of images '
-                          'in [0, 1]', found=repr(constant))
+        raise OptionError(
+            'the constant sigma is out of its range',
+            where=f'val.metrics: {metric}: constant_sigma',
+            expected='a number above 0, at most 1: the mean of |y - mu| over the training set, of images in [0, 1]',
+            found=repr(constant),
+        )
     return float(constant)

@@ -1,4 +1,5 @@
 """PSNR between the sigma map and the error that it predicts ("Revisiting L1 loss", Table 7, second number)."""
+
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -20,10 +21,17 @@ def sigma_psnr(sigma: np.ndarray, abs_error: np.ndarray) -> float:
     return float('inf') if squared == 0 else float(-10 * np.log10(squared))
 
 
-def calculate_sigma_psnr(img: Optional[np.ndarray] = None, img2: Optional[np.ndarray] = None, crop_border: int = 0,
-                         input_order: str = 'HWC', sigma: Optional[np.ndarray] = None,
-                         constant_sigma: Optional[float] = None, better: Optional[str] = None,
-                         img1: Optional[np.ndarray] = None, **unknown: Any) -> float:
+def calculate_sigma_psnr(
+    img: Optional[np.ndarray] = None,
+    img2: Optional[np.ndarray] = None,
+    crop_border: int = 0,
+    input_order: str = 'HWC',
+    sigma: Optional[np.ndarray] = None,
+    constant_sigma: Optional[float] = None,
+    better: Optional[str] = None,
+    img1: Optional[np.ndarray] = None,
+    **unknown: Any,
+) -> float:
     """Return :func:`sigma_psnr` of a picture, over all channels, for BasicSR's validation.
 
     Args:
@@ -41,6 +49,14 @@ def calculate_sigma_psnr(img: Optional[np.ndarray] = None, img2: Optional[np.nda
         OptionError: No sigma map and no constant, or an unknown or wrong option.
         DataError: Pictures or a map that do not fit.
     """
-    mu, y, spread = sigma_inputs('calculate_sigma_psnr', img if img1 is None else img1, img2, sigma, crop_border,
-                                 input_order, constant_sigma, unknown)
+    mu, y, spread = sigma_inputs(
+        'calculate_sigma_psnr',
+        img if img1 is None else img1,
+        img2,
+        sigma,
+        crop_border,
+        input_order,
+        constant_sigma,
+        unknown,
+    )
     return sigma_psnr(spread, np.abs(y - mu))

@@ -1,4 +1,5 @@
 """``base_model_type``: a model of the pack on top of a fork's model (HATModel, DATModel, ...) in place of SRModel."""
+
 from __future__ import annotations
 
 import functools
@@ -16,9 +17,25 @@ _KEY = 'base_model_type'
 
 #: All names that upstream's SRModel.optimize_parameters uses (BasicSR 1.3 to 1.4.2); a pass that uses others is not
 #: upstream's.
-_UPSTREAM_NAMES = frozenset({
-    'optimizer_g', 'zero_grad', 'net_g', 'lq', 'output', 'OrderedDict', 'cri_pix', 'gt', 'cri_perceptual', 'backward',
-    'step', 'reduce_loss_dict', 'log_dict', 'ema_decay', 'model_ema'})
+_UPSTREAM_NAMES = frozenset(
+    {
+        'optimizer_g',
+        'zero_grad',
+        'net_g',
+        'lq',
+        'output',
+        'OrderedDict',
+        'cri_pix',
+        'gt',
+        'cri_perceptual',
+        'backward',
+        'step',
+        'reduce_loss_dict',
+        'log_dict',
+        'ema_decay',
+        'model_ema',
+    }
+)
 #: What a pass has to use for ours to be put around it.
 _WRAPPED_NAMES = frozenset({'net_g', 'lq', 'optimizer_g'})
 
@@ -72,7 +89,7 @@ def _names_in(code: CodeType) -> Set[str]:
 
 
 def _passes(cls: Type[Any], after: Type[Any]) -> List[Any]:
-    bases = cls.__mro__[cls.__mro__.index(after) + 1:] if after is not object else cls.__mro__
+    bases = cls.__mro__[cls.__mro__.index(after) + 1 :] if after is not object else cls.__mro__
     return [inspect.unwrap(vars(base)['optimize_parameters']) for base in bases if 'optimize_parameters' in vars(base)]
 
 
@@ -87,16 +104,29 @@ def _found(name: Any) -> Type[Any]:
     registry = find_registries()['model']
     base = registry.holder(str(name)) or registry.holder(f'{name}_basicsr')
     if base is None:
-        raise OptionError(f'there is no model named {name!r}', where=_KEY, found=repr(name),
-                          remedy=did_you_mean(str(name), registry.keys_held(_is_model)))
+        raise OptionError(
+            f'there is no model named {name!r}',
+            where=_KEY,
+            found=repr(name),
+            remedy=did_you_mean(str(name), registry.keys_held(_is_model)),
+        )
     if is_lazy_call(base):
-        raise OptionError(f'{name} is a model of bsr_plugins itself', where=_KEY,
-                          expected="BasicSR's or a fork's model", found=name, remedy=f'leave {_KEY} out')
+        raise OptionError(
+            f'{name} is a model of bsr_plugins itself',
+            where=_KEY,
+            expected="BasicSR's or a fork's model",
+            found=name,
+            remedy=f'leave {_KEY} out',
+        )
     if not (_is_model(base) and names_in_pass(base) >= _WRAPPED_NAMES):
-        raise OptionError(f'{name} does not train as SRModel does', where=_KEY,
-                          expected='a model that trains net_g on lq by optimizer_g, in whatever way',
-                          found=f'a pass without {", ".join(sorted(_WRAPPED_NAMES - names_in_pass(base)))}'
-                          if _is_model(base) else holder_name(base))
+        raise OptionError(
+            f'{name} does not train as SRModel does',
+            where=_KEY,
+            expected='a model that trains net_g on lq by optimizer_g, in whatever way',
+            found=f'a pass without {", ".join(sorted(_WRAPPED_NAMES - names_in_pass(base)))}'
+            if _is_model(base)
+            else holder_name(base),
+        )
     return base
 
 

@@ -1,4 +1,5 @@
 """``val.save_best: <metric>``: which validation was the best so far, kept beside the weights and across resumes."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -47,9 +48,13 @@ class BestCheckpoint:
             return None
         metrics = val.get('metrics') or {}
         if metric not in metrics:
-            raise OptionError(f"'val.save_best' names a metric that is not computed: {metric!r}", where='val.save_best',
-                              expected='one of val.metrics: ' + ', '.join(metrics), found=repr(metric),
-                              remedy=did_you_mean(str(metric), metrics))
+            raise OptionError(
+                f"'val.save_best' names a metric that is not computed: {metric!r}",
+                where='val.save_best',
+                expected='one of val.metrics: ' + ', '.join(metrics),
+                found=repr(metric),
+                remedy=did_you_mean(str(metric), metrics),
+            )
         return cls(metric, metrics[metric].get('better', 'higher') == 'higher')
 
     def improves(self, dataset: str, results: Mapping[str, float], iteration: int) -> bool:
@@ -93,5 +98,9 @@ def _read(path: str) -> Dict[str, Any]:
             written = json.load(file)
         return {key: written[key] for key in ('metric', 'dataset', 'value', 'iteration')}
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise CheckpointError('The record of the best weights cannot be read', where=path, found=error,
-                              remedy='remove it: the best of the training state is taken up then') from error
+        raise CheckpointError(
+            'The record of the best weights cannot be read',
+            where=path,
+            found=error,
+            remedy='remove it: the best of the training state is taken up then',
+        ) from error

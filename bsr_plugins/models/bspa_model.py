@@ -1,4 +1,5 @@
 """BSPAModel: bi-sampling and parameter attribution (NeurIPS 2023), Algorithm 1 over BasicSR's training loop."""
+
 from __future__ import annotations
 
 import math
@@ -35,8 +36,9 @@ class BSPATraining(RebalancedTraining):
         if queues_samples(self):
             raise queue_error('BSPA', 'base_model_type')
         self.options = BSPAOptions.from_mapping(self.opt['train'].get('bspa'))
-        self.schedule = BSPASchedule(int(self.opt['train']['total_iter']), self.options.interval_iter,
-                                     self.options.inverse_iter)
+        self.schedule = BSPASchedule(
+            int(self.opt['train']['total_iter']), self.options.interval_iter, self.options.inverse_iter
+        )
         self.options.check_whole_updates(self.engine_options.accumulate)
         self._inverse_options = inverse_dataset_options(self.opt['datasets']['train'])
         super().init_training_settings()
@@ -53,8 +55,10 @@ class BSPATraining(RebalancedTraining):
 
     def _plan_dropped_batches(self) -> None:
         if self._script_cuts_batches():
-            get_root_logger().info("BSPA: this fork's script cuts the loader's batches itself, so those of inverse "
-                                   'stages are decoded before they are dropped.')
+            get_root_logger().info(
+                "BSPA: this fork's script cuts the loader's batches itself, so those of inverse "
+                'stages are decoded before they are dropped.'
+            )
             return
         position = training_position.position
         position.is_dropped = self.schedule.is_inverse
@@ -79,13 +83,16 @@ class BSPATraining(RebalancedTraining):
         end = done
         while end < self.schedule.total_iter and self.schedule.is_inverse(end + 1):
             end += 1
-        return iter(draw_loader(
-            self._inverse_set,
-            first=self.schedule.inverse_done(done) * batch_size,
-            batches=end - done,
-            batch_size=batch_size,
-            num_workers=num_workers,
-            pin_memory=bool(self.opt['datasets']['train'].get('pin_memory'))))
+        return iter(
+            draw_loader(
+                self._inverse_set,
+                first=self.schedule.inverse_done(done) * batch_size,
+                batches=end - done,
+                batch_size=batch_size,
+                num_workers=num_workers,
+                pin_memory=bool(self.opt['datasets']['train'].get('pin_memory')),
+            )
+        )
 
     def optimize_parameters(self, current_iter: int, *args: Any, **kwargs: Any) -> None:
         """Do one step of the stage that ``current_iter`` lies in, and what falls due at the end of a stage."""
@@ -108,15 +115,23 @@ class BSPATraining(RebalancedTraining):
     def _hold_round(self, current_iter: int) -> None:
         number = self.schedule.round_after(current_iter)
         if self._theta_us is None:
-            get_root_logger().warning(f'BSPA round {number} is left out: the state this run was resumed from does not '
-                                      'hold the weights of the uniform stage before it.')
+            get_root_logger().warning(
+                f'BSPA round {number} is left out: the state this run was resumed from does not '
+                'hold the weights of the uniform stage before it.'
+            )
             return
         attribution = self._attribute(number)
         share = self.schedule.frozen_share(self.options.beta, current_iter)
         before = self.frozen.masks()
-        masks = self._agreed(select_frozen(
-            attribution.scores, share, self.options.scope, update=self.options.mask_update,
-            previous={name: before[name] for name in attribution.scores}))
+        masks = self._agreed(
+            select_frozen(
+                attribution.scores,
+                share,
+                self.options.scope,
+                update=self.options.mask_update,
+                previous={name: before[name] for name in attribution.scores},
+            )
+        )
         self.frozen.freeze(masks)
         self._last_round = RoundReport.of(number, current_iter, share, attribution, masks)
         if self.opt['rank'] == 0:
@@ -129,8 +144,13 @@ class BSPATraining(RebalancedTraining):
             self._uniform_set = build_dataset(self.opt['datasets']['train'])
         batch_size, num_workers = self._loader_sizes(self.opt['datasets']['train'])
         batches = math.ceil(self.options.ig_batches / self.opt['world_size'])
-        loader = draw_loader(KeyedDraws(self._uniform_set, self._seed, ATTRIBUTION_STREAM, number), first=0,
-                             batches=batches, batch_size=batch_size, num_workers=num_workers)
+        loader = draw_loader(
+            KeyedDraws(self._uniform_set, self._seed, ATTRIBUTION_STREAM, number),
+            first=0,
+            batches=batches,
+            batch_size=batch_size,
+            num_workers=num_workers,
+        )
         return parameter_attribution(
             self.get_bare_model(self.net_g),
             self._theta_us,
@@ -143,7 +163,8 @@ class BSPATraining(RebalancedTraining):
             num_batches=batches,
             progress=self.opt['rank'] == 0,
             description=f'BSPA round {number}',
-            distributed=self.opt['dist'])
+            distributed=self.opt['dist'],
+        )
 
     def _agreed(self, masks: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Give every process the masks of rank 0, so that no rounding of a reduction can part the replicas."""
@@ -196,9 +217,13 @@ class BSPATraining(RebalancedTraining):
             if own['last_round'] is not None:
                 self._last_round = RoundReport.from_state(own['last_round'])
         except KeyError as error:
-            raise CheckpointError('the BSPA part of the training state is incomplete',
-                                  where=self.opt['path'].get('resume_state'), expected='frozen, theta_us, last_round',
-                                  found=f'no key {error}') from error
+            raise CheckpointError(
+                'the BSPA part of the training state is incomplete',
+                where=self.opt['path'].get('resume_state'),
+                expected='frozen, theta_us, last_round',
+                found=f'no key {error}',
+            ) from error
+
 
 class BSPAModel(BSPATraining, RebalancedSRModel):
     """Alternates uniform and inverse stages; after each inverse one the weights that moved the loss most are frozen.

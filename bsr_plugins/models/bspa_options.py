@@ -1,4 +1,5 @@
 """The options under ``train.bspa``, checked: unknown keys, types and ranges are refused with the closest valid name."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -57,14 +58,19 @@ class BSPAOptions:
         if given is None:
             given = {}
         if not isinstance(given, Mapping):
-            raise OptionError(f"'{where}' is not a block of options", where=where, expected='a mapping',
-                              found=repr(given))
+            raise OptionError(
+                f"'{where}' is not a block of options", where=where, expected='a mapping', found=repr(given)
+            )
         fields = {field.name: field for field in dataclasses.fields(cls)}
         unknown = [key for key in given if key not in fields]
         if unknown:
             hints = '; '.join(f"'{key}': {did_you_mean(str(key), fields)}" for key in unknown)
-            raise OptionError(f"unknown option under '{where}': {', '.join(map(repr, unknown))}", where=where,
-                              expected=', '.join(fields), remedy=hints)
+            raise OptionError(
+                f"unknown option under '{where}': {', '.join(map(repr, unknown))}",
+                where=where,
+                expected=', '.join(fields),
+                remedy=hints,
+            )
         for key, value in given.items():
             _check(f'{where}.{key}', key, value, type(fields[key].default))
         return cls(**{key: float(value) if key == 'beta' else value for key, value in given.items()})
@@ -78,16 +84,25 @@ class BSPAOptions:
         for key in ('interval_iter', 'inverse_iter'):
             value = getattr(self, key)
             if value % accumulate:
-                raise OptionError('a stage of BSPA ends inside an update', where=f'train.bspa.{key}',
-                                  expected=f'a multiple of train.accumulate, {accumulate}', found=value,
-                                  remedy=f'{key}: {max(accumulate, value - value % accumulate)}')
+                raise OptionError(
+                    'a stage of BSPA ends inside an update',
+                    where=f'train.bspa.{key}',
+                    expected=f'a multiple of train.accumulate, {accumulate}',
+                    found=value,
+                    remedy=f'{key}: {max(accumulate, value - value % accumulate)}',
+                )
 
 
 def _check(where: str, key: str, value: Any, kind: type) -> None:
     if key in CHOICES:
         if value not in CHOICES[key]:
-            raise OptionError(f"'{where}' has an unknown value", where=where, expected=' | '.join(CHOICES[key]),
-                              found=repr(value), remedy=did_you_mean(str(value), CHOICES[key]))
+            raise OptionError(
+                f"'{where}' has an unknown value",
+                where=where,
+                expected=' | '.join(CHOICES[key]),
+                found=repr(value),
+                remedy=did_you_mean(str(value), CHOICES[key]),
+            )
         return
     if kind is bool:
         expected, right = 'true or false', isinstance(value, bool)
@@ -116,9 +131,13 @@ def inverse_dataset_options(train_options: Mapping[str, Any]) -> dict:
     where = 'datasets.train.inverse'
     inverse = train_options.get('inverse')
     if not isinstance(inverse, Mapping) or not inverse.get('type'):
-        raise OptionError(f"BSPAModel needs the block '{where}' with a 'type'", where=where,
-                          expected='type: InverseSampledLMDBDataset, dataroot_gt: ..., dataroot_lq: ...',
-                          found=repr(inverse), remedy='python tools/make_option.py writes a complete BSPA option file')
+        raise OptionError(
+            f"BSPAModel needs the block '{where}' with a 'type'",
+            where=where,
+            expected='type: InverseSampledLMDBDataset, dataroot_gt: ..., dataroot_lq: ...',
+            found=repr(inverse),
+            remedy='python tools/make_option.py writes a complete BSPA option file',
+        )
     merged = {key: train_options[key] for key in INHERITED if key in train_options}
     merged.update(name=f'{train_options.get("name", "train")}_inverse', io_backend={'type': 'lmdb'})
     merged.update(inverse)

@@ -1,4 +1,5 @@
 """When BSPA trains on which half of its bi-sampling and how much it freezes (Algorithm 1, Eq. 11): arithmetic."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -69,13 +70,17 @@ class BSPASchedule:
         """Return what is odd about the schedule, each with its arithmetic; an empty list where nothing is."""
         plan = f'interval_iter {self.interval_iter:,} + inverse_iter {self.inverse_iter:,} = {self.cycle:,} a cycle'
         if self.rounds == 0:
-            return [f'BSPA never reaches an attribution round: {plan}, total_iter {self.total_iter:,} ends before the '
-                    f'uniform stage behind it; at least {self.cycle + 1:,} iterations are needed, '
-                    f'{self.cycle + self.interval_iter:,} make that stage whole.']
+            return [
+                f'BSPA never reaches an attribution round: {plan}, total_iter {self.total_iter:,} ends before the '
+                f'uniform stage behind it; at least {self.cycle + 1:,} iterations are needed, '
+                f'{self.cycle + self.interval_iter:,} make that stage whole.'
+            ]
         if not self.is_inverse(self.total_iter):
             return []
         full, rest = divmod(self.total_iter - 1, self.cycle)
         shorter = full * self.cycle + self.interval_iter
-        return [f'BSPA ends inside an inverse stage: {plan}; total_iter {self.total_iter:,} = {full} x {self.cycle:,} '
-                f'+ {rest + 1:,}, and a cycle is inverse from its iteration {self.interval_iter + 1:,} on. The '
-                f'published run ends with a uniform stage: total_iter {shorter:,} or {shorter + self.cycle:,} does.']
+        return [
+            f'BSPA ends inside an inverse stage: {plan}; total_iter {self.total_iter:,} = {full} x {self.cycle:,} '
+            f'+ {rest + 1:,}, and a cycle is inverse from its iteration {self.interval_iter + 1:,} on. The '
+            f'published run ends with a uniform stage: total_iter {shorter:,} or {shorter + self.cycle:,} does.'
+        ]

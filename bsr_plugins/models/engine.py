@@ -1,4 +1,5 @@
 """The engine under a training step: precision, compilation, memory format, accumulation, clipping, and the guard."""
+
 from __future__ import annotations
 
 import warnings
@@ -46,8 +47,12 @@ class Engine:
         super().init_training_settings()
         options = self.engine_options
         if options.compile and not hasattr(torch, 'compile'):
-            raise OptionError(f'torch {torch.__version__} does not compile', where='train.compile',
-                              expected='torch >= 2.0', remedy='compile: false')
+            raise OptionError(
+                f'torch {torch.__version__} does not compile',
+                where='train.compile',
+                expected='torch >= 2.0',
+                remedy='compile: false',
+            )
         self.training_step = TrainingStep(options, self.optimizer_g, self.device)
         self.guard = NonFiniteGuard(options.non_finite)
         if options.accumulate > 1 or options.amp == 'fp16':
@@ -60,17 +65,29 @@ class Engine:
         options, lines = self.engine_options, []
         if options.accumulate > 1:
             batch = self.opt['datasets']['train']['batch_size_per_gpu'] * (
-                self.opt['world_size'] if self.opt['dist'] else max(1, self.opt['num_gpu']))
+                self.opt['world_size'] if self.opt['dist'] else max(1, self.opt['num_gpu'])
+            )
             total = int(self.opt['train']['total_iter'])
-            lines.append(f'Accumulation: {options.accumulate} batches of {batch} make an update, the effective batch '
-                         f'is {batch * options.accumulate}; {total:,} iterations are {total // options.accumulate:,} '
-                         'updates.')
+            lines.append(
+                f'Accumulation: {options.accumulate} batches of {batch} make an update, the effective batch '
+                f'is {batch * options.accumulate}; {total:,} iterations are {total // options.accumulate:,} '
+                'updates.'
+            )
             if total % options.accumulate:
-                lines.append(f'Accumulation: the last {total % options.accumulate} batches make no update; a total_iter'
-                             f' that {options.accumulate} divides leaves none over.')
-        asked = [f'{key} {value}' for key, value in (('amp', options.amp), ('compile', options.compile),
-                                                     ('channels_last', options.channels_last),
-                                                     ('grad_clip', options.grad_clip)) if value]
+                lines.append(
+                    f'Accumulation: the last {total % options.accumulate} batches make no update; a total_iter'
+                    f' that {options.accumulate} divides leaves none over.'
+                )
+        asked = [
+            f'{key} {value}'
+            for key, value in (
+                ('amp', options.amp),
+                ('compile', options.compile),
+                ('channels_last', options.channels_last),
+                ('grad_clip', options.grad_clip),
+            )
+            if value
+        ]
         return lines + (['Engine: ' + ', '.join(asked)] if asked else [])
 
     # ------------------------------------------------------------------ step
@@ -121,9 +138,14 @@ class Engine:
                     self._take_fault('A gradient is not finite', current_iter, values, norm, self._files_of({}))
                 step.leave_out(overflow=found == OVERFLOW)
             if guard.exhausted:
-                raise non_finite_error(f'{guard.in_row} updates in a row had losses or gradients that are not finite, '
-                                       'the last one', current_iter, values, norm, self._files_of({}),
-                                       self.last_state())
+                raise non_finite_error(
+                    f'{guard.in_row} updates in a row had losses or gradients that are not finite, the last one',
+                    current_iter,
+                    values,
+                    norm,
+                    self._files_of({}),
+                    self.last_state(),
+                )
         self._fill_log(current_iter, values, norm)
 
     def _read(self, loss_dict: Dict[str, Tensor], norm: Optional[Tensor]) -> Tuple[Dict[str, float], Optional[float]]:
@@ -136,14 +158,17 @@ class Engine:
             read = torch.cat([losses, norm.float().view(1)]).tolist() if norm is not None else losses.tolist()
         return OrderedDict(zip(loss_dict, read)), read[-1] if norm is not None else None
 
-    def _take_fault(self, problem: str, current_iter: int, values: Dict[str, float], norm: Optional[float],
-                    files: List[str]) -> None:
+    def _take_fault(
+        self, problem: str, current_iter: int, values: Dict[str, float], norm: Optional[float], files: List[str]
+    ) -> None:
         """Stop, or say that the update will be left out."""
         if self.guard.policy == 'stop':
             raise non_finite_error(problem, current_iter, values, norm, files, self.last_state())
         if self.guard.skipped < SHOWN:
-            get_root_logger().warning(f'{problem} in iteration {current_iter:,} ({describe(values, norm)}); its update '
-                                      f'is left out. The batch: {", ".join(files)}')
+            get_root_logger().warning(
+                f'{problem} in iteration {current_iter:,} ({describe(values, norm)}); its update '
+                f'is left out. The batch: {", ".join(files)}'
+            )
 
     def _files_of(self, loss_dict: Dict[str, Tensor]) -> List[str]:
         """Return the files of the batches whose losses are not finite, of all processes; of all where none is given."""
@@ -165,8 +190,12 @@ class Engine:
     def _own_state(self) -> Dict[str, Any]:
         state = super()._own_state()
         step = self.training_step.state(self.iteration)
-        state['engine'] = {'accumulate': self.engine_options.accumulate, 'scaler': step['scaler'],
-                           'gradients': self._gathered(step['gradients']), 'guard': self.guard.state()}
+        state['engine'] = {
+            'accumulate': self.engine_options.accumulate,
+            'scaler': step['scaler'],
+            'gradients': self._gathered(step['gradients']),
+            'guard': self.guard.state(),
+        }
         return state
 
     def resume_training(self, resume_state: Dict[str, Any]) -> None:
@@ -183,4 +212,5 @@ class Engine:
             self.guard.spoiled = True
             get_root_logger().warning(
                 f'Iteration {self.iteration:,} lies inside an update of {self.engine_options.accumulate} batches, and '
-                'the training state does not hold the gradients of those before: that update is left out.')
+                'the training state does not hold the gradients of those before: that update is left out.'
+            )

@@ -1,4 +1,5 @@
 """The engine's keys under ``train``: precision, compilation, memory format, clipping, accumulation, the guard."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -58,8 +59,13 @@ def _check(key: str, value: Any) -> None:
     if words is not None:
         if value not in words:
             shown = ('~',) + words if key == 'amp' else words
-            raise OptionError(f"'{where}' has an unknown value", where=where, expected=' | '.join(shown),
-                              found=repr(value), remedy=did_you_mean(str(value), words))
+            raise OptionError(
+                f"'{where}' has an unknown value",
+                where=where,
+                expected=' | '.join(shown),
+                found=repr(value),
+                remedy=did_you_mean(str(value), words),
+            )
         return
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if key == 'grad_clip':

@@ -1,4 +1,5 @@
 """Over a base whose training pass is not upstream's, the pack's parts are put around that pass, never in its place."""
+
 from __future__ import annotations
 
 import contextlib
@@ -46,26 +47,39 @@ class ForeignPass:
 
     def _check_options(self) -> None:
         options = self.engine_options
-        asked = {'amp': options.amp == 'fp16', 'accumulate': options.accumulate > 1,
-                 'non_finite': options.non_finite == 'skip',
-                 'grad_clip': options.grad_clip is not None and not hasattr(torch.optim.Optimizer,
-                                                                            'register_step_pre_hook')}
+        asked = {
+            'amp': options.amp == 'fp16',
+            'accumulate': options.accumulate > 1,
+            'non_finite': options.non_finite == 'skip',
+            'grad_clip': options.grad_clip is not None and not hasattr(torch.optim.Optimizer, 'register_step_pre_hook'),
+        }
         for key, is_asked in asked.items():
             if is_asked:
-                raise OptionError(f'{key}: {getattr(options, key)} needs the inside of the training pass, which '
-                                  f'{self._base_name()} has of its own', where=f'train.{key}',
-                                  expected={'amp': '~ or bf16', 'accumulate': '1', 'non_finite': 'stop',
-                                            'grad_clip': '~, or torch >= 2.0'}[key], found=getattr(options, key))
+                raise OptionError(
+                    f'{key}: {getattr(options, key)} needs the inside of the training pass, which '
+                    f'{self._base_name()} has of its own',
+                    where=f'train.{key}',
+                    expected={
+                        'amp': '~ or bf16',
+                        'accumulate': '1',
+                        'non_finite': 'stop',
+                        'grad_clip': '~, or torch >= 2.0',
+                    }[key],
+                    found=getattr(options, key),
+                )
 
         train = self.opt['train']
         added = [key for key in ('losses', 'sigma_opt') if train.get(key)]
         if added and 'cri_pix' not in names_in_pass(type(self), ForeignPass):
-            raise OptionError(f'the training pass of {self._base_name()} does not call cri_pix, by which other losses '
-                              'are added', where=f'train.{added[0]}', expected='no such losses over this base',
-                              found=', '.join(added))
+            raise OptionError(
+                f'the training pass of {self._base_name()} does not call cri_pix, by which other losses are added',
+                where=f'train.{added[0]}',
+                expected='no such losses over this base',
+                found=', '.join(added),
+            )
 
     def _base_name(self) -> str:
-        bases = type(self).__mro__[type(self).__mro__.index(ForeignPass) + 1:]
+        bases = type(self).__mro__[type(self).__mro__.index(ForeignPass) + 1 :]
         return next(base.__name__ for base in bases if 'optimize_parameters' in vars(base))
 
     def _step(self, current_iter: int, *args: Any, **kwargs: Any) -> None:
@@ -77,8 +91,9 @@ class ForeignPass:
             super().optimize_parameters(current_iter, *args, **kwargs)
         # Losses of other optimizers (a discriminator's) are seen here alone.
         if self.guard.spoils(value for value in self.log_dict.values() if isinstance(value, float)):
-            raise non_finite_error('A loss is not finite', current_iter, self.log_dict, self._norm, self._files,
-                                   self.last_state())
+            raise non_finite_error(
+                'A loss is not finite', current_iter, self.log_dict, self._norm, self._files, self.last_state()
+            )
         if self.engine_options.grad_clip is not None and self._norm is not None:
             self.log_dict['grad_norm'] = self._norm
 
@@ -136,8 +151,14 @@ class ForeignPass:
         self._norm = float(self.training_step.gradient_norm())
         if not math.isfinite(self._norm):
             values = {name: float(part.detach().mean()) for name, part in self._parts.items()}
-            raise non_finite_error('A loss or gradient is not finite', self.iteration + 1, values, self._norm,
-                                   self._files, self.last_state())
+            raise non_finite_error(
+                'A loss or gradient is not finite',
+                self.iteration + 1,
+                values,
+                self._norm,
+                self._files,
+                self.last_state(),
+            )
 
 
 def _in_fp32(output: Any) -> Any:

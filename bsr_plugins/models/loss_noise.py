@@ -1,4 +1,5 @@
 """Noise for losses that draw some (l_E, arXiv 2201.10084, Eq. 8), as a function of seed, iteration and loss."""
+
 from __future__ import annotations
 
 from typing import Optional

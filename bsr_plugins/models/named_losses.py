@@ -1,4 +1,5 @@
 """``train.losses: {name: {type: ...}}``: any number of losses beside BasicSR's own slots."""
+
 from __future__ import annotations
 
 import inspect
@@ -27,19 +28,32 @@ def named_loss_options(train: Mapping[str, Any]) -> Dict[str, Mapping[str, Any]]
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        raise OptionError(f"'{WHERE}' is not a block of named losses", where=WHERE,
-                          expected='name: {type: L1Loss, ...}', found=repr(given))
+        raise OptionError(
+            f"'{WHERE}' is not a block of named losses",
+            where=WHERE,
+            expected='name: {type: L1Loss, ...}',
+            found=repr(given),
+        )
     for name, options in given.items():
         where = f'{WHERE}.{name}'
         if not isinstance(name, str) or not name.isidentifier():
-            raise OptionError('the name of a loss cannot be logged', where=where,
-                              expected='letters, digits and underscores', found=repr(name))
+            raise OptionError(
+                'the name of a loss cannot be logged',
+                where=where,
+                expected='letters, digits and underscores',
+                found=repr(name),
+            )
         if name in TAKEN:
-            raise OptionError(f"the loss name '{name}' is logged by another loss", where=where,
-                              expected=f'another name than {", ".join(TAKEN)}', found=name)
+            raise OptionError(
+                f"the loss name '{name}' is logged by another loss",
+                where=where,
+                expected=f'another name than {", ".join(TAKEN)}',
+                found=name,
+            )
         if not isinstance(options, Mapping) or not isinstance(options.get('type'), str):
-            raise OptionError(f"the loss '{name}' has no type", where=where, expected='{type: NAME, ...}',
-                              found=repr(options))
+            raise OptionError(
+                f"the loss '{name}' has no type", where=where, expected='{type: NAME, ...}', found=repr(options)
+            )
         _check_type(options['type'], f'{where}.type')
     return dict(given)
 
@@ -55,8 +69,9 @@ def build_named_loss(name: str, options: Mapping[str, Any], device: torch.device
     except OptionError:
         raise
     except (TypeError, ValueError) as error:
-        raise OptionError(f"the options of the loss '{name}' do not fit {options['type']}", where=f'{WHERE}.{name}',
-                          found=str(error)) from error
+        raise OptionError(
+            f"the options of the loss '{name}' do not fit {options['type']}", where=f'{WHERE}.{name}', found=str(error)
+        ) from error
 
 
 def takes_lq(criterion: nn.Module) -> bool:
@@ -75,5 +90,9 @@ def _check_type(name: str, where: str) -> None:
     registry = find_registries().get('loss')
     if registry is None or registry.holder(name) is not None or registry.holder(f'{name}_basicsr') is not None:
         return
-    raise OptionError(f"there is no loss named '{name}'", where=where, found=name,
-                      remedy=did_you_mean(name, registry.keys_held(lambda _: True)))
+    raise OptionError(
+        f"there is no loss named '{name}'",
+        where=where,
+        found=name,
+        remedy=did_you_mean(name, registry.keys_held(lambda _: True)),
+    )

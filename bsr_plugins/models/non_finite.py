@@ -1,4 +1,5 @@
 """The guard against losses and gradients that are not finite: it stops the run, or leaves single updates out."""
+
 from __future__ import annotations
 
 import math
@@ -77,8 +78,14 @@ class NonFiniteGuard:
         self.in_row, self.spoiled = state['in_row'], state['spoiled']
 
 
-def non_finite_error(problem: str, iteration: int, values: Mapping[str, float], norm: Optional[float],
-                     files: Sequence[str], last_state: Optional[str]) -> TrainingError:
+def non_finite_error(
+    problem: str,
+    iteration: int,
+    values: Mapping[str, float],
+    norm: Optional[float],
+    files: Sequence[str],
+    last_state: Optional[str],
+) -> TrainingError:
     """Return the error of a run that cannot go on.
 
     Args:
@@ -96,7 +103,8 @@ def non_finite_error(problem: str, iteration: int, values: Mapping[str, float], 
         expected='finite losses and gradients',
         found=describe(values, norm),
         remedy=f'look at those files; {resume}, with a lower learning rate, train.grad_clip, or '
-        'train.non_finite: skip to leave such updates out')
+        'train.non_finite: skip to leave such updates out',
+    )
 
 
 def describe(values: Mapping[str, float], norm: Optional[float]) -> str:

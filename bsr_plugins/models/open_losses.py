@@ -1,4 +1,5 @@
 """The losses of a training step: BasicSR's slots and any number of named ones, given lq and noise as they want."""
+
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -70,11 +71,14 @@ class OpenLosses:
         return l_total, loss_dict
 
     def _named(self, output: Tensor, target: Tensor, iteration: int) -> Dict[str, Tensor]:
-        return OrderedDict((f'l_{name}', total_of(self._loss(criterion, output, target, iteration, place)))
-                           for place, (name, criterion) in enumerate(self.named_losses.items(), start=FIRST_NAMED))
+        return OrderedDict(
+            (f'l_{name}', total_of(self._loss(criterion, output, target, iteration, place)))
+            for place, (name, criterion) in enumerate(self.named_losses.items(), start=FIRST_NAMED)
+        )
 
-    def _loss(self, criterion: nn.Module, output: Tensor, target: Tensor, iteration: int, place: int,
-              **more: Any) -> Any:
+    def _loss(
+        self, criterion: nn.Module, output: Tensor, target: Tensor, iteration: int, place: int, **more: Any
+    ) -> Any:
         if takes_lq(criterion):
             more['lq'] = self.lq
         if takes_noise(criterion):

@@ -1,4 +1,5 @@
 """Mixed precision on whatever torch and device there is: autocast and the GradScaler, or a typed error."""
+
 from __future__ import annotations
 
 import contextlib
@@ -35,6 +36,10 @@ def grad_scaler(amp: Optional[str], device: torch.device) -> Optional[Any]:
             return torch.cuda.amp.GradScaler() if not hasattr(torch.amp, 'GradScaler') else torch.amp.GradScaler('cuda')
         return torch.amp.GradScaler(device.type)
     except (AttributeError, RuntimeError, TypeError) as error:
-        raise OptionError(f'{amp} is not trained on {device.type} by torch {torch.__version__}', where='train.amp',
-                          expected='a precision that this torch has for this device', found=str(error),
-                          remedy='amp: bf16 or amp: ~, or torch >= 2.3') from error
+        raise OptionError(
+            f'{amp} is not trained on {device.type} by torch {torch.__version__}',
+            where='train.amp',
+            expected='a precision that this torch has for this device',
+            found=str(error),
+            remedy='amp: bf16 or amp: ~, or torch >= 2.3',
+        ) from error

@@ -1,4 +1,5 @@
 """RebalancedSRModel: BasicSR's SRModel with open losses, an engine under its step, exact resume and whole files."""
+
 from __future__ import annotations
 
 from copy import deepcopy
@@ -175,16 +176,23 @@ def check_batches_stay_whole(train: Mapping[str, Any]) -> None:
     """
     sizes = train.get('mini_batch_sizes') or []
     if str(train.get('type')).startswith('RFSBalancedBatchDataset') and any(
-            size < train['batch_size_per_gpu'] for size in sizes):
-        raise OptionError("this fork's script cuts smaller batches out of the loader's at random, and their balance is "
-                          'lost', where='datasets.train.mini_batch_sizes',
-                          expected=f'{train["batch_size_per_gpu"]} in each stage, the batch_size_per_gpu',
-                          found=sizes, remedy='progressive learning by gt_sizes alone, or another data set')
+        size < train['batch_size_per_gpu'] for size in sizes
+    ):
+        raise OptionError(
+            "this fork's script cuts smaller batches out of the loader's at random, and their balance is lost",
+            where='datasets.train.mini_batch_sizes',
+            expected=f'{train["batch_size_per_gpu"]} in each stage, the batch_size_per_gpu',
+            found=sizes,
+            remedy='progressive learning by gt_sizes alone, or another data set',
+        )
 
 
 def queue_error(what: str, where: str) -> OptionError:
     """Return the error of ``what`` over a model that shuffles the samples of many batches."""
     return OptionError(
         f'{what} does not go with a model that shuffles the samples of many batches through a queue: which sample came '
-        'from where is lost', where=where, expected='a model that trains on the batch it is given',
-        remedy='high_order_degradation: false for paired data, or another base_model_type')
+        'from where is lost',
+        where=where,
+        expected='a model that trains on the batch it is given',
+        remedy='high_order_degradation: false for paired data, or another base_model_type',
+    )

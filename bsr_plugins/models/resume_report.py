@@ -1,4 +1,5 @@
 """What a resumed run repeats exactly and what it does not, and whether BasicSR will end a run early: in words."""
+
 from __future__ import annotations
 
 import math
@@ -15,23 +16,31 @@ def describe_resume(opt: Mapping[str, Any], own: Optional[Mapping[str, Any]]) ->
         own: The pack's part of the training state; None where a stock model wrote it.
     """
     if own is None:
-        return ['Resume: the state was written by a stock BasicSR model; optimizer and scheduler go on, the epoch in '
-                'progress starts over and random draws differ from the uninterrupted run.']
+        return [
+            'Resume: the state was written by a stock BasicSR model; optimizer and scheduler go on, the epoch in '
+            'progress starts over and random draws differ from the uninterrupted run.'
+        ]
     lines = []
     train = opt['datasets']['train']
     name = plain_name(train.get('type'))
     if name in TABLE['dataset'] or not train.get('num_worker_per_gpu'):
         lines.append('Resume: exact; sampling, weights, optimizer and random states go on as in the uninterrupted run.')
     else:
-        lines.append(f'Resume: images and their order go on as in the uninterrupted run; the crops and flips of '
-                     f'{name} differ, since stock data sets draw them inside the '
-                     f'{train["num_worker_per_gpu"]} workers (num_worker_per_gpu: 0 makes them exact).')
+        lines.append(
+            f'Resume: images and their order go on as in the uninterrupted run; the crops and flips of '
+            f'{name} differ, since stock data sets draw them inside the '
+            f'{train["num_worker_per_gpu"]} workers (num_worker_per_gpu: 0 makes them exact).'
+        )
     if own['manual_seed'] != opt.get('manual_seed'):
-        lines.append(f'Resume: manual_seed was {own["manual_seed"]} and is {opt.get("manual_seed")} now; draws keyed '
-                     'by it differ from the uninterrupted run. Set manual_seed in the option file.')
+        lines.append(
+            f'Resume: manual_seed was {own["manual_seed"]} and is {opt.get("manual_seed")} now; draws keyed '
+            'by it differ from the uninterrupted run. Set manual_seed in the option file.'
+        )
     if len(own['random_states']) != opt['world_size']:
-        lines.append(f'Resume: saved by {len(own["random_states"])} processes, resumed by {opt["world_size"]}; the '
-                     'batches differ from the uninterrupted run.')
+        lines.append(
+            f'Resume: saved by {len(own["random_states"])} processes, resumed by {opt["world_size"]}; the '
+            'batches differ from the uninterrupted run.'
+        )
     return lines
 
 
@@ -55,7 +64,9 @@ def early_end_warning(opt: Mapping[str, Any], samples_per_epoch: Optional[int], 
     if batches * epochs >= total_iter:
         return None
     ratio = math.ceil(total_iter * batch_size / samples_per_epoch)
-    return (f'BasicSR will end this run after {batches * epochs:,} of {total_iter:,} iterations: '
-            f'{samples_per_epoch:,} samples an epoch in batches of {batch_size} are {batches:,} whole batches, and it '
-            f'runs {epochs:,} epochs. Raise datasets.train.dataset_enlarge_ratio by the factor {ratio} or let the '
-            'batch divide the epoch.')
+    return (
+        f'BasicSR will end this run after {batches * epochs:,} of {total_iter:,} iterations: '
+        f'{samples_per_epoch:,} samples an epoch in batches of {batch_size} are {batches:,} whole batches, and it '
+        f'runs {epochs:,} epochs. Raise datasets.train.dataset_enlarge_ratio by the factor {ratio} or let the '
+        'batch divide the epoch.'
+    )

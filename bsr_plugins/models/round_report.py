@@ -1,4 +1,5 @@
 """What an attribution round found, in one place for the log, the file of the round and tensorboard."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -30,11 +31,20 @@ class RoundReport:
     layers: Dict[str, float]
 
     @classmethod
-    def of(cls, number: int, iteration: int, p: float, attribution: Attribution,
-           masks: Mapping[str, Tensor]) -> RoundReport:
+    def of(
+        cls, number: int, iteration: int, p: float, attribution: Attribution, masks: Mapping[str, Tensor]
+    ) -> RoundReport:
         """Sum up a round from its attribution and the masks that it led to."""
-        return cls(number, iteration, p, frozen_share(masks), float(attribution.completeness_gap),
-                   float(attribution.loss_baseline), float(attribution.loss_target), frozen_share_by_layer(masks))
+        return cls(
+            number,
+            iteration,
+            p,
+            frozen_share(masks),
+            float(attribution.completeness_gap),
+            float(attribution.loss_baseline),
+            float(attribution.loss_target),
+            frozen_share_by_layer(masks),
+        )
 
     def state(self) -> Dict[str, Any]:
         """Return plain values."""
@@ -47,9 +57,11 @@ class RoundReport:
 
     def sentence(self) -> str:
         """Return the log line of the round."""
-        return (f'BSPA round {self.number} after iteration {self.iteration:,}: p {self.p:.4f}, frozen share '
-                f'{self.frozen_share:.4f}, completeness gap {self.completeness_gap:+.4f}, L1 on uniform batches '
-                f'{self.loss_uniform:.6f} before and {self.loss_inverse:.6f} after the inverse stage')
+        return (
+            f'BSPA round {self.number} after iteration {self.iteration:,}: p {self.p:.4f}, frozen share '
+            f'{self.frozen_share:.4f}, completeness gap {self.completeness_gap:+.4f}, L1 on uniform batches '
+            f'{self.loss_uniform:.6f} before and {self.loss_inverse:.6f} after the inverse stage'
+        )
 
 
 def write_round(report: RoundReport, opt: Mapping[str, Any]) -> None:
@@ -63,6 +75,7 @@ def write_round(report: RoundReport, opt: Mapping[str, Any]) -> None:
     if not opt['logger'].get('use_tb_logger') or 'debug' in opt['name']:
         return
     from torch.utils.tensorboard import SummaryWriter
+
     with SummaryWriter(os.path.join(opt['root_path'], 'tb_logger', opt['name'], 'bspa')) as writer:
         for name in ('p', 'frozen_share', 'completeness_gap'):
             writer.add_scalar(f'bspa/{name}', getattr(report, name), report.iteration)

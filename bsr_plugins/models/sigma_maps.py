@@ -1,4 +1,5 @@
 """Sigma maps of validations and tests: as pictures, and in the data of the metrics ("Revisiting L1 loss", Table 7)."""
+
 from __future__ import annotations
 
 import contextlib
@@ -37,9 +38,14 @@ class SigmaMaps:
     def __init__(self, opt: Dict[str, Any]) -> None:
         self._write_map: Optional[Callable[[], None]] = None
         if wants_sigma(opt) and StockModel.__name__ != 'SRModel':
-            raise OptionError(f'the validation of {StockModel.__name__} (releases of BasicSR before 1.3) hands its '
-                              'metrics two images and nothing else', where='val.sigma', expected='false', found='true',
-                              remedy='look at the sigma maps in a BasicSR >= 1.3: net_sigma_*.pth loads there')
+            raise OptionError(
+                f'the validation of {StockModel.__name__} (releases of BasicSR before 1.3) hands its '
+                'metrics two images and nothing else',
+                where='val.sigma',
+                expected='false',
+                found='true',
+                remedy='look at the sigma maps in a BasicSR >= 1.3: net_sigma_*.pth loads there',
+            )
         super().__init__(opt)
         if not self.is_train and wants_sigma(self.opt):
             self._build_sigma()
@@ -48,16 +54,21 @@ class SigmaMaps:
 
     def _add_constant_rows(self) -> None:
         metrics = (self.opt['val'] or {}).get('metrics') or {}
-        taking = [name for name, metric in metrics.items()
-                  if plain_name(metric.get('type')) in SIGMA_METRICS and 'constant_sigma' not in metric]
+        taking = [
+            name
+            for name, metric in metrics.items()
+            if plain_name(metric.get('type')) in SIGMA_METRICS and 'constant_sigma' not in metric
+        ]
         path = self.opt['path']
         if not taking or not path.get('pretrain_network_g'):
             return
         constant = read_constant_sigma(path['pretrain_network_g'], path.get('param_key_g') or 'params')
         if constant is None:
-            get_root_logger().warning('No constant sigma was measured for these weights, so nothing stands beside '
-                                      f'{", ".join(taking)}. It is made by: '
-                                      f'{measuring_command(path["pretrain_network_g"])}')
+            get_root_logger().warning(
+                'No constant sigma was measured for these weights, so nothing stands beside '
+                f'{", ".join(taking)}. It is made by: '
+                f'{measuring_command(path["pretrain_network_g"])}'
+            )
             return
         get_root_logger().info(f'Rows {_ROW[1:]}: the constant sigma {constant:.6f}.')
         rows: Dict[str, Any] = {}
@@ -80,7 +91,7 @@ class SigmaMaps:
         with torch.no_grad():
             sigma = self.get_bare_model(net)(tap.take())
         # Networks with windows are tested on padded images.
-        self.sigma = sigma[..., :self.output.shape[-2], :self.output.shape[-1]]
+        self.sigma = sigma[..., : self.output.shape[-2], : self.output.shape[-1]]
         if self._write_map is not None:
             self._write_map()
 
@@ -125,6 +136,7 @@ def write_sigma_map(path: str, sigma: Tensor) -> None:
         DataError: The picture could not be written.
     """
     import cv2
+
     picture = np.round(np.clip(sigma_array(sigma) * PICTURE_GAIN, 0, 1) * 255).astype(np.uint8)
     with replacing(path) as temporary:
         if not cv2.imwrite(str(temporary), picture):
@@ -141,8 +153,9 @@ def more_metric_data(validate: Callable[..., Any], more: Callable[[], Dict[str, 
     names = validate.__globals__
     original = names.get('calculate_metric')
     if original is None:
-        get_root_logger().warning(f'The metrics of {validate.__module__} get no sigma map: it does not use '
-                                  'calculate_metric.')
+        get_root_logger().warning(
+            f'The metrics of {validate.__module__} get no sigma map: it does not use calculate_metric.'
+        )
         yield
         return
     names['calculate_metric'] = lambda data, opt: original({**data, **more()}, opt)

@@ -1,4 +1,5 @@
 """Training of the sigma branch beside a network ("Revisiting L1 loss", section 4.3 and Eq. 10)."""
+
 from __future__ import annotations
 
 import contextlib
@@ -43,9 +44,13 @@ class SigmaTraining:
         super().setup_optimizers()
         options = self.opt['train'].get('sigma_opt')
         if bool(options) != bool(self.opt.get('network_sigma')):
-            raise OptionError('the sigma branch needs a network and a loss', where='network_sigma, train.sigma_opt',
-                              expected='both or neither', found='the loss alone' if options else 'the network alone',
-                              remedy='network_sigma: {type: SigmaBranch} and train.sigma_opt: {type: SigmaLoss}')
+            raise OptionError(
+                'the sigma branch needs a network and a loss',
+                where='network_sigma, train.sigma_opt',
+                expected='both or neither',
+                found='the loss alone' if options else 'the network alone',
+                remedy='network_sigma: {type: SigmaBranch} and train.sigma_opt: {type: SigmaLoss}',
+            )
         if not options:
             return
         # The branch's first weights leave the draws of the run as they are without it.
@@ -56,20 +61,25 @@ class SigmaTraining:
         self.optimizer_g.add_param_group({'params': [p for p in self.net_sigma.parameters() if p.requires_grad]})
 
     def _build_sigma(self) -> None:
-        tap = ((self.opt.get('train') or {}).get('sigma_tap') or AUTO)
+        tap = (self.opt.get('train') or {}).get('sigma_tap') or AUTO
         bare = self.get_bare_model(self.net_g)
         options = sigma_options(self.opt, bare, tap)
         self.net_sigma = self.model_to_device(build_network(options))
         self.print_network(self.net_sigma)
         path, key = self.opt['path'].get('pretrain_network_sigma'), sigma_key(self.opt['path'])
         if path is None and not self.is_train:
-            raise OptionError('val.sigma needs the weights of the sigma branch', where='path.pretrain_network_sigma',
-                              expected='net_sigma_*.pth, as saved beside net_g_*.pth', found='none')
+            raise OptionError(
+                'val.sigma needs the weights of the sigma branch',
+                where='path.pretrain_network_sigma',
+                expected='net_sigma_*.pth, as saved beside net_g_*.pth',
+                found='none',
+            )
         if path is not None:
             self._load_sigma(self.net_sigma, path, key)
         self.tap = FeatureTap(self.net_g, tap)
-        get_root_logger().info(f'Sigma branch: {options["num_in_ch"]} features before {self.tap.name} of '
-                               f'{type(bare).__name__}.')
+        get_root_logger().info(
+            f'Sigma branch: {options["num_in_ch"]} features before {self.tap.name} of {type(bare).__name__}.'
+        )
         if hasattr(self, 'net_g_ema'):
             self.net_sigma_ema = build_network(options).to(self.device)
             if path is not None:
@@ -81,10 +91,14 @@ class SigmaTraining:
 
     def _load_sigma(self, net: nn.Module, path: str, key: str) -> None:
         if not os.path.exists(path):
-            raise CheckpointError('the weights of the sigma branch are missing', where='path.pretrain_network_sigma',
-                                  expected='net_sigma_*.pth, saved by a run with network_sigma', found=f'no {path}',
-                                  remedy='resume the run that trained the branch, or start a new run from net_g alone '
-                                  'by path.pretrain_network_g')
+            raise CheckpointError(
+                'the weights of the sigma branch are missing',
+                where='path.pretrain_network_sigma',
+                expected='net_sigma_*.pth, saved by a run with network_sigma',
+                found=f'no {path}',
+                remedy='resume the run that trained the branch, or start a new run from net_g alone '
+                'by path.pretrain_network_g',
+            )
         self.load_network(net, path, self.opt['path'].get('strict_load_sigma', True), key)
 
     # ------------------------------------------------------------------ training
@@ -133,8 +147,9 @@ class SigmaTraining:
         if self.net_sigma is None:
             return
         if hasattr(self, 'net_sigma_ema'):
-            self.save_network([self.net_sigma, self.net_sigma_ema], 'net_sigma', label,
-                              param_key=['params', 'params_ema'])
+            self.save_network(
+                [self.net_sigma, self.net_sigma_ema], 'net_sigma', label, param_key=['params', 'params_ema']
+            )
         else:
             self.save_network(self.net_sigma, 'net_sigma', label)
 
@@ -143,12 +158,14 @@ class SigmaTraining:
         saved = len(resume_state['optimizers'][0]['param_groups'])
         if saved != len(self.optimizer_g.param_groups):
             having = {True: 'with', False: 'without'}
-            raise CheckpointError('the training state is of a run with other parameter groups',
-                                  where=self.opt['path'].get('resume_state'),
-                                  expected=f'a run {having[self.net_sigma is not None]} the sigma branch',
-                                  found=f'{saved} parameter groups, not {len(self.optimizer_g.param_groups)}',
-                                  remedy='resume with the option file of that run, or start anew from its weights by '
-                                  'path.pretrain_network_g')
+            raise CheckpointError(
+                'the training state is of a run with other parameter groups',
+                where=self.opt['path'].get('resume_state'),
+                expected=f'a run {having[self.net_sigma is not None]} the sigma branch',
+                found=f'{saved} parameter groups, not {len(self.optimizer_g.param_groups)}',
+                remedy='resume with the option file of that run, or start anew from its weights by '
+                'path.pretrain_network_g',
+            )
         super().resume_training(resume_state)
 
 

@@ -1,4 +1,5 @@
 """The model that the pack's stand on: BasicSR's SRModel, or what forks of the releases before it have in its place."""
+
 from __future__ import annotations
 
 import importlib
@@ -20,9 +21,11 @@ def stock_model() -> Type[Any]:
             found = getattr(importlib.import_module(module_name), name, None)
             if found is not None:
                 return found
-    raise DependencyError('The basicsr that runs has no model that ours can stand on',
-                          where=importlib.import_module('basicsr').__path__[0],
-                          expected=', '.join(f'{module}.{name}' for module, name in STOCK_MODELS))
+    raise DependencyError(
+        'The basicsr that runs has no model that ours can stand on',
+        where=importlib.import_module('basicsr').__path__[0],
+        expected=', '.join(f'{module}.{name}' for module, name in STOCK_MODELS),
+    )
 
 
 StockModel: Type[Any] = stock_model()

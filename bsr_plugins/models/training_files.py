@@ -1,4 +1,5 @@
 """Weights and training states of a run: whole or absent, resumed exactly, never written with weights gone bad."""
+
 from __future__ import annotations
 
 import contextlib
@@ -31,8 +32,13 @@ class TrainingFiles:
     """
 
     @master_only
-    def save_network(self, net: Union[nn.Module, List[nn.Module]], net_label: str, current_iter: Any,
-                     param_key: Union[str, List[str]] = 'params') -> None:
+    def save_network(
+        self,
+        net: Union[nn.Module, List[nn.Module]],
+        net_label: str,
+        current_iter: Any,
+        param_key: Union[str, List[str]] = 'params',
+    ) -> None:
         """Save as BasicSR does (same file, same keys), but whole or not at all; a failure is raised, not ignored."""
         nets = net if isinstance(net, list) else [net]
         keys = param_key if isinstance(param_key, list) else [param_key]
@@ -112,8 +118,10 @@ class TrainingFiles:
         for line in describe_resume(self.opt, own):
             get_root_logger().info(line)
         if queues_samples(self):
-            get_root_logger().info('Resume: the queue in which this model shuffles samples starts empty; the batches '
-                                   'differ from the uninterrupted run.')
+            get_root_logger().info(
+                'Resume: the queue in which this model shuffles samples starts empty; the batches '
+                'differ from the uninterrupted run.'
+            )
         if own is not None:
             self._resume_own(resume_state['epoch'], own)
 
@@ -154,20 +162,29 @@ def check_finite_weights(label: str, net: nn.Module, iteration: int, last_state:
         return
     bad = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
     if bad:
-        raise TrainingError(f'{label} has weights that are not finite after iteration {iteration:,}; they are not '
-                            'saved', where=bad[0], expected='finite weights', found=f'{len(bad)} tensors that are not',
-                            remedy=(f'resume with --auto_resume from {last_state}' if last_state else 'start again') +
-                            ', with a lower learning rate or train.grad_clip')
+        raise TrainingError(
+            f'{label} has weights that are not finite after iteration {iteration:,}; they are not saved',
+            where=bad[0],
+            expected='finite weights',
+            found=f'{len(bad)} tensors that are not',
+            remedy=(f'resume with --auto_resume from {last_state}' if last_state else 'start again')
+            + ', with a lower learning rate or train.grad_clip',
+        )
 
 
 def plain_metrics(results: Dict[str, Dict[str, Dict[str, Any]]]) -> Dict[str, Dict[str, Dict[str, Any]]]:
     """Return BasicSR's best_metric_results in plain Python values (numpy scalars do not load with weights_only)."""
-    return {dataset: {metric: {'better': record['better'], 'val': float(record['val']), 'iter': int(record['iter'])}
-                      for metric, record in metrics.items()}
-            for dataset, metrics in results.items()}
+    return {
+        dataset: {
+            metric: {'better': record['better'], 'val': float(record['val']), 'iter': int(record['iter'])}
+            for metric, record in metrics.items()
+        }
+        for dataset, metrics in results.items()
+    }
 
 
 def _cpu_state(net: nn.Module) -> Dict[str, Tensor]:
     prefix = 'module.'
-    return OrderedDict((key[len(prefix):] if key.startswith(prefix) else key, value.cpu())
-                       for key, value in net.state_dict().items())
+    return OrderedDict(
+        (key[len(prefix) :] if key.startswith(prefix) else key, value.cpu()) for key, value in net.state_dict().items()
+    )

@@ -1,4 +1,5 @@
 """How a backward pass becomes an update: mixed precision, accumulation, clipping, on top of any optimizer."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """Networks with attention windows at any image size, as in BasicSR's SwinIRModel."""
+
 from __future__ import annotations
 
 from bsr_plugins.models.stock_model import StockModel
@@ -20,6 +21,7 @@ class WindowPadding:
             super().test()
             return
         from basicsr.models.swinir_model import SwinIRModel
+
         # It looks for the windows in network_g itself.
         self.opt = {**given, 'network_g': network}
         try:

@@ -1,4 +1,5 @@
 """Single entries of parameters that no optimizer step changes (BSPA, NeurIPS 2023, Algorithm 1, line 8)."""
+
 from __future__ import annotations
 
 import contextlib
@@ -82,12 +83,19 @@ class FrozenEntries:
         """
         for name, mask in masks.items():
             if name not in self.parameters:
-                raise DataError('A mask of frozen entries belongs to no parameter', where=name,
-                                expected=', '.join(list(self.parameters)[:5]))
+                raise DataError(
+                    'A mask of frozen entries belongs to no parameter',
+                    where=name,
+                    expected=', '.join(list(self.parameters)[:5]),
+                )
             expected = tuple(self.parameters[name].shape)
             if mask.dtype != torch.bool or tuple(mask.shape) != expected:
-                raise DataError('A mask of frozen entries does not fit its parameter', where=name,
-                                expected=f'bool of shape {expected}', found=f'{mask.dtype} of {tuple(mask.shape)}')
+                raise DataError(
+                    'A mask of frozen entries does not fit its parameter',
+                    where=name,
+                    expected=f'bool of shape {expected}',
+                    found=f'{mask.dtype} of {tuple(mask.shape)}',
+                )
         frozen = {}
         for name, mask in masks.items():
             index = mask.reshape(-1).nonzero().flatten()
@@ -135,14 +143,19 @@ class FrozenEntries:
                 changed then.
         """
         if not isinstance(state, Mapping) or state.get('version') != STATE_VERSION:
-            raise CheckpointError('The state of the frozen entries cannot be read',
-                                  expected=f'version {STATE_VERSION}',
-                                  found=state.get('version') if isinstance(state, Mapping) else type(state).__name__)
+            raise CheckpointError(
+                'The state of the frozen entries cannot be read',
+                expected=f'version {STATE_VERSION}',
+                found=state.get('version') if isinstance(state, Mapping) else type(state).__name__,
+            )
         frozen = {}
         for name, saved in state['tensors'].items():
             if name not in self.parameters:
-                raise CheckpointError('The state of the frozen entries names a parameter that the network lacks',
-                                      where=name, expected=', '.join(list(self.parameters)[:5]))
+                raise CheckpointError(
+                    'The state of the frozen entries names a parameter that the network lacks',
+                    where=name,
+                    expected=', '.join(list(self.parameters)[:5]),
+                )
             frozen[name] = FrozenTensor.from_state(name, self.parameters[name], saved)
         self._frozen = frozen
         self._enabled = bool(state['enabled'])

@@ -1,4 +1,5 @@
 """The frozen entries of one parameter: which they are, what they hold, and how they are written back."""
+
 from __future__ import annotations
 
 import functools
@@ -67,14 +68,21 @@ class FrozenTensor:
             CheckpointError: The state is of another shape or damaged.
         """
         if tuple(saved.get('shape', ())) != tuple(parameter.shape):
-            raise CheckpointError('The state of the frozen entries has a parameter of another shape', where=name,
-                                  expected=tuple(parameter.shape), found=tuple(saved.get('shape', ())))
+            raise CheckpointError(
+                'The state of the frozen entries has a parameter of another shape',
+                where=name,
+                expected=tuple(parameter.shape),
+                found=tuple(saved.get('shape', ())),
+            )
         index, values = saved.get('index', torch.zeros(0)).long(), saved.get('values', torch.zeros(0))
         inside = index.numel() == 0 or (int(index.min()) >= 0 and int(index.max()) < parameter.numel())
         if index.dim() != 1 or values.shape != index.shape or not inside:
-            raise CheckpointError('The state of the frozen entries is damaged', where=name,
-                                  expected=f'as many values as indices, all in 0 .. {parameter.numel() - 1}',
-                                  found=f'{tuple(index.shape)} indices, {tuple(values.shape)} values')
+            raise CheckpointError(
+                'The state of the frozen entries is damaged',
+                where=name,
+                expected=f'as many values as indices, all in 0 .. {parameter.numel() - 1}',
+                found=f'{tuple(index.shape)} indices, {tuple(values.shape)} values',
+            )
         return cls(name, parameter, index, values.clone())
 
     def _bind(self) -> None:
@@ -82,8 +90,13 @@ class FrozenTensor:
         # so an equal address is the same memory.
         data = self.parameter.detach()
         if tuple(data.shape) != self.shape:
-            raise DataError('A parameter with frozen entries has changed its shape', where=self.name,
-                            expected=self.shape, found=tuple(data.shape), remedy='freeze again after changing it')
+            raise DataError(
+                'A parameter with frozen entries has changed its shape',
+                where=self.name,
+                expected=self.shape,
+                found=tuple(data.shape),
+                remedy='freeze again after changing it',
+            )
         order = memory_order(data)
         index = reorder_indices(self.index, self.shape, self.order, order)
         self.index = index.to(data.device, _index_dtype(data, index.numel()))
@@ -108,8 +121,9 @@ def _index_dtype(data: Tensor, count: int) -> torch.dtype:
 @functools.lru_cache(maxsize=None)
 def _scatters_by_int32(device: str) -> bool:
     try:
-        torch.zeros(1, device=device).scatter_(0, torch.zeros(1, dtype=torch.int32, device=device),
-                                               torch.ones(1, device=device))
+        torch.zeros(1, device=device).scatter_(
+            0, torch.zeros(1, dtype=torch.int32, device=device), torch.ones(1, device=device)
+        )
     except RuntimeError:
         return False
     return True

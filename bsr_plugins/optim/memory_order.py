@@ -1,4 +1,5 @@
 """Flat indices of a dense tensor in the order of its memory, whatever its memory format (channels_last ...)."""
+
 from __future__ import annotations
 
 from typing import Sequence, Tuple

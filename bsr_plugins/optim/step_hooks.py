@@ -1,4 +1,5 @@
 """Something done after each step of an optimizer, on any torch."""
+
 from __future__ import annotations
 
 import functools

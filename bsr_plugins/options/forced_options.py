@@ -1,4 +1,5 @@
 """BasicSR's ``--force_yml a:b=c``, checked and applied without executing anything."""
+
 from __future__ import annotations
 
 import ast
@@ -33,7 +34,7 @@ def apply_force_yml(option_file: OptionFile, entries: Optional[Sequence[str]]) -
         value = read_forced_value(text, entry)
         _refuse_section(section[keys[-1]], value, keys, entry)
         section[keys[-1]] = value
-        lines = {path: line for path, line in lines.items() if path[:len(keys)] != keys or path == keys}
+        lines = {path: line for path, line in lines.items() if path[: len(keys)] != keys or path == keys}
         plain.discard(keys)
         if isinstance(value, str):
             plain.add(keys)
@@ -63,25 +64,36 @@ def read_forced_value(text: str, entry: str) -> Any:
         if text.startswith('['):
             return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise _error('A value of --force_yml cannot be read', entry,
-                     expected="a number, a name, or a list of Python literals such as [0.9, 0.999] or ['a', 'b']",
-                     found=text) from None
+        raise _error(
+            'A value of --force_yml cannot be read',
+            entry,
+            expected="a number, a name, or a list of Python literals such as [0.9, 0.999] or ['a', 'b']",
+            found=text,
+        ) from None
     return text
 
 
 def _split(entry: str) -> Tuple[KeyPath, str]:
     if entry.count('=') != 1 or any(letter in entry for letter in '\n\r\0'):
-        raise _error('An entry of --force_yml has the wrong form', entry, expected='key:key=value, one `=` in it',
-                     remedy='for example --force_yml train:total_iter=1000')
+        raise _error(
+            'An entry of --force_yml has the wrong form',
+            entry,
+            expected='key:key=value, one `=` in it',
+            remedy='for example --force_yml train:total_iter=1000',
+        )
     left, right = entry.split('=')
     keys, text = tuple(left.strip().split(':')), right.strip()
     bad = [key for key in keys if not _KEY.fullmatch(key)]
     if bad:
-        raise _error('A key of --force_yml is not a name', entry, expected='letters, digits, _ . + -',
-                     found=repr(bad[0]))
+        raise _error(
+            'A key of --force_yml is not a name', entry, expected='letters, digits, _ . + -', found=repr(bad[0])
+        )
     if text[:1] in ('"', "'"):
-        raise _error('A value of --force_yml is quoted: BasicSR would keep the quotes as part of the text', entry,
-                     remedy=f'write {left}={text.strip(chr(34) + chr(39))}')
+        raise _error(
+            'A value of --force_yml is quoted: BasicSR would keep the quotes as part of the text',
+            entry,
+            remedy=f'write {left}={text.strip(chr(34) + chr(39))}',
+        )
     return keys, text
 
 
@@ -92,9 +104,12 @@ def _parent(options: Any, keys: KeyPath, entry: str) -> Any:
             raise _error(f"--force_yml: '{':'.join(keys[:depth])}' holds no keys in the option file", entry)
         if key not in section:
             names: List[str] = list(section)
-            raise _error(f"--force_yml names a key that the option file lacks: '{':'.join(keys[:depth + 1])}'", entry,
-                         expected='a key of the file: BasicSR would create it and nothing would read it',
-                         remedy=did_you_mean(key, names))
+            raise _error(
+                f"--force_yml names a key that the option file lacks: '{':'.join(keys[: depth + 1])}'",
+                entry,
+                expected='a key of the file: BasicSR would create it and nothing would read it',
+                remedy=did_you_mean(key, names),
+            )
         if depth == len(keys) - 1:
             return section
         section = section[key]
@@ -103,9 +118,12 @@ def _parent(options: Any, keys: KeyPath, entry: str) -> Any:
 
 def _refuse_section(old: Any, value: Any, keys: KeyPath, entry: str) -> None:
     if isinstance(old, dict) and value is not None:
-        raise _error(f"--force_yml: '{':'.join(keys)}' is a section of the option file", entry,
-                     expected='~ to switch it off, or one of its keys',
-                     remedy=f"name a key in it: {', '.join(list(old)[:6])}")
+        raise _error(
+            f"--force_yml: '{':'.join(keys)}' is a section of the option file",
+            entry,
+            expected='~ to switch it off, or one of its keys',
+            remedy=f'name a key in it: {", ".join(list(old)[:6])}',
+        )
 
 
 def _error(problem: str, entry: str, **details: Any) -> OptionError:

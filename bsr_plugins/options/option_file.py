@@ -1,4 +1,5 @@
 """Reads BasicSR's option files: the values that BasicSR reads, each key with its line, nothing executed."""
+
 from __future__ import annotations
 
 import os
@@ -89,9 +90,13 @@ def read_option_file(path: PathLike) -> OptionFile:
         if root is None:
             raise OptionError('The option file is empty', where=name)
         if not isinstance(root, yaml.MappingNode):
-            raise OptionError('The option file is not a list of keys and values', where=_at(name, root),
-                              expected='key: value', found=_shown(text, root.start_mark),
-                              remedy='write a space after the colon of `key: value`')
+            raise OptionError(
+                'The option file is not a list of keys and values',
+                where=_at(name, root),
+                expected='key: value',
+                found=_shown(text, root.start_mark),
+                remedy='write a space after the colon of `key: value`',
+            )
         reader = _Reader(name, text, loader)
         options = reader.value(root, ())
     except yaml.YAMLError as error:
@@ -118,8 +123,11 @@ class _Reader:
         self._refuse_tag(node)
         self._values += 1
         if self._values > _MOST_VALUES:
-            raise self._error('The option file holds too many values, most of them by aliases of aliases', node,
-                              expected=f'at most {_MOST_VALUES:,} values')
+            raise self._error(
+                'The option file holds too many values, most of them by aliases of aliases',
+                node,
+                expected=f'at most {_MOST_VALUES:,} values',
+            )
         if any(node is outer for outer in self._open):
             raise self._error('An alias stands inside its own anchor', node, remedy='write the value out')
         self._open.append(node)
@@ -151,8 +159,12 @@ class _Reader:
             raise self._error('A key is a list or a mapping', node, expected='a name')
         key = self._scalar(node, ())
         if not isinstance(key, str):  # BasicSR stops at it when it prints its options
-            raise self._error(f'The key {node.value} is read as {_kind(key)}', node, expected='a name',
-                              remedy=f"quote it: '{node.value}'")
+            raise self._error(
+                f'The key {node.value} is read as {_kind(key)}',
+                node,
+                expected='a name',
+                remedy=f"quote it: '{node.value}'",
+            )
         return key
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
@@ -165,9 +177,12 @@ class _Reader:
 
     def _refuse_tag(self, node: yaml.Node) -> None:
         if node.tag.startswith(_PYTHON_TAG):
-            raise self._error('Python tags are refused: BasicSR would run the code they name', node,
-                              expected='plain values',
-                              remedy=f"remove !!python/{node.tag[len(_PYTHON_TAG):]} and write the value itself")
+            raise self._error(
+                'Python tags are refused: BasicSR would run the code they name',
+                node,
+                expected='plain values',
+                remedy=f'remove !!python/{node.tag[len(_PYTHON_TAG) :]} and write the value itself',
+            )
         if node.tag.startswith('!'):
             raise self._error(f'The tag {node.tag} is unknown', node, remedy='remove the tag, or quote the text')
 
@@ -181,29 +196,44 @@ def _refuse_deep(name: str, text: str) -> None:
     for event in yaml.parse(text, Loader=_SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise OptionError('The option file is nested too deep', where=f'{name}:{event.start_mark.line + 1}',
-                              expected=f'at most {_DEEPEST} sections and lists in each other')
+            raise OptionError(
+                'The option file is nested too deep',
+                where=f'{name}:{event.start_mark.line + 1}',
+                expected=f'at most {_DEEPEST} sections and lists in each other',
+            )
 
 
 def _read_text(name: str) -> str:
     path = Path(name)
     if path.is_dir():
         files = sorted(entry.name for entry in path.iterdir() if entry.suffix in ('.yml', '.yaml'))
-        raise OptionError('The option file is a folder', where=name, expected='a .yml file',
-                          found=', '.join(files[:8]) or 'no .yml file in it')
+        raise OptionError(
+            'The option file is a folder',
+            where=name,
+            expected='a .yml file',
+            found=', '.join(files[:8]) or 'no .yml file in it',
+        )
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise OptionError('The option file does not exist', where=name,
-                          found=f'the working directory is {os.getcwd()}', remedy=_absent_remedy(path)) from None
+        raise OptionError(
+            'The option file does not exist',
+            where=name,
+            found=f'the working directory is {os.getcwd()}',
+            remedy=_absent_remedy(path),
+        ) from None
     except OSError as error:
         raise OptionError(f'The option file cannot be read: {error.strerror}', where=name) from None
     try:
         return data.decode('utf-8')
     except UnicodeDecodeError as error:
         line = data.count(b'\n', 0, error.start) + 1
-        raise OptionError('The option file is not UTF-8 text', where=f'{name}:{line}',
-                          found=f'byte 0x{data[error.start]:02x}', remedy='save it as UTF-8') from None
+        raise OptionError(
+            'The option file is not UTF-8 text',
+            where=f'{name}:{line}',
+            found=f'byte 0x{data[error.start]:02x}',
+            remedy='save it as UTF-8',
+        ) from None
 
 
 def _absent_remedy(path: Path) -> str:
@@ -229,14 +259,15 @@ def _malformed(name: str, text: str, error: yaml.YAMLError) -> OptionError:
         return OptionError('The option file is not valid YAML', where=name, found=str(error))
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ''
-    around = lines[max(0, mark.line - 1):mark.line + 1]
-    if any('\t' in shown[:len(shown) - len(shown.lstrip())] for shown in around) or '\t' in line:
+    around = lines[max(0, mark.line - 1) : mark.line + 1]
+    if any('\t' in shown[: len(shown) - len(shown.lstrip())] for shown in around) or '\t' in line:
         problem, remedy = 'A tab stands where YAML allows spaces alone', 'replace tabs by spaces'
     else:
         problem = f'The option file is not valid YAML: {getattr(error, "problem", None) or error}'
         remedy = 'indent by spaces, write `key: value` with a space after the colon, quote text that holds `: ` or ` #`'
-    return OptionError(problem, where=f'{name}:{mark.line + 1}:{mark.column + 1}', found=_shown(text, mark),
-                       remedy=remedy)
+    return OptionError(
+        problem, where=f'{name}:{mark.line + 1}:{mark.column + 1}', found=_shown(text, mark), remedy=remedy
+    )
 
 
 def _at(name: str, node: yaml.Node) -> str:
@@ -248,7 +279,7 @@ def _shown(text: str, mark: Any) -> str:
     lines = text.splitlines()
     first = max(0, mark.line - 1)
     shown = [f'    {number + 1:>4} | {lines[number]}' for number in range(first, min(mark.line + 1, len(lines)))]
-    before = lines[mark.line][:mark.column] if mark.line < len(lines) else ''
+    before = lines[mark.line][: mark.column] if mark.line < len(lines) else ''
     pad = ''.join('\t' if letter == '\t' else ' ' for letter in before)
     return '\n'.join(['', *shown, f'         | {pad}^'])
 

@@ -1,4 +1,5 @@
 """Weights and training states on disk: written whole or not at all, told whole from damaged before they are loaded."""
+
 from __future__ import annotations
 
 import contextlib
@@ -15,11 +16,30 @@ from bsr_plugins.common.files import PathLike, replacing
 
 # Waits (s) between attempts: network file systems fail now and then. Some errors do not pass by waiting.
 _PAUSES = (1.0, 1.0)
-_LASTING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT,
-                      errno.ENOTDIR, errno.EISDIR})
+_LASTING = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+    }
+)
 # What torch.load and the unpickler raise on damaged files and on files that are something else.
-UNREADABLE = (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError, AttributeError,
-              TypeError)
+UNREADABLE = (
+    OSError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+)
 
 
 def save_whole(content: Any, path: PathLike, save: Optional[Callable[..., Any]] = None) -> None:
@@ -36,6 +56,7 @@ def save_whole(content: Any, path: PathLike, save: Optional[Callable[..., Any]] 
     """
     if save is None:
         import torch
+
         save = torch.save
     path = Path(path)
     for pause in (*_PAUSES, None):
@@ -95,9 +116,12 @@ def weights_of(state: PathLike, opt: Mapping[str, Any]) -> List[Path]:
     """
     folder = Path(opt['path']['models'])
     ignored = opt['path'].get('ignore_resume_networks') or ()
-    names = [key[len('network_'):] for key in opt if key.startswith('network_') and key not in ignored]
-    return [folder / f'net_{name}_{Path(state).stem}.pth' for name in names
-            if name == 'g' or any(folder.glob(f'net_{name}_*.pth'))]
+    names = [key[len('network_') :] for key in opt if key.startswith('network_') and key not in ignored]
+    return [
+        folder / f'net_{name}_{Path(state).stem}.pth'
+        for name in names
+        if name == 'g' or any(folder.glob(f'net_{name}_*.pth'))
+    ]
 
 
 def remove_leftovers(*folders: PathLike) -> None:
@@ -116,6 +140,7 @@ def _wrong_with_old_format(path: Path) -> Optional[str]:
     import torch
 
     from bsr_plugins.runs.restricted_pickle import load_options
+
     try:
         torch.load(path, map_location='cpu', **load_options(torch.load))
     except UNREADABLE as error:
@@ -133,7 +158,9 @@ def _cannot_write(path: Path, cause: Exception) -> CheckpointError:
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     full = getattr(cause, 'errno', None) in (errno.ENOSPC, errno.EDQUOT)
     return CheckpointError(
-        f'{path} cannot be written{": the disk is full" if full else ""}', where=path,
+        f'{path} cannot be written{": the disk is full" if full else ""}',
+        where=path,
         found=f'{str(cause).splitlines()[0]} ({shutil.disk_usage(folder).free >> 20:,} MiB free)',
         remedy='the last pair of weights and state stands as it was: make room or mend the cause, then go on with '
-        '--auto_resume')
+        '--auto_resume',
+    )

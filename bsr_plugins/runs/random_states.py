@@ -1,4 +1,5 @@
 """The states of the global random generators (Python, numpy, torch): taken, put back, seeded for a block."""
+
 from __future__ import annotations
 
 import contextlib

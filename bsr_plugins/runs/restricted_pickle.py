@@ -5,6 +5,7 @@ milestones (before 2.4, https://github.com/pytorch/pytorch/issues/98921), numpy'
 
 ``torch.load(path, pickle_module=bsr_plugins.runs.restricted_pickle)``
 """
+
 from __future__ import annotations
 
 import inspect
@@ -13,10 +14,20 @@ import re
 import sys
 from typing import Any, Callable, Dict
 
-_ALLOWED = frozenset({
-    ('collections', 'OrderedDict'), ('collections', 'Counter'), ('builtins', 'set'), ('__builtin__', 'set'),
-    ('_codecs', 'encode'), ('torch', 'Size'), ('torch', 'device'), ('torch._utils', '_rebuild_tensor'),
-    ('torch._utils', '_rebuild_tensor_v2'), ('torch._utils', '_rebuild_parameter')})
+_ALLOWED = frozenset(
+    {
+        ('collections', 'OrderedDict'),
+        ('collections', 'Counter'),
+        ('builtins', 'set'),
+        ('__builtin__', 'set'),
+        ('_codecs', 'encode'),
+        ('torch', 'Size'),
+        ('torch', 'device'),
+        ('torch._utils', '_rebuild_tensor'),
+        ('torch._utils', '_rebuild_tensor_v2'),
+        ('torch._utils', '_rebuild_parameter'),
+    }
+)
 # A best metric is one; 'core' was renamed in numpy 2, and a file of either is read with both.
 _NUMPY_SCALARS = frozenset({('numpy.core.multiarray', 'scalar'), ('numpy._core.multiarray', 'scalar')})
 _OWN_SINCE = (2, 6)
@@ -53,6 +64,7 @@ def load_options(torch_load: Callable[..., Any]) -> Dict[str, Any]:
         torch_load: ``torch.load`` of the torch that is installed.
     """
     import torch
+
     has_own = 'weights_only' in inspect.signature(inspect.unwrap(torch_load)).parameters
     release = re.match(r'(\d+)\.(\d+)', torch.__version__)
     if has_own and release is not None and tuple(map(int, release.groups())) >= _OWN_SINCE:
@@ -64,11 +76,13 @@ def load_options(torch_load: Callable[..., Any]) -> Dict[str, Any]:
 
 def _numpy_dtype(kind: Any, *flags: Any) -> Any:
     import numpy as np
+
     return np.dtype(kind, *flags)
 
 
 def _numpy_scalar(dtype: Any, content: Any) -> Any:
     import numpy as np
+
     # What a pickle makes of a dtype is its own affair until here; numbers alone hold no pointers.
     if not (isinstance(dtype, np.dtype) and dtype.kind in 'biuf' and isinstance(content, (bytes, str))):
         raise pickle.UnpicklingError('Unsupported global: GLOBAL numpy.core.multiarray.scalar of no number')

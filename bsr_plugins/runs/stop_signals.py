@@ -1,4 +1,5 @@
 """SIGTERM and Ctrl-C in training: asked once, the run saves at the end of its iteration and stops; twice, at once."""
+
 from __future__ import annotations
 
 import contextlib
@@ -59,8 +60,9 @@ class _Training:
     @property
     def goes_on(self) -> bool:
         """Whether an end of an iteration is still to come."""
-        return self.model is not None and (self.in_iteration or self.last_iteration is None
-                                           or self.iteration < self.last_iteration)
+        return self.model is not None and (
+            self.in_iteration or self.last_iteration is None or self.iteration < self.last_iteration
+        )
 
 
 _training = _Training()
@@ -130,8 +132,10 @@ def _handle(signum: int, frame: Optional[FrameType]) -> None:
     now = time.monotonic()
     if _training.goes_on and _training.requested is None:
         _training.requested, _training.requested_at = signum, now
-        _tell(f'{signal.Signals(signum).name}: saving at the end of iteration {_training.iteration:,}, then stopping; '
-              'a second signal stops at once')
+        _tell(
+            f'{signal.Signals(signum).name}: saving at the end of iteration {_training.iteration:,}, then stopping; '
+            'a second signal stops at once'
+        )
     elif not _training.goes_on or now - _training.requested_at >= SAME_REQUEST_SECONDS:
         if signum == signal.SIGINT:
             raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 BasicSR's training loop hands neither the sampler to the model nor a position to the sampler, so the two meet here.
 """
+
 from __future__ import annotations
 
 import dataclasses

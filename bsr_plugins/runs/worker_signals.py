@@ -3,6 +3,7 @@
 A terminal or a scheduler sends its signal to every process. A worker that died of it would be an error in the training
 process, in the middle of the iteration that was to be ended.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -21,6 +22,7 @@ def workers_that_ignore_stop_signals() -> Iterator[None]:
     """Within this block every process that multiprocessing starts, by fork or by spawn, ignores stop signals."""
     global _active, _hooked
     from multiprocessing import process
+
     if not _hooked and hasattr(os, 'register_at_fork'):
         os.register_at_fork(after_in_child=_after_fork)
         _hooked = True
@@ -67,6 +69,7 @@ def _after_fork() -> None:
 
 def _obey_parent() -> None:
     from multiprocessing import parent_process
+
     while True:
         sender = signal.sigwaitinfo({signal.SIGTERM}).si_pid
         # Under the start method forkserver the process that ends a worker is not the one that forked it.

@@ -1,4 +1,5 @@
 """PSNR by difficulty class: golden values, and windows scored as the training's sub-images are."""
+
 from __future__ import annotations
 
 import math
@@ -30,6 +31,7 @@ def photograph(seed: int, height: int = 64, width: int = 96) -> np.ndarray:
 @pytest.fixture
 def pair():
     from bsr_plugins.data.images.image_resizing import shrink
+
     hr = {'a': photograph(1), 'b': photograph(2)}
     return hr, {name: shrink(image, 1 / 4) for name, image in hr.items()}
 
@@ -43,6 +45,7 @@ def test_pooled_psnr_by_hand():
 
 def test_luma_error_is_that_of_basicsrs_psnr():
     from basicsr.metrics import calculate_psnr
+
     one, other = photograph(3), photograph(4)
     mse = squared_error_y(one, other)[4:-4, 4:-4].mean()
     assert -10 * np.log10(mse) == pytest.approx(calculate_psnr(one, other, 4, test_y_channel=True), abs=1e-9)
@@ -52,16 +55,18 @@ def test_class_psnr_by_hand():
     original = np.full((32, 64, 3), 100, np.uint8)
     image = original.copy()
     image[:, :32] += 10  # the left window is wrong by 10 grey levels, the right one exact
-    held_out = HeldOutWindows({'a': [(0, 0), (0, 32)]}, {'a': np.array([.2, .1])}, {'a': np.array([2, 0])},
-                              np.array([1, 0, 1]))
+    held_out = HeldOutWindows(
+        {'a': [(0, 0), (0, 32)]}, {'a': np.array([0.2, 0.1])}, {'a': np.array([2, 0])}, np.array([1, 0, 1])
+    )
     psnr = psnr_by_class({'a': image}, {'a': original}, held_out, crop=32, border=4)
     assert psnr == [math.inf, None, pytest.approx(20 * math.log10(255 / (10 * 219 / 255)), abs=1e-3)]
 
 
 def test_one_class_over_one_window_is_the_photographs_psnr():
     from basicsr.metrics import calculate_psnr
+
     original, image = photograph(5, 40, 40), photograph(6, 40, 40)
-    held_out = HeldOutWindows({'a': [(0, 0)]}, {'a': np.array([.1])}, {'a': np.array([0])}, np.array([1]))
+    held_out = HeldOutWindows({'a': [(0, 0)]}, {'a': np.array([0.1])}, {'a': np.array([0])}, np.array([1]))
     psnr = psnr_by_class({'a': image}, {'a': original}, held_out, crop=40, border=4)
     assert psnr[0] == pytest.approx(calculate_psnr(image, original, 4, test_y_channel=True), abs=1e-9)
 
@@ -70,6 +75,7 @@ def test_windows_are_scored_as_the_training_windows_are(pair, tmp_path):
     from bsr_plugins.data.difficulty.score_windows import score_batches
     from bsr_plugins.data.subimages.lmdb_images import LmdbImages
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+
     hr, lr = pair
     (tmp_path / 'HR').mkdir()
     for name, image in hr.items():
@@ -79,7 +85,7 @@ def test_windows_are_scored_as_the_training_windows_are(pair, tmp_path):
     for name in hr:
         count = len(windows(64, 96, GRID))
         keys = [f'{name}_s{number:03d}' for number in range(1, count + 1)]
-        (_, expected), = score_batches([keys], LmdbImages(made.hr), LmdbImages(made.lr), bicubic_scorer(4), 4, 4)
+        ((_, expected),) = score_batches([keys], LmdbImages(made.hr), LmdbImages(made.lr), bicubic_scorer(4), 4, 4)
         assert held_out.difficulty[name].tolist() == pytest.approx(expected.tolist(), rel=1e-12)
 
 

@@ -1,4 +1,5 @@
 """The demo's photographs: parted, cut, written once."""
+
 from __future__ import annotations
 
 import cv2
@@ -30,8 +31,10 @@ def test_no_photograph_is_on_both_sides():
 def test_what_is_written(source, tmp_path):
     made = write_demo_images(tmp_path / 'out', 4, source)
     assert made.changed
-    assert (made.training, made.held_out) == (tuple(name.split('.')[0] for name in TRAINING[:3]),
-                                              tuple(name.split('.')[0] for name in HELD_OUT[:2]))
+    assert (made.training, made.held_out) == (
+        tuple(name.split('.')[0] for name in TRAINING[:3]),
+        tuple(name.split('.')[0] for name in HELD_OUT[:2]),
+    )
     assert sorted(path.stem for path in made.train_hr.iterdir()) == sorted(made.training)
     for name in made.held_out:
         hr, lr = (cv2.imread(str(folder / f'{name}.png')) for folder in (made.test_hr, made.test_lr))

@@ -1,4 +1,5 @@
 """Crops where two methods differ: both sides shown, no overlap, as many photographs as there are."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +12,7 @@ def scene(spots, size=120):
     """Grey photographs with bright squares: (photograph, top, left, brightness)."""
     images = {name: np.full((size, size, 3), 100, np.uint8) for name in 'abc'}
     for name, top, left, brightness in spots:
-        images[name][top:top + 16, left:left + 16] = brightness
+        images[name][top : top + 16, left : left + 16] = brightness
     return images
 
 
@@ -35,8 +36,9 @@ def test_other_photographs_come_before_a_second_place_in_one():
     crops = differing_crops({'a': first['a']}, {'a': HR['a']}, {'a': HR['a']}, size=32, count=6)
     assert len(crops) >= 2
     for one in crops:
-        assert all(one is other or abs(one.top - other.top) >= 32 or abs(one.left - other.left) >= 32
-                   for other in crops)
+        assert all(
+            one is other or abs(one.top - other.top) >= 32 or abs(one.left - other.left) >= 32 for other in crops
+        )
 
 
 def test_a_photograph_of_one_side_is_not_taken_for_the_other_while_there_are_more():

@@ -1,4 +1,5 @@
 """Pictures of the difficulty: they show what they should, at any number of sub-images."""
+
 from __future__ import annotations
 
 import builtins
@@ -25,6 +26,7 @@ def long_tailed(count: int) -> tuple:
 def lmdb_path(tmp_path: Path) -> Path:
     import cv2
     from basicsr.utils.lmdb_util import LmdbMaker
+
     maker = LmdbMaker(str(tmp_path / 'HR.lmdb'), map_size=1 << 24)
     rng = np.random.default_rng(0)
     for key in long_tailed(60)[0]:
@@ -81,6 +83,7 @@ def test_contact_sheet_shows_the_extremes_with_their_mse(lmdb_path: Path) -> Non
 
 def test_files_are_pictures(lmdb_path: Path, tmp_path: Path) -> None:
     import cv2
+
     keys, mse = long_tailed(60)
     written = figures.write_difficulty_figures(tmp_path / 'difficulty_x4.txt', keys, mse, lmdb_path, HEADER)
     assert [path.name for path in written] == ['difficulty_x4_histogram.png', 'difficulty_x4_contact_sheet.png']

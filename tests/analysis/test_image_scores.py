@@ -1,4 +1,5 @@
 """Scores of photographs: BasicSR's metrics, and bicubic as its ``imresize`` computes it."""
+
 from __future__ import annotations
 
 import cv2
@@ -45,6 +46,7 @@ def test_another_size_is_refused(original):
 @pytest.mark.parametrize('scale', [2, 3, 4])
 def test_bicubic_is_that_of_basicsr(original, scale):
     from basicsr.utils.matlab_functions import imresize
+
     upscaled = bicubic_images({'a': original}, scale)['a']
     expected = (imresize(original.astype(np.float32) / 255, scale).clip(0, 1) * 255).round()
     assert upscaled.dtype == np.uint8
@@ -55,7 +57,7 @@ def test_bicubic_is_that_of_basicsr(original, scale):
 
 
 def test_mean():
-    assert mean_score({'a': ImageScore(30, .8), 'b': ImageScore(20, .6)}) == pytest.approx((25, .7))
+    assert mean_score({'a': ImageScore(30, 0.8), 'b': ImageScore(20, 0.6)}) == pytest.approx((25, 0.7))
 
 
 def test_names_and_suffixes(original, tmp_path):

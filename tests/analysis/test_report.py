@@ -1,4 +1,5 @@
 """The report on two synthetic runs: its numbers, its page without a network, its words."""
+
 from __future__ import annotations
 
 import io
@@ -15,10 +16,31 @@ from bsr_plugins.analysis.report import METHODS, Run, Sources, compare, read_rou
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader, difficulty_path, write_difficulty
 
-KEYS = {'psnr_bicubic', 'psnr_baseline', 'psnr_bspa', 'ssim_bicubic', 'ssim_baseline', 'ssim_bspa', 'per_class',
-        'class_counts', 'training_class_counts', 'class_thresholds', 'per_image', 'frozen_share', 'completeness_gap',
-        'completeness_gap_by_round', 'rounds', 'updates', 'seconds', 'seconds_by_step', 'scale', 'border',
-        'training_images', 'held_out_images', 'commands'}
+KEYS = {
+    'psnr_bicubic',
+    'psnr_baseline',
+    'psnr_bspa',
+    'ssim_bicubic',
+    'ssim_baseline',
+    'ssim_bspa',
+    'per_class',
+    'class_counts',
+    'training_class_counts',
+    'class_thresholds',
+    'per_image',
+    'frozen_share',
+    'completeness_gap',
+    'completeness_gap_by_round',
+    'rounds',
+    'updates',
+    'seconds',
+    'seconds_by_step',
+    'scale',
+    'border',
+    'training_images',
+    'held_out_images',
+    'commands',
+}
 NAMES = ('plain', 'x<y&z')
 
 
@@ -31,8 +53,11 @@ def photograph(seed: int) -> np.ndarray:
 
 def log_text(inverse: bool) -> str:
     stage = '' if not inverse else 'inverse_stage: {:.4e} '
-    lines = [f'2026 INFO: [demo_..][epoch:  0, iter:{k:8,d}, lr:(1.000e-03,)] [eta: 0:00:01, time (data): 0.1 (0.0)] '
-             f'l_pix: {1 / k:.4e} ' + stage.format(k == 20) for k in (10, 20, 30)]
+    lines = [
+        f'2026 INFO: [demo_..][epoch:  0, iter:{k:8,d}, lr:(1.000e-03,)] [eta: 0:00:01, time (data): 0.1 (0.0)] '
+        f'l_pix: {1 / k:.4e} ' + stage.format(k == 20)
+        for k in (10, 20, 30)
+    ]
     lines.insert(2, '2026 INFO: Validation demo_test\n\t # psnr: 25.0000\tBest: 25.0000 @ 20 iter\n')
     return '\n'.join(lines)
 
@@ -45,6 +70,7 @@ def sources(tmp_path_factory) -> Sources:
     from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
+
     root = tmp_path_factory.mktemp('report')
     for folder in ('train', 'hr', 'lr', 'baseline', 'bspa', 'runs/bspa/bspa_rounds', 'runs/baseline'):
         (root / folder).mkdir(parents=True)
@@ -59,16 +85,35 @@ def sources(tmp_path_factory) -> Sources:
         cv2.imwrite(str(root / 'bspa' / f'{name}_b.png'), original if seed else (original + 8) // 16 * 16)
     lmdbs = create_subimage_lmdbs(root / 'train', root / 'lmdb', 4, grid=WindowGrid(32, 16, 12), progress=False)
     assert score_difficulty(lmdbs.hr, lmdbs.lr, 4, bicubic_scorer(4)).header.manifest_sha256 == manifest_sha256(
-        lmdbs.hr)
+        lmdbs.hr
+    )
     for run in ('baseline', 'bspa'):
         (root / 'runs' / run / 'train_x_1.log').write_text(log_text(run == 'bspa'))
     for number in (1, 2):
-        (root / 'runs/bspa/bspa_rounds' / f'round_{number:03d}.json').write_text(json.dumps({
-            'number': number, 'iteration': 10 * number, 'p': .1 * number, 'frozen_share': .1 * number,
-            'completeness_gap': .5 - number, 'loss_uniform': .02, 'loss_inverse': .01,
-            'layers': {'base.a.weight': .2 * number, 'base.b.weight': 0.0}}))
-    return Sources(lmdbs.hr, root / 'hr', root / 'lr', Run(root / 'runs/baseline', root / 'baseline', '_a'),
-                   Run(root / 'runs/bspa', root / 'bspa', '_b'), scale=4, num_classes=4, imbalance_factor=4)
+        (root / 'runs/bspa/bspa_rounds' / f'round_{number:03d}.json').write_text(
+            json.dumps(
+                {
+                    'number': number,
+                    'iteration': 10 * number,
+                    'p': 0.1 * number,
+                    'frozen_share': 0.1 * number,
+                    'completeness_gap': 0.5 - number,
+                    'loss_uniform': 0.02,
+                    'loss_inverse': 0.01,
+                    'layers': {'base.a.weight': 0.2 * number, 'base.b.weight': 0.0},
+                }
+            )
+        )
+    return Sources(
+        lmdbs.hr,
+        root / 'hr',
+        root / 'lr',
+        Run(root / 'runs/baseline', root / 'baseline', '_a'),
+        Run(root / 'runs/bspa', root / 'bspa', '_b'),
+        scale=4,
+        num_classes=4,
+        imbalance_factor=4,
+    )
 
 
 @pytest.fixture(scope='module')
@@ -93,10 +138,17 @@ def test_keys_of_the_json(figures):
 
 def test_psnr_is_basicsrs_mean_over_the_photographs(figures, sources):
     from basicsr.metrics import calculate_psnr
+
     for method, run in (('baseline', sources.baseline), ('bspa', sources.bspa)):
-        values = [calculate_psnr(cv2.imread(str(run.images / f'{name}{run.suffix}.png')),
-                                 cv2.imread(str(sources.test_hr / f'{name}.png')), 4, test_y_channel=True)
-                  for name in NAMES]
+        values = [
+            calculate_psnr(
+                cv2.imread(str(run.images / f'{name}{run.suffix}.png')),
+                cv2.imread(str(sources.test_hr / f'{name}.png')),
+                4,
+                test_y_channel=True,
+            )
+            for name in NAMES
+        ]
         if method == 'baseline':
             assert figures['psnr_baseline'] == pytest.approx(np.mean(values), abs=1e-9)
         else:
@@ -120,13 +172,13 @@ def test_classes(figures, sources):
 
 
 def test_rounds_and_seconds(figures):
-    assert figures['frozen_share'] == .2
+    assert figures['frozen_share'] == 0.2
     assert figures['completeness_gap'] == -1.5
-    assert figures['completeness_gap_by_round'] == [-.5, -1.5]
+    assert figures['completeness_gap_by_round'] == [-0.5, -1.5]
     assert [each['iteration'] for each in figures['rounds']] == [10, 20]
     steps = figures['seconds_by_step']
     assert list(steps) == ['training', 'test', 'report']
-    assert figures['seconds'] == pytest.approx(3.25 + steps['report'], abs=.2)
+    assert figures['seconds'] == pytest.approx(3.25 + steps['report'], abs=0.2)
     assert figures['updates'] == {'baseline': 30, 'bspa': 30}
 
 
@@ -166,6 +218,7 @@ def test_the_page_fetches_nothing(page, written):
 
 def test_the_page_shows_every_picture_and_names_it(page):
     import base64
+
     assert len(page.sources) == 5
     assert all(page.alts)
     for source in page.sources:
@@ -218,7 +271,7 @@ def test_a_damaged_round(tmp_path):
 
 def test_another_scorer_is_refused(sources, tmp_path, monkeypatch):
     path = tmp_path / difficulty_path(sources.hr_lmdb, 4).name
-    write_difficulty(path, {'a': .1}, DifficultyHeader('MSRResNet-1f2e', 4, 'y', 4, 1, '0' * 64))
+    write_difficulty(path, {'a': 0.1}, DifficultyHeader('MSRResNet-1f2e', 4, 'y', 4, 1, '0' * 64))
     monkeypatch.setattr('bsr_plugins.analysis.report.difficulty_path', lambda lmdb, scale: path)
     with pytest.raises(DataError, match='scored by bicubic') as error:
         compare(sources)
@@ -236,6 +289,7 @@ def test_no_partial_file_is_left(written):
 
 def test_pictures_need_no_screen(written):
     from bsr_plugins.analysis.figure_style import new_figure, png_bytes
+
     figure = new_figure(2, 1)
     figure.subplots().plot([0, 1])
     assert cv2.imdecode(np.frombuffer(io.BytesIO(png_bytes(figure)).read(), np.uint8), 1).shape == (110, 220, 3)

@@ -1,4 +1,5 @@
 """The panels: what they show is what they were given."""
+
 from __future__ import annotations
 
 import math
@@ -30,29 +31,32 @@ def texts(axes):
 
 
 def test_running_mean_by_hand():
-    assert running_mean(np.array([1., 2., 6., 3.]), 3).tolist() == [1.5, 3, pytest.approx(11 / 3), 4.5]
+    assert running_mean(np.array([1.0, 2.0, 6.0, 3.0]), 3).tolist() == [1.5, 3, pytest.approx(11 / 3), 4.5]
     assert running_mean(np.array([])).size == 0
-    assert running_mean(np.array([5.]), 9).tolist() == [5]
+    assert running_mean(np.array([5.0]), 9).tolist() == [5]
 
 
 def test_every_window_is_in_the_long_tail_and_the_few_hardest_in_its_last_bar(axes):
-    mse = np.concatenate([np.linspace(0, .01, 297), [.5, .6, .7]])
+    mse = np.concatenate([np.linspace(0, 0.01, 297), [0.5, 0.6, 0.7]])
     classes = np.repeat([0, 1], [250, 50])
     draw_long_tail(axes, mse, classes, 2)
     bars = [bar for container in axes.containers for bar in container]
     assert sum(bar.get_height() for bar in bars) == 300
-    assert axes.get_xlim()[1] < .02
+    assert axes.get_xlim()[1] < 0.02
     legend = axes.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ['0: 250', '1: 50']
 
 
 def test_class_gains_are_over_bicubic(axes):
-    per_class = {'bicubic': [30., 25., None, math.inf], 'baseline': [31., 25.5, None, math.inf],
-                 'bspa': [31.25, 25.4, None, math.inf]}
+    per_class = {
+        'bicubic': [30.0, 25.0, None, math.inf],
+        'baseline': [31.0, 25.5, None, math.inf],
+        'bspa': [31.25, 25.4, None, math.inf],
+    }
     draw_class_gains(axes, per_class, [4, 3, 0, 1])
     heights = [[bar.get_height() for bar in container] for container in axes.containers]
-    assert heights[0][:2] == [1., .5]
-    assert heights[1][:2] == [1.25, pytest.approx(.4)]
+    assert heights[0][:2] == [1.0, 0.5]
+    assert heights[1][:2] == [1.25, pytest.approx(0.4)]
     assert all(math.isnan(height) for row in heights for height in row[2:])
     assert texts(axes) == ['+0.25', '-0.10']
     ticks = [label.get_text().split('\n') for label in axes.get_xticklabels()]
@@ -60,9 +64,13 @@ def test_class_gains_are_over_bicubic(axes):
 
 
 def test_frozen_shares_are_written_in_their_cells(axes):
-    draw_frozen_share(axes, ['first', 'last'], np.array([[.1, .2], [0, .305]]), ['r1', 'r2'])
+    draw_frozen_share(axes, ['first', 'last'], np.array([[0.1, 0.2], [0, 0.305]]), ['r1', 'r2'])
     assert {(text.get_position(), text.get_text()) for text in axes.texts} == {
-        ((0, 0), '10.0 %'), ((1, 0), '20.0 %'), ((0, 1), '0.0 %'), ((1, 1), '30.5 %')}
+        ((0, 0), '10.0 %'),
+        ((1, 0), '20.0 %'),
+        ((0, 1), '0.0 %'),
+        ((1, 1), '30.5 %'),
+    }
     assert [label.get_text() for label in axes.get_yticklabels()] == ['first', 'last']
 
 
@@ -73,10 +81,16 @@ def test_nothing_frozen_is_drawn_too(axes):
 
 def logs():
     iterations = range(10, 70, 10)
-    return {'baseline': TrainingLog({'l_pix': dict.fromkeys(iterations, .02)}, {('t', 'psnr'): {30: 29., 60: 30.}}),
-            'bspa': TrainingLog({'l_pix': dict(zip(iterations, [.02, .02, .06, .06, .02, .02])),
-                                 'inverse_stage': dict(zip(iterations, [0, 0, 1, 1, 0, 0]))},
-                                {('t', 'psnr'): {30: 28., 60: 31.}, ('t', 'ssim'): {30: .8}})}
+    return {
+        'baseline': TrainingLog({'l_pix': dict.fromkeys(iterations, 0.02)}, {('t', 'psnr'): {30: 29.0, 60: 30.0}}),
+        'bspa': TrainingLog(
+            {
+                'l_pix': dict(zip(iterations, [0.02, 0.02, 0.06, 0.06, 0.02, 0.02])),
+                'inverse_stage': dict(zip(iterations, [0, 0, 1, 1, 0, 0])),
+            },
+            {('t', 'psnr'): {30: 28.0, 60: 31.0}, ('t', 'ssim'): {30: 0.8}},
+        ),
+    }
 
 
 def lines(axes, method):
@@ -85,7 +99,7 @@ def lines(axes, method):
 
 def test_the_mean_of_the_loss_stays_within_a_stage(axes):
     draw_loss(axes, logs())
-    assert lines(axes, 'bspa')[1].get_ydata().tolist() == pytest.approx([.02, .02, .06, .06, .02, .02])
+    assert lines(axes, 'bspa')[1].get_ydata().tolist() == pytest.approx([0.02, 0.02, 0.06, 0.06, 0.02, 0.02])
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ['plain L1', 'BSPA', 'BSPA: inverse stage']
 
@@ -93,7 +107,7 @@ def test_the_mean_of_the_loss_stays_within_a_stage(axes):
 def test_validation_curves(axes):
     draw_validation(axes, logs(), 28.5)
     assert lines(axes, 'bicubic')[0].get_ydata() == [28.5, 28.5]
-    curve, = lines(axes, 'bspa')
+    (curve,) = lines(axes, 'bspa')
     assert (curve.get_xdata().tolist(), curve.get_ydata().tolist()) == ([30, 60], [28, 31])
 
 
@@ -106,7 +120,7 @@ def test_the_better_crop_is_bold_and_everyone_has_a_psnr():
     hr = {'a': np.full((40, 60, 3), 100, np.uint8)}
     images = {'bicubic': {'a': hr['a'] + 20}, 'baseline': {'a': hr['a'] + 4}, 'bspa': {'a': hr['a'] + 10}}
     figure = new_figure(8, 2)
-    draw_crops(figure, [Crop('a', 4, 8, 16, .1)], images, hr)
+    draw_crops(figure, [Crop('a', 4, 8, 16, 0.1)], images, hr)
     titles = [axes.title for axes in figure.axes]
     assert [title.get_text().rsplit(' ', 2)[0] for title in titles] == ['a', *LABELS.values(), 'original']
     assert [title.get_fontweight() for title in titles] == ['normal', 'normal', 'bold', 'normal', 'normal']

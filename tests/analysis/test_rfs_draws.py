@@ -1,4 +1,5 @@
 """The shares that are told against all windows and patches measured afresh."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -21,13 +22,13 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_shares_are_those_of_the_images_and_the_patches(images: Path) -> None:
-    opt = dataset_opt(images, scale=2, phase='train', mean=[.5] * 3, std=[.5] * 3)
+    opt = dataset_opt(images, scale=2, phase='train', mean=[0.5] * 3, std=[0.5] * 3)
     draws = draw_patches(opt, 100, seed=3)
     edges = draws.table.edges
     maps = [window_pic(cv2.imread(str(path)), 12) for path in sorted((images / 'LR').iterdir())]
     shares = [np.bincount(interval_of(pic.ravel(), edges), minlength=4) / pic.size for pic in maps]
     assert draws.table.before == pytest.approx(np.mean(shares, axis=0), abs=1e-6)
-    assert np.abs(draws.table.before - .25).max() > .02
+    assert np.abs(draws.table.before - 0.25).max() > 0.02
     assert draws.table.asked.sum() == 104
     assert len(draws.batch) == 8
     for patch in draws.batch:

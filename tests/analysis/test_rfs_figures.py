@@ -1,4 +1,5 @@
 """Pictures of random filter sampling: they show the shares and the patches they are given."""
+
 from __future__ import annotations
 
 import sys
@@ -14,14 +15,21 @@ from bsr_plugins.common.errors import DependencyError
 
 def table(intervals=4):
     before = np.arange(intervals, 0, -1) / (intervals * (intervals + 1) / 2)
-    return IntervalTable(np.linspace(0, 100 * intervals, intervals + 1), before, np.full(intervals, 1 / intervals),
-                         np.full(intervals, 1024), np.arange(intervals))
+    return IntervalTable(
+        np.linspace(0, 100 * intervals, intervals + 1),
+        before,
+        np.full(intervals, 1 / intervals),
+        np.full(intervals, 1024),
+        np.arange(intervals),
+    )
 
 
 def batch(count, intervals=4):
     random = np.random.default_rng(0)
-    return [DrawnPatch(np.full((6, 6, 3), k % 256, np.uint8), float(k), int(random.integers(intervals)))
-            for k in range(count)]
+    return [
+        DrawnPatch(np.full((6, 6, 3), k % 256, np.uint8), float(k), int(random.integers(intervals)))
+        for k in range(count)
+    ]
 
 
 def test_table_has_a_row_for_each_interval():
@@ -34,13 +42,13 @@ def test_table_has_a_row_for_each_interval():
 
 def test_histogram_shows_both_shares_and_the_even_one():
     top, bottom = histogram(table(), 'x4').axes
-    assert [bar.get_height() for bar in top.patches] == pytest.approx([.4, .3, .2, .1])
-    assert [bar.get_height() for bar in bottom.patches] == pytest.approx([.25] * 4)
+    assert [bar.get_height() for bar in top.patches] == pytest.approx([0.4, 0.3, 0.2, 0.1])
+    assert [bar.get_height() for bar in bottom.patches] == pytest.approx([0.25] * 4)
     for axes in (top, bottom):
         assert [bar.get_x() for bar in axes.patches] == [0, 100, 200, 300]
-        assert axes.lines[0].get_ydata()[0] == .25
+        assert axes.lines[0].get_ydata()[0] == 0.25
     assert top.get_ylim() == bottom.get_ylim()
-    assert top.get_ylim()[1] > .4
+    assert top.get_ylim()[1] > 0.4
 
 
 @pytest.mark.parametrize(('count', 'shown'), [(1, 1), (5, 5), (16, 16), (64, 64), (65, 64), (300, 64)])
@@ -63,6 +71,7 @@ def test_contact_sheet_is_sorted_by_interval(count, shown):
 
 def test_files_are_pictures(tmp_path: Path):
     import cv2
+
     written = write(tmp_path / 'new' / 'rfs.v1', table(16), batch(16, 16), 'x4')
     assert [path.name for path in written] == ['rfs.v1_histogram.png', 'rfs.v1_batch.png']
     assert sorted(path.name for path in (tmp_path / 'new').iterdir()) == sorted(path.name for path in written)

@@ -1,4 +1,5 @@
 """BasicSR's log lines as they stand in its files, read back."""
+
 from __future__ import annotations
 
 import logging
@@ -47,28 +48,36 @@ def test_losses_of_every_logged_iteration():
 
 def test_metrics_belong_to_their_data_set_and_to_the_iteration_logged_last():
     assert parse_training_log(LOG).metrics == {
-        ('set5', 'psnr'): {500: 29.519, 1000: 30.1}, ('set5', 'ssim'): {500: 0.81}, ('set14', 'psnr'): {500: 27.0}}
+        ('set5', 'psnr'): {500: 29.519, 1000: 30.1},
+        ('set5', 'ssim'): {500: 0.81},
+        ('set14', 'psnr'): {500: 27.0},
+    }
 
 
 def test_metric_lines_of_nothing_are_not_read():
     assert parse_training_log('\t # psnr: 29.5190\tBest: 1\n').metrics == {}
 
 
-@pytest.mark.parametrize(('stages', 'spans'), [
-    ([], []), ([0, 0], []), ([1], [(0, 10)]), ([0, 1, 1, 0], [(10, 30)]), ([0, 1, 0, 1], [(10, 20), (30, 40)])])
+@pytest.mark.parametrize(
+    ('stages', 'spans'),
+    [([], []), ([0, 0], []), ([1], [(0, 10)]), ([0, 1, 1, 0], [(10, 30)]), ([0, 1, 0, 1], [(10, 20), (30, 40)])],
+)
 def test_spans(stages, spans):
-    lines = [f'INFO: [d..][epoch:  0, iter:{10 * (k + 1):8,d}, lr:(1.000e-03,)] inverse_stage: {stage:.4e} '
-             for k, stage in enumerate(stages)]
+    lines = [
+        f'INFO: [d..][epoch:  0, iter:{10 * (k + 1):8,d}, lr:(1.000e-03,)] inverse_stage: {stage:.4e} '
+        for k, stage in enumerate(stages)
+    ]
     assert parse_training_log('\n'.join(lines)).spans('inverse_stage') == spans
 
 
 def test_it_reads_what_basicsr_writes(caplog):
     from basicsr.utils.logger import MessageLogger
+
     opt = {'name': 'a_long_name', 'logger': {'print_freq': 1, 'use_tb_logger': False}, 'train': {'total_iter': 2000}}
     logger = MessageLogger(opt, 0, None)
     stock, logger.logger = logger.logger, logging.getLogger('test_it_reads_what_basicsr_writes')
     with caplog.at_level(logging.INFO, logger=logger.logger.name):
-        logger({'epoch': 3, 'iter': 1234, 'lrs': [1e-3], 'time': .1, 'data_time': .01, 'l_pix': 0.0123, 'p': -1.0})
+        logger({'epoch': 3, 'iter': 1234, 'lrs': [1e-3], 'time': 0.1, 'data_time': 0.01, 'l_pix': 0.0123, 'p': -1.0})
     assert stock is not logger.logger
     assert parse_training_log(f'INFO: {caplog.messages[0]}').values == {'l_pix': {1234: 0.0123}, 'p': {1234: -1.0}}
 

@@ -1,4 +1,5 @@
 """What every registered network keeps: built by its name, exact sizes, state dict, determinism, autocast, gradients."""
+
 from __future__ import annotations
 
 import copy
@@ -12,8 +13,10 @@ import torch
 from bsr_plugins.host.registration import TABLE
 
 #: What a network needs beside its defaults and the scale, and what makes a large one small.
-NEEDED: Dict[str, Dict[str, Any]] = {'BicubicResidual': {'base': {'type': 'FSRCNN', 'd': 8, 's': 4, 'm': 1}},
-                                     'BSRNet': {'num_feat': 8, 'num_fmg': 3, 'num_rb': 1}}
+NEEDED: Dict[str, Dict[str, Any]] = {
+    'BicubicResidual': {'base': {'type': 'FSRCNN', 'd': 8, 's': 4, 'm': 1}},
+    'BSRNet': {'num_feat': 8, 'num_fmg': 3, 'num_rb': 1},
+}
 NAMES = sorted(TABLE['arch'])
 
 
@@ -26,6 +29,7 @@ def options(name: str, upscale: int) -> Dict[str, Any]:
 
 def build(name: str, upscale: int = 2, seed: int = 0) -> torch.nn.Module:
     from basicsr.archs import build_network
+
     torch.manual_seed(seed)
     return build_network(options(name, upscale))
 
@@ -42,6 +46,7 @@ def test_built_by_name_with_exact_sizes(name, upscale):
     given = options(name, upscale)
     before = copy.deepcopy(given)
     from basicsr.archs import build_network
+
     network = build_network(given)
     assert given == before
     assert type(network).__name__ == name and network.upscale == upscale
@@ -64,8 +69,9 @@ def test_state_dict_round_trip(name):
 @pytest.mark.parametrize('name', NAMES)
 def test_the_same_seed_gives_the_same_network_and_a_pass_changes_nothing(name):
     network = build(name)
-    assert all(torch.equal(one, other) for one, other in
-               zip(network.state_dict().values(), build(name).state_dict().values()))
+    assert all(
+        torch.equal(one, other) for one, other in zip(network.state_dict().values(), build(name).state_dict().values())
+    )
     before = copy.deepcopy(network.state_dict())
     inputs = example(network)
     kept = inputs.clone()
@@ -99,5 +105,6 @@ def test_trains_under_bf16_autocast(name):
     with torch.autocast('cpu', dtype=torch.bfloat16):
         output = network(inputs)
     output.float().mean().backward()
-    assert all(parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all()
-               for parameter in network.parameters())
+    assert all(
+        parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all() for parameter in network.parameters()
+    )

@@ -1,4 +1,5 @@
 """BicubicResidual: both kernels against golden values and BasicSR's imresize, weights under base., refusals."""
+
 from __future__ import annotations
 
 import copy
@@ -21,7 +22,7 @@ def zeroed(network):
 
 
 def test_torch_kernel_by_hand():
-    image = torch.tensor([[[[0., 1.], [2., 3.]]]])
+    image = torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]])
     expected = [-0.316406, 0.015625, 0.5625, 0.894531]
     assert upsample_bicubic(image, 2)[0, 0, 0].tolist() == pytest.approx(expected, abs=1e-6)
 
@@ -30,6 +31,7 @@ def test_torch_kernel_by_hand():
 @pytest.mark.parametrize('height, width', [(9, 7), (16, 5), (4, 4)])
 def test_matlab_kernel_is_imresize(scale, height, width):
     from basicsr.utils.matlab_functions import imresize
+
     images = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
     upsampled = upsample_bicubic(images, scale, 'matlab')
     assert upsampled.dtype == torch.float32
@@ -75,12 +77,16 @@ def test_weights_stand_under_base():
         bare.load_state_dict(network.state_dict())
 
 
-@pytest.mark.parametrize('base', [
-    {'type': 'EDSR', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 8, 'num_block': 1, 'upscale': 2},
-    {**SMALL, 'upscale': 2},
-])
+@pytest.mark.parametrize(
+    'base',
+    [
+        {'type': 'EDSR', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 8, 'num_block': 1, 'upscale': 2},
+        {**SMALL, 'upscale': 2},
+    ],
+)
 def test_any_base(base):
     from basicsr.archs import build_network
+
     before = copy.deepcopy(base)
     network = build_network({'type': 'BicubicResidual', 'upscale': 2, 'base': base})
     assert base == before
@@ -89,14 +95,17 @@ def test_any_base(base):
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-@pytest.mark.parametrize('base, message', [
-    ({'type': 'MSRResNet', 'upscale': 4, 'num_feat': 8, 'num_block': 1}, 'MSRResNet adds a bilinear image itself'),
-    ({'type': 'BicubicResidual', 'upscale': 4, 'base': {**SMALL, 'upscale': 4}}, 'adds a bicubic image itself'),
-    ({**SMALL, 'upscale': 2}, '(?s)different scales.*found: +2.*give the base upscale: 4'),
-    ({'d': 8}, 'needs the options of its base'),
-    (None, 'needs the options of its base'),
-    ('FSRCNN', 'needs the options of its base'),
-])
+@pytest.mark.parametrize(
+    'base, message',
+    [
+        ({'type': 'MSRResNet', 'upscale': 4, 'num_feat': 8, 'num_block': 1}, 'MSRResNet adds a bilinear image itself'),
+        ({'type': 'BicubicResidual', 'upscale': 4, 'base': {**SMALL, 'upscale': 4}}, 'adds a bicubic image itself'),
+        ({**SMALL, 'upscale': 2}, '(?s)different scales.*found: +2.*give the base upscale: 4'),
+        ({'d': 8}, 'needs the options of its base'),
+        (None, 'needs the options of its base'),
+        ('FSRCNN', 'needs the options of its base'),
+    ],
+)
 def test_refused_bases(base, message):
     with pytest.raises(OptionError, match=message):
         BicubicResidual(base, 4)
@@ -126,6 +135,7 @@ def load(tmp_path, monkeypatch):
     import basicsr.models.base_model
     import basicsr.utils
     from basicsr.models.base_model import BaseModel
+
     lines = []
 
     class Lines(logging.Handler):
@@ -142,6 +152,7 @@ def load(tmp_path, monkeypatch):
         lines.clear()
         BaseModel({'num_gpu': 0, 'is_train': False}).load_network(network, str(tmp_path / 'net.pth'), strict)
         return list(lines)
+
     return run
 
 
@@ -151,6 +162,7 @@ def small_edsr(upscale=2):
 
 def build(options, seed=0):
     from basicsr.archs import build_network
+
     torch.manual_seed(seed)
     return build_network(options)
 
@@ -168,7 +180,8 @@ def test_weights_of_the_bare_base_are_accepted_and_said(load, strict):
         assert torch.equal(network(image), bare(image) + upsample_bicubic(image, 2))
     count = len(bare.state_dict())
     assert [text for level, text in lines if level == 'INFO'][-1].startswith(
-        f'BicubicResidual: these are weights of a bare EDSR; {count} of {count} go into its base.')
+        f'BicubicResidual: these are weights of a bare EDSR; {count} of {count} go into its base.'
+    )
     # BasicSR compares the keys before; what follows tells why all of them differ.
     assert lines[-1][0] == 'INFO' and ('WARNING', '  base.conv_first.weight') in lines
 
@@ -205,10 +218,13 @@ def test_another_scale_loads_non_strictly_but_for_the_upsampler(load):
     assert torch.equal(network.base.conv_first.weight, bare.conv_first.weight)
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda state: state.pop('conv_last.bias'), 'Missing key.*base.conv_last.bias'),
-    (lambda state: state.update(odd=torch.zeros(1)), 'Unexpected key.*"odd"'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda state: state.pop('conv_last.bias'), 'Missing key.*base.conv_last.bias'),
+        (lambda state: state.update(odd=torch.zeros(1)), 'Unexpected key.*"odd"'),
+    ],
+)
 def test_weights_that_fit_in_part_are_refused_strictly(change, message):
     state = dict(build(small_edsr()).state_dict())
     change(state)
@@ -248,19 +264,43 @@ def test_the_state_that_is_given_is_left_as_it_is():
 
 
 SINGLE_IMAGE = {
-    'EDSR': small_edsr(), 'FSRCNN': {**SMALL, 'upscale': 2}, 'CARN': {'num_feat': 8, 'upscale': 2},
+    'EDSR': small_edsr(),
+    'FSRCNN': {**SMALL, 'upscale': 2},
+    'CARN': {'num_feat': 8, 'upscale': 2},
     'BSRNet': {'num_feat': 8, 'num_fmg': 2, 'num_rb': 1, 'upscale': 2},
     'RCAN': {'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 16, 'num_group': 1, 'num_block': 1, 'upscale': 2},
     'MSRResNet': {'num_feat': 4, 'num_block': 1, 'upscale': 2},
     'RRDBNet': {'num_in_ch': 3, 'num_out_ch': 3, 'scale': 2, 'num_feat': 4, 'num_block': 1, 'num_grow_ch': 2},
     'SRVGGNetCompact_basicsr': {'num_feat': 4, 'num_conv': 1, 'upscale': 2},
-    'ECBSR': {'num_in_ch': 3, 'num_out_ch': 3, 'num_block': 1, 'num_channel': 4, 'with_idt': False,
-              'act_type': 'prelu', 'scale': 2},
+    'ECBSR': {
+        'num_in_ch': 3,
+        'num_out_ch': 3,
+        'num_block': 1,
+        'num_channel': 4,
+        'with_idt': False,
+        'act_type': 'prelu',
+        'scale': 2,
+    },
     'RIDNet': {'in_channels': 3, 'mid_channels': 16, 'out_channels': 3, 'num_block': 1},
-    'SwinIR': {'upscale': 2, 'img_size': 8, 'window_size': 4, 'depths': [1], 'embed_dim': 4, 'num_heads': [2],
-               'upsampler': 'pixelshuffle'},
-    'SwinIR for denoising': {'type': 'SwinIR', 'upscale': 1, 'img_size': 8, 'window_size': 4, 'depths': [1],
-                             'embed_dim': 4, 'num_heads': [2], 'upsampler': ''},
+    'SwinIR': {
+        'upscale': 2,
+        'img_size': 8,
+        'window_size': 4,
+        'depths': [1],
+        'embed_dim': 4,
+        'num_heads': [2],
+        'upsampler': 'pixelshuffle',
+    },
+    'SwinIR for denoising': {
+        'type': 'SwinIR',
+        'upscale': 1,
+        'img_size': 8,
+        'window_size': 4,
+        'depths': [1],
+        'embed_dim': 4,
+        'num_heads': [2],
+        'upsampler': '',
+    },
     'BicubicResidual': {'upscale': 2, 'base': small_edsr()},
 }
 

@@ -1,4 +1,5 @@
 """BSRNet: parameter counts, the weighted concatenation and the ablation without skips by hand, weights, refusals."""
+
 from __future__ import annotations
 
 import pytest
@@ -27,23 +28,26 @@ def image(size=6, count=2, dtype=torch.float32):
     return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=dtype)
 
 
-@pytest.mark.parametrize('options, counts', [
-    ({}, (9059085, 9243725, 9206797)),
-    ({'fuse_kernel': 3}, (9419533, 9604173, 9567245)),
-    ({'fmg_conv': True}, (9428365, 9613005, 9576077)),
-    ({'num_rb': 5}, (3889165, 4073805, 4036877)),
-    # Without the skips of nine groups: nine times 64 channels into 64, and nine weights.
-    ({'use_fmg_skips': False}, tuple(total - 9 * (64 * 64 + 1) for total in (9059085, 9243725, 9206797))),
-    ({'alpha_mode': 'fixed'}, (9059075, 9243715, 9206787)),
-    ({'alpha_mode': 'spatial_1x1'}, (9059725, 9244365, 9207437)),
-])
+@pytest.mark.parametrize(
+    'options, counts',
+    [
+        ({}, (9059085, 9243725, 9206797)),
+        ({'fuse_kernel': 3}, (9419533, 9604173, 9567245)),
+        ({'fmg_conv': True}, (9428365, 9613005, 9576077)),
+        ({'num_rb': 5}, (3889165, 4073805, 4036877)),
+        # Without the skips of nine groups: nine times 64 channels into 64, and nine weights.
+        ({'use_fmg_skips': False}, tuple(total - 9 * (64 * 64 + 1) for total in (9059085, 9243725, 9206797))),
+        ({'alpha_mode': 'fixed'}, (9059075, 9243715, 9206787)),
+        ({'alpha_mode': 'spatial_1x1'}, (9059725, 9244365, 9207437)),
+    ],
+)
 def test_parameter_counts(options, counts):
     with torch.device('meta'):
         assert tuple(count(BSRNet(upscale=upscale, **options)) for upscale in (2, 3, 4)) == counts
 
 
 def test_convolutions_as_the_paper_counts_them():
-    """"around 240 convolution layers": 10 * 12 * 2 in the groups, 245 with the rest at x4."""
+    """ "around 240 convolution layers": 10 * 12 * 2 in the groups, 245 with the rest at x4."""
     with torch.device('meta'):
         network = BSRNet(upscale=4)
     assert sum(isinstance(module, nn.Conv2d) for module in network.groups.modules()) == 240
@@ -52,6 +56,7 @@ def test_convolutions_as_the_paper_counts_them():
 
 def test_the_blocks_are_basicsrs_and_start_near_the_identity():
     from basicsr.archs.arch_util import ResidualBlockNoBN, Upsample
+
     network = small()
     assert all(type(block) is ResidualBlockNoBN for group in network.groups for block in group)
     assert [len(group) for group in network.groups] == [2, 2, 2] and type(network.upsample) is Upsample
@@ -68,12 +73,19 @@ def test_names_of_the_weights():
     names = list(small().state_dict())
     assert names[:3] == ['alpha_logits', 'conv_first.weight', 'conv_first.bias']
     assert names[3:7] == [f'groups.0.0.{name}' for name in ('conv1.weight', 'conv1.bias', 'conv2.weight', 'conv2.bias')]
-    assert names[-6:] == ['fuse.weight', 'fuse.bias', 'upsample.0.weight', 'upsample.0.bias', 'conv_last.weight',
-                          'conv_last.bias']
+    assert names[-6:] == [
+        'fuse.weight',
+        'fuse.bias',
+        'upsample.0.weight',
+        'upsample.0.bias',
+        'conv_last.weight',
+        'conv_last.bias',
+    ]
     assert 'mean' not in names
     assert 'groups.2.2.weight' in small(fmg_conv=True).state_dict()
     assert {name for name in small(alpha_mode='spatial_1x1').state_dict() if name.startswith('attention.')} == {
-        f'attention.{index}.{kind}' for index in range(3) for kind in ('weight', 'bias')}
+        f'attention.{index}.{kind}' for index in range(3) for kind in ('weight', 'bias')
+    }
 
 
 def one_channel(options, weights):
@@ -93,20 +105,20 @@ def one_channel(options, weights):
 
 def test_by_hand():
     """F = 1, 2, 6, 30; weighted 1, .5 * 2, .5 * 6, .5 * 30, each in its own decimal place: 1 + 10 + 300 + 15000."""
-    network = one_channel({}, [1., 10., 100., 1000.])
+    network = one_channel({}, [1.0, 10.0, 100.0, 1000.0])
     x = torch.ones(1, 1, 1, 1)
     assert network(x).item() == 15311
     with torch.no_grad():
-        network.alpha_logits.copy_(torch.tensor([-100., 100., 0.]))
+        network.alpha_logits.copy_(torch.tensor([-100.0, 100.0, 0.0]))
         # Weights of 0, 1 and .5.
         assert network(x).item() == 1 + 0 + 600 + 15000
-    assert one_channel({'alpha_mode': 'fixed'}, [1., 10., 100., 1000.])(x).item() == 15311
-    assert one_channel({'alpha_mode': 'spatial_1x1'}, [1., 10., 100., 1000.])(x).item() == 15311
+    assert one_channel({'alpha_mode': 'fixed'}, [1.0, 10.0, 100.0, 1000.0])(x).item() == 15311
+    assert one_channel({'alpha_mode': 'spatial_1x1'}, [1.0, 10.0, 100.0, 1000.0])(x).item() == 15311
 
 
 def test_without_the_skips_of_inner_groups_by_hand():
     """The ablation: F_0 and the last group alone, 1 + .5 * 30 * 10; the cascade stays."""
-    network = one_channel({'use_fmg_skips': False}, [1., 10.])
+    network = one_channel({'use_fmg_skips': False}, [1.0, 10.0])
     assert network(torch.ones(1, 1, 1, 1)).item() == 151
     assert network.alpha_logits.shape == (1,)
     with torch.no_grad():
@@ -115,13 +127,13 @@ def test_without_the_skips_of_inner_groups_by_hand():
 
 
 def test_spatial_weights_differ_by_pixel():
-    network = one_channel({'alpha_mode': 'spatial_1x1'}, [0., 1., 0., 0.])
+    network = one_channel({'alpha_mode': 'spatial_1x1'}, [0.0, 1.0, 0.0, 0.0])
     with torch.no_grad():
-        network.attention[0].weight.fill_(100.)
-        network.attention[0].bias.fill_(-100.)
+        network.attention[0].weight.fill_(100.0)
+        network.attention[0].bias.fill_(-100.0)
     # F_1 = 2 x: its weight is sigmoid(200 x - 100).
-    output = network(torch.tensor([[[[1., .5, 0.25]]]]))
-    assert output.flatten().tolist() == pytest.approx([2., .5, 0.], abs=1e-6)
+    output = network(torch.tensor([[[[1.0, 0.5, 0.25]]]]))
+    assert output.flatten().tolist() == pytest.approx([2.0, 0.5, 0.0], abs=1e-6)
 
 
 @pytest.mark.parametrize('alpha_mode', ['sigmoid_scalar', 'spatial_1x1'])
@@ -144,8 +156,9 @@ def test_weights_start_at_a_half_and_are_trained(alpha_mode):
 @pytest.mark.parametrize('use_fmg_skips', [True, False])
 def test_gradients(alpha_mode, use_fmg_skips):
     torch.manual_seed(0)
-    network = BSRNet(1, 1, num_feat=2, num_fmg=2, num_rb=1, upscale=2, alpha_mode=alpha_mode,
-                     use_fmg_skips=use_fmg_skips).double()
+    network = BSRNet(
+        1, 1, num_feat=2, num_fmg=2, num_rb=1, upscale=2, alpha_mode=alpha_mode, use_fmg_skips=use_fmg_skips
+    ).double()
     x = torch.rand(1, 1, 3, 3, dtype=torch.float64, requires_grad=True)
     # At inputs where no ReLU is at its kink; it is one of every block.
     assert torch.autograd.gradcheck(network, [x], eps=1e-7, atol=1e-5)
@@ -182,7 +195,7 @@ def test_with_zero_weights_the_mean_comes_out():
 @pytest.mark.parametrize('num_in_ch, num_out_ch', [(1, 1), (6, 3)])
 def test_other_channels_have_no_mean(num_in_ch, num_out_ch):
     network = small(num_in_ch=num_in_ch, num_out_ch=num_out_ch)
-    assert network.mean.tolist() == [[[[0.]]]]
+    assert network.mean.tolist() == [[[[0.0]]]]
     assert network(torch.rand(1, num_in_ch, 4, 4)).shape == (1, num_out_ch, 8, 8)
 
 
@@ -231,21 +244,27 @@ def test_the_sigma_branch_taps_the_fused_features(use_fmg_skips):
     assert network.conv_last.weight.grad is None
 
 
-@pytest.mark.parametrize('options, message', [
-    ({'upscale': 6}, "(?s)option 'upscale' of BSRNet.*1, 3 or a power of two.*found: +6"),
-    ({'upscale': 0}, "(?s)option 'upscale' of BSRNet.*at least 1"),
-    ({'fuse_kernel': 2}, "(?s)option 'fuse_kernel' of BSRNet.*1 or 3.*found: +2"),
-    ({'fuse_kernel': '3'}, "(?s)option 'fuse_kernel' of BSRNet.*whole number.*found: +'3'"),
-    ({'num_fmg': 0}, "(?s)option 'num_fmg' of BSRNet.*at least 1.*found: +0"),
-    ({'num_rb': 12.0}, "(?s)option 'num_rb' of BSRNet.*whole number.*found: +12.0"),
-    ({'num_feat': True}, "option 'num_feat' of BSRNet"),
-    ({'use_fmg_skips': 'yes'}, "(?s)option 'use_fmg_skips' of BSRNet.*true or false"),
-    ({'fmg_conv': 1}, "(?s)option 'fmg_conv' of BSRNet.*true or false"),
-    ({'alpha_mode': 'sigmoid_scaler'}, "(?s)option 'alpha_mode' of BSRNet.*spatial_1x1 . fixed.*mean 'sigmoid_scalar'"),
-    ({'res_scale': 0}, "(?s)option 'res_scale' of BSRNet.*above 0"),
-    ({'rgb_mean': 0.5}, "(?s)option 'rgb_mean' of BSRNet.*a list of numbers.*found: +0.5"),
-    ({'rgb_mean': ['a', 'b', 'c']}, "(?s)option 'rgb_mean' of BSRNet.*a list of numbers"),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'upscale': 6}, "(?s)option 'upscale' of BSRNet.*1, 3 or a power of two.*found: +6"),
+        ({'upscale': 0}, "(?s)option 'upscale' of BSRNet.*at least 1"),
+        ({'fuse_kernel': 2}, "(?s)option 'fuse_kernel' of BSRNet.*1 or 3.*found: +2"),
+        ({'fuse_kernel': '3'}, "(?s)option 'fuse_kernel' of BSRNet.*whole number.*found: +'3'"),
+        ({'num_fmg': 0}, "(?s)option 'num_fmg' of BSRNet.*at least 1.*found: +0"),
+        ({'num_rb': 12.0}, "(?s)option 'num_rb' of BSRNet.*whole number.*found: +12.0"),
+        ({'num_feat': True}, "option 'num_feat' of BSRNet"),
+        ({'use_fmg_skips': 'yes'}, "(?s)option 'use_fmg_skips' of BSRNet.*true or false"),
+        ({'fmg_conv': 1}, "(?s)option 'fmg_conv' of BSRNet.*true or false"),
+        (
+            {'alpha_mode': 'sigmoid_scaler'},
+            "(?s)option 'alpha_mode' of BSRNet.*spatial_1x1 . fixed.*mean 'sigmoid_scalar'",
+        ),
+        ({'res_scale': 0}, "(?s)option 'res_scale' of BSRNet.*above 0"),
+        ({'rgb_mean': 0.5}, "(?s)option 'rgb_mean' of BSRNet.*a list of numbers.*found: +0.5"),
+        ({'rgb_mean': ['a', 'b', 'c']}, "(?s)option 'rgb_mean' of BSRNet.*a list of numbers"),
+    ],
+)
 def test_what_is_refused(options, message):
     with pytest.raises(OptionError, match=message) as caught:
         BSRNet(**options)

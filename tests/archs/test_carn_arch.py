@@ -1,4 +1,5 @@
 """CARN and CARN-M: published parameter counts and operations, the cascade by hand, sizes, gradients, refusals."""
+
 from __future__ import annotations
 
 import pytest
@@ -67,6 +68,7 @@ def test_size_is_exact(group, upscale, height, width):
 
 def test_the_cascade_by_hand():
     """Blocks of x2, x3, x5 and fusions that add: 1 -> 1 + 2 = 3 -> 3 + 9 = 12 -> 12 + 60 = 72."""
+
     class Times(nn.Module):
         def __init__(self, factor):
             super().__init__()
@@ -108,7 +110,7 @@ def test_with_zero_weights_the_mean_comes_out():
 @pytest.mark.parametrize('num_in_ch, num_out_ch', [(1, 1), (6, 3)])
 def test_other_channels_have_no_mean(num_in_ch, num_out_ch):
     network = CARN(num_in_ch, num_out_ch, upscale=2, num_feat=8)
-    assert network.mean.tolist() == [[[[0.]]]]
+    assert network.mean.tolist() == [[[[0.0]]]]
     assert network(torch.rand(1, num_in_ch, 4, 4)).shape == (1, num_out_ch, 8, 8)
 
 
@@ -141,12 +143,15 @@ def test_bf16_autocast_is_near_fp32():
     assert (output.float() - exact).abs().max() < 0.02
 
 
-@pytest.mark.parametrize('options, message', [
-    ({'upscale': 6}, '(?s)CARN cannot upscale by 6.*1, 3 or a power of two'),
-    ({'upscale': 0}, 'CARN cannot upscale by 0'),
-    ({'group': 5}, '(?s)cannot be divided into the groups.*divisor of num_feat, 64.*found: +5'),
-    ({'group': 0}, 'cannot be divided into the groups'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'upscale': 6}, '(?s)CARN cannot upscale by 6.*1, 3 or a power of two'),
+        ({'upscale': 0}, 'CARN cannot upscale by 0'),
+        ({'group': 5}, '(?s)cannot be divided into the groups.*divisor of num_feat, 64.*found: +5'),
+        ({'group': 0}, 'cannot be divided into the groups'),
+    ],
+)
 def test_what_is_refused(options, message):
     with pytest.raises(OptionError, match=message):
         CARN(**options)

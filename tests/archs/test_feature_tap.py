@@ -1,4 +1,5 @@
 """FeatureTap: which features it takes from every network it knows, that it leaves no trace, and what is refused."""
+
 from __future__ import annotations
 
 import copy
@@ -18,8 +19,11 @@ CARN = {'type': 'CARN', 'num_feat': 16, 'upscale': 2}
 KNOWN = [
     (EDSR, 'upsample', 8),
     ({**EDSR, 'upscale': 1}, 'upsample', 8),
-    ({'type': 'RCAN', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 16, 'num_group': 1, 'num_block': 1, 'upscale': 3},
-     'upsample', 16),
+    (
+        {'type': 'RCAN', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 16, 'num_group': 1, 'num_block': 1, 'upscale': 3},
+        'upsample',
+        16,
+    ),
     ({'type': 'MSRResNet', 'num_feat': 8, 'num_block': 1, 'upscale': 2}, 'upconv1', 8),
     ({'type': 'MSRResNet', 'num_feat': 8, 'num_block': 1, 'upscale': 4}, 'upconv1', 8),
     ({**SWINIR, 'upscale': 2, 'upsampler': 'pixelshuffle'}, 'upsample', 64),
@@ -36,6 +40,7 @@ IDS = [options['type'] + str(index) for index, (options, _, _) in enumerate(KNOW
 
 def build(options, seed=0):
     from basicsr.archs import build_network
+
     torch.manual_seed(seed)
     return build_network(options)
 
@@ -212,8 +217,8 @@ def test_parts_of_data_parallel_replicas_come_together_in_the_order_of_the_batch
             assert device == torch.device('cuda', 1)
             return torch.full((1, 1, 1, 1), self.value)
 
-    tap._kept = {torch.device('cuda', index): Part(index, value) for index, value in ((0, 2.), (1, 1.))}
-    assert tap.take().flatten().tolist() == [1., 2.]
+    tap._kept = {torch.device('cuda', index): Part(index, value) for index, value in ((0, 2.0), (1, 1.0))}
+    assert tap.take().flatten().tolist() == [1.0, 2.0]
 
 
 def test_pickles_and_copies_while_features_are_held():
@@ -230,17 +235,34 @@ def test_pickles_and_copies_while_features_are_held():
     tap.remove()
 
 
-@pytest.mark.parametrize('options, name, message', [
-    ({'type': 'SRVGGNetCompact_basicsr', 'num_conv': 2, 'num_feat': 4}, 'auto',
-     '(?s)features before the upsampler of SRVGGNetCompact are not known.*body.0, .*body.6, upsampler.*set sigma_tap'),
-    ({'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 4, 'num_block': 1, 'num_grow_ch': 2}, 'auto',
-     '(?s)RRDBNet are not known.*conv_first, body, conv_body, conv_up1'),
-    ({**SWINIR, 'upscale': 1, 'upsampler': ''}, 'auto', '(?s)SwinIR are not known.*conv_after_body, conv_last'),
-    (EDSR, 'upsampel', "(?s)EDSR has no module of that name.*conv_first.*found: +'upsampel'.*did you mean 'upsample'"),
-    (EDSR, '', 'has no module of that name'),
-    ({'type': 'BicubicResidual', 'upscale': 2, 'base': EDSR}, 'upsample',
-     "(?s)no module of that name.*base.conv_first.*did you mean 'base.upsample'"),
-])
+@pytest.mark.parametrize(
+    'options, name, message',
+    [
+        (
+            {'type': 'SRVGGNetCompact_basicsr', 'num_conv': 2, 'num_feat': 4},
+            'auto',
+            '(?s)features before the upsampler of SRVGGNetCompact are not known.*body.0, .*body.6, upsampler.*'
+            'set sigma_tap',
+        ),
+        (
+            {'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 4, 'num_block': 1, 'num_grow_ch': 2},
+            'auto',
+            '(?s)RRDBNet are not known.*conv_first, body, conv_body, conv_up1',
+        ),
+        ({**SWINIR, 'upscale': 1, 'upsampler': ''}, 'auto', '(?s)SwinIR are not known.*conv_after_body, conv_last'),
+        (
+            EDSR,
+            'upsampel',
+            "(?s)EDSR has no module of that name.*conv_first.*found: +'upsampel'.*did you mean 'upsample'",
+        ),
+        (EDSR, '', 'has no module of that name'),
+        (
+            {'type': 'BicubicResidual', 'upscale': 2, 'base': EDSR},
+            'upsample',
+            "(?s)no module of that name.*base.conv_first.*did you mean 'base.upsample'",
+        ),
+    ],
+)
 def test_what_is_refused(options, name, message):
     with pytest.raises(OptionError, match=message):
         find_tap(build(options), name)

@@ -1,4 +1,5 @@
 """FSRCNN: the published parameter counts, exact sizes, and that it can be trained."""
+
 from __future__ import annotations
 
 import pytest
@@ -61,5 +62,6 @@ def test_starts_near_zero_and_learns():
 
 def test_bsr_can_build_it():
     from basicsr.archs import build_network
+
     network = build_network({'type': 'FSRCNN', 'upscale': 3, 'd': 16, 's': 4, 'm': 1})
     assert isinstance(network, FSRCNN) and network.upscale == 3

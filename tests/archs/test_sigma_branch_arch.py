@@ -1,4 +1,5 @@
 """SigmaBranch: its parameter counts, exact sizes, range, gradients, and what is refused."""
+
 from __future__ import annotations
 
 import pytest
@@ -16,10 +17,17 @@ def count(network):
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-@pytest.mark.parametrize('upsampler, upscale, parameters', [
-    ('espcn', 2, 801296), ('espcn', 3, 822911), ('espcn', 4, 853172),
-    ('edsr', 2, 1710567), ('edsr', 3, 2863367), ('edsr', 4, 2632807),
-])
+@pytest.mark.parametrize(
+    'upsampler, upscale, parameters',
+    [
+        ('espcn', 2, 801296),
+        ('espcn', 3, 822911),
+        ('espcn', 4, 853172),
+        ('edsr', 2, 1710567),
+        ('edsr', 3, 2863367),
+        ('edsr', 4, 2632807),
+    ],
+)
 def test_parameter_counts(upsampler, upscale, parameters):
     branch = SigmaBranch(64, 3, upscale=upscale, upsampler=upsampler)
     assert count(branch) == parameters
@@ -115,13 +123,16 @@ def test_bf16_autocast_is_near_fp32():
     assert (sigma.float() - exact).abs().max() < 0.01
 
 
-@pytest.mark.parametrize('options, message', [
-    ({'upsampler': 'espn'}, "(?s)unknown upsampler.*network_sigma.upsampler.*did you mean 'espcn'"),
-    ({'upsampler': 'edsr', 'upscale': 6}, '(?s)edsr upsampler cannot upscale by 6.*power of two.*espcn does any'),
-    ({'upsampler': 'espcn', 'upscale': 0}, 'espcn upsampler cannot upscale by 0'),
-    ({'init_sigma': 1}, '(?s)cannot start there.*network_sigma.init_sigma'),
-    ({'num_conv': 0}, '(?s)has no convolution.*network_sigma.num_conv'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'upsampler': 'espn'}, "(?s)unknown upsampler.*network_sigma.upsampler.*did you mean 'espcn'"),
+        ({'upsampler': 'edsr', 'upscale': 6}, '(?s)edsr upsampler cannot upscale by 6.*power of two.*espcn does any'),
+        ({'upsampler': 'espcn', 'upscale': 0}, 'espcn upsampler cannot upscale by 0'),
+        ({'init_sigma': 1}, '(?s)cannot start there.*network_sigma.init_sigma'),
+        ({'num_conv': 0}, '(?s)has no convolution.*network_sigma.num_conv'),
+    ],
+)
 def test_what_is_refused(options, message):
     with pytest.raises(OptionError, match=message):
         SigmaBranch(**options)

@@ -1,4 +1,5 @@
 """Golden numbers, hand-computed gradients and properties of the attribution of parameters."""
+
 from __future__ import annotations
 
 import os
@@ -34,23 +35,33 @@ class Square(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.theta = nn.Parameter(torch.tensor(-7.))
+        self.theta = nn.Parameter(torch.tensor(-7.0))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.theta**2 * x
 
 
-@pytest.mark.parametrize('rule, values', [
-    ('left', (4, 6, 7, 7.96)),
-    ('right', (12, 10, 9, 8.04)),
-    ('midpoint', (8, 8, 8, 8)),
-    ('trapezoid', (8, 8, 8, 8)),
-])
+@pytest.mark.parametrize(
+    'rule, values',
+    [
+        ('left', (4, 6, 7, 7.96)),
+        ('right', (12, 10, 9, 8.04)),
+        ('midpoint', (8, 8, 8, 8)),
+        ('trapezoid', (8, 8, 8, 8)),
+    ],
+)
 def test_golden_toy(rule: str, values: tuple) -> None:
     """theta' = 1, theta = 3: exactly 8."""
     for steps, value in zip((1, 2, 4, 100), values):
-        found = attribute(Square(), {'theta': torch.tensor(1.)}, {'theta': torch.tensor(3.)},
-                          [(torch.ones(()), torch.zeros(()))], rule=rule, steps=steps, ranked=everything)
+        found = attribute(
+            Square(),
+            {'theta': torch.tensor(1.0)},
+            {'theta': torch.tensor(3.0)},
+            [(torch.ones(()), torch.zeros(()))],
+            rule=rule,
+            steps=steps,
+            ranked=everything,
+        )
         assert found.scores['theta'].item() == pytest.approx(value, abs=1e-5)
         assert found.completeness_gap == pytest.approx(value / 8 - 1, abs=1e-6)
         assert (found.loss_baseline, found.loss_target, found.batches) == (1, 9, 1)
@@ -61,25 +72,34 @@ class Line(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.a = nn.Parameter(torch.tensor(0.))
-        self.b = nn.Parameter(torch.tensor(0.))
+        self.a = nn.Parameter(torch.tensor(0.0))
+        self.b = nn.Parameter(torch.tensor(0.0))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.a * x + self.b
 
 
-@pytest.mark.parametrize('reduce, expected',
-                         [('signed', (-3, -2)), ('abs_per_batch', (13, 14)), ('abs_after_sum', (3, 2))])
+@pytest.mark.parametrize(
+    'reduce, expected', [('signed', (-3, -2)), ('abs_per_batch', (13, 14)), ('abs_after_sum', (3, 2))]
+)
 def test_by_hand(reduce: str, expected: tuple) -> None:
     """Midpoint a = 1, b = 2 of (0, 0) -> (2, 4); l = (y - t)^2, dl/da = 2 x r, dl/db = 2 r with r = y - t.
 
     Batch 1: x = 1, t = 2.5: r = .5, dl/da = 1, dl/db = 1 -> times (2, 4): (2, 4).
     Batch 2: x = 2, t = 5: r = -1 -> (-4, -2) -> (-8, -8). Batch 3: x = 3, t = 4.75: r = .25 -> (1.5, .5) -> (3, 2).
     """
-    batches = [(torch.tensor(x), torch.tensor(t)) for x, t in ((1., 2.5), (2., 5.), (3., 4.75))]
-    found = attribute(Line(), {'a': torch.tensor(0.), 'b': torch.tensor(0.)},
-                      {'a': torch.tensor(2.), 'b': torch.tensor(4.)}, batches,
-                      objective=F.mse_loss, rule='midpoint', steps=1, reduce=reduce, ranked=everything)
+    batches = [(torch.tensor(x), torch.tensor(t)) for x, t in ((1.0, 2.5), (2.0, 5.0), (3.0, 4.75))]
+    found = attribute(
+        Line(),
+        {'a': torch.tensor(0.0), 'b': torch.tensor(0.0)},
+        {'a': torch.tensor(2.0), 'b': torch.tensor(4.0)},
+        batches,
+        objective=F.mse_loss,
+        rule='midpoint',
+        steps=1,
+        reduce=reduce,
+        ranked=everything,
+    )
     assert (found.scores['a'].item(), found.scores['b'].item()) == pytest.approx(expected)
     # A quadratic's midpoint sum is exact, so it is complete: 6.25, 25, 22.5625 before; 12.25, 9, 27.5625 after.
     assert found.loss_baseline == pytest.approx((6.25 + 25 + 22.5625) / 3)
@@ -110,14 +130,17 @@ def small_case(seed: int = 0, count: int = 3, size: float = 0.1) -> Tuple[SmallN
     torch.manual_seed(seed)
     net = SmallNet()
     baseline = {name: value.clone() for name, value in net.state_dict().items()}
-    target = {name: value + size * torch.randn(value.shape, generator=generator) if value.is_floating_point() else value
-              for name, value in baseline.items()}
+    target = {
+        name: value + size * torch.randn(value.shape, generator=generator) if value.is_floating_point() else value
+        for name, value in baseline.items()
+    }
     for state in (baseline, target):
         state['norm.running_var'] = torch.ones(6)
         for leaf in ('weight', 'bias'):
             state[f'again.{leaf}'] = state[f'body.{leaf}']
-    batches = [(torch.rand(2, 3, 8, 8, generator=generator), torch.rand(2, 3, 8, 8, generator=generator))
-               for _ in range(count)]
+    batches = [
+        (torch.rand(2, 3, 8, 8, generator=generator), torch.rand(2, 3, 8, 8, generator=generator)) for _ in range(count)
+    ]
     return net, baseline, target, batches
 
 
@@ -145,8 +168,9 @@ def test_identical_states_score_zero() -> None:
 
 def test_swapping_the_ends_swaps_left_and_right() -> None:
     net, baseline, target, batches = small_case()
-    target = {name: value if 'running' not in name and 'num' not in name else baseline[name]
-              for name, value in target.items()}
+    target = {
+        name: value if 'running' not in name and 'num' not in name else baseline[name] for name, value in target.items()
+    }
     left = attribute(net, baseline, target, batches, rule='left', steps=5)
     right = attribute(net, target, baseline, batches, rule='right', steps=5)
     for name, score in left.scores.items():
@@ -168,10 +192,13 @@ def test_scaling_the_loss_scales_the_scores_and_keeps_the_ranking() -> None:
 def test_completeness_as_the_steps_grow(rule: str) -> None:
     net, baseline, target, batches = small_case(count=2)
     net = net.double()
-    baseline, target = ({name: value.double() if value.is_floating_point() else value for name, value in state.items()}
-                        for state in (baseline, target))
-    gaps = [abs(attribute(net, baseline, target, batches, rule=rule, steps=steps).completeness_gap)
-            for steps in (1, 8, 256)]
+    baseline, target = (
+        {name: value.double() if value.is_floating_point() else value for name, value in state.items()}
+        for state in (baseline, target)
+    )
+    gaps = [
+        abs(attribute(net, baseline, target, batches, rule=rule, steps=steps).completeness_gap) for steps in (1, 8, 256)
+    ]
     assert gaps[0] > 5 * gaps[2]
     assert gaps[2] < (0.02 if rule in ('left', 'right') else 5e-4)
 
@@ -261,8 +288,13 @@ def test_frozen_and_shared_parameters_and_data_parallel() -> None:
 def test_midpoint_8_chooses_what_right_100_chooses() -> None:
     """A net trained a little on one kind of images, then on another: the top 5 % agree to >= .99."""
     torch.manual_seed(3)
-    net = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU(),
-                        nn.Conv2d(16, 3, 3, padding=1))
+    net = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(16, 3, 3, padding=1),
+    )
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
 
     def batch(smooth: int) -> Tuple[Tensor, Tensor]:
@@ -329,16 +361,19 @@ def test_forward_passes_are_counted() -> None:
     assert (calls.count(True), calls.count(False)) == (64, 4)
 
 
-@pytest.mark.parametrize('options, error, words', [
-    ({'ends_every': 0}, OptionError, 'ends_every >= 1'),
-    ({'reduce': 'abs'}, OptionError, 'abs_per_batch | abs_after_sum | signed'),
-    ({'granularity': 'filtre'}, OptionError, "did you mean 'filter'"),
-    ({'rule': 'middle'}, OptionError, 'Unknown rule'),
-    ({'ranked': lambda name, parameter: False}, OptionError, 'No parameter of the network is ranked'),
-    ({'num_batches': 9}, DataError, r'expected:\s+9 batches\n\s+found:\s+3'),
-    ({'objective': lambda output, gt: torch.zeros(())}, OptionError, 'does not depend on the network'),
-    ({'objective': lambda output, gt: output.mean() * float('nan')}, DataError, 'not finite'),
-])
+@pytest.mark.parametrize(
+    'options, error, words',
+    [
+        ({'ends_every': 0}, OptionError, 'ends_every >= 1'),
+        ({'reduce': 'abs'}, OptionError, 'abs_per_batch | abs_after_sum | signed'),
+        ({'granularity': 'filtre'}, OptionError, "did you mean 'filter'"),
+        ({'rule': 'middle'}, OptionError, 'Unknown rule'),
+        ({'ranked': lambda name, parameter: False}, OptionError, 'No parameter of the network is ranked'),
+        ({'num_batches': 9}, DataError, r'expected:\s+9 batches\n\s+found:\s+3'),
+        ({'objective': lambda output, gt: torch.zeros(())}, OptionError, 'does not depend on the network'),
+        ({'objective': lambda output, gt: output.mean() * float('nan')}, DataError, 'not finite'),
+    ],
+)
 def test_errors(options: dict, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         attribute(*small_case(), steps=1, **options)
@@ -350,7 +385,7 @@ def test_no_batch_is_an_error() -> None:
         attribute(net, baseline, target, [])
 
 
-RANK_SCRIPT = '''
+RANK_SCRIPT = """
 import sys
 import torch
 import bsr_plugins
@@ -369,7 +404,7 @@ try:
 except DataError as error:
     print(error, file=sys.stderr)
 torch.distributed.destroy_process_group()
-'''
+"""
 
 
 def test_two_processes_agree_with_each_other_and_with_one(tmp_path: Path) -> None:
@@ -378,10 +413,20 @@ def test_two_processes_agree_with_each_other_and_with_one(tmp_path: Path) -> Non
         address = f'tcp://127.0.0.1:{probe.getsockname()[1]}'
     here = str(Path(__file__).parent)
     repo = str(Path(__file__).parents[2])
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1',
-                   'PYTHONPATH': os.pathsep.join(filter(None, [repo, os.environ.get('PYTHONPATH')]))}
-    ranks = [subprocess.Popen([sys.executable, '-c', RANK_SCRIPT, here, str(rank), address, str(tmp_path)],
-                              env=environment, stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    environment = {
+        **os.environ,
+        'OMP_NUM_THREADS': '1',
+        'PYTHONPATH': os.pathsep.join(filter(None, [repo, os.environ.get('PYTHONPATH')])),
+    }
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, '-c', RANK_SCRIPT, here, str(rank), address, str(tmp_path)],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
     errors = [process.communicate(timeout=120)[1] for process in ranks]
     assert [process.returncode for process in ranks] == [0, 0], errors
     assert 'parameter attribution' in errors[0] and 'parameter attribution' not in errors[1]

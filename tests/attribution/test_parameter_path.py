@@ -1,4 +1,5 @@
 """The points of the Riemann sums, and a network that walks the path and comes back untouched."""
+
 from __future__ import annotations
 
 import pytest
@@ -20,10 +21,10 @@ def test_points_are_inside_ascending_and_their_weights_sum_to_one(rule: str, ste
 
 
 def test_points_by_hand() -> None:
-    assert path_points('left', 4) == [(0, .25), (.25, .25), (.5, .25), (.75, .25)]
-    assert path_points('right', 4) == [(.25, .25), (.5, .25), (.75, .25), (1, .25)]
-    assert path_points('midpoint', 2) == [(.25, .5), (.75, .5)]
-    assert path_points('trapezoid', 2) == [(0, .25), (.5, .5), (1, .25)]
+    assert path_points('left', 4) == [(0, 0.25), (0.25, 0.25), (0.5, 0.25), (0.75, 0.25)]
+    assert path_points('right', 4) == [(0.25, 0.25), (0.5, 0.25), (0.75, 0.25), (1, 0.25)]
+    assert path_points('midpoint', 2) == [(0.25, 0.5), (0.75, 0.5)]
+    assert path_points('trapezoid', 2) == [(0, 0.25), (0.5, 0.5), (1, 0.25)]
 
 
 @pytest.mark.parametrize('rule, exact_degree', [('left', 0), ('right', 0), ('midpoint', 1), ('trapezoid', 1)])

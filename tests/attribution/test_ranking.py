@@ -1,4 +1,5 @@
 """Exact counts, stable ties, scopes and updates of the choice of frozen entries."""
+
 from __future__ import annotations
 
 from typing import Dict
@@ -27,7 +28,7 @@ def test_global_choice_is_the_stable_descending_sort(share: float) -> None:
     scores = tied_scores()
     order = torch.sort(flat(scores), descending=True, stable=True).indices
     expected = torch.zeros(order.numel(), dtype=torch.bool)
-    expected[order[:round(share * order.numel())]] = True
+    expected[order[: round(share * order.numel())]] = True
     assert torch.equal(flat(select_frozen(scores, share)), expected)
 
 
@@ -49,11 +50,11 @@ def test_published_count_on_edsr_baseline() -> None:
 
 
 def test_equal_scores_fall_to_the_first() -> None:
-    assert top_entries(torch.tensor([1., 2., 1., 2., 1.]), 3).tolist() == [True, True, False, True, False]
+    assert top_entries(torch.tensor([1.0, 2.0, 1.0, 2.0, 1.0]), 3).tolist() == [True, True, False, True, False]
 
 
 def test_filter_scores_freeze_whole_kernels_but_the_last() -> None:
-    kernels = torch.tensor([[3., 1.], [2., 5.]]).view(2, 2, 1, 1).expand(2, 2, 3, 3).contiguous()
+    kernels = torch.tensor([[3.0, 1.0], [2.0, 5.0]]).view(2, 2, 1, 1).expand(2, 2, 3, 3).contiguous()
     mask = select_frozen({'w': kernels}, 22 / 36)['w']
     assert mask.sum(dim=(2, 3)).tolist() == [[9, 0], [4, 9]]
 
@@ -69,13 +70,13 @@ def test_nothing_to_rank_keeps_the_masks_of_before(scope: str) -> None:
 
 
 def test_a_layer_without_scores_does_not_hold_back_the_others() -> None:
-    scores = {'a': torch.zeros(4), 'b': torch.tensor([1., 3., 2., 0.])}
+    scores = {'a': torch.zeros(4), 'b': torch.tensor([1.0, 3.0, 2.0, 0.0])}
     masks = select_frozen(scores, 0.5, scope='layer')
     assert not masks['a'].any() and masks['b'].tolist() == [False, True, True, False]
 
 
 def test_replace_forgets_and_union_keeps() -> None:
-    scores = {'a': torch.tensor([1., 2., 3., 4.])}
+    scores = {'a': torch.tensor([1.0, 2.0, 3.0, 4.0])}
     previous = {'a': torch.tensor([True, False, False, False])}
     assert select_frozen(scores, 0.25, previous=previous)['a'].tolist() == [False, False, False, True]
     union = select_frozen(scores, 0.25, previous=previous, update='union')
@@ -84,7 +85,7 @@ def test_replace_forgets_and_union_keeps() -> None:
 
 
 def test_signed_scores_rank_by_value() -> None:
-    assert select_frozen({'a': torch.tensor([-5., 1., -1., 2.])}, 0.5)['a'].tolist() == [False, True, False, True]
+    assert select_frozen({'a': torch.tensor([-5.0, 1.0, -1.0, 2.0])}, 0.5)['a'].tolist() == [False, True, False, True]
 
 
 def test_shares() -> None:
@@ -94,15 +95,18 @@ def test_shares() -> None:
     assert frozen_share({}) == 0 and frozen_share_by_layer({}) == {}
 
 
-@pytest.mark.parametrize('change, error, words', [
-    ({'share': 1.1}, OptionError, r'a number in \[0, 1\]'),
-    ({'share': float('nan')}, OptionError, r'a number in \[0, 1\]'),
-    ({'scope': 'layers'}, OptionError, "did you mean 'layer'"),
-    ({'update': 'unoin'}, OptionError, "did you mean 'union'"),
-    ({'previous': {'a': torch.zeros(3, dtype=torch.bool)}}, DataError, r'a mask of shape \(2,\)'),
-    ({'previous': {}}, DataError, 'none'),
-    ({'scores': {'a': torch.tensor([1., float('nan')])}}, DataError, 'not numbers'),
-])
+@pytest.mark.parametrize(
+    'change, error, words',
+    [
+        ({'share': 1.1}, OptionError, r'a number in \[0, 1\]'),
+        ({'share': float('nan')}, OptionError, r'a number in \[0, 1\]'),
+        ({'scope': 'layers'}, OptionError, "did you mean 'layer'"),
+        ({'update': 'unoin'}, OptionError, "did you mean 'union'"),
+        ({'previous': {'a': torch.zeros(3, dtype=torch.bool)}}, DataError, r'a mask of shape \(2,\)'),
+        ({'previous': {}}, DataError, 'none'),
+        ({'scores': {'a': torch.tensor([1.0, float('nan')])}}, DataError, 'not numbers'),
+    ],
+)
 def test_errors(change: dict, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
-        select_frozen(**{'scores': {'a': torch.tensor([1., 2.])}, 'share': 0.5, **change})
+        select_frozen(**{'scores': {'a': torch.tensor([1.0, 2.0])}, 'share': 0.5, **change})

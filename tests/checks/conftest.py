@@ -1,4 +1,5 @@
 """A working directory with image pairs, and the check of an option file in it."""
+
 from __future__ import annotations
 
 import functools
@@ -29,4 +30,5 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., List
     def run(text: str, is_train: bool = True, deep: bool = False) -> List[Finding]:
         Path('x.yml').write_text(text)
         return check_options(read_option_file('x.yml'), tmp_path, is_train, deep=deep)
+
     return run

@@ -1,4 +1,5 @@
 """Which code a run with an option file reaches, and what it takes."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -28,19 +29,37 @@ def code_in_use(root: Path, text: str, files: Optional[Dict[str, str]] = None) -
 
 def test_what_scripts_read(stock: CodeInUse) -> None:
     assert stock.scripts_are_known
-    for key in ('name', 'manual_seed', 'train.total_iter', 'train.warmup_iter', 'val.val_freq', 'logger.wandb.project',
-                'datasets.train.prefetch_mode', 'datasets.val_2.name', 'path.resume_state', 'dist_params.port',
-                'model_type', 'scale'):
+    for key in (
+        'name',
+        'manual_seed',
+        'train.total_iter',
+        'train.warmup_iter',
+        'val.val_freq',
+        'logger.wandb.project',
+        'datasets.train.prefetch_mode',
+        'datasets.val_2.name',
+        'path.resume_state',
+        'dist_params.port',
+        'model_type',
+        'scale',
+    ):
         assert stock.scripts.reads(tuple(key.split('.'))), key
     for key in ('anything', 'path.anything', 'datasets.train.use_shuffle', 'train.ema_decay'):
         assert not stock.scripts.reads(tuple(key.split('.'))), key
 
 
-@pytest.mark.parametrize(('model', 'key', 'read'), [
-    ('SRModel', 'train.ema_decay', True), ('SRModel', 'train.gan_opt', False), ('ESRGANModel', 'train.gan_opt', True),
-    ('SRModel', 'val.metrics.psnr.better', True), ('RealESRGANModel', 'queue_size', True),
-    ('RealESRGANModel_basicsr', 'jpeg_range2', True), ('SRModel', 'queue_size', False),
-])
+@pytest.mark.parametrize(
+    ('model', 'key', 'read'),
+    [
+        ('SRModel', 'train.ema_decay', True),
+        ('SRModel', 'train.gan_opt', False),
+        ('ESRGANModel', 'train.gan_opt', True),
+        ('SRModel', 'val.metrics.psnr.better', True),
+        ('RealESRGANModel', 'queue_size', True),
+        ('RealESRGANModel_basicsr', 'jpeg_range2', True),
+        ('SRModel', 'queue_size', False),
+    ],
+)
 def test_what_models_read(stock: CodeInUse, model: str, key: str, read: bool) -> None:
     assert stock.reads(model).reads(tuple(key.split('.'))) is read
 
@@ -52,12 +71,18 @@ def test_what_data_sets_read(stock: CodeInUse) -> None:
     assert stock.pairs_as_upstream()
 
 
-@pytest.mark.parametrize(('kind', 'name', 'has', 'lacks'), [
-    ('arch', 'EDSR', 'res_scale', 'window_size'), ('loss', 'L1Loss', 'reduction', 'gan_type'),
-    ('metric', 'calculate_psnr', 'test_y_channel', 'img'), ('metric', 'calculate_psnr', 'better', 'img2'),
-    ('optimizer', 'Adam', 'betas', 'params'), ('scheduler', 'MultiStepLR', 'milestones', 'optimizer'),
-    ('scheduler', 'CosineAnnealingRestartLR', 'eta_min', 'gamma'),
-])
+@pytest.mark.parametrize(
+    ('kind', 'name', 'has', 'lacks'),
+    [
+        ('arch', 'EDSR', 'res_scale', 'window_size'),
+        ('loss', 'L1Loss', 'reduction', 'gan_type'),
+        ('metric', 'calculate_psnr', 'test_y_channel', 'img'),
+        ('metric', 'calculate_psnr', 'better', 'img2'),
+        ('optimizer', 'Adam', 'betas', 'params'),
+        ('scheduler', 'MultiStepLR', 'milestones', 'optimizer'),
+        ('scheduler', 'CosineAnnealingRestartLR', 'eta_min', 'gamma'),
+    ],
+)
 def test_signatures(stock: CodeInUse, kind: str, name: str, has: str, lacks: str) -> None:
     signature = stock.signature(kind, name)
     assert has in signature.defaults and lacks not in signature.defaults
@@ -69,7 +94,11 @@ def test_of_unknown_names_nothing_is_known(stock: CodeInUse) -> None:
 
 
 def test_a_project_may_bring_its_optimizer_and_its_reads(tmp_path: Path) -> None:
-    code = code_in_use(tmp_path, changed(TRAIN, 'SRModel', 'OwnModel'), {'own/models/own_model.py': '''
+    code = code_in_use(
+        tmp_path,
+        changed(TRAIN, 'SRModel', 'OwnModel'),
+        {
+            'own/models/own_model.py': """
 @MODEL_REGISTRY.register()
 class OwnModel(SRModel):
     def get_optimizer(self, optim_type, params, lr, **kwargs):
@@ -79,19 +108,24 @@ class OwnModel(SRModel):
             return OwnOptimizer(params, lr, **kwargs)
     def tile(self):
         return self.opt['tile']['size']
-''', 'own/utils/own.py': 'class OwnOptimizer:\n  def __init__(self, params, lr, depth=2): pass\n'})
+""",
+            'own/utils/own.py': 'class OwnOptimizer:\n  def __init__(self, params, lr, depth=2): pass\n',
+        },
+    )
     assert 'amsgrad' in code.signature('optimizer', 'AdamW').defaults
     assert sorted(code.signature('optimizer', 'Own').defaults) == ['depth', 'lr']
     assert code.reads('OwnModel').reads(('tile', 'size')) and code.reads('OwnModel').reads(('train', 'ema_decay'))
 
 
 def test_scripts_that_are_not_understood_are_no_ground_for_findings(tmp_path: Path) -> None:
-    code = code_in_use(tmp_path, TRAIN, {'basicsr/train.py': 'from elsewhere import run\nrun()\n',
-                                       'basicsr/utils/registry.py': ''})
+    code = code_in_use(
+        tmp_path, TRAIN, {'basicsr/train.py': 'from elsewhere import run\nrun()\n', 'basicsr/utils/registry.py': ''}
+    )
     assert not code.scripts_are_known and code.reads('SRModel') is None
 
 
 def test_folders_of_images_are_not_searched_for_source(tmp_path: Path) -> None:
-    code = code_in_use(tmp_path, TRAIN, {'data/deep/inside/x.py': 'class Hidden: pass\n',
-                                       'models/a_model.py': 'class Here: pass\n'})
+    code = code_in_use(
+        tmp_path, TRAIN, {'data/deep/inside/x.py': 'class Hidden: pass\n', 'models/a_model.py': 'class Here: pass\n'}
+    )
     assert code.tree.find('Hidden') is None and code.tree.find('Here') is not None

@@ -1,4 +1,5 @@
 """LMDBs and difficulty files that were not made for each other."""
+
 from __future__ import annotations
 
 import json
@@ -14,17 +15,21 @@ from option_files import TRAIN, changed
 
 Check = Callable[..., List[Finding]]
 KEYS = ['a_s001', 'a_s002', 'b_s001']
-TEXT = changed(TRAIN, """\
+TEXT = changed(
+    TRAIN,
+    """\
     type: PairedImageDataset
     dataroot_gt: data/HR
     dataroot_lq: data/LR
     io_backend: {type: disk}
     gt_size: 192
-""", """\
+""",
+    """\
     type: InverseSampledLMDBDataset
     dataroot_gt: sub/HR_sub.lmdb
     dataroot_lq: sub/LR_sub_x4.lmdb
-""")
+""",
+)
 
 
 @pytest.fixture
@@ -50,15 +55,23 @@ def test_what_fits(check: Check, lmdbs: Path) -> None:
     assert errors(check) == []
 
 
-@pytest.mark.parametrize(('old', 'new', 'problem', 'expected', 'found'), [
-    ('manifest_sha256=', 'manifest_sha256=0', 'was scored on another making of the LMDB', 'manifest_sha256=',
-     'manifest_sha256=0'),
-    ('scale=4', 'scale=2', 'was scored at another scale', 'scale=4', 'scale=2'),
-    ('sub_images=3', 'sub_images=9', 'does not hold a score for each sub-image', 'sub_images=3', 'sub_images=9'),
-    ('\nb_s001 0.1\n', '\n', 'is cut short', '3 scores', '2'),
-    ('# scorer=', '# nothing=', None, '', ''),
-    ('# scorer=bicubic scale=4', '#', 'was scored at another scale', 'scale=4', 'scale=None'),
-])
+@pytest.mark.parametrize(
+    ('old', 'new', 'problem', 'expected', 'found'),
+    [
+        (
+            'manifest_sha256=',
+            'manifest_sha256=0',
+            'was scored on another making of the LMDB',
+            'manifest_sha256=',
+            'manifest_sha256=0',
+        ),
+        ('scale=4', 'scale=2', 'was scored at another scale', 'scale=4', 'scale=2'),
+        ('sub_images=3', 'sub_images=9', 'does not hold a score for each sub-image', 'sub_images=3', 'sub_images=9'),
+        ('\nb_s001 0.1\n', '\n', 'is cut short', '3 scores', '2'),
+        ('# scorer=', '# nothing=', None, '', ''),
+        ('# scorer=bicubic scale=4', '#', 'was scored at another scale', 'scale=4', 'scale=None'),
+    ],
+)
 def test_stale_files(check: Check, lmdbs: Path, old: str, new: str, problem: str, expected: str, found: str) -> None:
     lmdbs.write_text(changed(lmdbs.read_text(), old, new))
     findings = errors(check)
@@ -80,7 +93,8 @@ def test_an_lr_lmdb_of_another_scale(check: Check, lmdbs: Path) -> None:
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), 'scale': 2}))
     findings = errors(check)
     assert [(finding.problem, finding.expected, finding.found) for finding in findings] == [
-        ('The LR LMDB was made for another scale', 'scale 4', 'scale 2')]
+        ('The LR LMDB was made for another scale', 'scale 4', 'scale 2')
+    ]
     manifest.write_text('{')
     assert 'cannot be read as JSON' in errors(check)[0].problem
 

@@ -1,4 +1,5 @@
 """Every image decoded: what cannot be is listed, the check goes on past the first."""
+
 from __future__ import annotations
 
 import pickle
@@ -28,8 +29,10 @@ def test_all_unreadable_images_are_listed(check: Check) -> None:
     assert check(TRAIN) == []
     findings = check(TRAIN, deep=True)
     assert [(finding.severity, finding.where.split(': ')[1]) for finding in findings] == [
-        (ERROR, 'datasets.train.dataroot_gt'), (ERROR, 'datasets.train.dataroot_gt'),
-        (ERROR, 'datasets.train.dataroot_lq')]
+        (ERROR, 'datasets.train.dataroot_gt'),
+        (ERROR, 'datasets.train.dataroot_gt'),
+        (ERROR, 'datasets.train.dataroot_lq'),
+    ]
     assert [name in finding.problem for name, finding in zip(('0002', '0009', '0004'), findings)] == [True] * 3
 
 
@@ -51,8 +54,7 @@ def test_records_of_an_lmdb(check: Check) -> None:
                 transaction.put(key.encode(), record)
         environment.close()
         side = 100 if name == 'LR' else 400
-        Path(f'{name}.lmdb/meta_info.txt').write_text(
-            ''.join(f'{key}.png ({side},{side},3) 1\n' for key in 'abcd'))
+        Path(f'{name}.lmdb/meta_info.txt').write_text(''.join(f'{key}.png ({side},{side},3) 1\n' for key in 'abcd'))
     text = TRAIN.replace('data/HR', 'HR.lmdb').replace('data/LR', 'LR.lmdb').replace('type: disk', 'type: lmdb')
     findings = [finding for finding in check(text, deep=True) if 'dataroot_gt' in finding.where]
     assert [finding.severity for finding in findings] == [ERROR] * 3

@@ -1,4 +1,5 @@
 """The commands that make missing LMDBs and difficulty files carry the option file's own paths."""
+
 from __future__ import annotations
 
 import json
@@ -23,7 +24,8 @@ def root(tmp_path: Path) -> Path:
 
 def test_lmdbs_of_the_inverse_set_are_cut_from_the_uniform_sets_images(root: Path) -> None:
     assert lmdb_command(INVERSE, UNIFORM, 4, root) == (
-        'python tools/create_subimage_lmdb.py --hr DIV2K/HR --lr DIV2K/LR/X4 --scale 4 --out sub')
+        'python tools/create_subimage_lmdb.py --hr DIV2K/HR --lr DIV2K/LR/X4 --scale 4 --out sub'
+    )
 
 
 def test_names_other_than_the_tools_are_said(root: Path) -> None:
@@ -31,7 +33,8 @@ def test_names_other_than_the_tools_are_said(root: Path) -> None:
     command = lmdb_command(named, UNIFORM, 4, root)
     assert command.splitlines()[1:] == [
         '            it writes sub/HR_sub.lmdb: set `dataroot_gt` to that',
-        '            it writes sub/LR_sub_x4.lmdb: set `dataroot_lq` to that']
+        '            it writes sub/LR_sub_x4.lmdb: set `dataroot_lq` to that',
+    ]
 
 
 def test_a_uniform_lmdb_is_made_with_large_windows(root: Path) -> None:
@@ -39,7 +42,8 @@ def test_a_uniform_lmdb_is_made_with_large_windows(root: Path) -> None:
     assert lmdb_command(uniform, None, 2, root).splitlines() == [
         'python tools/create_subimage_lmdb.py --hr HR_FOLDER --lr LR_FOLDER --scale 2 --out big --crop 480 --step 240 '
         '--encoding bmp',
-        '            HR_FOLDER and LR_FOLDER stand for the folders of whole images']
+        '            HR_FOLDER and LR_FOLDER stand for the folders of whole images',
+    ]
 
 
 def test_the_inverse_set_beside_a_uniform_lmdb_is_cut_from_what_that_was_made_of(root: Path) -> None:
@@ -48,10 +52,12 @@ def test_the_inverse_set_beside_a_uniform_lmdb_is_cut_from_what_that_was_made_of
         (root / 'big' / f'{name}.lmdb').mkdir(parents=True)
         (root / 'big' / f'{name}.lmdb' / 'manifest.json').write_text(json.dumps({'source': {'folder': folder}}))
     assert lmdb_command(INVERSE, uniform, 4, root) == (
-        "python tools/create_subimage_lmdb.py --hr 'photos/my HR' --lr photos/LR --scale 4 --out sub")
+        "python tools/create_subimage_lmdb.py --hr 'photos/my HR' --lr photos/LR --scale 4 --out sub"
+    )
     (root / 'big' / 'LR_sub_x4.lmdb' / 'manifest.json').write_text(json.dumps({'source': None}))
     assert lmdb_command(INVERSE, uniform, 4, root) == (
-        "python tools/create_subimage_lmdb.py --hr 'photos/my HR' --scale 4 --out sub")
+        "python tools/create_subimage_lmdb.py --hr 'photos/my HR' --scale 4 --out sub"
+    )
     (root / 'big' / 'HR_sub.lmdb' / 'manifest.json').write_text('{')
     assert '--hr HR_FOLDER' in lmdb_command(INVERSE, uniform, 4, root)
 

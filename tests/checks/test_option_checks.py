@@ -1,4 +1,5 @@
 """The check of an option file: each fault found, at its line, with the closest name or the command that mends it."""
+
 from __future__ import annotations
 
 import functools
@@ -57,6 +58,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
         Path('x.yml').write_text(text)
         option_file = apply_force_yml(read_option_file('x.yml'), forced)
         return check_options(option_file, tmp_path, is_train, auto_resume)
+
     return run
 
 
@@ -65,58 +67,116 @@ def test_right_files_have_no_findings(check: Checker) -> None:
     assert check(TEST, is_train=False) == []
 
 
-@pytest.mark.parametrize(('old', 'new', 'problem', 'where', 'more'), [
-    # required keys
-    ('name: EDSR\n', '', "The key 'name' is missing", 'x.yml: name', ''),
-    ('name: EDSR', 'name: 12', "'name' has the wrong kind", 'x.yml:1: name', 'text'),
-    ('num_gpu: auto', 'num_gpu: all', "'num_gpu' has the wrong kind", 'x.yml:4: num_gpu', "0 for the CPU, or 'auto'"),
-    ('num_gpu: auto', 'num_gpu: -1', "'num_gpu' has the wrong kind", 'x.yml:4: num_gpu', '-1'),
-    ('model_type: SRModel\n', '', 'The type of the model is missing', 'x.yml: model_type', ''),
-    ('  total_iter: 300000\n', '', "'train.total_iter' is missing", 'x.yml:28: train.total_iter', ''),
-    ('    batch_size_per_gpu: 16\n', '', "'datasets.train.batch_size_per_gpu' is missing", 'x.yml:6: ', ''),
-    ('batch_size_per_gpu: 16', 'batch_size_per_gpu: 1.5', 'has the wrong kind', 'x.yml:14: ', 'a whole number'),
-    ('  print_freq: 100\n', '', "'logger.print_freq' is missing", 'x.yml:45: logger.print_freq', ''),
-    ('  save_img: false\n', '', "'val.save_img' is missing", 'x.yml:38: val.save_img', ''),
-    ('    name: Set5\n', '', "'datasets.val.name' is missing", 'x.yml:15: datasets.val.name', ''),
-    ('scale: 4\n', '', "The key 'scale' is missing", 'x.yml: scale', ''),
-    ('    lr: !!float 1e-4\n', '', "'train.optim_g.lr' is missing", 'x.yml:29: train.optim_g.lr', ''),
-    ('  scheduler:\n    type: MultiStepLR\n    milestones: [200000]\n', '', "'train.scheduler' is missing",
-     'x.yml:28: train.scheduler', ''),
-    ('  val:\n', '  vall:\n', "phase 'vall' is unknown", 'x.yml:15: datasets.vall', 'train or val or val_2'),
-    ('  val:\n', '  train_2:\n', "phase 'train_2' is unknown", 'x.yml:15: ', ''),
-    # names
-    ('SRModel', 'SRModle', "There is no model named 'SRModle'", 'x.yml:2: model_type', "did you mean 'SRModel'?"),
-    ('type: PairedImageDataset', 'type: PairedImagesDataset', 'no data set named', 'x.yml:8: datasets.train.type',
-     "did you mean 'PairedImageDataset'?"),
-    ('  type: EDSR', '  type: edsr', "There is no network named 'edsr'", 'x.yml:22: network_g.type', "'EDSR'?"),
-    ('L1Loss', 'L1_Loss', "There is no loss named 'L1_Loss'", 'x.yml:37: train.pixel_opt.type', "'L1Loss'?"),
-    ('calculate_psnr', 'psnr', "There is no metric named 'psnr'", 'x.yml:43: val.metrics.psnr.type', ''),
-    ('type: Adam', 'type: Adan', "There is no optimizer named 'Adan'", 'x.yml:30: train.optim_g.type', "'Adam'?"),
-    ('MultiStepLR', 'StepLR', "There is no scheduler named 'StepLR'", 'x.yml:33: train.scheduler.type',
-     'one of CosineAnnealingRestartLR, MultiStepLR, MultiStepRestartLR'),
-    ('    type: L1Loss\n', '    type: ~\n', 'The type of the loss is missing', 'x.yml:37: ', ''),
-    ('type: L1Loss', 'type: [L1Loss]', 'The type of the loss is not a name', 'x.yml:37: ', "['L1Loss']"),
-    ('SRModel', 'SRModel_basicsr', "no model named 'SRModel_basicsr'", 'x.yml:2: ', 'write SRModel. BasicSR prints'),
-    ('SRModel', 'BSPAModle_bsrp', "no model named 'BSPAModle_bsrp'", 'x.yml:2: ', "did you mean 'BSPAModel_bsrp'?"),
-    ('SRModel', 'BSPAModle', "no model named 'BSPAModle'", 'x.yml:2: ', "did you mean 'BSPAModel'?"),
-    ('  type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3', '  type: BicubicResidual\n  upscale: 4\n  base: {type: FSRCN}',
-     "no network named 'FSRCN'", 'x.yml:24: network_g.base.type', "did you mean 'FSRCNN'?"),
-    # data
-    ('gt_size: 192', 'gt_size: 190', 'gt_size is not a multiple of scale', 'x.yml:12: ', 'gt_size: 188 or 192'),
-    ('dataroot_gt: data/HR', 'dataroot_gt: data/HRR', 'The folder does not exist: data/HRR', 'x.yml:9: ', ''),
-    ('dataroot_gt: data/HR', 'dataroot_gt: data/net.pth', 'The folder is a file', 'x.yml:9: ', ''),
-    ('    dataroot_lq: data/LR\n', '', "'datasets.train.dataroot_lq' is missing", 'x.yml:6: ', ''),
-    ('    gt_size: 192', '    meta_info_file: data/m.txt', 'The file does not exist: data/m.txt', 'x.yml:12: ', ''),
-    ('{type: disk}', '{type: lmdb}', "io_backend is 'lmdb', the data roots are not", 'x.yml:11: ', 'data/HR, data/LR'),
-    ('    io_backend: {type: disk}\n', '', "'datasets.train.io_backend.type' is missing", 'x.yml:6: ', ''),
-    ('pretrain_network_g: ~', 'pretrain_network_g: data/ne.pth', 'The file does not exist: data/ne.pth', 'x.yml:26: ',
-     "data/net.pth'?"),
-    ('resume_state: ~', 'resume_state: 5.state', 'The file does not exist: 5.state', 'x.yml:27: ', 'working directory'),
-    ('type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3', 'type: BasicVSR\n  spynet_path: a/spy.pth',
-     'The file does not exist: a/spy.pth', 'x.yml:23: ', 'a in it does not'),
-])
-def test_one_fault_gives_one_error(check: Checker, tmp_path: Path, old: str, new: str, problem: str, where: str,
-                                   more: str) -> None:
+@pytest.mark.parametrize(
+    ('old', 'new', 'problem', 'where', 'more'),
+    [
+        # required keys
+        ('name: EDSR\n', '', "The key 'name' is missing", 'x.yml: name', ''),
+        ('name: EDSR', 'name: 12', "'name' has the wrong kind", 'x.yml:1: name', 'text'),
+        (
+            'num_gpu: auto',
+            'num_gpu: all',
+            "'num_gpu' has the wrong kind",
+            'x.yml:4: num_gpu',
+            "0 for the CPU, or 'auto'",
+        ),
+        ('num_gpu: auto', 'num_gpu: -1', "'num_gpu' has the wrong kind", 'x.yml:4: num_gpu', '-1'),
+        ('model_type: SRModel\n', '', 'The type of the model is missing', 'x.yml: model_type', ''),
+        ('  total_iter: 300000\n', '', "'train.total_iter' is missing", 'x.yml:28: train.total_iter', ''),
+        ('    batch_size_per_gpu: 16\n', '', "'datasets.train.batch_size_per_gpu' is missing", 'x.yml:6: ', ''),
+        ('batch_size_per_gpu: 16', 'batch_size_per_gpu: 1.5', 'has the wrong kind', 'x.yml:14: ', 'a whole number'),
+        ('  print_freq: 100\n', '', "'logger.print_freq' is missing", 'x.yml:45: logger.print_freq', ''),
+        ('  save_img: false\n', '', "'val.save_img' is missing", 'x.yml:38: val.save_img', ''),
+        ('    name: Set5\n', '', "'datasets.val.name' is missing", 'x.yml:15: datasets.val.name', ''),
+        ('scale: 4\n', '', "The key 'scale' is missing", 'x.yml: scale', ''),
+        ('    lr: !!float 1e-4\n', '', "'train.optim_g.lr' is missing", 'x.yml:29: train.optim_g.lr', ''),
+        (
+            '  scheduler:\n    type: MultiStepLR\n    milestones: [200000]\n',
+            '',
+            "'train.scheduler' is missing",
+            'x.yml:28: train.scheduler',
+            '',
+        ),
+        ('  val:\n', '  vall:\n', "phase 'vall' is unknown", 'x.yml:15: datasets.vall', 'train or val or val_2'),
+        ('  val:\n', '  train_2:\n', "phase 'train_2' is unknown", 'x.yml:15: ', ''),
+        # names
+        ('SRModel', 'SRModle', "There is no model named 'SRModle'", 'x.yml:2: model_type', "did you mean 'SRModel'?"),
+        (
+            'type: PairedImageDataset',
+            'type: PairedImagesDataset',
+            'no data set named',
+            'x.yml:8: datasets.train.type',
+            "did you mean 'PairedImageDataset'?",
+        ),
+        ('  type: EDSR', '  type: edsr', "There is no network named 'edsr'", 'x.yml:22: network_g.type', "'EDSR'?"),
+        ('L1Loss', 'L1_Loss', "There is no loss named 'L1_Loss'", 'x.yml:37: train.pixel_opt.type', "'L1Loss'?"),
+        ('calculate_psnr', 'psnr', "There is no metric named 'psnr'", 'x.yml:43: val.metrics.psnr.type', ''),
+        ('type: Adam', 'type: Adan', "There is no optimizer named 'Adan'", 'x.yml:30: train.optim_g.type', "'Adam'?"),
+        (
+            'MultiStepLR',
+            'StepLR',
+            "There is no scheduler named 'StepLR'",
+            'x.yml:33: train.scheduler.type',
+            'one of CosineAnnealingRestartLR, MultiStepLR, MultiStepRestartLR',
+        ),
+        ('    type: L1Loss\n', '    type: ~\n', 'The type of the loss is missing', 'x.yml:37: ', ''),
+        ('type: L1Loss', 'type: [L1Loss]', 'The type of the loss is not a name', 'x.yml:37: ', "['L1Loss']"),
+        (
+            'SRModel',
+            'SRModel_basicsr',
+            "no model named 'SRModel_basicsr'",
+            'x.yml:2: ',
+            'write SRModel. BasicSR prints',
+        ),
+        ('SRModel', 'BSPAModle_bsrp', "no model named 'BSPAModle_bsrp'", 'x.yml:2: ', "did you mean 'BSPAModel_bsrp'?"),
+        ('SRModel', 'BSPAModle', "no model named 'BSPAModle'", 'x.yml:2: ', "did you mean 'BSPAModel'?"),
+        (
+            '  type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3',
+            '  type: BicubicResidual\n  upscale: 4\n  base: {type: FSRCN}',
+            "no network named 'FSRCN'",
+            'x.yml:24: network_g.base.type',
+            "did you mean 'FSRCNN'?",
+        ),
+        # data
+        ('gt_size: 192', 'gt_size: 190', 'gt_size is not a multiple of scale', 'x.yml:12: ', 'gt_size: 188 or 192'),
+        ('dataroot_gt: data/HR', 'dataroot_gt: data/HRR', 'The folder does not exist: data/HRR', 'x.yml:9: ', ''),
+        ('dataroot_gt: data/HR', 'dataroot_gt: data/net.pth', 'The folder is a file', 'x.yml:9: ', ''),
+        ('    dataroot_lq: data/LR\n', '', "'datasets.train.dataroot_lq' is missing", 'x.yml:6: ', ''),
+        ('    gt_size: 192', '    meta_info_file: data/m.txt', 'The file does not exist: data/m.txt', 'x.yml:12: ', ''),
+        (
+            '{type: disk}',
+            '{type: lmdb}',
+            "io_backend is 'lmdb', the data roots are not",
+            'x.yml:11: ',
+            'data/HR, data/LR',
+        ),
+        ('    io_backend: {type: disk}\n', '', "'datasets.train.io_backend.type' is missing", 'x.yml:6: ', ''),
+        (
+            'pretrain_network_g: ~',
+            'pretrain_network_g: data/ne.pth',
+            'The file does not exist: data/ne.pth',
+            'x.yml:26: ',
+            "data/net.pth'?",
+        ),
+        (
+            'resume_state: ~',
+            'resume_state: 5.state',
+            'The file does not exist: 5.state',
+            'x.yml:27: ',
+            'working directory',
+        ),
+        (
+            'type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3',
+            'type: BasicVSR\n  spynet_path: a/spy.pth',
+            'The file does not exist: a/spy.pth',
+            'x.yml:23: ',
+            'a in it does not',
+        ),
+    ],
+)
+def test_one_fault_gives_one_error(
+    check: Checker, tmp_path: Path, old: str, new: str, problem: str, where: str, more: str
+) -> None:
     findings = check(changed(TRAIN, old, new))
     assert len(findings) == 1, '\n'.join(map(str, findings))
     message = str(findings[0])
@@ -124,8 +184,17 @@ def test_one_fault_gives_one_error(check: Checker, tmp_path: Path, old: str, new
     assert problem in message and where in message and more in message
 
 
-@pytest.mark.parametrize('name', ['SRModel', 'RebalancedSRModel', 'RebalancedSRModel_bsrp', 'RealESRGANModel',
-                                  'RealESRGANModel_basicsr', 'SwinIRModel'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'SRModel',
+        'RebalancedSRModel',
+        'RebalancedSRModel_bsrp',
+        'RealESRGANModel',
+        'RealESRGANModel_basicsr',
+        'SwinIRModel',
+    ],
+)
 def test_accepted_model_names(check: Checker, name: str) -> None:
     assert check(changed(TRAIN, 'SRModel', name)) == []
 
@@ -134,8 +203,12 @@ def test_all_missing_paths_at_once(check: Checker) -> None:
     text = TRAIN.replace('data/', 'gone/').replace('pretrain_network_g: ~', 'pretrain_network_g: gone/net.pth')
     findings = check(text)
     assert [finding.where.split(': ')[1] for finding in findings] == [
-        'datasets.train.dataroot_gt', 'datasets.train.dataroot_lq', 'datasets.val.dataroot_gt',
-        'datasets.val.dataroot_lq', 'path.pretrain_network_g']
+        'datasets.train.dataroot_gt',
+        'datasets.train.dataroot_lq',
+        'datasets.val.dataroot_gt',
+        'datasets.val.dataroot_lq',
+        'path.pretrain_network_g',
+    ]
     assert {finding.severity for finding in findings} == {ERROR}
 
 
@@ -167,23 +240,30 @@ def test_a_test_does_not_look_at_what_it_does_not_read(check: Checker) -> None:
     assert 'data/net.pht' in str(check(changed(TEST, 'net.pth', 'net.pht'), is_train=False)[0])
 
 
-@pytest.mark.parametrize(('old', 'new', 'problem'), [
-    ('val: {save_img: true}\n', '', "The key 'val' is missing"),
-    ('  test_1:', '  tset_1:', "The data set phase 'tset_1' is unknown"),
-    ('{type: RRDBNet,', '{type: RRDBNett,', "There is no network named 'RRDBNett'"),
-])
+@pytest.mark.parametrize(
+    ('old', 'new', 'problem'),
+    [
+        ('val: {save_img: true}\n', '', "The key 'val' is missing"),
+        ('  test_1:', '  tset_1:', "The data set phase 'tset_1' is unknown"),
+        ('{type: RRDBNet,', '{type: RRDBNett,', "There is no network named 'RRDBNett'"),
+    ],
+)
 def test_faults_of_test_files(check: Checker, old: str, new: str, problem: str) -> None:
     findings = check(changed(TEST, old, new), is_train=False)
     assert len(findings) == 1 and problem in str(findings[0])
 
 
-@pytest.mark.parametrize(('old', 'new', 'key', 'remedy'), [
-    ('lr: !!float 1e-4', 'lr: 1e-4', 'train.optim_g.lr', 'lr: !!float 1e-4 (YAML reads 1e-4 as text)'),
-    ('val_freq: !!float 5e3', 'val_freq: 5e3', 'val.val_freq', 'val_freq: !!float 5e3 (YAML reads 5e3 as text)'),
-    ('milestones: [200000]', 'milestones: [2e5]', 'train.scheduler.milestones', 'write 2e5 as a plain number'),
-])
-def test_numbers_that_are_text_stop_where_a_number_is_needed(check: Checker, old: str, new: str, key: str,
-                                                             remedy: str) -> None:
+@pytest.mark.parametrize(
+    ('old', 'new', 'key', 'remedy'),
+    [
+        ('lr: !!float 1e-4', 'lr: 1e-4', 'train.optim_g.lr', 'lr: !!float 1e-4 (YAML reads 1e-4 as text)'),
+        ('val_freq: !!float 5e3', 'val_freq: 5e3', 'val.val_freq', 'val_freq: !!float 5e3 (YAML reads 5e3 as text)'),
+        ('milestones: [200000]', 'milestones: [2e5]', 'train.scheduler.milestones', 'write 2e5 as a plain number'),
+    ],
+)
+def test_numbers_that_are_text_stop_where_a_number_is_needed(
+    check: Checker, old: str, new: str, key: str, remedy: str
+) -> None:
     findings = check(changed(TRAIN, old, new))
     assert len(findings) == 1 and findings[0].severity == ERROR
     assert findings[0].problem == f"The value of '{key}' is wrong" and findings[0].remedy == remedy
@@ -207,8 +287,10 @@ def test_errors_come_first(check: Checker) -> None:
 
 
 def test_sections_of_the_wrong_kind(check: Checker) -> None:
-    findings = check('name: x\nmodel_type: SRModel\nnum_gpu: 0\ndatasets: 3\nnetwork_g: EDSR\npath: []\ntrain: ~\n'
-                     'val: 1\nlogger: {}\n')
+    findings = check(
+        'name: x\nmodel_type: SRModel\nnum_gpu: 0\ndatasets: 3\nnetwork_g: EDSR\npath: []\ntrain: ~\n'
+        'val: 1\nlogger: {}\n'
+    )
     shown = '\n'.join(map(str, findings))
     for key in ('datasets', 'network_g', 'path'):
         assert f"The value of '{key}' has the wrong kind" in shown
@@ -219,8 +301,9 @@ def test_sections_of_the_wrong_kind(check: Checker) -> None:
 def test_a_taken_name_warns(check: Checker, tmp_path: Path) -> None:
     folder = tmp_path / 'hat' / 'archs'
     folder.mkdir(parents=True)
-    (folder / 'a_arch.py').write_text('@ARCH_REGISTRY.register()\nclass FSRCNN: pass\n'
-                                      '@ARCH_REGISTRY.register()\nclass HAT: pass\n')
+    (folder / 'a_arch.py').write_text(
+        '@ARCH_REGISTRY.register()\nclass FSRCNN: pass\n@ARCH_REGISTRY.register()\nclass HAT: pass\n'
+    )
     network = '  type: EDSR\n  num_in_ch: 3\n  num_out_ch: 3'
     taken = check(changed(TRAIN, network, '  type: FSRCNN'))
     assert [finding.severity for finding in taken] == [WARNING]
@@ -238,7 +321,8 @@ def test_a_checkout_brings_its_own_names(check: Checker, tmp_path: Path) -> None
     (package / 'train.py').write_text('')
     (package / 'models.py').write_text(
         '@MODEL_REGISTRY.register()\nclass DATModel:\n  def get_optimizer(self, optim_type):\n'
-        '    return optim_type == "Lion"\n@DATASET_REGISTRY.register()\nclass PairedImageDataset: pass\n')
+        '    return optim_type == "Lion"\n@DATASET_REGISTRY.register()\nclass PairedImageDataset: pass\n'
+    )
     # Without registries, as before BasicSR 1.3, names are those of the modules.
     assert "There is no model named 'Any'" in str(check(changed(TRAIN, 'SRModel', 'Any'))[0])
     (package / 'utils' / 'registry.py').write_text('')
@@ -249,21 +333,29 @@ def test_a_checkout_brings_its_own_names(check: Checker, tmp_path: Path) -> None
 
 
 def test_bspa_file_prints_the_commands_that_make_its_data(check: Checker) -> None:
-    text = changed(TRAIN, '    num_worker_per_gpu: 6\n', """\
+    text = changed(
+        TRAIN,
+        '    num_worker_per_gpu: 6\n',
+        """\
     num_worker_per_gpu: 6
     inverse:
       type: InverseSampledLMDBDataset
       dataroot_gt: data/sub/HR_sub.lmdb
       dataroot_lq: data/sub/LR_sub_x4.lmdb
       io_backend: {type: lmdb}
-""").replace('SRModel', 'BSPAModel')
+""",
+    ).replace('SRModel', 'BSPAModel')
     findings = errors_in(check(text))
     assert [(finding.where, finding.remedy) for finding in findings] == [
-        ('x.yml:16: datasets.train.inverse.dataroot_gt',
-         f'{tool("create_subimage_lmdb.py")} --hr data/HR --lr data/LR --scale 4 --out data/sub'),
+        (
+            'x.yml:16: datasets.train.inverse.dataroot_gt',
+            f'{tool("create_subimage_lmdb.py")} --hr data/HR --lr data/LR --scale 4 --out data/sub',
+        ),
         ('x.yml:17: datasets.train.inverse.dataroot_lq', 'the command above makes it too'),
-        ('x.yml:14: datasets.train.inverse.difficulty',
-         f'{tool("score_difficulty.py")} --hr-lmdb data/sub/HR_sub.lmdb --lr-lmdb data/sub/LR_sub_x4.lmdb --scale 4'),
+        (
+            'x.yml:14: datasets.train.inverse.difficulty',
+            f'{tool("score_difficulty.py")} --hr-lmdb data/sub/HR_sub.lmdb --lr-lmdb data/sub/LR_sub_x4.lmdb --scale 4',
+        ),
     ]
 
 
@@ -274,10 +366,12 @@ def tool(name: str) -> str:
 
 def test_checking_is_quick_and_imports_nothing_heavy(check: Checker, tmp_path: Path) -> None:
     check(TRAIN)
-    script = ('import sys; from pathlib import Path; from bsr_plugins.checks.option_checks import check_options; '
-              'from bsr_plugins.options.option_file import read_option_file; '
-              'print(check_options(read_option_file("x.yml"), Path.cwd(), True)); '
-              'print({"torch", "basicsr", "cv2", "numpy"} & set(sys.modules))')
+    script = (
+        'import sys; from pathlib import Path; from bsr_plugins.checks.option_checks import check_options; '
+        'from bsr_plugins.options.option_file import read_option_file; '
+        'print(check_options(read_option_file("x.yml"), Path.cwd(), True)); '
+        'print({"torch", "basicsr", "cv2", "numpy"} & set(sys.modules))'
+    )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, '-c', script], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == '[]\nset()\n', done.stderr

@@ -1,4 +1,5 @@
 """The keys that a piece of source reads, and the sections that it hands on whole."""
+
 from __future__ import annotations
 
 import ast
@@ -19,20 +20,25 @@ def reads(tmp_path: Path, body: str, extra: str = '') -> Reads:
     return reads_of_class(tree, tree.chain(tree.find('Model'))[0])
 
 
-@pytest.mark.parametrize(('body', 'keys'), [
-    ("self.opt['train']['ema_decay']", {'train', 'train.ema_decay'}),
-    ("opt.get('val').get('pbar', True)", {'val', 'val.pbar'}),
-    ("train_opt = self.opt['train']\nif 'x' in train_opt: train_opt['x']", {'train', 'train.x'}),
-    ("train = opt.get('train') or {}\ntrain.pop('a')", {'train', 'train.a'}),
-    ("a, b = opt['gt'], opt['lq']", {'gt', 'lq'}),
-    ("x = opt['a'] if flag else opt['b']\nx['c']", {'a', 'b', 'a.c', 'b.c'}),
-    ("from copy import deepcopy\ndeepcopy(opt['a'])['b']", {'a', 'a.b'}),
-    ("opt['path'][f'pretrain_network_{label}']", {'path', 'path.pretrain_network_*'}),
-    ("opt[name]['x']", {'*', '*.x'}),
-    ("for name, one in opt['val']['metrics'].items():\n  one.get('better')",
-     {'val', 'val.metrics', 'val.metrics.*', 'val.metrics.*.better'}),
-    ("[each['lr'] for each in opt['groups'].values()]", {'groups', 'groups.*', 'groups.*.lr'}),
-])
+@pytest.mark.parametrize(
+    ('body', 'keys'),
+    [
+        ("self.opt['train']['ema_decay']", {'train', 'train.ema_decay'}),
+        ("opt.get('val').get('pbar', True)", {'val', 'val.pbar'}),
+        ("train_opt = self.opt['train']\nif 'x' in train_opt: train_opt['x']", {'train', 'train.x'}),
+        ("train = opt.get('train') or {}\ntrain.pop('a')", {'train', 'train.a'}),
+        ("a, b = opt['gt'], opt['lq']", {'gt', 'lq'}),
+        ("x = opt['a'] if flag else opt['b']\nx['c']", {'a', 'b', 'a.c', 'b.c'}),
+        ("from copy import deepcopy\ndeepcopy(opt['a'])['b']", {'a', 'a.b'}),
+        ("opt['path'][f'pretrain_network_{label}']", {'path', 'path.pretrain_network_*'}),
+        ("opt[name]['x']", {'*', '*.x'}),
+        (
+            "for name, one in opt['val']['metrics'].items():\n  one.get('better')",
+            {'val', 'val.metrics', 'val.metrics.*', 'val.metrics.*.better'},
+        ),
+        ("[each['lr'] for each in opt['groups'].values()]", {'groups', 'groups.*', 'groups.*.lr'}),
+    ],
+)
 def test_keys_that_are_read(tmp_path: Path, body: str, keys: set) -> None:
     found = reads(tmp_path, body)
     assert {'.'.join(key) for key in found.keys} == keys
@@ -50,12 +56,15 @@ def test_what_is_written_is_not_read(tmp_path: Path) -> None:
     assert found.keys == {('b',)}
 
 
-@pytest.mark.parametrize(('body', 'whole'), [
-    ("unknown(opt['a'])", {('a',)}),
-    ("Client(**opt['io'])", {('io',)}),
-    ("print(opt); logger.info(dict2str(opt)); len(opt['a'])", set()),
-    ("build_network(opt['network_g']); REGISTRY.get(name)(**opt['loss'])", set()),
-])
+@pytest.mark.parametrize(
+    ('body', 'whole'),
+    [
+        ("unknown(opt['a'])", {('a',)}),
+        ("Client(**opt['io'])", {('io',)}),
+        ("print(opt); logger.info(dict2str(opt)); len(opt['a'])", set()),
+        ("build_network(opt['network_g']); REGISTRY.get(name)(**opt['loss'])", set()),
+    ],
+)
 def test_sections_that_are_handed_on(tmp_path: Path, body: str, whole: set) -> None:
     assert reads(tmp_path, body).whole == whole
 

@@ -1,4 +1,5 @@
 """Image pairs that are none, told at the key that names their folder."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -17,8 +18,11 @@ OF_TRAINING = 'datasets.train'
 
 
 def found(check: Check, text: str = TRAIN, **options: bool) -> List[Finding]:
-    return [finding for finding in check(text, **options) if f': {OF_TRAINING}' in finding.where
-            and 'batch_size' not in finding.where]
+    return [
+        finding
+        for finding in check(text, **options)
+        if f': {OF_TRAINING}' in finding.where and 'batch_size' not in finding.where
+    ]
 
 
 def test_lone_images(check: Check) -> None:
@@ -26,10 +30,13 @@ def test_lone_images(check: Check) -> None:
     (LR / '0003.png').unlink()
     findings = found(check)
     assert [(finding.severity, finding.problem, finding.where, finding.found) for finding in findings] == [
-        (ERROR, '2 HR images have no LR image', 'x.yml:9: datasets.train.dataroot_gt', '0003.png, extra.png')]
+        (ERROR, '2 HR images have no LR image', 'x.yml:9: datasets.train.dataroot_gt', '0003.png, extra.png')
+    ]
     (LR / 'other.png').write_bytes((LR / '0001.png').read_bytes())
-    assert [finding.problem for finding in found(check)] == ['2 HR images have no LR image',
-                                                            '1 LR images have no HR image']
+    assert [finding.problem for finding in found(check)] == [
+        '2 HR images have no LR image',
+        '1 LR images have no HR image',
+    ]
 
 
 def test_a_forgotten_template(check: Check) -> None:
@@ -45,7 +52,8 @@ def test_another_scale(check: Check) -> None:
     write_png(LR / '0005.png', 200, 100)
     findings = found(check)
     assert [(finding.severity, finding.where) for finding in findings] == [
-        (ERROR, 'x.yml:10: datasets.train.dataroot_lq')]
+        (ERROR, 'x.yml:10: datasets.train.dataroot_lq')
+    ]
     assert findings[0].problem == 'Image pairs do not fit scale 4'
     assert findings[0].found == 'one: data/HR/0005.png 400 x 400, LR 200 x 100'
 
@@ -54,16 +62,20 @@ def test_validation_cuts_hr_images_to_fit(check: Check) -> None:
     write_png(HR / '0000.png', 403, 401)
     findings = check(TRAIN)
     assert [(finding.severity, finding.where.split(': ')[1]) for finding in findings if 'fit' in finding.problem] == [
-        (ERROR, 'datasets.train.dataroot_lq')]
+        (ERROR, 'datasets.train.dataroot_lq')
+    ]
     write_png(HR / '0000.png', 399, 400)
     assert [(finding.severity, finding.where.split(': ')[1]) for finding in check(TRAIN)] == [
-        (ERROR, 'datasets.train.dataroot_lq'), (WARNING, 'datasets.val.dataroot_lq')]
+        (ERROR, 'datasets.train.dataroot_lq'),
+        (WARNING, 'datasets.val.dataroot_lq'),
+    ]
 
 
 def test_images_smaller_than_the_crop(check: Check) -> None:
     findings = found(check, TRAIN.replace('gt_size: 192', 'gt_size: 404'))
     assert [(finding.where, finding.expected) for finding in findings] == [
-        ('x.yml:12: datasets.train.gt_size', 'at least 404 x 404')]
+        ('x.yml:12: datasets.train.gt_size', 'at least 404 x 404')
+    ]
     assert findings[0].found.startswith('16 of those looked at: data/HR/0000.png 400 x 400; ')
 
 
@@ -73,15 +85,18 @@ def test_what_is_no_image(check: Check) -> None:
     findings = found(check)
     assert [(finding.severity, finding.where.split(': ')[1], finding.found) for finding in findings] == [
         (ERROR, 'datasets.train.dataroot_gt', 'one: data/HR/0004.png'),
-        (ERROR, 'datasets.train.dataroot_lq', 'one: data/LR/0005.png')]
+        (ERROR, 'datasets.train.dataroot_lq', 'one: data/LR/0005.png'),
+    ]
 
 
-@pytest.mark.parametrize(('template', 'remedy'), [('x4', "filename_tmpl: '{}x4'"), ('{}_{}', None), ('{name}', None),
-                                                  ('{', None)])
+@pytest.mark.parametrize(
+    ('template', 'remedy'), [('x4', "filename_tmpl: '{}x4'"), ('{}_{}', None), ('{name}', None), ('{', None)]
+)
 def test_a_template_without_a_place_for_the_name(check: Check, template: str, remedy: str) -> None:
     findings = found(check, changed(TRAIN, '    gt_size', f"    filename_tmpl: '{template}'\n    gt_size"))
     assert [(finding.severity, finding.found, finding.remedy) for finding in findings] == [
-        (ERROR, repr(template), remedy)]
+        (ERROR, repr(template), remedy)
+    ]
     assert 'x.yml:12: datasets.train.filename_tmpl' in findings[0].where
 
 
@@ -94,17 +109,21 @@ def test_a_sample_is_looked_at_or_all(check: Check) -> None:
     assert any('fit scale' in finding.problem for finding in found(check, deep=True))
 
 
-@pytest.mark.parametrize(('source', 'severity'), [
-    ('    self.paths = paired_paths_from_folder(x)\n    paired_random_crop(y)\n', ERROR),
-    ('    self.paths = own_way_of_pairing(x)\n', WARNING),
-])
+@pytest.mark.parametrize(
+    ('source', 'severity'),
+    [
+        ('    self.paths = paired_paths_from_folder(x)\n    paired_random_crop(y)\n', ERROR),
+        ('    self.paths = own_way_of_pairing(x)\n', WARNING),
+    ],
+)
 def test_a_forks_own_way_of_pairing(check: Check, tmp_path: Path, source: str, severity: str) -> None:
     package = tmp_path / 'basicsr'
     (package / 'utils').mkdir(parents=True)
     (package / 'train.py').write_text('')
     (package / 'utils' / 'registry.py').write_text('')
-    (package / 'pairs.py').write_text('@DATASET_REGISTRY.register()\nclass PairedImageDataset(Dataset):\n'
-                                      f'  def __init__(self, opt):\n{source}')
+    (package / 'pairs.py').write_text(
+        f'@DATASET_REGISTRY.register()\nclass PairedImageDataset(Dataset):\n  def __init__(self, opt):\n{source}'
+    )
     (LR / '0003.png').unlink()
     findings = [finding for finding in found(check) if 'no LR image' in finding.problem]
     assert [finding.severity for finding in findings] == [severity]

@@ -1,4 +1,5 @@
 """Pairs listed as BasicSR lists them, and sizes from headers."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -33,13 +34,16 @@ def folders(root: Path, gt: list, lq: list) -> dict:
     return {'dataroot_gt': 'gt', 'dataroot_lq': 'lq'}
 
 
-@pytest.mark.parametrize(('gt', 'lq', 'template', 'pairs', 'alone'), [
-    (['a.png', 'b.png'], ['a.png', 'b.png'], None, {'a.png': 'a.png', 'b.png': 'b.png'}, ([], [])),
-    (['a.png'], ['ax4.png'], '{}x4', {'a.png': 'ax4.png'}, ([], [])),
-    (['a.png', 'b.png'], ['a.png', 'c.png'], None, {'a.png': 'a.png'}, (['b.png'], ['c.png'])),
-    (['a.png', '.hidden'], ['a.png'], None, {'a.png': 'a.png'}, ([], [])),
-    (['a.png'], ['a.jpg'], None, {}, (['a.png'], ['a.jpg'])),  # BasicSR keeps the ending
-])
+@pytest.mark.parametrize(
+    ('gt', 'lq', 'template', 'pairs', 'alone'),
+    [
+        (['a.png', 'b.png'], ['a.png', 'b.png'], None, {'a.png': 'a.png', 'b.png': 'b.png'}, ([], [])),
+        (['a.png'], ['ax4.png'], '{}x4', {'a.png': 'ax4.png'}, ([], [])),
+        (['a.png', 'b.png'], ['a.png', 'c.png'], None, {'a.png': 'a.png'}, (['b.png'], ['c.png'])),
+        (['a.png', '.hidden'], ['a.png'], None, {'a.png': 'a.png'}, ([], [])),
+        (['a.png'], ['a.jpg'], None, {}, (['a.png'], ['a.jpg'])),  # BasicSR keeps the ending
+    ],
+)
 def test_folders(tmp_path: Path, gt: list, lq: list, template: str, pairs: dict, alone: tuple) -> None:
     found = list_pairs({**folders(tmp_path, gt, lq), 'filename_tmpl': template}, tmp_path)
     assert (found.pairs, (found.alone_gt, found.alone_lq)) == (pairs, alone)
@@ -64,8 +68,9 @@ def test_lmdbs(tmp_path: Path) -> None:
     assert lmdb_sizes(tmp_path / 'absent.lmdb') is None
 
 
-@pytest.mark.parametrize('options', [{}, {'dataroot_gt': 'gt', 'dataroot_lq': 'absent'},
-                                     {'dataroot_gt': ['a', 'b'], 'dataroot_lq': 'lq'}])
+@pytest.mark.parametrize(
+    'options', [{}, {'dataroot_gt': 'gt', 'dataroot_lq': 'absent'}, {'dataroot_gt': ['a', 'b'], 'dataroot_lq': 'lq'}]
+)
 def test_what_cannot_be_listed(tmp_path: Path, options: dict) -> None:
     folders(tmp_path, ['a.png'], ['a.png'])
     assert list_pairs(options, tmp_path) is None

@@ -1,4 +1,5 @@
 """Runs that end early or train nothing, told before they start."""
+
 from __future__ import annotations
 
 from typing import Callable, List
@@ -17,15 +18,18 @@ def warnings(findings: List[Finding]) -> List[str]:
     return [f'{finding.where.split(": ")[1]}: {finding.problem}' for finding in findings]
 
 
-@pytest.mark.parametrize(('batch', 'ratio', 'said'), [
-    (16, 1, []),
-    (17, 1, ['The batch is larger than the data set: not one iteration would be trained']),
-    (17, 2, ['BasicSR will end this run']),  # 32 samples: one whole batch of 17, planned as two
-    (5, 1, ['BasicSR will end this run after 78 of 100 iterations']),  # 3 whole batches, planned as 4, in 26 epochs
-    (5, 1000, []),
-    (8, 1, []),
-    (16, '1.0e+308', []),
-])
+@pytest.mark.parametrize(
+    ('batch', 'ratio', 'said'),
+    [
+        (16, 1, []),
+        (17, 1, ['The batch is larger than the data set: not one iteration would be trained']),
+        (17, 2, ['BasicSR will end this run']),  # 32 samples: one whole batch of 17, planned as two
+        (5, 1, ['BasicSR will end this run after 78 of 100 iterations']),  # 3 whole batches, planned as 4, in 26 epochs
+        (5, 1000, []),
+        (8, 1, []),
+        (16, '1.0e+308', []),
+    ],
+)
 def test_batches_against_the_set(check: Check, batch: int, ratio: int, said: List[str]) -> None:
     text = changed(SHORT, 'batch_size_per_gpu: 16', f'batch_size_per_gpu: {batch}\n    dataset_enlarge_ratio: {ratio}')
     found = warnings(check(text))
@@ -35,29 +39,41 @@ def test_batches_against_the_set(check: Check, batch: int, ratio: int, said: Lis
 
 def test_several_gpus_or_processes_share_the_set(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     assert warnings(check(changed(SHORT, 'num_gpu: auto', 'num_gpu: 2'))) == [
-        'datasets.train.batch_size_per_gpu: The batch is larger than the data set: not one iteration would be trained']
+        'datasets.train.batch_size_per_gpu: The batch is larger than the data set: not one iteration would be trained'
+    ]
     monkeypatch.setenv('WORLD_SIZE', '2')
     assert 'expected: at most 8 samples' in str(check(SHORT)[0])
 
 
-@pytest.mark.parametrize(('old', 'new', 'said'), [
-    ('[50]', '[50, 200]', 'train.scheduler.milestones: The run ends before milestones of its learning rate'),
-    ('MultiStepLR\n    milestones: [50]',
-     'CosineAnnealingRestartLR\n    periods: [50, 40]\n    restart_weights: [1, 1]',
-     'train.scheduler.periods: The periods of the learning rate end before the run, which stops it there'),
-    ('num_out_ch: 3', 'num_out_ch: 3\n  upscale: 2',
-     "network_g.upscale: The network's upscale is not the file's scale"),
-])
+@pytest.mark.parametrize(
+    ('old', 'new', 'said'),
+    [
+        ('[50]', '[50, 200]', 'train.scheduler.milestones: The run ends before milestones of its learning rate'),
+        (
+            'MultiStepLR\n    milestones: [50]',
+            'CosineAnnealingRestartLR\n    periods: [50, 40]\n    restart_weights: [1, 1]',
+            'train.scheduler.periods: The periods of the learning rate end before the run, which stops it there',
+        ),
+        (
+            'num_out_ch: 3',
+            'num_out_ch: 3\n  upscale: 2',
+            "network_g.upscale: The network's upscale is not the file's scale",
+        ),
+    ],
+)
 def test_other_lengths_and_scales(check: Check, old: str, new: str, said: str) -> None:
     assert warnings(check(changed(SHORT, old, new))) == [said]
 
 
-@pytest.mark.parametrize(('total', 'stages', 'accumulate', 'severity', 'problem'), [
-    (100, 'interval_iter: 60, inverse_iter: 60', 1, WARNING, 'BSPA never reaches an attribution round'),
-    (100, 'interval_iter: 30, inverse_iter: 30', 1, WARNING, 'BSPA ends inside an inverse stage'),
-    (90, 'interval_iter: 30, inverse_iter: 30', 4, ERROR, 'a stage of BSPA ends inside an update'),
-    (90, 'interval_iter: 30, inverse_iter: 30', 1, None, None),
-])
+@pytest.mark.parametrize(
+    ('total', 'stages', 'accumulate', 'severity', 'problem'),
+    [
+        (100, 'interval_iter: 60, inverse_iter: 60', 1, WARNING, 'BSPA never reaches an attribution round'),
+        (100, 'interval_iter: 30, inverse_iter: 30', 1, WARNING, 'BSPA ends inside an inverse stage'),
+        (90, 'interval_iter: 30, inverse_iter: 30', 4, ERROR, 'a stage of BSPA ends inside an update'),
+        (90, 'interval_iter: 30, inverse_iter: 30', 1, None, None),
+    ],
+)
 def test_stages_of_bspa(check: Check, total: int, stages: str, accumulate: int, severity: str, problem: str) -> None:
     text = SHORT.replace('total_iter: 100', f'total_iter: {total}\n  accumulate: {accumulate}\n  bspa: {{{stages}}}')
     findings = [finding for finding in check(text.replace('SRModel', 'BSPAModel')) if 'train.bspa' in finding.where]
@@ -68,4 +84,5 @@ def test_stages_of_bspa(check: Check, total: int, stages: str, accumulate: int, 
 def test_the_best_of_a_metric_that_is_not_there(check: Check) -> None:
     text = changed(changed(SHORT, 'SRModel', 'RebalancedSRModel'), '  save_img', '  save_best: psrn\n  save_img')
     assert [(finding.severity, finding.where.split(': ')[1], finding.remedy) for finding in check(text)] == [
-        (ERROR, 'val.save_best', "did you mean 'psnr'?")]
+        (ERROR, 'val.save_best', "did you mean 'psnr'?")
+    ]

@@ -1,4 +1,5 @@
 """What constructors take, read from their source."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from bsr_plugins.checks.signatures import COMPUTED, REQUIRED, Signature, signature_of
 from bsr_plugins.checks.source_tree import SourceTree
 
-SOURCE = '''
+SOURCE = """
 class Plain:
     def __init__(self, a, b=2, *, c, d=(1, 2), e=CONSTANT): pass
 class Heir(Plain): pass
@@ -28,7 +29,7 @@ class Open:
 class Empty(nn.Module): pass
 class Strange(somewhere.Else): pass
 def metric(img, img2, crop_border, order='HWC', **kwargs): pass
-'''
+"""
 
 
 def signature(tmp_path: Path, name: str, given: int = 0) -> Optional[Signature]:
@@ -37,16 +38,19 @@ def signature(tmp_path: Path, name: str, given: int = 0) -> Optional[Signature]:
     return signature_of(tree, tree.find(name), given)
 
 
-@pytest.mark.parametrize(('name', 'defaults', 'is_open', 'swallows'), [
-    ('Plain', {'a': REQUIRED, 'b': 2, 'c': REQUIRED, 'd': (1, 2), 'e': COMPUTED}, False, False),
-    ('Heir', {'a': REQUIRED, 'b': 2, 'c': REQUIRED, 'd': (1, 2), 'e': COMPUTED}, False, False),
-    ('Handing', {'z': 1, 'a': COMPUTED, 'b': 2, 'c': COMPUTED, 'd': (1, 2), 'e': COMPUTED}, False, False),
-    ('Swallowing', {'a': 1}, False, True),
-    ('Picking', {'x': COMPUTED, 'y': COMPUTED}, False, True),
-    ('Open', {}, True, False),
-    ('Empty', {}, False, False),
-    ('metric', {'img': REQUIRED, 'img2': REQUIRED, 'crop_border': REQUIRED, 'order': 'HWC'}, False, True),
-])
+@pytest.mark.parametrize(
+    ('name', 'defaults', 'is_open', 'swallows'),
+    [
+        ('Plain', {'a': REQUIRED, 'b': 2, 'c': REQUIRED, 'd': (1, 2), 'e': COMPUTED}, False, False),
+        ('Heir', {'a': REQUIRED, 'b': 2, 'c': REQUIRED, 'd': (1, 2), 'e': COMPUTED}, False, False),
+        ('Handing', {'z': 1, 'a': COMPUTED, 'b': 2, 'c': COMPUTED, 'd': (1, 2), 'e': COMPUTED}, False, False),
+        ('Swallowing', {'a': 1}, False, True),
+        ('Picking', {'x': COMPUTED, 'y': COMPUTED}, False, True),
+        ('Open', {}, True, False),
+        ('Empty', {}, False, False),
+        ('metric', {'img': REQUIRED, 'img2': REQUIRED, 'crop_border': REQUIRED, 'order': 'HWC'}, False, True),
+    ],
+)
 def test_signatures(tmp_path: Path, name: str, defaults: Dict[str, Any], is_open: bool, swallows: bool) -> None:
     found = signature(tmp_path, name)
     assert found is not None

@@ -1,4 +1,5 @@
 """Classes found by name in source files that are never imported."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -32,15 +33,18 @@ def names(tree: SourceTree, name: str) -> list:
     return [f'{each.path.parent.name}.{each.node.name}' for each in chain] + [complete]
 
 
-@pytest.mark.parametrize(('name', 'chain'), [
-    ('Top', ['a.Top', 'a.Base', True]),
-    ('Net', ['a.Net', 'a.Base', True]),  # imported under another name
-    ('Far', ['b.Far', 'b.Base', True]),  # the Base of its own package
-    ('Lost', ['b.Lost', 'b.Base', False]),
-    ('Loop', ['c.Loop', False]),
-    ('Mine', ['c.Mine', 'a.Net', 'a.Base', True]),
-    ('One', ['c.One', 'c.Two', False]),
-])
+@pytest.mark.parametrize(
+    ('name', 'chain'),
+    [
+        ('Top', ['a.Top', 'a.Base', True]),
+        ('Net', ['a.Net', 'a.Base', True]),  # imported under another name
+        ('Far', ['b.Far', 'b.Base', True]),  # the Base of its own package
+        ('Lost', ['b.Lost', 'b.Base', False]),
+        ('Loop', ['c.Loop', False]),
+        ('Mine', ['c.Mine', 'a.Net', 'a.Base', True]),
+        ('One', ['c.One', 'c.Two', False]),
+    ],
+)
 def test_bases(tree: SourceTree, name: str, chain: list) -> None:
     assert names(tree, name) == chain
 

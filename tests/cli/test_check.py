@@ -1,4 +1,5 @@
 """``basicsr check``: what it prints, its exit codes, and that it is quick."""
+
 from __future__ import annotations
 
 import os
@@ -13,8 +14,8 @@ import pytest
 from bsr_plugins.cli.main import main
 from option_files import TRAIN, changed, write_pairs
 
-TEST = changed(TRAIN[:TRAIN.index('  train:\n')] + TRAIN[TRAIN.index('  val:\n'):], '  val:\n', '  test_1:\n')
-TEST = TEST[:TEST.index('train:\n')] + TEST[TEST.index('val:\n'):]
+TEST = changed(TRAIN[: TRAIN.index('  train:\n')] + TRAIN[TRAIN.index('  val:\n') :], '  val:\n', '  test_1:\n')
+TEST = TEST[: TEST.index('train:\n')] + TEST[TEST.index('val:\n') :]
 DEAD = changed(TRAIN, '    gt_size', '    use_shuffle: true\n    gt_size')
 
 
@@ -31,20 +32,23 @@ def check(text: str, capsys: pytest.CaptureFixture, *arguments: str) -> Tuple[in
     return code, capsys.readouterr().out
 
 
-@pytest.mark.parametrize(('text', 'arguments', 'code', 'last'), [
-    (TRAIN, [], 0, 'x.yml: nothing is wrong, as a training file'),
-    (TRAIN, ['--strict', '--deep'], 0, 'x.yml: nothing is wrong, as a training file'),
-    (TEST, [], 0, 'x.yml: nothing is wrong, as a test file'),
-    (DEAD, [], 0, 'x.yml: checked as a training file'),
-    (DEAD, ['--strict'], 1, 'x.yml: checked as a training file'),
-    (changed(DEAD, 'SRModel', 'SRModle'), ['--strict'], 2, '1 error, 1 warning'),
-    (TEST, ['--train'], 2, '3 errors, 0 warnings'),
-    (TRAIN, ['--test'], 0, 'x.yml: nothing is wrong, as a test file'),
-    (TRAIN, ['--force_yml', 'train:total_iter=x'], 2, '1 error, 0 warnings'),
-    (TRAIN, ['--force_yml', 'train:totl_iter=1'], 2, "  remedy:   did you mean 'total_iter'?"),
-    (TRAIN, ['--force_yml', 'name=__import__("os")'], 0, 'x.yml: nothing is wrong, as a training file'),
-    ('a: !!python/object/apply:os.getcwd []', [], 2, None),
-])
+@pytest.mark.parametrize(
+    ('text', 'arguments', 'code', 'last'),
+    [
+        (TRAIN, [], 0, 'x.yml: nothing is wrong, as a training file'),
+        (TRAIN, ['--strict', '--deep'], 0, 'x.yml: nothing is wrong, as a training file'),
+        (TEST, [], 0, 'x.yml: nothing is wrong, as a test file'),
+        (DEAD, [], 0, 'x.yml: checked as a training file'),
+        (DEAD, ['--strict'], 1, 'x.yml: checked as a training file'),
+        (changed(DEAD, 'SRModel', 'SRModle'), ['--strict'], 2, '1 error, 1 warning'),
+        (TEST, ['--train'], 2, '3 errors, 0 warnings'),
+        (TRAIN, ['--test'], 0, 'x.yml: nothing is wrong, as a test file'),
+        (TRAIN, ['--force_yml', 'train:total_iter=x'], 2, '1 error, 0 warnings'),
+        (TRAIN, ['--force_yml', 'train:totl_iter=1'], 2, "  remedy:   did you mean 'total_iter'?"),
+        (TRAIN, ['--force_yml', 'name=__import__("os")'], 0, 'x.yml: nothing is wrong, as a training file'),
+        ('a: !!python/object/apply:os.getcwd []', [], 2, None),
+    ],
+)
 def test_exit_codes(capsys: pytest.CaptureFixture, text: str, arguments: List[str], code: int, last: str) -> None:
     found, out = check(text, capsys, *arguments)
     assert found == code, out
@@ -53,8 +57,9 @@ def test_exit_codes(capsys: pytest.CaptureFixture, text: str, arguments: List[st
 
 def test_a_finding_has_file_line_key_and_offer(capsys: pytest.CaptureFixture) -> None:
     _, out = check(changed(TRAIN, '  total_iter: 300000\n', '  total_iter: 300000\n  ema_decy: 0.999\n'), capsys)
-    assert out.startswith("error: No code reads the key 'train.ema_decy'\n  where:    x.yml:36: train.ema_decy\n"
-                          '  expected: ema_decay, ')
+    assert out.startswith(
+        "error: No code reads the key 'train.ema_decy'\n  where:    x.yml:36: train.ema_decy\n  expected: ema_decay, "
+    )
     assert "\n  found:    ema_decy: 0.999\n  remedy:   did you mean 'ema_decay'?\n1 error, 0 warnings\n" in out
 
 
@@ -91,11 +96,14 @@ def test_train_stops_where_check_finds_errors_and_goes_on_past_warnings(capsys: 
 
 def test_it_is_quick_and_imports_nothing_heavy(repo: Path) -> None:
     option_file = repo / 'options' / 'train_EDSR_fpl_bspa_sigma_x4.yml'
-    script = (f'import sys; from bsr_plugins.cli.main import main; main(["check", {str(option_file)!r}]); '
-              'print({"torch", "torchvision", "basicsr", "cv2", "numpy"} & set(sys.modules))')
+    script = (
+        f'import sys; from bsr_plugins.cli.main import main; main(["check", {str(option_file)!r}]); '
+        'print({"torch", "torchvision", "basicsr", "cv2", "numpy"} & set(sys.modules))'
+    )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True,
-                          env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    done = subprocess.run(
+        [sys.executable, '-c', script], capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'}
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.stdout.endswith('\nset()\n'), done.stdout + done.stderr
     # Of the processor, not of the clock: other tests may share it.

@@ -1,4 +1,5 @@
 """``basicsr doctor`` in this environment: the report, its exit codes, and that nothing heavy is imported for it."""
+
 from __future__ import annotations
 
 import json
@@ -14,20 +15,27 @@ from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.doctor import report
 from bsr_plugins.doctor.report import Report
 
-CODE = ('import sys; from bsr_plugins.cli.main import main; code = main(["doctor", "--json"]); '
-        'print(code, {"torch", "basicsr", "cv2", "numpy", "lmdb"} & set(sys.modules), file=sys.stderr)')
+CODE = (
+    'import sys; from bsr_plugins.cli.main import main; code = main(["doctor", "--json"]); '
+    'print(code, {"torch", "basicsr", "cv2", "numpy", "lmdb"} & set(sys.modules), file=sys.stderr)'
+)
 
 
 def test_this_environment(repo: Path, tmp_path: Path) -> None:
     pytest.importorskip('basicsr')
-    done = subprocess.run([sys.executable, '-c', f'import sys; sys.path.append({str(repo)!r}); {CODE}'], cwd=tmp_path,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, '-c', f'import sys; sys.path.append({str(repo)!r}); {CODE}'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     shown = json.loads(done.stdout)
     assert done.stderr == '0 set()\n', done.stdout
     assert [finding for finding in shown['findings'] if finding['severity'] == ERROR] == []
     sections = {title: dict(rows) for title, rows in shown['sections'].items()}
     assert list(sections) == ['packages', 'basicsr', 'devices', 'registered', 'mends', 'disk']
     import torch
+
     assert sections['packages']['torch'].startswith(torch.__version__.split('+')[0])
     assert 'BSRNet' in sections['registered']['arch'] and ' of basicsr' in sections['registered']['arch']
     assert 'enlarged sampler' in sections['mends'] and 'a resumed epoch starts over' in str(sections['mends'])

@@ -1,4 +1,5 @@
 """Which script runs, with which arguments, and that nothing runs where the check finds errors."""
+
 from __future__ import annotations
 
 import json
@@ -39,8 +40,10 @@ def main():
 if __name__ == '__main__':
     main()
 """
-REGISTERS = '\n'.join(f'@{kind}_REGISTRY.register()\nclass {name}: pass' for kind, name in
-                      (('MODEL', 'AnyModel'), ('DATASET', 'AnyDataset'), ('ARCH', 'AnyNet')))
+REGISTERS = '\n'.join(
+    f'@{kind}_REGISTRY.register()\nclass {name}: pass'
+    for kind, name in (('MODEL', 'AnyModel'), ('DATASET', 'AnyDataset'), ('ARCH', 'AnyNet'))
+)
 
 
 @pytest.fixture
@@ -59,9 +62,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> Any:
-    return subprocess.run([sys.executable, '-c', 'from bsr_plugins.cli.main import main; raise SystemExit(main())',
-                           *arguments], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, 'OMP_NUM_THREADS': '1', **environment})
+    return subprocess.run(
+        [sys.executable, '-c', 'from bsr_plugins.cli.main import main; raise SystemExit(main())', *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1', **environment},
+    )
 
 
 def ran(folder: Path) -> Any:
@@ -70,15 +77,37 @@ def ran(folder: Path) -> Any:
 
 
 def test_the_checkouts_own_script_runs_as_itself(checkout: Path) -> None:
-    done = run(checkout, 'train', '-opt', 'x.yml', '--auto_resume', '--local-rank=1', '--force_yml',
-               'train:total_iter=3', 'name=other')
+    done = run(
+        checkout,
+        'train',
+        '-opt',
+        'x.yml',
+        '--auto_resume',
+        '--local-rank=1',
+        '--force_yml',
+        'train:total_iter=3',
+        'name=other',
+    )
     assert (done.returncode, done.stderr) == (0, '')
     script = str(checkout / 'basicsr' / 'train.py')
     assert ran(checkout) == {
-        'argv': [script, '-opt', 'x.yml', '--auto_resume', '--local_rank=1', '--force_yml', 'train:total_iter=3',
-                 'name=other'],
-        'file': script, 'name': '__main__', 'here': str(checkout / 'basicsr'), 'main': '__main__', 'torch': False,
-        'path': str(checkout)}
+        'argv': [
+            script,
+            '-opt',
+            'x.yml',
+            '--auto_resume',
+            '--local_rank=1',
+            '--force_yml',
+            'train:total_iter=3',
+            'name=other',
+        ],
+        'file': script,
+        'name': '__main__',
+        'here': str(checkout / 'basicsr'),
+        'main': '__main__',
+        'torch': False,
+        'path': str(checkout),
+    }
 
 
 def test_arguments_of_the_checkouts_script_are_handed_on(checkout: Path) -> None:
@@ -88,8 +117,10 @@ def test_arguments_of_the_checkouts_script_are_handed_on(checkout: Path) -> None
 
 def test_arguments_that_the_checkouts_script_does_not_know(checkout: Path) -> None:
     script = checkout / 'basicsr' / 'train.py'
-    script.write_text("import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--opt')\n"
-                      "parser.parse_args()\n" + SCRIPT)
+    script.write_text(
+        "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--opt')\n"
+        'parser.parse_args()\n' + SCRIPT
+    )
     assert run(checkout, 'train', '-opt', 'x.yml').returncode == 0
     assert ran(checkout)['argv'][1:] == ['--opt', 'x.yml']
     (checkout / 'ran.json').unlink()
@@ -101,8 +132,10 @@ def test_arguments_that_the_checkouts_script_does_not_know(checkout: Path) -> No
 
 def test_a_checkout_that_goes_on_by_itself_is_not_asked_to(checkout: Path) -> None:
     script = checkout / 'basicsr' / 'train.py'
-    script.write_text("import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('-opt')\n"
-                      "parser.parse_args()\nfolder = 'experiments/x/training_states'\n" + SCRIPT)
+    script.write_text(
+        "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('-opt')\n"
+        "parser.parse_args()\nfolder = 'experiments/x/training_states'\n" + SCRIPT
+    )
     done = run(checkout, 'train', '-opt', 'x.yml', '--auto_resume')
     assert done.returncode == 0 and ran(checkout)['argv'][1:] == ['-opt', 'x.yml']
     assert 'train.py of this fork goes on from the newest state of its own accord' in done.stderr
@@ -139,7 +172,8 @@ def test_the_other_ranks_stop_in_silence(checkout: Path, arguments: List[str]) -
 
 def test_a_typed_error_of_the_run_is_a_message(checkout: Path) -> None:
     (checkout / 'basicsr' / 'train.py').write_text(
-        'from bsr_plugins.common.errors import DataError\nraise DataError("A file is damaged", where="a.png")\n')
+        'from bsr_plugins.common.errors import DataError\nraise DataError("A file is damaged", where="a.png")\n'
+    )
     done = run(checkout, 'train', '-opt', 'x.yml')
     assert (done.returncode, done.stderr) == (2, 'basicsr train: error: A file is damaged\n  where:    a.png\n')
     assert 'Traceback' in run(checkout, 'train', '-opt', 'x.yml', BSR_PLUGINS_TRACEBACK='1').stderr
@@ -147,8 +181,13 @@ def test_a_typed_error_of_the_run_is_a_message(checkout: Path) -> None:
 
 def test_an_interrupt_from_the_keyboard(checkout: Path) -> None:
     (checkout / 'basicsr' / 'train.py').write_text('import time\nprint("running", flush=True)\ntime.sleep(60)\n')
-    process = subprocess.Popen([sys.executable, '-m', 'bsr_plugins', 'train', '-opt', 'x.yml'], cwd=checkout, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'bsr_plugins', 'train', '-opt', 'x.yml'],
+        cwd=checkout,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert process.stdout.readline() == 'running\n'
     process.send_signal(signal.SIGINT)
     _, shown = process.communicate(timeout=30)
@@ -168,7 +207,8 @@ def test_a_checkout_hidden_by_another_basicsr(checkout: Path) -> None:
     other.mkdir(parents=True)
     (other / '__init__.py').write_text('')
     (checkout / 'basicsr' / 'train.py').write_text(
-        'import json, basicsr\njson.dump(list(basicsr.__path__), open("ran.json", "w"))\n')
+        'import json, basicsr\njson.dump(list(basicsr.__path__), open("ran.json", "w"))\n'
+    )
     done = run(checkout, 'train', '-opt', 'x.yml', PYTHONPATH=str(other.parent))
     assert done.returncode == 0, done.stderr
     assert ran(checkout) == [str(checkout / 'basicsr')]
@@ -187,11 +227,18 @@ def test_another_basicsr_that_was_imported_at_the_start(checkout: Path) -> None:
 
 def test_without_any_basicsr(tmp_path: Path) -> None:
     (tmp_path / 'x.yml').write_text(TRAIN.format(model='AnyModel'))
-    script = ('import sys; sys.path = [p for p in sys.path if "site-packages" not in p] + [{0!r}]; '
-              'import importlib.util as u; real = u.find_spec; '
-              'u.find_spec = lambda name, *a: None if name == "basicsr" else real(name, *a); '
-              'from bsr_plugins.cli.main import main; raise SystemExit(main(["train", "-opt", "x.yml"]))')
+    script = (
+        'import sys; sys.path = [p for p in sys.path if "site-packages" not in p] + [{0!r}]; '
+        'import importlib.util as u; real = u.find_spec; '
+        'u.find_spec = lambda name, *a: None if name == "basicsr" else real(name, *a); '
+        'from bsr_plugins.cli.main import main; raise SystemExit(main(["train", "-opt", "x.yml"]))'
+    )
     packages = str(Path(pytest.importorskip('yaml').__file__).parent.parent)
-    done = subprocess.run([sys.executable, '-c', script.format(packages)], cwd=tmp_path, capture_output=True, text=True,
-                          env={**os.environ, 'PYTHONPATH': str(Path(__file__).resolve().parents[2])})
+    done = subprocess.run(
+        [sys.executable, '-c', script.format(packages)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(Path(__file__).resolve().parents[2])},
+    )
     assert done.returncode == 2 and 'BasicSR is not installed' in done.stderr

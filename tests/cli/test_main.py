@@ -1,4 +1,5 @@
 """The ``basicsr`` command: help, version, exit codes, and what becomes of errors."""
+
 from __future__ import annotations
 
 import os
@@ -28,8 +29,9 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     assert after.children_user + after.children_system - before.children_user - before.children_system < 0.8
 
 
-@pytest.mark.parametrize('command', [[str(Path(sys.executable).parent / 'basicsr')],
-                                     [sys.executable, '-m', 'bsr_plugins']])
+@pytest.mark.parametrize(
+    'command', [[str(Path(sys.executable).parent / 'basicsr')], [sys.executable, '-m', 'bsr_plugins']]
+)
 def test_both_spellings_of_the_command(command: list, tmp_path: Path) -> None:
     if not Path(command[0]).exists():
         pytest.skip('the console script is not installed')
@@ -41,13 +43,16 @@ def test_both_spellings_of_the_command(command: list, tmp_path: Path) -> None:
     assert f'the working directory is {tmp_path}' in absent.stderr and 'Traceback' not in absent.stderr
 
 
-@pytest.mark.parametrize(('argv', 'message'), [
-    ([], 'the following arguments are required: COMMAND'),
-    (['trian'], "invalid choice: 'trian'"),
-    (['train'], 'the following arguments are required: -opt'),
-    (['train', '-opt', 'x.yml', '--launcher', 'mpi'], "invalid choice: 'mpi'"),
-    (['train', '-opt', 'x.yml', '--local_rank', 'x'], 'invalid int value'),
-])
+@pytest.mark.parametrize(
+    ('argv', 'message'),
+    [
+        ([], 'the following arguments are required: COMMAND'),
+        (['trian'], "invalid choice: 'trian'"),
+        (['train'], 'the following arguments are required: -opt'),
+        (['train', '-opt', 'x.yml', '--launcher', 'mpi'], "invalid choice: 'mpi'"),
+        (['train', '-opt', 'x.yml', '--local_rank', 'x'], 'invalid int value'),
+    ],
+)
 def test_wrong_arguments(argv: list, message: str, capsys: pytest.CaptureFixture) -> None:
     assert main(argv) == 2
     assert message in capsys.readouterr().err
@@ -70,6 +75,7 @@ def test_help_names_the_arguments_of_basicsr(command: str, capsys: pytest.Captur
 def raising(error: BaseException) -> Any:
     def run(*arguments: Any) -> int:
         raise error
+
     return run
 
 
@@ -84,8 +90,9 @@ def test_errors_of_the_pack_are_messages(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 @pytest.mark.parametrize('argument', ['--local-rank=0', '--local_rank=3'])
-def test_a_rank_before_the_command_is_that_of_torch_distributed_launch(argument: str,
-                                                                      capsys: pytest.CaptureFixture) -> None:
+def test_a_rank_before_the_command_is_that_of_torch_distributed_launch(
+    argument: str, capsys: pytest.CaptureFixture
+) -> None:
     assert main([argument, 'train', '-opt', 'absent.yml']) == 2
     assert 'absent.yml' in capsys.readouterr().err
     assert main(['--local-rank=x', 'train', '-opt', 'absent.yml']) == 2
@@ -106,7 +113,12 @@ def test_a_report_whose_reader_has_gone_ends_quietly(tmp_path: Path) -> None:
     option_file.write_text('name: x\n')
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([sys.executable, '-m', 'bsr_plugins', 'check', str(option_file)], stdout=writing,
-                          stderr=subprocess.PIPE, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, '-m', 'bsr_plugins', 'check', str(option_file)],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, '')

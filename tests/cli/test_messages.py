@@ -1,4 +1,5 @@
 """What the command prints: findings on one process alone, errors of workers without their traceback."""
+
 from __future__ import annotations
 
 import sys
@@ -21,17 +22,22 @@ def no_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_findings_and_their_number(capsys: pytest.CaptureFixture) -> None:
     print_findings(FINDINGS)
-    assert capsys.readouterr().err == ('error: Wrong\n  where:    x.yml:1: a\n'
-                                       'warning: Odd\n  where:    x.yml:2: b\n  remedy:   c\n'
-                                       '1 error, 1 warning\n')
+    assert capsys.readouterr().err == (
+        'error: Wrong\n  where:    x.yml:1: a\n'
+        'warning: Odd\n  where:    x.yml:2: b\n  remedy:   c\n'
+        '1 error, 1 warning\n'
+    )
     print_findings([])
     assert capsys.readouterr().err == ''
 
 
-@pytest.mark.parametrize(('variable', 'value', 'first'), [('RANK', '0', True), ('RANK', '1', False),
-                                                          ('SLURM_PROCID', '3', False), ('SLURM_PROCID', '0', True)])
-def test_only_the_first_process_prints(variable: str, value: str, first: bool, monkeypatch: pytest.MonkeyPatch,
-                                       capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ('variable', 'value', 'first'),
+    [('RANK', '0', True), ('RANK', '1', False), ('SLURM_PROCID', '3', False), ('SLURM_PROCID', '0', True)],
+)
+def test_only_the_first_process_prints(
+    variable: str, value: str, first: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.setenv(variable, value)
     assert is_first_process() is first
     print_findings(FINDINGS)

@@ -1,4 +1,5 @@
 """``basicsr run``: any script as Python runs it, with the pack and the right basicsr."""
+
 from __future__ import annotations
 
 import os
@@ -37,8 +38,11 @@ if __name__ == '__main__':
 @pytest.fixture
 def fork(tmp_path: Path) -> Path:
     root = tmp_path / 'fork'
-    for name, text in {'models/__init__.py': '', 'utils/__init__.py': '',
-                       '__init__.py': 'HERE = __path__[0]\n'}.items():
+    for name, text in {
+        'models/__init__.py': '',
+        'utils/__init__.py': '',
+        '__init__.py': 'HERE = __path__[0]\n',
+    }.items():
         path = root / 'basicsr' / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -46,8 +50,14 @@ def fork(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str, command: Any = ('-m', 'bsr_plugins')) -> Any:
-    return subprocess.run([sys.executable, *command, 'run', *arguments], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, 'PYTHONPATH': str(REPO)}, timeout=120)
+    return subprocess.run(
+        [sys.executable, *command, 'run', *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(REPO)},
+        timeout=120,
+    )
 
 
 def test_a_script_runs_as_itself_with_its_own_arguments(fork: Path) -> None:
@@ -65,8 +75,9 @@ def test_its_functions_go_to_other_processes(fork: Path, method: str, command: A
     script.write_text(POOL)
     if command == ('console',):
         entry = fork / 'entry.py'  # what pip writes as the console script
-        entry.write_text('import sys\nfrom bsr_plugins.cli.main import main\n'
-                         'if __name__ == "__main__":\n    sys.exit(main())\n')
+        entry.write_text(
+            'import sys\nfrom bsr_plugins.cli.main import main\nif __name__ == "__main__":\n    sys.exit(main())\n'
+        )
         command = (str(entry),)
     done = run(fork, 'work.py', method, command=command)
     here = str(fork / 'basicsr')
@@ -74,11 +85,15 @@ def test_its_functions_go_to_other_processes(fork: Path, method: str, command: A
 
 
 def test_the_checkout_around_the_script_counts_where_there_is_none_in_the_working_directory(
-        fork: Path, tmp_path: Path) -> None:
+    fork: Path, tmp_path: Path
+) -> None:
     (fork / 'Denoising').mkdir()
     (fork / 'Denoising' / 'test_x.py').write_text('import basicsr\nprint(basicsr.HERE)\n')
-    for folder, script in ((tmp_path, 'fork/Denoising/test_x.py'), (fork / 'Denoising', 'test_x.py'),
-                           (fork, 'Denoising/test_x.py')):
+    for folder, script in (
+        (tmp_path, 'fork/Denoising/test_x.py'),
+        (fork / 'Denoising', 'test_x.py'),
+        (fork, 'Denoising/test_x.py'),
+    ):
         done = run(folder, script)
         assert done.stdout == f'{fork / "basicsr"}\n', done.stderr
 

@@ -1,4 +1,5 @@
 """``basicsr train`` and ``basicsr test`` for real: stock SRModel, two iterations, through the unchanged pipelines."""
+
 from __future__ import annotations
 
 import os
@@ -18,7 +19,9 @@ manual_seed: 0
 network_g: {type: EDSR, num_in_ch: 3, num_out_ch: 3, num_feat: 4, num_block: 1, upscale: 2}
 val: {val_freq: 2, save_img: false, metrics: {psnr: {type: calculate_psnr, crop_border: 2}}}
 """
-TRAIN = COMMON + """\
+TRAIN = (
+    COMMON
+    + """\
 name: tiny
 model_type: SRModel
 datasets:
@@ -42,13 +45,17 @@ train:
   pixel_opt: {type: L1Loss}
 logger: {print_freq: 1, save_checkpoint_freq: 2, use_tb_logger: false}
 """
-TEST = COMMON + """\
+)
+TEST = (
+    COMMON
+    + """\
 name: tiny_test
 model_type: SRModel
 datasets:
   test_1: {name: set, type: PairedImageDataset, dataroot_gt: data/HR, dataroot_lq: data/LR, io_backend: {type: disk}}
 path: {pretrain_network_g: experiments/tiny/models/net_g_2.pth}
 """
+)
 
 
 @pytest.fixture(scope='module')
@@ -58,16 +65,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, side in (('HR', 32), ('LR', 16)):
         (root / 'data' / name).mkdir(parents=True)
         for index in range(4):
-            cv2.imwrite(str(root / 'data' / name / f'{index}.png'),
-                        generator.integers(0, 256, (side, side, 3), dtype=np.uint8))
+            cv2.imwrite(
+                str(root / 'data' / name / f'{index}.png'), generator.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            )
     (root / 'train.yml').write_text(TRAIN)
     (root / 'test.yml').write_text(TEST)
     return root
 
 
 def run(root: Path, *arguments: str) -> Any:
-    return subprocess.run([sys.executable, *arguments], cwd=root, capture_output=True, text=True, timeout=240,
-                          env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+    )
 
 
 def test_train_then_test(project: Path) -> None:
@@ -88,8 +102,10 @@ def test_train_then_test(project: Path) -> None:
 def test_missing_data_stop_before_torch(project: Path) -> None:
     text = TRAIN.replace('data/', 'gone/').replace('L1Loss', 'L1Los').replace('name: tiny', 'name: stopped')
     (project / 'wrong.yml').write_text(text)
-    script = ('import sys; from bsr_plugins.cli.main import main; code = main(["train", "-opt", "wrong.yml"]); '
-              'print(code, {"torch", "basicsr", "cv2"} & set(sys.modules))')
+    script = (
+        'import sys; from bsr_plugins.cli.main import main; code = main(["train", "-opt", "wrong.yml"]); '
+        'print(code, {"torch", "basicsr", "cv2"} & set(sys.modules))'
+    )
     done = run(project, '-c', script)
     assert done.stdout == '2 set()\n'
     assert done.stderr.count('The folder does not exist: gone/') == 4 and "did you mean 'L1Loss'?" in done.stderr
@@ -103,7 +119,23 @@ def test_two_processes_and_their_spawned_workers_under_torchrun(project: Path) -
     text = text.replace('gt_size: 16', 'gt_size: 16\n    dataset_enlarge_ratio: 4')
     (project / 'two.yml').write_text(text)
     port = 20000 + os.getpid() % 20000
-    done = run(project, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--master_port', str(port), '-m',
-               'bsr_plugins', 'train', '-opt', 'two.yml', '--launcher', 'pytorch', '--force_yml', 'train:total_iter=2')
+    done = run(
+        project,
+        '-m',
+        'torch.distributed.run',
+        '--nproc_per_node',
+        '2',
+        '--master_port',
+        str(port),
+        '-m',
+        'bsr_plugins',
+        'train',
+        '-opt',
+        'two.yml',
+        '--launcher',
+        'pytorch',
+        '--force_yml',
+        'train:total_iter=2',
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert (project / 'experiments' / 'two' / 'models' / 'net_g_2.pth').is_file()

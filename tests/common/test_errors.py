@@ -1,4 +1,5 @@
 """Typed errors: their text, their built-in bases, their way through pickle."""
+
 from __future__ import annotations
 
 import pickle
@@ -9,8 +10,9 @@ from bsr_plugins.common import errors
 
 
 def test_text_has_a_line_for_each_part_that_is_known() -> None:
-    error = errors.OptionError('beta is wrong', where='x.yml: train.bspa.beta', expected='0 to 1', found=2,
-                               remedy='set beta: 0.1')
+    error = errors.OptionError(
+        'beta is wrong', where='x.yml: train.bspa.beta', expected='0 to 1', found=2, remedy='set beta: 0.1'
+    )
     assert str(error).splitlines() == [
         'beta is wrong',
         '  where:    x.yml: train.bspa.beta',
@@ -21,13 +23,16 @@ def test_text_has_a_line_for_each_part_that_is_known() -> None:
     assert str(errors.DataError('gone')) == 'gone'
 
 
-@pytest.mark.parametrize('kind, base', [
-    (errors.OptionError, ValueError),
-    (errors.DataError, ValueError),
-    (errors.CheckpointError, RuntimeError),
-    (errors.RegistrationError, RuntimeError),
-    (errors.DependencyError, ImportError),
-])
+@pytest.mark.parametrize(
+    'kind, base',
+    [
+        (errors.OptionError, ValueError),
+        (errors.DataError, ValueError),
+        (errors.CheckpointError, RuntimeError),
+        (errors.RegistrationError, RuntimeError),
+        (errors.DependencyError, ImportError),
+    ],
+)
 def test_errors_survive_pickle_and_keep_their_base(kind: type, base: type) -> None:
     error = kind('a', where='b', expected='c', found='d', remedy='e')
     copy = pickle.loads(pickle.dumps(error))

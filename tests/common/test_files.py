@@ -1,4 +1,5 @@
 """Files are whole or absent."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Draws keyed by numbers: equal keys draw alike, different ones do not, and the global state is left alone."""
+
 from __future__ import annotations
 
 import random

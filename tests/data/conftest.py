@@ -1,4 +1,5 @@
 """Fixtures of the data tests."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -37,6 +38,7 @@ def draw_photograph(seed: int, height: int, width: int) -> Any:
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with HR and LR (x4) folders of three drawn photographs; names hold blanks, underscores and dots."""
     from bsr_plugins.data.images.image_resizing import shrink
+
     root = tmp_path_factory.mktemp('photographs')
     for name in ('HR', 'LR'):
         (root / name).mkdir()

@@ -1,4 +1,5 @@
 """The inverse-sampled data set: what a draw holds, that it is pure, and every refusal."""
+
 from __future__ import annotations
 
 import copy
@@ -40,8 +41,14 @@ def make_lmdb(path, images, manifest):
 def score(hr, keys, scale=SCALE, path=None):
     """Write a difficulty file in which the sub-image of index i is of difficulty (i * 7) % N."""
     mse = {key: (index * 7 % len(keys)) / 100 for index, key in enumerate(keys)}
-    header = DifficultyHeader(scorer='bicubic', scale=scale, space='y', border=scale, sub_images=len(keys),
-                              manifest_sha256=manifest_sha256(hr))
+    header = DifficultyHeader(
+        scorer='bicubic',
+        scale=scale,
+        space='y',
+        border=scale,
+        sub_images=len(keys),
+        manifest_sha256=manifest_sha256(hr),
+    )
     write_difficulty(path or difficulty_path(hr, scale), mse, header)
     return mse
 
@@ -59,9 +66,18 @@ def folders(tmp_path):
 
 
 def options(root, **changes):
-    return {'name': 'inverse', 'type': 'InverseSampledLMDBDataset', 'phase': 'train', 'scale': SCALE,
-            'dataroot_gt': str(root / 'HR_sub.lmdb'), 'dataroot_lq': str(root / 'LR_sub_x4.lmdb'),
-            'io_backend': {'type': 'lmdb'}, 'num_classes': 4, 'imbalance_factor': 5, **changes}
+    return {
+        'name': 'inverse',
+        'type': 'InverseSampledLMDBDataset',
+        'phase': 'train',
+        'scale': SCALE,
+        'dataroot_gt': str(root / 'HR_sub.lmdb'),
+        'dataroot_lq': str(root / 'LR_sub_x4.lmdb'),
+        'io_backend': {'type': 'lmdb'},
+        'num_classes': 4,
+        'imbalance_factor': 5,
+        **changes,
+    }
 
 
 def build(root, seed=10, **changes):
@@ -70,8 +86,11 @@ def build(root, seed=10, **changes):
 
 
 def same(first, second):
-    return (torch.equal(first['lq'], second['lq']) and torch.equal(first['gt'], second['gt'])
-            and all(first[name] == second[name] for name in ('lq_path', 'gt_path', 'class_index')))
+    return (
+        torch.equal(first['lq'], second['lq'])
+        and torch.equal(first['gt'], second['gt'])
+        and all(first[name] == second[name] for name in ('lq_path', 'gt_path', 'class_index'))
+    )
 
 
 def test_a_sample(folders):
@@ -86,7 +105,7 @@ def test_a_sample(folders):
         assert sample['class_index'] == dataset.draw(number).class_index and type(sample['class_index']) is int
         for name, source, side in (('gt', hr, SIDE), ('lq', lr, SIDE // SCALE)):
             assert sample[name].shape == (3, side, side) and sample[name].dtype == torch.float32
-            expected = source[key][..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255.
+            expected = source[key][..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255.0
             assert (sample[name].numpy() == expected).all()
 
 
@@ -110,8 +129,10 @@ def test_class_index_is_the_class_of_the_difficulty(folders):
 
 def test_sampling_policies(folders):
     root, _, _ = folders
-    hardest = {policy: np.mean([build_.draw(number).class_index == 3 for number in range(3000)])
-               for policy, build_ in ((policy, build(root, sampling=policy)) for policy in ('inverse', 'uniform'))}
+    hardest = {
+        policy: np.mean([build_.draw(number).class_index == 3 for number in range(3000)])
+        for policy, build_ in ((policy, build(root, sampling=policy)) for policy in ('inverse', 'uniform'))
+    }
     counts = class_counts(NUMBER, 4, 5)
     assert hardest['uniform'] == pytest.approx(counts[3] / NUMBER, abs=0.03)
     assert hardest['inverse'] == pytest.approx((1 / counts[3]) / (1 / counts).sum(), abs=0.04)
@@ -125,7 +146,7 @@ def test_augmentation_is_the_same_on_both_and_takes_all_eight_forms(folders):
         sample = dataset[number]
         enlarged = sample['lq'].repeat_interleave(SCALE, 1).repeat_interleave(SCALE, 2)
         assert torch.equal(enlarged, sample['gt'])
-        source = torch.from_numpy(lr[sample['lq_path']][..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255.)
+        source = torch.from_numpy(lr[sample['lq_path']][..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255.0)
         rotations = [torch.rot90(image, turns, (1, 2)) for image in (source, source.flip(2)) for turns in range(4)]
         forms.add(next(index for index, image in enumerate(rotations) if torch.equal(image, sample['lq'])))
     assert forms == set(range(8))
@@ -139,9 +160,15 @@ def test_a_crop_lies_on_whole_lr_pixels(folders):
         sample = dataset[number]
         assert sample['gt'].shape == (3, 12, 12) and sample['lq'].shape == (3, 3, 3)
         assert torch.equal(sample['lq'].repeat_interleave(4, 1).repeat_interleave(4, 2), sample['gt'])
-        whole = hr[sample['gt_path']][..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255.
-        corners.add(next((y, x) for y in range(0, 21, 4) for x in range(0, 21, 4)
-                         if (whole[:, y:y + 12, x:x + 12] == sample['gt'].numpy()).all()))
+        whole = hr[sample['gt_path']][..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255.0
+        corners.add(
+            next(
+                (y, x)
+                for y in range(0, 21, 4)
+                for x in range(0, 21, 4)
+                if (whole[:, y : y + 12, x : x + 12] == sample['gt'].numpy()).all()
+            )
+        )
     assert len(corners) > 15
 
 
@@ -188,8 +215,9 @@ def test_workers_make_the_same_draws(folders, method, workers):
     # Handles that are open in the parent must not be used by, or stop, its children.
     expected = [dataset[number] for number in range(100, 112)]
     context = multiprocessing.get_context(method) if workers else None
-    loader = DataLoader(dataset, batch_size=4, sampler=range(100, 112), num_workers=workers,
-                        multiprocessing_context=context)
+    loader = DataLoader(
+        dataset, batch_size=4, sampler=range(100, 112), num_workers=workers, multiprocessing_context=context
+    )
     batches = list(loader)
     assert len(batches) == 3
     for index, sample in enumerate(expected):
@@ -213,8 +241,8 @@ def test_colour_and_normalisation(folders):
     root, _, _ = folders
     plain = build(root, use_hflip=False, use_rot=False)[0]
     assert build(root, color='y')[0]['gt'].shape == (1, SIDE, SIDE)
-    shifted = build(root, use_hflip=False, use_rot=False, mean=[.5, .5, .5], std=[.5, .5, .5])[0]
-    assert torch.allclose(shifted['lq'], (plain['lq'] - .5) / .5)
+    shifted = build(root, use_hflip=False, use_rot=False, mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])[0]
+    assert torch.allclose(shifted['lq'], (plain['lq'] - 0.5) / 0.5)
 
 
 def test_the_options_are_not_changed(folders):
@@ -237,8 +265,9 @@ def test_another_difficulty_file(folders, tmp_path):
     difficulty_path(root / 'HR_sub.lmdb', SCALE).rename(elsewhere)
     with pytest.raises(DataError, match='missing') as caught:
         build(root)
-    assert caught.value.remedy == (f'python tools/score_difficulty.py --hr-lmdb {root}/HR_sub.lmdb '
-                                   f'--lr-lmdb {root}/LR_sub_x4.lmdb --scale 4')
+    assert caught.value.remedy == (
+        f'python tools/score_difficulty.py --hr-lmdb {root}/HR_sub.lmdb --lr-lmdb {root}/LR_sub_x4.lmdb --scale 4'
+    )
     assert len(build(root, difficulty=str(elsewhere))) == NUMBER
     elsewhere.unlink()
     with pytest.raises(DataError, match='missing') as caught:
@@ -258,24 +287,27 @@ def test_numbers_that_are_no_integers(folders, number):
         build(folders[0])[number]
 
 
-@pytest.mark.parametrize('changes, message', [
-    ({'imbalance_facter': 10}, "no option 'imbalance_facter'.*did you mean 'imbalance_factor'"),
-    ({'meta_info_file': 'x.txt'}, "no option 'meta_info_file'"),
-    ({'sampling': 'Inverse'}, "unknown sampling policy.*did you mean 'inverse'"),
-    ({'phase': 'val'}, 'validation data is never rebalanced.*PairedImageDataset'),
-    ({'io_backend': {'type': 'disk'}}, 'reads LMDBs only.*found: +disk'),
-    ({'gt_size': 30}, 'gt_size must be a multiple of scale.*30'),
-    ({'gt_size': -4}, 'gt_size must be a multiple of scale'),
-    ({'gt_size': 16.0}, 'gt_size must be a multiple of scale'),
-    ({'gt_size': True}, 'gt_size must be a multiple of scale'),
-    ({'gt_size': 64}, 'gt_size is larger than the sub-images.*at most 32'),
-    ({'num_classes': 41}, 'would be empty.*set num_classes: [0-9]+'),
-    ({'num_classes': 10, 'imbalance_factor': 1000}, 'would be empty.*imbalance_factor: [0-9]+'),
-    ({'num_classes': '10'}, 'num_classes must be a whole number'),
-    ({'imbalance_factor': 0.1}, 'imbalance_factor must be the ratio'),
-    ({'dataroot_lq': None}, "needs the option 'dataroot_lq'"),
-    ({'scale': None}, "needs the option 'scale'"),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'imbalance_facter': 10}, "no option 'imbalance_facter'.*did you mean 'imbalance_factor'"),
+        ({'meta_info_file': 'x.txt'}, "no option 'meta_info_file'"),
+        ({'sampling': 'Inverse'}, "unknown sampling policy.*did you mean 'inverse'"),
+        ({'phase': 'val'}, 'validation data is never rebalanced.*PairedImageDataset'),
+        ({'io_backend': {'type': 'disk'}}, 'reads LMDBs only.*found: +disk'),
+        ({'gt_size': 30}, 'gt_size must be a multiple of scale.*30'),
+        ({'gt_size': -4}, 'gt_size must be a multiple of scale'),
+        ({'gt_size': 16.0}, 'gt_size must be a multiple of scale'),
+        ({'gt_size': True}, 'gt_size must be a multiple of scale'),
+        ({'gt_size': 64}, 'gt_size is larger than the sub-images.*at most 32'),
+        ({'num_classes': 41}, 'would be empty.*set num_classes: [0-9]+'),
+        ({'num_classes': 10, 'imbalance_factor': 1000}, 'would be empty.*imbalance_factor: [0-9]+'),
+        ({'num_classes': '10'}, 'num_classes must be a whole number'),
+        ({'imbalance_factor': 0.1}, 'imbalance_factor must be the ratio'),
+        ({'dataroot_lq': None}, "needs the option 'dataroot_lq'"),
+        ({'scale': None}, "needs the option 'scale'"),
+    ],
+)
 def test_wrong_options(folders, changes, message):
     with pytest.raises(OptionError, match=f'(?s){message}'):
         build(folders[0], **changes)
@@ -302,7 +334,7 @@ def test_difficulty_of_another_scale(folders):
 
 def test_difficulty_without_some_keys(folders):
     score(folders[0] / 'HR_sub.lmdb', keys_of(NUMBER)[:-3])
-    with pytest.raises(DataError, match="(?s)keys of the difficulty file.*3 sub-images.*0004_s008"):
+    with pytest.raises(DataError, match='(?s)keys of the difficulty file.*3 sub-images.*0004_s008'):
         build(folders[0])
 
 
@@ -366,7 +398,7 @@ def test_real_photographs(bsr_data, tmp_path):
         large, small = (cv2.imread(str(bsr_data / 'train' / kind / path.name)) for kind in ('HR', 'LRbicX4'))
         for index in range(4):
             key, left = f'{path.stem}_s{index + 1:03d}', index * 16
-            hr[key], lr[key] = large[:128, left:left + 128], small[:32, left // 4:left // 4 + 32]
+            hr[key], lr[key] = large[:128, left : left + 128], small[:32, left // 4 : left // 4 + 32]
     make_lmdb(tmp_path / 'HR_sub.lmdb', hr, {'kind': 'hr', 'crop': 128})
     make_lmdb(tmp_path / 'LR_sub_x4.lmdb', lr, {'kind': 'lr', 'crop': 128, 'scale': 4})
     score(tmp_path / 'HR_sub.lmdb', sorted(hr))

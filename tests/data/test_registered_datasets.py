@@ -1,4 +1,5 @@
 """The contract of every registered data set: numbered draws, pure in their number and seed, picklable, train alone."""
+
 from __future__ import annotations
 
 import copy
@@ -27,16 +28,32 @@ every_dataset = pytest.mark.parametrize('name', NAMES)
 @pytest.fixture(scope='module')
 def opt(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
     """Options that every data set of the pack is built with: LMDBs, scored."""
-    lmdbs = create_subimage_lmdbs(photographs / 'HR', tmp_path_factory.mktemp('windows'), SCALE, photographs / 'LR',
-                                  WindowGrid(GT_SIZE, 16, 12), progress=False)
+    lmdbs = create_subimage_lmdbs(
+        photographs / 'HR',
+        tmp_path_factory.mktemp('windows'),
+        SCALE,
+        photographs / 'LR',
+        WindowGrid(GT_SIZE, 16, 12),
+        progress=False,
+    )
     score_difficulty(lmdbs.hr, lmdbs.lr, SCALE, bicubic_scorer(SCALE), progress=False)
-    return {'name': 'windows', 'phase': 'train', 'scale': SCALE, 'dataroot_gt': str(lmdbs.hr),
-            'dataroot_lq': str(lmdbs.lr), 'io_backend': {'type': 'lmdb'}, 'gt_size': GT_SIZE, 'use_hflip': True,
-            'use_rot': True, 'batch_size_per_gpu': 4}
+    return {
+        'name': 'windows',
+        'phase': 'train',
+        'scale': SCALE,
+        'dataroot_gt': str(lmdbs.hr),
+        'dataroot_lq': str(lmdbs.lr),
+        'io_backend': {'type': 'lmdb'},
+        'gt_size': GT_SIZE,
+        'use_hflip': True,
+        'use_rot': True,
+        'batch_size_per_gpu': 4,
+    }
 
 
 def build(name: str, opt: Dict[str, Any], seed: int = 3) -> Any:
     from basicsr.data import build_dataset
+
     torch.manual_seed(seed)
     return build_dataset({**copy.deepcopy(opt), 'type': name})
 
@@ -44,7 +61,8 @@ def build(name: str, opt: Dict[str, Any], seed: int = 3) -> Any:
 def same(first: Dict[str, Any], second: Dict[str, Any]) -> bool:
     return first.keys() == second.keys() and all(
         torch.equal(value, second[key]) if torch.is_tensor(value) else value == second[key]
-        for key, value in first.items())
+        for key, value in first.items()
+    )
 
 
 @every_dataset
@@ -59,6 +77,7 @@ def test_samples_are_basicsrs_pairs(name: str, opt: Dict[str, Any]) -> None:
 @every_dataset
 def test_the_options_are_left_as_they_are(name: str, opt: Dict[str, Any]) -> None:
     from basicsr.utils.registry import DATASET_REGISTRY
+
     given = {**opt, 'type': name}
     before = copy.deepcopy(given)
     dataset = DATASET_REGISTRY.get(name)(given)
@@ -107,8 +126,9 @@ def test_workers_draw_what_the_process_itself_does(name: str, opt: Dict[str, Any
     def batches(**workers: Any) -> List[Dict[str, Any]]:
         return list(islice(DataLoader(dataset, batch_size=4, sampler=range(8), **workers), 2))
 
-    assert all(same(mine, workers) for mine, workers in zip(
-        batches(), batches(num_workers=2, multiprocessing_context='fork')))
+    assert all(
+        same(mine, workers) for mine, workers in zip(batches(), batches(num_workers=2, multiprocessing_context='fork'))
+    )
 
 
 @every_dataset

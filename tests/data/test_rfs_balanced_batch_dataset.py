@@ -1,4 +1,5 @@
 """RFS batches: exact intervals through BasicSR's loaders, the naive loop's distribution, purity, and every refusal."""
+
 from __future__ import annotations
 
 import copy
@@ -56,9 +57,20 @@ def fresh(tmp_path):
 
 
 def options(root, **changes):
-    return {'name': 'train', 'type': 'RFSBalancedBatchDataset', 'phase': 'train', 'scale': SCALE,
-            'dataroot_gt': str(root / 'HR'), 'dataroot_lq': str(root / 'LR'), 'io_backend': {'type': 'disk'},
-            'gt_size': SIZE * SCALE, 'num_intervals': 4, 'batch_size_per_gpu': 8, 'num_worker_per_gpu': 0, **changes}
+    return {
+        'name': 'train',
+        'type': 'RFSBalancedBatchDataset',
+        'phase': 'train',
+        'scale': SCALE,
+        'dataroot_gt': str(root / 'HR'),
+        'dataroot_lq': str(root / 'LR'),
+        'io_backend': {'type': 'disk'},
+        'gt_size': SIZE * SCALE,
+        'num_intervals': 4,
+        'batch_size_per_gpu': 8,
+        'num_worker_per_gpu': 0,
+        **changes,
+    }
 
 
 def build(root, seed=10, **changes):
@@ -67,8 +79,12 @@ def build(root, seed=10, **changes):
 
 
 def same(first, second):
-    return all(torch.equal(torch.as_tensor(first[key]), torch.as_tensor(second[key])) if key in ('lq', 'gt', 'pic')
-               else first[key] == second[key] for key in first) and list(first) == list(second)
+    return all(
+        torch.equal(torch.as_tensor(first[key]), torch.as_tensor(second[key]))
+        if key in ('lq', 'gt', 'pic')
+        else first[key] == second[key]
+        for key in first
+    ) and list(first) == list(second)
 
 
 def test_a_sample(root):
@@ -96,16 +112,20 @@ def test_collated_kinds(root):
 def basicsr_loader(dataset, workers, epoch, batch_size, **changes):
     from basicsr.data import build_dataloader
     from basicsr.data.data_sampler import EnlargedSampler
+
     sampler = EnlargedSampler(dataset, 1, 0, 4)
     sampler.set_epoch(epoch)
     opt = {**dataset.opt, 'batch_size_per_gpu': batch_size, 'num_worker_per_gpu': workers, **changes}
     return build_dataloader(dataset, opt, num_gpu=0, sampler=sampler, seed=10)
 
 
-@pytest.mark.parametrize('workers, method, mode, batch_size', [
-    (0, None, None, 8), (0, None, 'cpu', 3), (1, 'fork', None, 10), (2, 'fork', 'cpu', 6), (1, 'spawn', None, 8)])
+@pytest.mark.parametrize(
+    'workers, method, mode, batch_size',
+    [(0, None, None, 8), (0, None, 'cpu', 3), (1, 'fork', None, 10), (2, 'fork', 'cpu', 6), (1, 'spawn', None, 8)],
+)
 def test_batches_through_basicsr_hold_the_quotas(root, workers, method, mode, batch_size):
     from basicsr.data.prefetch_dataloader import CPUPrefetcher
+
     dataset = build(root)
     loader = basicsr_loader(dataset, workers, 3, batch_size, prefetch_mode=mode)
     loader.multiprocessing_context = method
@@ -214,16 +234,21 @@ def test_inside_an_interval_patches_come_as_from_the_naive_loop(fresh):
     for image, pic in enumerate(maps):
         lq = dataset.images.read_lq(image)[..., ::-1]
         for place, (y, x) in enumerate(np.ndindex(*pic.shape)):
-            places[np.ascontiguousarray(lq[y:y + SIZE, x:x + SIZE].transpose(2, 0, 1)).tobytes()] = image, place
+            places[np.ascontiguousarray(lq[y : y + SIZE, x : x + SIZE].transpose(2, 0, 1)).tobytes()] = image, place
     assert len(places) == sum(pic.size for pic in maps)
     samples = [sample for n in range(0, 9000, 90) for sample in dataset.__getitems__(range(n, n + 90))]
-    ours = [(sample['interval_index'], *places[sample['lq'].mul(255).round().byte().numpy().tobytes()])
-            for sample in samples]
+    ours = [
+        (sample['interval_index'], *places[sample['lq'].mul(255).round().byte().numpy().tobytes()])
+        for sample in samples
+    ]
     intervals = [interval_of(pic, dataset.interval_edges_) for pic in maps]
     assert set(np.concatenate([part.ravel() for part in intervals])) == {0, 1, 2}
     naive = naive_loop(intervals, 30, 100, np.random.default_rng(5))
-    expected = {(int(interval_of(value, dataset.interval_edges_)), image, place): 1 / pic.size
-                for image, pic in enumerate(maps) for place, value in enumerate(pic.ravel())}
+    expected = {
+        (int(interval_of(value, dataset.interval_edges_)), image, place): 1 / pic.size
+        for image, pic in enumerate(maps)
+        for place, value in enumerate(pic.ravel())
+    }
     for interval in range(3):
         keys = sorted(key for key in expected if key[0] == interval)
         assert len(keys) > 5
@@ -311,11 +336,14 @@ def test_an_image_that_just_fits(fresh):
 
 
 # ---------------------------------------------------------------------- bad input
-@pytest.mark.parametrize('lr, message', [
-    (np.zeros((SIZE - 1, 40, 3), np.uint8), '(?s)smaller than the crop.*at least 8 x 8.*7 x 40'),
-    (np.zeros((20, 20, 3), np.uint16), 'more than 8 bits'),
-    (b'no image', 'damaged or not an image'),
-])
+@pytest.mark.parametrize(
+    'lr, message',
+    [
+        (np.zeros((SIZE - 1, 40, 3), np.uint8), '(?s)smaller than the crop.*at least 8 x 8.*7 x 40'),
+        (np.zeros((20, 20, 3), np.uint16), 'more than 8 bits'),
+        (b'no image', 'damaged or not an image'),
+    ],
+)
 def test_images_that_cannot_be_used_are_named_at_the_start(fresh, lr, message):
     write_pair(fresh, 'good', drawn_image(1))
     write_pair(fresh, 'odd', drawn_image(2))
@@ -360,36 +388,39 @@ def test_changed_images_are_noticed_in_the_next_run(fresh):
     assert np.array_equal(before[0], after[0]) and after[1].tolist() == [1, 0, 0, 0]
 
 
-@pytest.mark.parametrize('changes, message', [
-    ({'num_interval': 4}, "no option 'num_interval'.*did you mean 'num_intervals'"),
-    ({'num_intervals': 0}, 'num_intervals must be a whole number of at least 1.*found: +0'),
-    ({'num_intervals': 2.5}, 'num_intervals must be a whole number'),
-    ({'pic_max': 0}, 'pic_max must be a number above 0.*found: +0'),
-    ({'pic_max': -3.0}, 'pic_max must be a number above 0'),
-    ({'pic_max': float('nan')}, 'pic_max must be a number above 0'),
-    ({'pic_max': float('inf')}, 'pic_max must be a number above 0'),
-    ({'pic_max': True}, 'pic_max must be a number above 0'),
-    ({'pic_max': 'Auto'}, "pic_max must be a number above 0.*'Auto'"),
-    ({'max_tries': -1}, 'max_tries must be a whole number of at least 0'),
-    ({'num_images': 0}, 'num_images must be a whole number of at least 1'),
-    ({'gt_size': None}, 'gt_size must be a multiple of scale.*None'),
-    ({'gt_size': 15}, 'gt_size must be a multiple of scale.*15'),
-    ({'gt_size': 4}, 'gt_size is too small.*at least 6'),
-    ({'phase': 'val'}, 'validation data is never rebalanced.*PairedImageDataset'),
-    ({'dataroot_lq': None}, "needs the option 'dataroot_lq'"),
-    ({'io_backend': {'type': 'hdd'}}, 'unknown io_backend'),
-    ({'io_backend': 'disk'}, "io_backend has no type.*type: disk.*'disk'"),
-    ({'io_backend': {'type': 'disk', 'foo': 1}}, 'io_backend lacks options or has foreign ones.*foo'),
-    ({'dataroot_gt': ['a', 'b']}, 'dataroot_gt must be one path'),
-    ({'meta_info_file': ['a']}, 'meta_info_file must be one path'),
-    ({'filename_tmpl': 'x4'}, 'filename_tmpl has no place for the name'),
-    ({'filename_tmpl': '{a}'}, 'filename_tmpl has no place for the name'),
-    ({'filename_tmpl': 4}, 'filename_tmpl has no place for the name'),
-    ({'scale': 0}, 'scale must be a whole number of at least 1'),
-    ({'scale': 2.5}, 'scale must be a whole number'),
-    ({'scale': 'x4'}, 'scale must be a whole number'),
-    ({'mean': [0.5, 0.5, 0.5]}, 'mean and std belong together.*std: None'),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'num_interval': 4}, "no option 'num_interval'.*did you mean 'num_intervals'"),
+        ({'num_intervals': 0}, 'num_intervals must be a whole number of at least 1.*found: +0'),
+        ({'num_intervals': 2.5}, 'num_intervals must be a whole number'),
+        ({'pic_max': 0}, 'pic_max must be a number above 0.*found: +0'),
+        ({'pic_max': -3.0}, 'pic_max must be a number above 0'),
+        ({'pic_max': float('nan')}, 'pic_max must be a number above 0'),
+        ({'pic_max': float('inf')}, 'pic_max must be a number above 0'),
+        ({'pic_max': True}, 'pic_max must be a number above 0'),
+        ({'pic_max': 'Auto'}, "pic_max must be a number above 0.*'Auto'"),
+        ({'max_tries': -1}, 'max_tries must be a whole number of at least 0'),
+        ({'num_images': 0}, 'num_images must be a whole number of at least 1'),
+        ({'gt_size': None}, 'gt_size must be a multiple of scale.*None'),
+        ({'gt_size': 15}, 'gt_size must be a multiple of scale.*15'),
+        ({'gt_size': 4}, 'gt_size is too small.*at least 6'),
+        ({'phase': 'val'}, 'validation data is never rebalanced.*PairedImageDataset'),
+        ({'dataroot_lq': None}, "needs the option 'dataroot_lq'"),
+        ({'io_backend': {'type': 'hdd'}}, 'unknown io_backend'),
+        ({'io_backend': 'disk'}, "io_backend has no type.*type: disk.*'disk'"),
+        ({'io_backend': {'type': 'disk', 'foo': 1}}, 'io_backend lacks options or has foreign ones.*foo'),
+        ({'dataroot_gt': ['a', 'b']}, 'dataroot_gt must be one path'),
+        ({'meta_info_file': ['a']}, 'meta_info_file must be one path'),
+        ({'filename_tmpl': 'x4'}, 'filename_tmpl has no place for the name'),
+        ({'filename_tmpl': '{a}'}, 'filename_tmpl has no place for the name'),
+        ({'filename_tmpl': 4}, 'filename_tmpl has no place for the name'),
+        ({'scale': 0}, 'scale must be a whole number of at least 1'),
+        ({'scale': 2.5}, 'scale must be a whole number'),
+        ({'scale': 'x4'}, 'scale must be a whole number'),
+        ({'mean': [0.5, 0.5, 0.5]}, 'mean and std belong together.*std: None'),
+    ],
+)
 def test_wrong_options(root, changes, message):
     with pytest.raises(OptionError, match=f'(?s){message}') as caught:
         build(root, **changes)
@@ -403,15 +434,15 @@ def test_defaults(root):
     assert dataset._draws.max_tries == 50
 
 
-@pytest.mark.parametrize('batch_size, num_images, expected', [(10, None, 10), (1, None, 8), (6, 2, 2),
-                                                              (50, 500, 12)])
+@pytest.mark.parametrize('batch_size, num_images, expected', [(10, None, 10), (1, None, 8), (6, 2, 2), (50, 500, 12)])
 def test_num_images(root, monkeypatch, batch_size, num_images, expected):
     # At least the batch size of the options, so that single items draw from as many images as batches do.
     dataset = build(root, num_images=num_images)
     sizes = []
     original = dataset._draws._some_images
-    monkeypatch.setattr(dataset._draws, '_some_images', lambda *args: sizes.append(len(original(*args))) or original(
-        *args))
+    monkeypatch.setattr(
+        dataset._draws, '_some_images', lambda *args: sizes.append(len(original(*args))) or original(*args)
+    )
     dataset.draw(range(batch_size))
     assert sizes == [expected]
 
@@ -419,10 +450,13 @@ def test_num_images(root, monkeypatch, batch_size, num_images, expected):
 def test_lmdb(photographs, tmp_path):
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
-    made = create_subimage_lmdbs(photographs / 'HR', tmp_path, 4, photographs / 'LR', WindowGrid(32, 16, 12),
-                                 progress=False)
-    dataset = build(tmp_path, dataroot_gt=str(made.hr), dataroot_lq=str(made.lr), io_backend={'type': 'lmdb'}, scale=4,
-                    gt_size=20)
+
+    made = create_subimage_lmdbs(
+        photographs / 'HR', tmp_path, 4, photographs / 'LR', WindowGrid(32, 16, 12), progress=False
+    )
+    dataset = build(
+        tmp_path, dataroot_gt=str(made.hr), dataroot_lq=str(made.lr), io_backend={'type': 'lmdb'}, scale=4, gt_size=20
+    )
     batch = next(iter(DataLoader(dataset, 8, sampler=range(8), num_workers=2)))
     assert batch['gt'].shape == (8, 3, 20, 20)
     assert np.bincount(batch['interval_index']).tolist() == [2] * 4

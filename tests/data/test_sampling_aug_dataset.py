@@ -1,4 +1,5 @@
 """SamplingAugDataset: which positions it draws, that draws are pure, what is cached, and every refusal."""
+
 from __future__ import annotations
 
 import copy
@@ -53,9 +54,17 @@ def write(path, image):
 
 
 def options(root, **changes):
-    return {'name': 'aug', 'type': 'SamplingAugDataset', 'phase': 'train', 'scale': SCALE,
-            'dataroot_gt': str(root / 'HR'), 'dataroot_lq': str(root / 'LR'), 'io_backend': {'type': 'disk'},
-            'gt_size': SIZE, **changes}
+    return {
+        'name': 'aug',
+        'type': 'SamplingAugDataset',
+        'phase': 'train',
+        'scale': SCALE,
+        'dataroot_gt': str(root / 'HR'),
+        'dataroot_lq': str(root / 'LR'),
+        'io_backend': {'type': 'disk'},
+        'gt_size': SIZE,
+        **changes,
+    }
 
 
 def build(root, seed=1, **changes):
@@ -83,8 +92,8 @@ def test_positions_are_those_of_the_portion_and_uniform(root, portion):
         counts = np.array([found.count(position) for position in expected])
         assert counts.sum() == len(found) == 200
         assert len(expected) > 20 or counts.all()
-        spread = ((counts - 200 / len(expected))**2 / (200 / len(expected))).sum()
-        assert spread <= len(expected) + 5 * (2 * len(expected))**0.5  # chi-squared, five sigma
+        spread = ((counts - 200 / len(expected)) ** 2 / (200 / len(expected))).sum()
+        assert spread <= len(expected) + 5 * (2 * len(expected)) ** 0.5  # chi-squared, five sigma
 
 
 def test_portion_one_draws_every_position(root):
@@ -99,8 +108,8 @@ def test_a_sample_is_the_crop_of_its_draw(root):
         lq, gt = (part[..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255 for part in read(root, image))
         sample = dataset[number]
         assert sorted(sample) == ['gt', 'gt_path', 'lq', 'lq_path']
-        assert np.array_equal(sample['lq'].numpy(), lq[:, top:top + 12, left:left + 12])
-        assert np.array_equal(sample['gt'].numpy(), gt[:, top * 4:top * 4 + 48, left * 4:left * 4 + 48])
+        assert np.array_equal(sample['lq'].numpy(), lq[:, top : top + 12, left : left + 12])
+        assert np.array_equal(sample['gt'].numpy(), gt[:, top * 4 : top * 4 + 48, left * 4 : left * 4 + 48])
         assert sample['gt_path'] == str(root / 'HR' / f'{image}.png')
         assert sample['lq_path'] == str(root / 'LR' / f'{image}.png')
 
@@ -110,7 +119,7 @@ def test_flips_turn_both_images_alike(root):
     dataset, forms = build(root, portion=0), set()
     for number in range(NUMBER * 30):
         image, top, left = dataset.draw(number)
-        gt = gt_of[image][top * 4:top * 4 + 48, left * 4:left * 4 + 48, ::-1]
+        gt = gt_of[image][top * 4 : top * 4 + 48, left * 4 : left * 4 + 48, ::-1]
         found = dataset[number]['gt'].permute(1, 2, 0).numpy() * 255
         turned = [np.rot90(form, turns) for form in (gt, gt[::-1]) for turns in range(4)]
         forms.add([np.allclose(found, form, atol=1e-3) for form in turned].index(True))
@@ -122,8 +131,10 @@ def test_each_image_once_a_pass_and_no_pass_like_another(root):
     passes = [tuple(images_of(dataset, range(number * NUMBER, (number + 1) * NUMBER))) for number in range(20)]
     assert {tuple(sorted(order)) for order in passes} == {tuple(range(NUMBER))}
     assert len(set(passes)) > 15
-    first, second = ({(place.image, place.top, place.left) for place in map(build(root, portion=1).draw, numbers)}
-                     for numbers in (range(NUMBER), range(NUMBER, 2 * NUMBER)))
+    first, second = (
+        {(place.image, place.top, place.left) for place in map(build(root, portion=1).draw, numbers)}
+        for numbers in (range(NUMBER), range(NUMBER, 2 * NUMBER))
+    )
     assert len(first & second) <= 1
 
 
@@ -162,6 +173,7 @@ def test_workers_bring_the_same_batches(root, workers, method):
 def test_basicsrs_loader_and_sampler(root):
     from basicsr.data import build_dataloader, build_dataset
     from basicsr.data.data_sampler import EnlargedSampler
+
     torch.manual_seed(1)
     opt = options(root, batch_size_per_gpu=2, num_worker_per_gpu=0, dataset_enlarge_ratio=2)
     before = copy.deepcopy(opt)
@@ -180,6 +192,7 @@ def test_basicsrs_loader_and_sampler(root):
 
 def test_ranks_share_a_pass(root, monkeypatch):
     from basicsr.utils import dist_util
+
     ranks = []
     for rank in range(4):
         monkeypatch.setattr(dist_util, 'get_dist_info', lambda rank=rank: (rank, 4))
@@ -201,8 +214,9 @@ def computed(monkeypatch):
     """The LR shapes that maps were computed for."""
     shapes = []
     original = sampling_aug_dataset.patch_psnr_map
-    monkeypatch.setattr(sampling_aug_dataset, 'patch_psnr_map',
-                        lambda lq, *rest: shapes.append(lq.shape[0] - 16) or original(lq, *rest))
+    monkeypatch.setattr(
+        sampling_aug_dataset, 'patch_psnr_map', lambda lq, *rest: shapes.append(lq.shape[0] - 16) or original(lq, *rest)
+    )
     return shapes
 
 
@@ -242,7 +256,7 @@ def test_an_image_replaced_by_a_smaller_one_while_it_runs(root):
 
 @pytest.mark.parametrize('moment', ['computing', 'writing'])
 def test_killed_half_way_nothing_looks_finished(root, cache, computed, moment):
-    code = f'''
+    code = f"""
         import bsr_plugins, os, signal
         from bsr_plugins.data import sampling_aug_dataset
         original, calls = sampling_aug_dataset.patch_psnr_map, []
@@ -253,9 +267,14 @@ def test_killed_half_way_nothing_looks_finished(root, cache, computed, moment):
             return original(*arguments)
         sampling_aug_dataset.patch_psnr_map = count
         os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
-        sampling_aug_dataset.SamplingAugDataset({options(root)!r})'''
-    done = subprocess.run([sys.executable, '-c', textwrap.dedent(code)], capture_output=True, text=True, timeout=120,
-                          cwd=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+        sampling_aug_dataset.SamplingAugDataset({options(root)!r})"""
+    done = subprocess.run(
+        [sys.executable, '-c', textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     left = list(cache.iterdir()) if cache.exists() else []
     assert len(left) == (moment == 'writing') and all('.partial' in path.name for path in left)
@@ -266,8 +285,10 @@ def test_killed_half_way_nothing_looks_finished(root, cache, computed, moment):
 def test_lmdb(root, photographs, tmp_path):
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
-    made = create_subimage_lmdbs(photographs / 'HR', tmp_path / 'lmdb', SCALE, photographs / 'LR',
-                                 WindowGrid(64, 32, 12), progress=False)
+
+    made = create_subimage_lmdbs(
+        photographs / 'HR', tmp_path / 'lmdb', SCALE, photographs / 'LR', WindowGrid(64, 32, 12), progress=False
+    )
     opt = {'dataroot_gt': str(made.hr), 'dataroot_lq': str(made.lr), 'io_backend': {'type': 'lmdb'}}
     dataset = build(root, **opt, use_hflip=False, use_rot=False)
     keys = {dataset[number]['gt_path'] for number in range(len(dataset))}
@@ -277,7 +298,7 @@ def test_lmdb(root, photographs, tmp_path):
         lq, gt = (image_of(path, sample['gt_path']) for path in (made.lr, made.hr))
         position = top * ((64 - SIZE) // SCALE + 1) + left
         assert position in informative_positions(patch_psnr_map(lq, gt, SIZE, SCALE), 0.1)
-        expected = gt[top * 4:top * 4 + 48, left * 4:left * 4 + 48, ::-1]
+        expected = gt[top * 4 : top * 4 + 48, left * 4 : left * 4 + 48, ::-1]
         assert np.allclose(sample['gt'].permute(1, 2, 0).numpy() * 255, expected, atol=1e-3)
     loader = DataLoader(dataset, batch_size=3, num_workers=2, multiprocessing_context='fork')
     assert next(iter(loader))['gt_path'] == [dataset[number]['gt_path'] for number in range(3)]
@@ -291,15 +312,27 @@ def test_real_images(bsr_data):
     names = sorted(path.name for path in (bsr_data / 'train' / 'HR').glob('bsds_*.png'))[:4]
     meta = result_cache.cache_folder().parent / 'meta.txt'
     meta.write_text(''.join(f'{name} (1,1,3)\n' for name in names))
-    dataset = build(bsr_data, dataroot_gt=str(bsr_data / 'train' / 'HR'), meta_info_file=str(meta), gt_size=192,
-                    dataroot_lq=str(bsr_data / 'train' / 'LRbicX4'))
+    dataset = build(
+        bsr_data,
+        dataroot_gt=str(bsr_data / 'train' / 'HR'),
+        meta_info_file=str(meta),
+        gt_size=192,
+        dataroot_lq=str(bsr_data / 'train' / 'LRbicX4'),
+    )
     assert len(dataset) == 4
-    random = build(bsr_data, dataroot_gt=str(bsr_data / 'train' / 'HR'), meta_info_file=str(meta), gt_size=192,
-                   dataroot_lq=str(bsr_data / 'train' / 'LRbicX4'), portion=1)
+    random = build(
+        bsr_data,
+        dataroot_gt=str(bsr_data / 'train' / 'HR'),
+        meta_info_file=str(meta),
+        gt_size=192,
+        dataroot_lq=str(bsr_data / 'train' / 'LRbicX4'),
+        portion=1,
+    )
 
     def bilinear_error(sample):
         sr = torch.nn.functional.interpolate(sample['lq'][None], scale_factor=4, mode='bilinear')[0]
-        return float(((sr - sample['gt'])**2).mean())
+        return float(((sr - sample['gt']) ** 2).mean())
+
     hard, any_position = (np.mean([bilinear_error(each[number]) for number in range(40)]) for each in (dataset, random))
     assert hard > 1.15 * any_position
 
@@ -307,6 +340,7 @@ def test_real_images(bsr_data):
 # ---------------------------------------------------------------------- two processes
 def rank_of_two(rank, folder, address, root, results):
     import torch.distributed as dist
+
     os.environ.update({result_cache.FOLDER_VARIABLE: folder, 'LOCAL_RANK': str(rank)})
     dist.init_process_group('gloo', init_method=f'file://{address}', rank=rank, world_size=2)
     calls = []
@@ -322,8 +356,12 @@ def rank_of_two(rank, folder, address, root, results):
 def test_two_processes_compute_once_and_share_a_pass(root, tmp_path):
     context = multiprocessing.get_context('spawn')
     results = context.Queue()
-    processes = [context.Process(target=rank_of_two, args=(rank, str(tmp_path / 'shared'), str(tmp_path / 'address'),
-                                                           root, results)) for rank in range(2)]
+    processes = [
+        context.Process(
+            target=rank_of_two, args=(rank, str(tmp_path / 'shared'), str(tmp_path / 'address'), root, results)
+        )
+        for rank in range(2)
+    ]
     for process in processes:
         process.start()
     (_, first_calls, first), (_, second_calls, second) = sorted(results.get(timeout=120) for _ in range(2))
@@ -336,32 +374,41 @@ def test_two_processes_compute_once_and_share_a_pass(root, tmp_path):
 
 
 # ---------------------------------------------------------------------- bad input
-@pytest.mark.parametrize('changes, message', [
-    ({'portoin': 0.1}, "has no option 'portoin'(?s:.*)did you mean 'portion'"),
-    ({'num_intervals': 4}, "has no option 'num_intervals'"),
-    ({'portion': 1.5}, r"portion must be a number in \[-1, 1\](?s:.*)data set 'aug': portion(?s:.*)1.5"),
-    ({'portion': '0.1'}, 'portion must be a number'),
-    ({'gt_size': None}, "needs the option 'gt_size'"),
-    ({'gt_size': 50}, 'gt_size must be a multiple of scale(?s:.*)a positive multiple of 4(?s:.*)50'),
-    ({'gt_size': 20}, "gt_size leaves nothing of a patch to compare(?s:.*)data set 'aug': gt_size(?s:.*)more than 20"),
-    ({'scale': 0}, "scale must be a whole number of at least 1(?s:.*)data set 'aug': scale"),
-    ({'scale': None}, "needs the option 'scale'"),
-    ({'phase': 'val'}, 'validation data is never rebalanced(?s:.*)PairedImageDataset'),
-    ({'io_backend': {'type': 'tape'}}, 'unknown io_backend'),
-])
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        ({'portoin': 0.1}, "has no option 'portoin'(?s:.*)did you mean 'portion'"),
+        ({'num_intervals': 4}, "has no option 'num_intervals'"),
+        ({'portion': 1.5}, r"portion must be a number in \[-1, 1\](?s:.*)data set 'aug': portion(?s:.*)1.5"),
+        ({'portion': '0.1'}, 'portion must be a number'),
+        ({'gt_size': None}, "needs the option 'gt_size'"),
+        ({'gt_size': 50}, 'gt_size must be a multiple of scale(?s:.*)a positive multiple of 4(?s:.*)50'),
+        (
+            {'gt_size': 20},
+            "gt_size leaves nothing of a patch to compare(?s:.*)data set 'aug': gt_size(?s:.*)more than 20",
+        ),
+        ({'scale': 0}, "scale must be a whole number of at least 1(?s:.*)data set 'aug': scale"),
+        ({'scale': None}, "needs the option 'scale'"),
+        ({'phase': 'val'}, 'validation data is never rebalanced(?s:.*)PairedImageDataset'),
+        ({'io_backend': {'type': 'tape'}}, 'unknown io_backend'),
+    ],
+)
 def test_wrong_options(root, changes, message):
     with pytest.raises(OptionError, match=message):
         build(root, **changes)
 
 
-@pytest.mark.parametrize('folder, image, message', [
-    ('LR', np.zeros((11, 30, 3), np.uint8), 'smaller than the crop(?s:.*)at least 12 x 12(?s:.*)11 x 30'),
-    ('HR', np.zeros((40, 80, 3), np.uint8), 'smaller than the crop(?s:.*)at least 48 x 48(?s:.*)40 x 80'),
-    ('HR', np.zeros((80, 80, 3), np.uint8), 'do not fit scale 4'),
-    ('HR', np.zeros((72, 88, 3), np.uint16), 'more than 8 bits'),
-    ('LR', b'\x89PNG cut', 'damaged or not an image'),
-    ('HR', b'', 'damaged or not an image'),
-])
+@pytest.mark.parametrize(
+    'folder, image, message',
+    [
+        ('LR', np.zeros((11, 30, 3), np.uint8), 'smaller than the crop(?s:.*)at least 12 x 12(?s:.*)11 x 30'),
+        ('HR', np.zeros((40, 80, 3), np.uint8), 'smaller than the crop(?s:.*)at least 48 x 48(?s:.*)40 x 80'),
+        ('HR', np.zeros((80, 80, 3), np.uint8), 'do not fit scale 4'),
+        ('HR', np.zeros((72, 88, 3), np.uint16), 'more than 8 bits'),
+        ('LR', b'\x89PNG cut', 'damaged or not an image'),
+        ('HR', b'', 'damaged or not an image'),
+    ],
+)
 def test_images_that_cannot_be_used_are_named_at_the_start(root, cache, folder, image, message):
     path = root / folder / '2.png'
     path.write_bytes(image) if isinstance(image, bytes) else write(path, image)

@@ -1,4 +1,5 @@
 """A small environment to be examined: packages that import at once, and a basicsr with registries, without torch."""
+
 from __future__ import annotations
 
 import sys
@@ -50,22 +51,45 @@ def write(root: Path, files: Dict[str, str]) -> Path:
 @pytest.fixture
 def write_packages(tmp_path: Path) -> Callable[..., List[str]]:
     """Return a function that writes torch and what goes with it, and returns an import path that has them first."""
-    def run(files: Optional[Dict[str, str]] = None, cuda: Optional[str] = None, gpus: int = 0,
-            nccl: bool = False) -> List[str]:
+
+    def run(
+        files: Optional[Dict[str, str]] = None, cuda: Optional[str] = None, gpus: int = 0, nccl: bool = False
+    ) -> List[str]:
         small = {f'{name}.py': "__version__ = '1.2'" for name in ('numpy', 'cv2', 'lmdb', 'torchvision')}
-        packages = write(tmp_path / 'packages', {
-            **small, 'torch/__init__.py': TORCH.format(cuda=cuda, gpus=gpus),
-            'torch/distributed.py': DISTRIBUTED.format(nccl=nccl), **(files or {})})
+        packages = write(
+            tmp_path / 'packages',
+            {
+                **small,
+                'torch/__init__.py': TORCH.format(cuda=cuda, gpus=gpus),
+                'torch/distributed.py': DISTRIBUTED.format(nccl=nccl),
+                **(files or {}),
+            },
+        )
         return [str(packages), *sys.path]
+
     return run
 
 
 @pytest.fixture
 def write_checkout(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes a fork's checkout with registries, some of its files replaced, and returns it."""
+
     def run(files: Optional[Dict[str, str]] = None, name: str = 'fork') -> Path:
-        return write(tmp_path / name, {f'basicsr/{path}': text for path, text in {
-            '__init__.py': 'import basicsr.archs, basicsr.models', 'train.py': '', 'utils/__init__.py': '',
-            'utils/registry.py': REGISTRY, 'models/__init__.py': 'import basicsr.utils.registry',
-            'archs/__init__.py': '', 'version.py': "__version__ = '1.3.4'", **(files or {})}.items()})
+        return write(
+            tmp_path / name,
+            {
+                f'basicsr/{path}': text
+                for path, text in {
+                    '__init__.py': 'import basicsr.archs, basicsr.models',
+                    'train.py': '',
+                    'utils/__init__.py': '',
+                    'utils/registry.py': REGISTRY,
+                    'models/__init__.py': 'import basicsr.utils.registry',
+                    'archs/__init__.py': '',
+                    'version.py': "__version__ = '1.3.4'",
+                    **(files or {}),
+                }.items()
+            },
+        )
+
     return run

@@ -1,4 +1,5 @@
 """GPUs and their driver in the report; a GPU that torch does not see; no way for processes to talk."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,11 +19,21 @@ def all_visible(monkeypatch):
 
 def test_rows():
     assert dict(device_rows(GPU, '550.54.15')) == {
-        'GPU': 'NVIDIA H200, 139.8 GiB, compute capability 9.0', 'driver': '550.54.15', 'torch built for': 'CUDA 12.4',
-        'NCCL': '2.21.5', 'gloo': 'yes', 'CPU threads': '4'}
+        'GPU': 'NVIDIA H200, 139.8 GiB, compute capability 9.0',
+        'driver': '550.54.15',
+        'torch built for': 'CUDA 12.4',
+        'NCCL': '2.21.5',
+        'gloo': 'yes',
+        'CPU threads': '4',
+    }
     assert dict(device_rows(CPU, None)) == {
-        'GPU': 'none: runs are on the CPU', 'driver': 'none of NVIDIA', 'torch built for': 'the CPU alone',
-        'NCCL': 'none', 'gloo': 'yes', 'CPU threads': '4'}
+        'GPU': 'none: runs are on the CPU',
+        'driver': 'none of NVIDIA',
+        'torch built for': 'the CPU alone',
+        'NCCL': 'none',
+        'gloo': 'yes',
+        'CPU threads': '4',
+    }
     assert dict(device_rows({**CPU, 'hip_build': '6.1'}, None))['torch built for'] == 'ROCm 6.1'
     assert [row[0] for row in device_rows({**GPU, 'gpus': [CARD, CARD]}, '1')][:3] == ['GPU', 'GPU', 'driver']
 
@@ -36,22 +47,27 @@ def test_nothing_is_wrong_with_one_gpu_or_none():
     assert device_findings(GPU, '550') == [] and device_findings(CPU, None) == []
 
 
-@pytest.mark.parametrize('visible, remedy', [
-    (None, 'install a torch built for CUDA'), ('', "unset CUDA_VISIBLE_DEVICES, which is ''"),
-    ('-1', "unset CUDA_VISIBLE_DEVICES, which is '-1'"), ('0', 'install a torch built for CUDA'),
-])
+@pytest.mark.parametrize(
+    'visible, remedy',
+    [
+        (None, 'install a torch built for CUDA'),
+        ('', "unset CUDA_VISIBLE_DEVICES, which is ''"),
+        ('-1', "unset CUDA_VISIBLE_DEVICES, which is '-1'"),
+        ('0', 'install a torch built for CUDA'),
+    ],
+)
 def test_a_gpu_that_torch_does_not_see(visible, remedy, monkeypatch):
     if visible is not None:
         monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
-    finding, = device_findings(CPU, '550.54.15')
+    (finding,) = device_findings(CPU, '550.54.15')
     assert finding.severity == 'warning' and finding.expected == 'a GPU of driver 550.54.15'
     assert finding.found == 'built for the CPU alone' and finding.remedy.startswith(remedy)
 
 
 def test_several_gpus_without_nccl_and_no_backend_at_all():
-    finding, = device_findings({**GPU, 'gpus': [CARD, CARD], 'nccl': None}, '550')
+    (finding,) = device_findings({**GPU, 'gpus': [CARD, CARD], 'nccl': None}, '550')
     assert 'no NCCL' in finding.problem
-    finding, = device_findings({**CPU, 'gloo': False}, None)
+    (finding,) = device_findings({**CPU, 'gloo': False}, None)
     assert 'neither NCCL nor gloo' in finding.problem
 
 

@@ -1,4 +1,5 @@
 """Free space at the experiments' folder, before and after it is there."""
+
 from __future__ import annotations
 
 import shutil
@@ -31,7 +32,7 @@ def test_room(tmp_path, monkeypatch):
 @pytest.mark.parametrize('gib, severity', [(4.9, 'warning'), (0.4, 'error')])
 def test_little_room(gib, severity, tmp_path, monkeypatch):
     with_free(monkeypatch, gib)
-    finding, = examine_disk(tmp_path)[1]
+    (finding,) = examine_disk(tmp_path)[1]
     assert (finding.severity, finding.expected, finding.found) == (severity, '5 GiB or more', f'{gib} GiB')
     assert 'path.experiments_root' in finding.remedy
 
@@ -39,5 +40,5 @@ def test_little_room(gib, severity, tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     with_free(monkeypatch, 50)
     monkeypatch.setattr(disk.os, 'access', lambda place, mode: False)
-    finding, = examine_disk(tmp_path)[1]
+    (finding,) = examine_disk(tmp_path)[1]
     assert (finding.severity, finding.where) == ('error', str(tmp_path)) and 'cannot be written' in finding.problem

@@ -1,4 +1,5 @@
 """Versions and places of packages without importing them; several of one name; the basicsr of a run."""
+
 from __future__ import annotations
 
 import sys
@@ -37,16 +38,19 @@ def test_an_absent_package():
     absent = find_package('no_such_module', ['no-such-module'])
     assert absent == Package('no_such_module', None, None)
     assert absent.row() == ('no_such_module', 'not installed')
-    finding, = package_findings([Package('cv2', None, None)])
+    (finding,) = package_findings([Package('cv2', None, None)])
     assert (finding.severity, finding.problem, finding.remedy) == (
-        'error', 'cv2 is not installed', 'pip install opencv-python')
+        'error',
+        'cv2 is not installed',
+        'pip install opencv-python',
+    )
 
 
 def test_two_builds_of_opencv(monkeypatch):
     monkeypatch.setattr(packages, '_installed_version', {'opencv-python': '4.9', 'opencv-contrib-python': '4.8'}.get)
     found = find_package('cv2', dict(packages.PACKAGES)['cv2'])
     assert found.version == '4.9' and found.distributions == ('opencv-python', 'opencv-contrib-python')
-    finding, = package_findings([found])
+    (finding,) = package_findings([found])
     assert finding.severity == 'warning' and 'overwrite each other' in finding.problem
     assert finding.found == 'opencv-python, opencv-contrib-python'
     assert finding.remedy == 'pip uninstall opencv-python opencv-contrib-python; pip install opencv-python'
@@ -59,7 +63,7 @@ def test_the_basicsr_of_a_checkout_comes_first(write_checkout, tmp_path):
     assert find_basicsr(root).version == '1.9'
     copies = basicsr_copies(root, [str(tmp_path / 'nothing'), str(installed), str(root), str(installed)])
     assert copies[:2] == [root / 'basicsr', installed / 'basicsr'] and copies.count(installed / 'basicsr') == 1
-    finding, = basicsr_findings(root, copies[:2])
+    (finding,) = basicsr_findings(root, copies[:2])
     assert finding.severity == 'warning' and finding.problem == 'There are several packages named basicsr'
     assert finding.where == str(root / 'basicsr') and finding.found == f'also {installed / "basicsr"}'
     assert '`basicsr train`, `test` and `run` take the first' in finding.remedy
@@ -71,7 +75,7 @@ def test_several_installed(write_checkout, tmp_path):
     root.mkdir()
     copies = [path for path in basicsr_copies(root, [str(first), str(second)]) if tmp_path in path.parents]
     assert copies == [first / 'basicsr', second / 'basicsr']
-    finding, = basicsr_findings(root, copies)
+    (finding,) = basicsr_findings(root, copies)
     assert finding.remedy.startswith('pip uninstall basicsr, or keep one')
     assert basicsr_findings(root, copies[:1]) == []
 
@@ -93,6 +97,6 @@ def test_the_installed_one(tmp_path):
 def test_without_any(tmp_path, monkeypatch):
     monkeypatch.setattr(packages, 'basicsr_folder', lambda root: None)
     assert find_basicsr(tmp_path).row() == ('basicsr', 'not installed')
-    finding, = basicsr_findings(tmp_path, [])
+    (finding,) = basicsr_findings(tmp_path, [])
     assert finding.severity == 'error' and finding.where == str(tmp_path)
     assert 'bsr-plugins[basicsr]' in finding.remedy and 'root of the fork' in finding.remedy

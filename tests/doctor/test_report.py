@@ -1,4 +1,5 @@
 """The whole report: of a checkout, with findings, without basicsr, with a broken one; as text and as JSON."""
+
 from __future__ import annotations
 
 import json
@@ -34,7 +35,9 @@ def test_a_checkout(write_packages, write_checkout):
     assert rows['bsr_plugins'].startswith(bsr_plugins.__version__) and rows['basicsr'] == f'1.3.4  {root / "basicsr"}'
     assert found.sections['basicsr'] == [
         ('of a run here', 'the checkout in the working directory'),
-        ('train script', str(root / 'basicsr' / 'train.py')), ('test script', 'none')]
+        ('train script', str(root / 'basicsr' / 'train.py')),
+        ('test script', 'none'),
+    ]
     arch = dict(found.sections['registered'])['arch']
     assert arch.startswith('bsr_plugins: BSRNet, BicubicResidual, CARN') and '_bsrp' not in arch
     assert found.sections['mends'][0] == ('active', 'none')
@@ -51,10 +54,16 @@ def test_names_that_others_have(write_packages, write_checkout):
     found = examine(root, alone(write_packages()))
     assert found.is_sound
     assert sorted((finding.problem, finding.remedy) for finding in found.findings) == [
-        (f"The arch name {name} is not the pack's: another object has it",
-         f'write {name}_bsrp for the one of bsr_plugins') for name in ('CARN', 'FSRCNN')]
+        (
+            f"The arch name {name} is not the pack's: another object has it",
+            f'write {name}_bsrp for the one of bsr_plugins',
+        )
+        for name in ('CARN', 'FSRCNN')
+    ]
     assert {finding.found for finding in found.findings} == {
-        'basicsr.archs.CARN', str(root / 'hat' / 'archs' / 'some_arch.py')}
+        'basicsr.archs.CARN',
+        str(root / 'hat' / 'archs' / 'some_arch.py'),
+    }
     arch = dict(found.sections['registered'])['arch']
     assert 'CARN_bsrp' in arch and arch.endswith('; 1 of basicsr')
 
@@ -64,7 +73,9 @@ def test_two_basicsrs_and_a_second_fault(write_packages, write_checkout):
     path = alone(write_packages({'lmdb.py': 'raise ImportError("broken")'}))
     found = examine(root, [*path, str(other)])
     assert [(finding.severity, finding.problem) for finding in found.findings] == [
-        ('error', 'lmdb cannot be imported'), ('warning', 'There are several packages named basicsr')]
+        ('error', 'lmdb cannot be imported'),
+        ('warning', 'There are several packages named basicsr'),
+    ]
     assert not found.is_sound and ('also there', str(other / 'basicsr')) in found.sections['basicsr']
     text = found.text()
     assert '\n\nfindings\nerror: lmdb cannot be imported\n  where:    lmdb\n  found:    ImportError: broken\n' in text
@@ -90,30 +101,41 @@ def test_without_basicsr(write_packages, tmp_path, monkeypatch):
     monkeypatch.setattr(packages, 'basicsr_folder', lambda root: None)
     found = examine(tmp_path, alone(write_packages()))
     assert [finding.problem for finding in found.findings] == [
-        'There is no basicsr, neither installed nor in the working directory']
+        'There is no basicsr, neither installed nor in the working directory'
+    ]
     assert list(found.sections) == ['packages', 'devices', 'disk']
     assert ('basicsr', 'not installed') in found.sections['packages']
 
 
 def test_a_broken_basicsr(write_packages, write_checkout):
-    found = examine(write_checkout({'__init__.py': 'raise ImportError("cannot import name X")'}),
-                    alone(write_packages()))
-    finding, = found.findings
+    found = examine(
+        write_checkout({'__init__.py': 'raise ImportError("cannot import name X")'}), alone(write_packages())
+    )
+    (finding,) = found.findings
     assert finding.found == 'ImportError: cannot import name X' and not found.is_sound
     assert 'devices' in found.sections and 'registered' not in found.sections
 
 
 def test_what_is_absent_is_not_probed(write_packages, write_checkout, monkeypatch):
     find = report.find_packages
-    monkeypatch.setattr(report, 'find_packages', lambda: [
-        package._replace(version=None, folder=None) if package.name == 'lmdb' else package for package in find()])
+    monkeypatch.setattr(
+        report,
+        'find_packages',
+        lambda: [
+            package._replace(version=None, folder=None) if package.name == 'lmdb' else package for package in find()
+        ],
+    )
     found = examine(write_checkout(), alone(write_packages({'lmdb.py': 'raise ImportError("probed")'})))
     assert [finding.problem for finding in found.findings] == ['lmdb is not installed']
     assert 'devices' in found.sections and 'registered' not in found.sections
 
 
 def test_errors_come_first_and_each_has_a_remedy():
-    found = Report({'disk': [('free', '1 GiB')]}, [Finding(ERROR, 'A', 'x', remedy='do a'),
-                                                   Finding(WARNING, 'B', 'y', remedy='do b')])
-    assert found.text() == ('disk\n  free  1 GiB\n\nfindings\nerror: A\n  where:    x\n  remedy:   do a\n'
-                            'warning: B\n  where:    y\n  remedy:   do b')
+    found = Report(
+        {'disk': [('free', '1 GiB')]},
+        [Finding(ERROR, 'A', 'x', remedy='do a'), Finding(WARNING, 'B', 'y', remedy='do b')],
+    )
+    assert found.text() == (
+        'disk\n  free  1 GiB\n\nfindings\nerror: A\n  where:    x\n  remedy:   do a\n'
+        'warning: B\n  where:    y\n  remedy:   do b'
+    )

@@ -1,4 +1,5 @@
 """A small project that is whole: photographs, LMDBs, difficulty, option files, a run of four iterations."""
+
 from __future__ import annotations
 
 import ast
@@ -71,12 +72,15 @@ def make_photographs(root: Path, count: int = 4, side: int = 64) -> None:
     """Write ``count`` pairs of noise under root/data, HR of ``side`` and LR of half of it."""
     import cv2
     import numpy as np
+
     generator = np.random.default_rng(0)
     for name, edge in (('HR', side), ('LR', side // 2)):
         (root / 'data' / name).mkdir(parents=True)
         for index in range(count):
-            cv2.imwrite(str(root / 'data' / name / f'{index:04d}.png'),
-                        generator.integers(0, 256, (edge, edge, 3), dtype=np.uint8))
+            cv2.imwrite(
+                str(root / 'data' / name / f'{index:04d}.png'),
+                generator.integers(0, 256, (edge, edge, 3), dtype=np.uint8),
+            )
 
 
 def load_tool(repo: Path, name: str) -> ModuleType:
@@ -90,6 +94,7 @@ def load_tool(repo: Path, name: str) -> ModuleType:
 @functools.lru_cache(maxsize=None)
 def _names_of(folder: Path) -> Any:
     from bsr_plugins.host.source_names import basicsr_names
+
     return basicsr_names(folder)
 
 
@@ -106,6 +111,7 @@ def remember_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 def call(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sequence[str], Path], int]]:
     """Return ``call([program, *arguments], folder)``: basicsr, or a tool, in this process; its exit code."""
     import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setenv('BSR_PLUGINS_CPU', '1')
@@ -114,6 +120,7 @@ def call(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sequ
 
     def run(command: Sequence[str], folder: Path) -> int:
         from bsr_plugins.cli.main import main
+
         program, *arguments = command
         monkeypatch.chdir(folder)
         if program != 'basicsr':
@@ -144,6 +151,7 @@ def whole_project(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     from bsr_plugins.data.difficulty.scoring import score_difficulty
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
+
     before = os.getcwd(), sys.argv, dict(os.environ)
     os.chdir(root)
     try:

@@ -1,4 +1,5 @@
 """Bad inputs of all kinds: each is named, with exit code 2, without a traceback, and nothing in a file is executed."""
+
 from __future__ import annotations
 
 import os
@@ -11,8 +12,13 @@ import pytest
 
 from bad_inputs import TABLE, Bad
 
-THROUGH_THE_SHELL = ('misspelt option file', 'python tag', 'hostile weights', 'unknown template network',
-                     'an image cut short')
+THROUGH_THE_SHELL = (
+    'misspelt option file',
+    'python tag',
+    'hostile weights',
+    'unknown template network',
+    'an image cut short',
+)
 
 
 def check(row: Bad, project: Path, code: int, output: str) -> None:
@@ -24,8 +30,9 @@ def check(row: Bad, project: Path, code: int, output: str) -> None:
 
 
 @pytest.mark.parametrize('row', TABLE, ids=lambda row: row.name)
-def test_bad_input(row: Bad, project: Path, call: Callable[[Sequence[str], Path], int],
-                   capfd: pytest.CaptureFixture[str]) -> None:
+def test_bad_input(
+    row: Bad, project: Path, call: Callable[[Sequence[str], Path], int], capfd: pytest.CaptureFixture[str]
+) -> None:
     row.spoil(project)
     code = call(row.command, project)
     captured = capfd.readouterr()
@@ -39,8 +46,9 @@ def test_bad_input_through_the_shell(name: str, project: Path, repo: Path, envir
     program, *arguments = row.command
     command: List[str] = [sys.executable]
     command += ['-m', 'bsr_plugins'] if program == 'basicsr' else [os.fspath(repo / 'tools' / f'{program}.py')]
-    done = subprocess.run([*command, *arguments], cwd=project, env=environment, capture_output=True, text=True,
-                          timeout=120)
+    done = subprocess.run(
+        [*command, *arguments], cwd=project, env=environment, capture_output=True, text=True, timeout=120
+    )
     check(row, project, done.returncode, done.stdout + done.stderr)
 
 

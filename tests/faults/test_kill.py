@@ -1,4 +1,5 @@
 """kill -9 at random moments: nothing half-made is taken for whole, and run again the work ends as if never killed."""
+
 from __future__ import annotations
 
 import random
@@ -83,8 +84,12 @@ def test_scoring(rounds: range, project: Path) -> None:
 @pytest.mark.parametrize('model', ['BSPAModel', 'SRModel'])
 def test_saving(rounds: range, model: str, project: Path, same: Callable[..., None]) -> None:
     whole, run = project.parent / 'whole', project / 'experiments' / 't'
-    text = (project / 'train.yml').read_text().replace('BSPAModel', model).replace('checkpoint_freq: 2',
-                                                                                   'checkpoint_freq: 1')
+    text = (
+        (project / 'train.yml')
+        .read_text()
+        .replace('BSPAModel', model)
+        .replace('checkpoint_freq: 2', 'checkpoint_freq: 1')
+    )
     (project / 'train.yml').write_text(text)
     shutil.rmtree(project / 'experiments')
     warm_processes.finish(killed_work.train, project)

@@ -1,4 +1,5 @@
 """SIGTERM and Ctrl-C in training: a pair is saved as the iteration ends; resumed, the run is the uninterrupted one."""
+
 from __future__ import annotations
 
 import os
@@ -33,6 +34,7 @@ def states(run: Path) -> List[str]:
 @pytest.fixture
 def signal_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that sends this process signals at the start of the n-th call of a method."""
+
     def arrange(owner: type, name: str, call: int, *numbers: int) -> None:
         original, calls = getattr(owner, name), []
 
@@ -49,13 +51,24 @@ def signal_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize(('number', 'code'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize(('method', 'nth', 'iteration'), [
-    ('optimize_parameters', 2, 2), ('optimize_parameters', 3, 3), ('_attribute', 1, 3), ('optimize_parameters', 7, 7)])
-def test_the_resumed_run_ends_as_the_uninterrupted_one(project: Path, call: Call, signal_in: Callable[..., None],
-                                                       same: Callable[..., None], capfd: pytest.CaptureFixture[str],
-                                                       number: int, code: int, method: str, nth: int,
-                                                       iteration: int) -> None:
+@pytest.mark.parametrize(
+    ('method', 'nth', 'iteration'),
+    [('optimize_parameters', 2, 2), ('optimize_parameters', 3, 3), ('_attribute', 1, 3), ('optimize_parameters', 7, 7)],
+)
+def test_the_resumed_run_ends_as_the_uninterrupted_one(
+    project: Path,
+    call: Call,
+    signal_in: Callable[..., None],
+    same: Callable[..., None],
+    capfd: pytest.CaptureFixture[str],
+    number: int,
+    code: int,
+    method: str,
+    nth: int,
+    iteration: int,
+) -> None:
     from bsr_plugins.models.bspa_model import BSPAModel
+
     run = fresh(project)
     before = signal.getsignal(number)
     with pytest.MonkeyPatch.context():
@@ -81,10 +94,11 @@ def test_the_resumed_run_ends_as_the_uninterrupted_one(project: Path, call: Call
     same(resumed, everything(run, 7))
 
 
-def test_stock_models_stop_and_resume_as_from_any_state_of_theirs(project: Path, call: Call,
-                                                                  signal_in: Callable[..., None],
-                                                                  same: Callable[..., None]) -> None:
+def test_stock_models_stop_and_resume_as_from_any_state_of_theirs(
+    project: Path, call: Call, signal_in: Callable[..., None], same: Callable[..., None]
+) -> None:
     from basicsr.models.sr_model import SRModel
+
     text = (project / 'train.yml').read_text()
     (project / 'train.yml').write_text(text.replace('BSPAModel', 'SRModel'))
     run = fresh(project)
@@ -105,9 +119,15 @@ def test_stock_models_stop_and_resume_as_from_any_state_of_theirs(project: Path,
     same(weights(run, 'latest'), resumed)
 
 
-def test_a_second_signal_stops_at_once(project: Path, call: Call, signal_in: Callable[..., None],
-                                       monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_second_signal_stops_at_once(
+    project: Path,
+    call: Call,
+    signal_in: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     from bsr_plugins.models.bspa_model import BSPAModel
+
     monkeypatch.setattr('bsr_plugins.runs.stop_signals.SAME_REQUEST_SECONDS', 0.0)
     run = fresh(project)
     signal_in(BSPAModel, 'optimize_parameters', 2, signal.SIGTERM, signal.SIGTERM)
@@ -116,30 +136,44 @@ def test_a_second_signal_stops_at_once(project: Path, call: Call, signal_in: Cal
     assert 'what was trained since the last saved state is lost' in capfd.readouterr().err
 
 
-def test_a_launcher_that_passes_the_signal_on_is_no_second_one(project: Path, call: Call,
-                                                              signal_in: Callable[..., None]) -> None:
+def test_a_launcher_that_passes_the_signal_on_is_no_second_one(
+    project: Path, call: Call, signal_in: Callable[..., None]
+) -> None:
     from bsr_plugins.models.bspa_model import BSPAModel
+
     run = fresh(project)
     signal_in(BSPAModel, 'optimize_parameters', 2, signal.SIGTERM, signal.SIGINT)
     assert call(TRAIN, project) == 143
     assert states(run) == ['2.state', 'net_g_2.pth']
 
 
-@pytest.mark.parametrize(('number', 'code', 'words'), [(signal.SIGTERM, 143, 'stopped by SIGTERM'),
-                                                       (signal.SIGINT, 130, 'interrupted')])
-def test_before_training_has_begun_the_first_one_stops_at_once(project: Path, call: Call,
-                                                               signal_in: Callable[..., None], number: int, code: int,
-                                                               words: str, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ('number', 'code', 'words'), [(signal.SIGTERM, 143, 'stopped by SIGTERM'), (signal.SIGINT, 130, 'interrupted')]
+)
+def test_before_training_has_begun_the_first_one_stops_at_once(
+    project: Path,
+    call: Call,
+    signal_in: Callable[..., None],
+    number: int,
+    code: int,
+    words: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     from bsr_plugins.models.bspa_model import BSPAModel
+
     run = fresh(project)
     signal_in(BSPAModel, 'init_training_settings', 1, number)
     assert call(TRAIN, project) == code
     assert states(run) == [] and words in capfd.readouterr().err
 
 
-def test_a_full_disk_at_the_stop_is_an_error_and_no_success(project: Path, call: Call, signal_in: Callable[..., None],
-                                                            monkeypatch: pytest.MonkeyPatch,
-                                                            capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_at_the_stop_is_an_error_and_no_success(
+    project: Path,
+    call: Call,
+    signal_in: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     from bsr_plugins.models.bspa_model import BSPAModel
 
     def full(content: Any, file: Any, *args: Any) -> None:
@@ -155,8 +189,15 @@ def test_a_full_disk_at_the_stop_is_an_error_and_no_success(project: Path, call:
 
 
 def start(project: Path, environment: Dict[str, Any], *command: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, '-m', *command], cwd=project, env=environment, start_new_session=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        [sys.executable, '-m', *command],
+        cwd=project,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def wait_for_iterations(run: Path, count: int) -> None:
@@ -171,10 +212,12 @@ def wait_for_iterations(run: Path, count: int) -> None:
 def test_a_signal_to_every_process_leaves_workers_to_the_training(project: Path) -> None:
     run = fresh(project)
     text = (project / 'train.yml').read_text().replace('num_worker_per_gpu: 0', 'num_worker_per_gpu: 2')
-    (project / 'train.yml').write_text(text.replace('BSPAModel', 'RebalancedSRModel').replace('total_iter: 4',
-                                                                                              'total_iter: 4000'))
-    process = warm_processes.start(killed_work.train_apart, project, '--force_yml',
-                                   'logger:save_checkpoint_freq=100000')
+    (project / 'train.yml').write_text(
+        text.replace('BSPAModel', 'RebalancedSRModel').replace('total_iter: 4', 'total_iter: 4000')
+    )
+    process = warm_processes.start(
+        killed_work.train_apart, project, '--force_yml', 'logger:save_checkpoint_freq=100000'
+    )
     wait_for_iterations(run, 3)
     os.killpg(process.pid, signal.SIGINT)
     process.join(60)
@@ -190,13 +233,29 @@ def test_two_processes_stop_in_the_same_iteration(project: Path, environment: Di
     text = (project / 'train.yml').read_text().replace('BSPAModel', 'RebalancedSRModel')
     (project / 'train.yml').write_text(text.replace('total_iter: 4', 'total_iter: 4000'))
     port = 20000 + os.getpid() % 20000
-    process = start(project, environment, 'torch.distributed.run', '--nproc_per_node', '2', '--master_port', str(port),
-                    '-m', 'bsr_plugins', 'train', '-opt', 'train.yml', '--launcher', 'pytorch', '--force_yml',
-                    'logger:save_checkpoint_freq=100000')
+    process = start(
+        project,
+        environment,
+        'torch.distributed.run',
+        '--nproc_per_node',
+        '2',
+        '--master_port',
+        str(port),
+        '-m',
+        'bsr_plugins',
+        'train',
+        '-opt',
+        'train.yml',
+        '--launcher',
+        'pytorch',
+        '--force_yml',
+        'logger:save_checkpoint_freq=100000',
+    )
     wait_for_iterations(run, 3)
     children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
-    ranks = [int(pid) for pid in children.read_text().split()
-             if b'bsr_plugins' in Path(f'/proc/{pid}/cmdline').read_bytes()]
+    ranks = [
+        int(pid) for pid in children.read_text().split() if b'bsr_plugins' in Path(f'/proc/{pid}/cmdline').read_bytes()
+    ]
     # One of the two alone: the other has to follow it.
     os.kill(ranks[1], signal.SIGTERM)
     output, _ = process.communicate(timeout=120)

@@ -5,6 +5,7 @@ python tests/forks/harness.py DIR... [--ways train,link,torchrun] [--images ../s
 Each DIR is a checkout, or a folder of checkouts. Each is copied, so it stays as it is. What a fork needs beside BasicSR
 (timm, einops, lpips, ...) is found through PYTHONPATH.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -58,8 +59,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folders', nargs='+', type=Path, metavar='DIR', help='a checkout, or a folder of checkouts')
     parser.add_argument('--ways', default='train,link', help=f'of {",".join(fork_matrix.WAYS)}; default: train,link')
-    parser.add_argument('--images', type=Path, default=Path(os.environ.get('BSR_DATA', REPO.parent / 'shared' / 'data'))
-                        / 'train', help='folder with HR and LRbicX4')
+    parser.add_argument(
+        '--images',
+        type=Path,
+        default=Path(os.environ.get('BSR_DATA', REPO.parent / 'shared' / 'data')) / 'train',
+        help='folder with HR and LRbicX4',
+    )
     parser.add_argument('--out', type=Path, help='keeps copies and output of the runs; default: a temporary folder')
     parser.add_argument('--python', default=sys.executable, help='the interpreter, arguments of its own included')
     args = parser.parse_args(argv)
@@ -72,8 +77,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(error, file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as temporary:
-        outcomes = fork_matrix.run_matrix(checkouts, ways, args.images, args.out or Path(temporary),
-                                          shlex.split(args.python))
+        outcomes = fork_matrix.run_matrix(
+            checkouts, ways, args.images, args.out or Path(temporary), shlex.split(args.python)
+        )
     print()
     print(fork_matrix.as_markdown(outcomes, {path.name: commit_of(path) for path in checkouts}))
     return int(any(outcome.state == fork_matrix.FAILED for outcome in outcomes))

@@ -1,4 +1,5 @@
 """What the harness of real forks says of runs that work, fail, are refused, or only seem to work."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -13,17 +14,19 @@ import fork_matrix
 from fork_matrix import Outcome, as_markdown, as_text, missing_evidence, options_for, reason, run_fork
 from known_forks import FORKS, UNKNOWN, known_fork
 
-GOOD = ('Model [RebalancedHATModel] is created.\nDataset [InverseSampledLMDBDataset] - train is built.\n'
-        '[run][epoch:  2, iter:       6, lr:(1e-4,)] l_pix: 1.2345e-01\n\t # psnr: 20.1\nEnd of training. Time\n')
+GOOD = (
+    'Model [RebalancedHATModel] is created.\nDataset [InverseSampledLMDBDataset] - train is built.\n'
+    '[run][epoch:  2, iter:       6, lr:(1e-4,)] l_pix: 1.2345e-01\n\t # psnr: 20.1\nEnd of training. Time\n'
+)
 # A fork whose script leaves what a run with the pack leaves, or not, as the test wants it.
-SCRIPT = '''
+SCRIPT = """
 import pathlib, sys
 print({said!r})
 models = pathlib.Path('experiments/run/models')
 models.mkdir(parents=True)
 (models / 'net_g_6.pth').write_bytes(b'')
 {more}
-'''
+"""
 SCAN = "import importlib\nfor name in []:\n    importlib.import_module(name)  # '_arch.py'\n"
 
 
@@ -38,8 +41,13 @@ def harness() -> Any:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     root = tmp_path / 'MyFork'
-    for name, text in {'__init__.py': '', 'utils/__init__.py': '', 'utils/registry.py': '',
-                       'archs/__init__.py': SCAN, 'train.py': SCRIPT.format(said=GOOD, more='')}.items():
+    for name, text in {
+        '__init__.py': '',
+        'utils/__init__.py': '',
+        'utils/registry.py': '',
+        'archs/__init__.py': SCAN,
+        'train.py': SCRIPT.format(said=GOOD, more=''),
+    }.items():
         (root / 'basicsr' / name).parent.mkdir(parents=True, exist_ok=True)
         (root / 'basicsr' / name).write_text(text)
     return root
@@ -59,20 +67,26 @@ def test_a_run_that_works_leaves_the_checkout_as_it_was(checkout: Path, tmp_path
     assert 'linked: ' in output and 'removed: ' in output and '$ basicsr/train.py -opt matrix.yml' in output
 
 
-@pytest.mark.parametrize(('said', 'more', 'why'), [
-    (GOOD, 'raise KeyError("network_g")', "KeyError: 'network_g'"),
-    (GOOD, 'sys.exit(3)', 'End of training. Time'),
-    (GOOD, '(models / "net_g_6.pth").unlink()', 'net_g_6.pth is not among []'),
-    (GOOD.replace('Rebalanced', 'SR'), '', 'the log does not say'),
-    (GOOD.replace('InverseSampledLMDBDataset', 'PairedImageDataset'), '', 'the log does not say'),
-    (GOOD.replace('End of', 'Start of'), '', 'the log does not say: End of training'),
-    (GOOD.replace('iter:       6', 'iter:       5'), '', 'no loss of iteration 6 in the log'),
-    (GOOD.replace('1.2345e-01', 'nan'), '', 'no loss of iteration 6 in the log'),
-    (GOOD.replace('psnr', 'ssim'), '', 'no PSNR of a validation in the log'),
-    (GOOD, 'pathlib.Path("basicsr/utils/registry.py").write_text("changed")',
-     "changed: ['basicsr/utils/registry.py'], left: []"),
-    (GOOD, 'pathlib.Path("basicsr/new.py").write_text("")', "changed: [], left: ['basicsr/new.py']"),
-])
+@pytest.mark.parametrize(
+    ('said', 'more', 'why'),
+    [
+        (GOOD, 'raise KeyError("network_g")', "KeyError: 'network_g'"),
+        (GOOD, 'sys.exit(3)', 'End of training. Time'),
+        (GOOD, '(models / "net_g_6.pth").unlink()', 'net_g_6.pth is not among []'),
+        (GOOD.replace('Rebalanced', 'SR'), '', 'the log does not say'),
+        (GOOD.replace('InverseSampledLMDBDataset', 'PairedImageDataset'), '', 'the log does not say'),
+        (GOOD.replace('End of', 'Start of'), '', 'the log does not say: End of training'),
+        (GOOD.replace('iter:       6', 'iter:       5'), '', 'no loss of iteration 6 in the log'),
+        (GOOD.replace('1.2345e-01', 'nan'), '', 'no loss of iteration 6 in the log'),
+        (GOOD.replace('psnr', 'ssim'), '', 'no PSNR of a validation in the log'),
+        (
+            GOOD,
+            'pathlib.Path("basicsr/utils/registry.py").write_text("changed")',
+            "changed: ['basicsr/utils/registry.py'], left: []",
+        ),
+        (GOOD, 'pathlib.Path("basicsr/new.py").write_text("")', "changed: [], left: ['basicsr/new.py']"),
+    ],
+)
 def test_a_run_that_fails_or_only_seems_to_work(said: str, more: str, why: str, checkout: Path, tmp_path: Path) -> None:
     (checkout / 'basicsr' / 'train.py').write_text(SCRIPT.format(said=said, more=more))
     found = attempt(checkout, tmp_path)
@@ -96,16 +110,22 @@ def test_the_interpreter_may_have_arguments(checkout: Path, tmp_path: Path) -> N
     assert found.why == "ValueError: -W ['ignore']"
 
 
-@pytest.mark.parametrize(('output', 'line'), [
-    ('Traceback\n  File "a"\ntorch.cuda.OutOfMemoryError: CUDA\nlast line', 'torch.cuda.OutOfMemoryError: CUDA'),
-    ('KeyError: 1\n\nDuring handling\n\n[rank1]: ValueError: 2\n', 'ValueError: 2'),
-    ('[rank0]: ValueError: 2\n[rank1]: RuntimeError: [/a/gloo/transport/tcp/pair.cc:5] Connection closed\n'
-     'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n', 'ValueError: 2'),
-    ('a.yml: error: no such type\n1 error, 0 warnings\n', 'no such type'),
-    ('basicsr train: error: There is no basicsr\n  expected: one\n', 'There is no basicsr'),
-    ('something\nlast line\n\n', 'last line'),
-    ('', 'no output'),
-])
+@pytest.mark.parametrize(
+    ('output', 'line'),
+    [
+        ('Traceback\n  File "a"\ntorch.cuda.OutOfMemoryError: CUDA\nlast line', 'torch.cuda.OutOfMemoryError: CUDA'),
+        ('KeyError: 1\n\nDuring handling\n\n[rank1]: ValueError: 2\n', 'ValueError: 2'),
+        (
+            '[rank0]: ValueError: 2\n[rank1]: RuntimeError: [/a/gloo/transport/tcp/pair.cc:5] Connection closed\n'
+            'torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n',
+            'ValueError: 2',
+        ),
+        ('a.yml: error: no such type\n1 error, 0 warnings\n', 'no such type'),
+        ('basicsr train: error: There is no basicsr\n  expected: one\n', 'There is no basicsr'),
+        ('something\nlast line\n\n', 'last line'),
+        ('', 'no output'),
+    ],
+)
 def test_the_reason_in_one_line(output: str, line: str) -> None:
     assert reason(output) == line
 
@@ -114,20 +134,33 @@ def test_evidence_is_complete(tmp_path: Path) -> None:
     (tmp_path / 'experiments' / 'run' / 'models').mkdir(parents=True)
     (tmp_path / 'experiments' / 'run' / 'models' / 'net_g_6.pth').write_bytes(b'')
     assert missing_evidence(GOOD, tmp_path, {'val': {}}) == ''
-    assert missing_evidence(GOOD.replace('[Inverse', 'Inverse').replace('] - train is built', ' - x is created'),
-                            tmp_path, {}) == ''  # as forks of BasicSR 1.2 write it
+    assert (
+        missing_evidence(
+            GOOD.replace('[Inverse', 'Inverse').replace('] - train is built', ' - x is created'), tmp_path, {}
+        )
+        == ''
+    )  # as forks of BasicSR 1.2 write it
 
 
-OUTCOMES = [Outcome('HAT', 'train', 'ok', '', 7.), Outcome('HAT', 'link', 'refused', 'a | b', 0.4),
-            Outcome('NAFNet', 'train', 'failed', 'why', 60.)]
+OUTCOMES = [
+    Outcome('HAT', 'train', 'ok', '', 7.0),
+    Outcome('HAT', 'link', 'refused', 'a | b', 0.4),
+    Outcome('NAFNet', 'train', 'failed', 'why', 60.0),
+]
 
 
 def test_both_tables() -> None:
-    assert as_text(OUTCOMES).splitlines() == ['HAT     train  ok       7 s', 'HAT     link   refused  0 s   a | b',
-                                              'NAFNet  train  failed   60 s  why']
+    assert as_text(OUTCOMES).splitlines() == [
+        'HAT     train  ok       7 s',
+        'HAT     link   refused  0 s   a | b',
+        'NAFNet  train  failed   60 s  why',
+    ]
     assert as_markdown(OUTCOMES, {'HAT': '1638a9a'}).splitlines() == [
-        '| fork | commit | train | link |', '|---|---|---|---|', '| HAT | 1638a9a | ok | refused: a \\| b |',
-        '| NAFNet |  | failed: why |  |']
+        '| fork | commit | train | link |',
+        '|---|---|---|---|',
+        '| HAT | 1638a9a | ok | refused: a \\| b |',
+        '| NAFNet |  | failed: why |  |',
+    ]
     assert as_text([]) == ''
 
 
@@ -160,15 +193,20 @@ def test_folders_of_checkouts(harness: Any, checkout: Path, tmp_path: Path) -> N
 
 def test_the_commit_of_a_checkout(harness: Any, checkout: Path) -> None:
     assert harness.commit_of(checkout) == ''
-    subprocess.run('git init -q . && git add . && git -c user.name=a -c user.email=a@b commit -q -m a', shell=True,
-                   cwd=checkout, check=True)
+    subprocess.run(
+        'git init -q . && git add . && git -c user.name=a -c user.email=a@b commit -q -m a',
+        shell=True,
+        cwd=checkout,
+        check=True,
+    )
     assert len(harness.commit_of(checkout)) >= 7
     checkout.with_name('MyFork.commit').write_text('1638a9a5d0\n')
     assert harness.commit_of(checkout) == '1638a9a'
 
 
-def test_the_command(harness: Any, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                     capsys: pytest.CaptureFixture) -> None:
+def test_the_command(
+    harness: Any, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.setattr(fork_matrix, 'make_data', lambda images, out, scale: out)
     assert harness.main([str(checkout), '--ways', 'link', '--out', str(tmp_path / 'out')]) == 0
     shown = capsys.readouterr().out

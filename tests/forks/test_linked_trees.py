@@ -1,4 +1,5 @@
 """Both generations of forks through `basicsr link`: their own, unchanged script trains with the pack."""
+
 from __future__ import annotations
 
 import os
@@ -24,9 +25,15 @@ def test_a_linked_trees_own_script_trains_with_the_pack(kind: str, data: Path, t
     before = {path: path.read_bytes() for path in root.rglob('*.py')}
     (root / 'run.yml').write_text(yaml.safe_dump(options_for(kind, data)))
     link(root)
-    done = subprocess.run([sys.executable, 'basicsr/train.py', '-opt', 'run.yml'], cwd=root, text=True, timeout=240,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env={**os.environ, 'PYTHONPATH': f'.{os.pathsep}{REPO}', 'OMP_NUM_THREADS': '1'})
+    done = subprocess.run(
+        [sys.executable, 'basicsr/train.py', '-opt', 'run.yml'],
+        cwd=root,
+        text=True,
+        timeout=240,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, 'PYTHONPATH': f'.{os.pathsep}{REPO}', 'OMP_NUM_THREADS': '1'},
+    )
     assert done.returncode == 0, done.stdout
     assert 'Model [Rebalanced' in done.stdout and 'End of training' in done.stdout
     assert 'l_hybrid' in done.stdout and 'l_pix' in done.stdout and 'psnr' in done.stdout

@@ -1,4 +1,5 @@
 """Real forks, where BSR_FORKS names a folder of checkouts: each trains by its own script, or is refused in words."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Each generation of forks, through its own unchanged script: the pack's data set, losses and model over its own."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -32,7 +33,7 @@ def script_of(kind: str) -> str:
 
 
 def loss_names(output: str) -> List[str]:
-    return sorted(set(re.findall(r"\bl_\w+", output)))
+    return sorted(set(re.findall(r'\bl_\w+', output)))
 
 
 def witnesses(path: Path) -> List[Dict[str, str]]:
@@ -58,12 +59,14 @@ def test_the_trees_own_script_trains_with_the_pack(kind: str, data: Path, tmp_pa
         # The script, and the workers of the data set, meet the tree's modules and not the installed ones.
         assert f"with ['{root / 'basicsr'}']" in done.stdout
         assert {seen['file'] for seen in witnesses(tmp_path / 'witness')} == {
-            str(root / 'basicsr' / 'data' / 'transforms.py')}
+            str(root / 'basicsr' / 'data' / 'transforms.py')
+        }
     run = root / 'experiments' / 'run'
     weights = torch.load(run / 'models' / 'net_g_6.pth', weights_only=True)['params']
     assert sorted(weights) == ['body.bias', 'body.weight', 'up.0.bias', 'up.0.weight']
-    assert not torch.equal(weights['body.weight'],
-                           torch.load(run / 'models' / 'net_g_3.pth', weights_only=True)['params']['body.weight'])
+    assert not torch.equal(
+        weights['body.weight'], torch.load(run / 'models' / 'net_g_3.pth', weights_only=True)['params']['body.weight']
+    )
     assert 'bsr_plugins' in torch.load(run / 'training_states' / '6.state', weights_only=True)
     assert {path: path.read_bytes() for path in root.rglob('*.py')} == before
 
@@ -118,8 +121,17 @@ def test_a_stop_saves_what_the_script_needs_to_go_on(kind: str, data: Path, tmp_
 @pytest.mark.parametrize('kind', EMBEDDED)
 def test_two_processes_with_spawned_workers_meet_the_tree_alone(kind: str, data: Path, tmp_path: Path) -> None:
     root = write_tree(kind, tmp_path / 'tree')
-    done = run_in(root, 'train', '-opt', 'run.yml', '--launcher', 'pytorch', options=options_for(kind, data),
-                  processes=2, FORK_WITNESS=str(tmp_path / 'witness'))
+    done = run_in(
+        root,
+        'train',
+        '-opt',
+        'run.yml',
+        '--launcher',
+        'pytorch',
+        options=options_for(kind, data),
+        processes=2,
+        FORK_WITNESS=str(tmp_path / 'witness'),
+    )
     assert done.returncode == 0, done.stdout
     assert done.stdout.count(f"with ['{root / 'basicsr'}']") == 2 and 'End of training' in done.stdout
     assert 'Validation' in done.stdout and 'l_hybrid' in done.stdout
@@ -144,12 +156,17 @@ def test_bspa_over_a_script_that_cuts_its_batches(data: Path, tmp_path: Path) ->
     assert 'BSPA round 1' in done.stdout and 'Model [BSPAModel] is created' in done.stdout
 
 
-@pytest.mark.parametrize('keys, value, message', [
-    (('val', 'sigma'), True, 'hands its metrics two images and nothing else'),
-    (('train', 'accumulate'), 2, 'needs the inside of the training pass, which ImageRestorationModel has'),
-], ids=['sigma maps', 'accumulation'])
-def test_what_cannot_work_in_releases_before_registries_is_said(data: Path, tmp_path: Path, keys: Any, value: Any,
-                                                                message: str) -> None:
+@pytest.mark.parametrize(
+    'keys, value, message',
+    [
+        (('val', 'sigma'), True, 'hands its metrics two images and nothing else'),
+        (('train', 'accumulate'), 2, 'needs the inside of the training pass, which ImageRestorationModel has'),
+    ],
+    ids=['sigma maps', 'accumulation'],
+)
+def test_what_cannot_work_in_releases_before_registries_is_said(
+    data: Path, tmp_path: Path, keys: Any, value: Any, message: str
+) -> None:
     root = write_tree('legacy', tmp_path / 'tree')
     options = options_for('legacy', data)
     options[keys[0]][keys[1]] = value
@@ -165,8 +182,12 @@ def test_what_cannot_work_in_releases_before_registries_is_said(data: Path, tmp_
 def test_names_are_checked_against_the_tree(kind: str, typo: str, data: Path, tmp_path: Path) -> None:
     root = write_tree(kind, tmp_path / 'tree')
     options = options_for(kind, data)
-    place: Any = {'dataset': options['datasets']['val'], 'network': options['network_g'],
-                  'loss': options['train']['pixel_opt'], 'model': options}[typo]
+    place: Any = {
+        'dataset': options['datasets']['val'],
+        'network': options['network_g'],
+        'loss': options['train']['pixel_opt'],
+        'model': options,
+    }[typo]
     key = 'model_type' if typo == 'model' else 'type'
     place[key] = {'dataset': 'TreeDatset', 'network': 'TreNet', 'loss': 'L1Los', 'model': 'RebalancedModel'}[typo]
     done = run_in(root, 'train', '-opt', 'run.yml', options=options)
@@ -182,6 +203,7 @@ def test_the_check_finds_nothing_wrong_with_a_run_that_works(kind: str, data: Pa
     from bsr_plugins.checks.option_checks import check_options
     from bsr_plugins.common.findings import errors_in
     from bsr_plugins.options.option_file import read_option_file
+
     root = write_tree(kind, tmp_path / 'tree')
     (root / 'run.yml').write_text(yaml.safe_dump(options_for(kind, data)))
     findings = check_options(read_option_file(root / 'run.yml'), root, True)

@@ -1,4 +1,5 @@
 """Callbacks after an import, and modules served where nobody has them."""
+
 from __future__ import annotations
 
 import importlib
@@ -27,7 +28,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.mkdir()
     (folder / '__init__.py').write_text('')
     (folder / 'data.txt').write_text('resource')
-    (folder / 'plain.py').write_text(textwrap.dedent("""
+    (folder / 'plain.py').write_text(
+        textwrap.dedent("""
         order = ['executed']
         seen_loader = __loader__
 
@@ -36,7 +38,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
         def function():
             return 'source'
-    """))
+    """)
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     yield folder
     for name in [name for name in sys.modules if name.partition('.')[0] == 'hooked']:
@@ -88,13 +91,15 @@ def test_runs_again_after_a_reload(package: Path) -> None:
 
 
 def test_waits_for_a_module_that_is_being_imported(package: Path) -> None:
-    (package / 'half.py').write_text(textwrap.dedent("""
+    (package / 'half.py').write_text(
+        textwrap.dedent("""
         from bsr_plugins.host.import_hooks import post_import
         order = []
         post_import('hooked.half', lambda module: module.order.append('first'), label='first')
         post_import('hooked.half', lambda module: module.order.append('second'), label='second')
         order.append('end of the module')
-    """))
+    """)
+    )
     module = import_fresh('hooked.half')
     assert module.order == ['end of the module', 'first', 'second']
     assert type(module.__spec__) is importlib.machinery.ModuleSpec
@@ -103,11 +108,13 @@ def test_waits_for_a_module_that_is_being_imported(package: Path) -> None:
 
 def test_a_package_can_be_hooked_in_the_midst_of_its_own_import(package: Path) -> None:
     (package / '__init__.py').write_text('from . import stub\nfrom . import plain\ncomplete = True\n')
-    (package / 'stub.py').write_text(textwrap.dedent("""
+    (package / 'stub.py').write_text(
+        textwrap.dedent("""
         from bsr_plugins.host.import_hooks import post_import
         post_import('hooked', lambda module: setattr(module, 'seen_complete', module.complete), label='a')
         post_import('hooked.plain', lambda module: module.order.append('hooked'), label='a')
-    """))
+    """)
+    )
     module = import_fresh('hooked')
     assert module.seen_complete is True
     assert module.plain.order == ['executed', 'hooked']
@@ -116,12 +123,14 @@ def test_a_package_can_be_hooked_in_the_midst_of_its_own_import(package: Path) -
 def test_a_module_that_fails_in_the_midst_runs_no_hook(package: Path) -> None:
     called: List[str] = []
     sys.hooked_called = called  # type: ignore[attr-defined]
-    (package / 'broken.py').write_text(textwrap.dedent("""
+    (package / 'broken.py').write_text(
+        textwrap.dedent("""
         import sys
         from bsr_plugins.host.import_hooks import post_import
         post_import('hooked.broken', lambda module: sys.hooked_called.append('half'), label='half')
         raise ZeroDivisionError
-    """))
+    """)
+    )
     post_import('hooked.broken', lambda module: called.append('whole'), label='whole')
     with pytest.raises(ZeroDivisionError):
         import_fresh('hooked.broken')
@@ -203,10 +212,18 @@ def test_resources_and_find_spec_of_a_hooked_package(package: Path) -> None:
 
 def test_a_hooked_module_runs_as_a_script(package: Path) -> None:
     (package / 'script.py').write_text("print('ran as', __name__)\n")
-    code = ("import bsr_plugins.host.import_hooks as h; h.post_import('hooked.script', print, label='a');"
-            "import runpy; runpy.run_module('hooked.script', run_name='__main__')")
-    done = subprocess.run([sys.executable, '-c', code], cwd=package.parent, capture_output=True, text=True, check=True,
-                          env={'PYTHONPATH': str(Path(import_hooks.__file__).parents[2])})
+    code = (
+        "import bsr_plugins.host.import_hooks as h; h.post_import('hooked.script', print, label='a');"
+        "import runpy; runpy.run_module('hooked.script', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=package.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={'PYTHONPATH': str(Path(import_hooks.__file__).parents[2])},
+    )
     assert done.stdout == 'ran as __main__\n'
 
 

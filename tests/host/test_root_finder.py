@@ -1,4 +1,5 @@
 """``import basicsr`` in a checkout, beside installed ones."""
+
 from __future__ import annotations
 
 import os
@@ -37,8 +38,12 @@ def test_the_checkouts_package_wins_over_all_others(tmp_path: Path, init: str) -
     if init:
         (package / '__init__.py').write_text(init)
     paths = os.pathsep.join([str(other.parent), str(REPO)])
-    done = subprocess.run([sys.executable, '-c', CODE.format(package=str(package), unused=str(tmp_path))],
-                          capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': paths})
+    done = subprocess.run(
+        [sys.executable, '-c', CODE.format(package=str(package), unused=str(tmp_path))],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': paths},
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"['{package}']", f"['{package}'] {'checkout' if init else None} checkout", '1']
 

@@ -1,4 +1,5 @@
 """Names read from source files: those that importing basicsr registers, without importing it."""
+
 from __future__ import annotations
 
 import importlib
@@ -17,7 +18,7 @@ from bsr_plugins.host.source_names import (
     project_names,
 )
 
-SOURCE = '''
+SOURCE = """
 from basicsr.utils import registry
 from basicsr.utils.registry import ARCH_REGISTRY, LOSS_REGISTRY
 
@@ -48,7 +49,7 @@ class Model:
 
     def other(self, optim_type):
         return optim_type == 'Elsewhere'
-'''
+"""
 
 
 def test_what_counts_as_a_registration(tmp_path: Path) -> None:
@@ -93,8 +94,14 @@ def test_without_any_basicsr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_packages_of_the_working_directory(tmp_path: Path) -> None:
-    for folder, name in (('hat/archs', 'HAT'), ('archs', 'Top'), ('basicsr/archs', 'No'), ('hat/other', 'No'),
-                         ('.hidden/archs', 'No'), ('hat/archs/deep', 'No')):
+    for folder, name in (
+        ('hat/archs', 'HAT'),
+        ('archs', 'Top'),
+        ('basicsr/archs', 'No'),
+        ('hat/other', 'No'),
+        ('.hidden/archs', 'No'),
+        ('hat/archs/deep', 'No'),
+    ):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / f'{name.lower()}_arch.py').write_text(f'@ARCH_REGISTRY.register()\nclass {name}: pass\n')
     assert set(project_names(tmp_path).of('arch')) == {'HAT', 'Top'}

@@ -1,4 +1,5 @@
 """Balanced batches as the uniform half of BSPA, in one option file: both halves train, a resume gives the same."""
+
 from __future__ import annotations
 
 import pytest
@@ -10,8 +11,13 @@ from training_runs import cut_copy, everything, log_of
 def balanced(base_options):
     base_options['name'] = 'balanced'
     base_options['datasets']['train'].update(
-        type='RFSBalancedBatchDataset', num_intervals=2, pic_max='auto', max_tries=50, num_images=None,
-        num_worker_per_gpu=1)
+        type='RFSBalancedBatchDataset',
+        num_intervals=2,
+        pic_max='auto',
+        max_tries=50,
+        num_images=None,
+        num_worker_per_gpu=1,
+    )
     base_options['train']['total_iter'] = 8
     return base_options
 
@@ -28,6 +34,7 @@ def test_both_halves_train_and_a_resume_gives_the_same(balanced, train, same, tm
 
 def test_each_uniform_batch_has_a_patch_of_each_interval(balanced, train, tmp_path, monkeypatch):
     from bsr_plugins.models.bspa_model import BSPAModel
+
     seen = []
     feed = BSPAModel.feed_data
 

@@ -1,4 +1,5 @@
 """``base_model_type``: our models over a fork's, its pass its own, through BasicSR's unmodified train_pipeline."""
+
 from __future__ import annotations
 
 import copy
@@ -91,16 +92,18 @@ def options(base_options: Options) -> Options:
     return {**without_bspa(base_options, 'RebalancedSRModel', total_iter=4), 'base_model_type': 'ProbeForkModel'}
 
 
-def test_a_foreign_pass_trains_as_it_does_alone(options: Options, train: Train, tmp_path: Path,
-                                                same: Callable[..., None]) -> None:
+def test_a_foreign_pass_trains_as_it_does_alone(
+    options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     ours = train(options, tmp_path / 'ours')
     alone = train({**options, 'model_type': options.pop('base_model_type')}, tmp_path / 'alone')
     same(load(ours, 'net_g_4.pth'), load(alone, 'net_g_4.pth'))
     assert 'l_fft' in log_of(ours) and 'Model [RebalancedProbeForkModel] is created' in log_of(ours)
 
 
-def test_a_base_with_upstream_s_pass_has_the_whole_engine(options: Options, train: Train, tmp_path: Path,
-                                                          same: Callable[..., None]) -> None:
+def test_a_base_with_upstream_s_pass_has_the_whole_engine(
+    options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     options['train'].update(accumulate=2, amp='fp16')
     plain = {key: value for key, value in options.items() if key != 'base_model_type'}
     options['base_model_type'] = 'RealESRNetModel'
@@ -109,6 +112,7 @@ def test_a_base_with_upstream_s_pass_has_the_whole_engine(options: Options, trai
 
     from bsr_plugins.models.base_models import over_base
     from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+
     derived = over_base(RebalancedSRModel, options)
     assert issubclass(derived, RealESRNetModel) and derived.__name__ == 'RebalancedRealESRNetModel'
     assert derived.optimize_parameters is not SRModel.optimize_parameters
@@ -118,15 +122,24 @@ def test_a_base_with_upstream_s_pass_has_the_whole_engine(options: Options, trai
     assert 'the effective batch is 4' in log_of(run)
 
 
-@pytest.mark.parametrize('engine', [{}, {'amp': 'bf16', 'channels_last': True, 'compile': True, 'grad_clip': 0.1}],
-                         ids=['plain', 'engine'])
-def test_losses_sigma_branch_and_engine_get_into_it(options: Options, train: Train, tmp_path: Path, engine: Options,
-                                                    same: Callable[..., None],
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    'engine', [{}, {'amp': 'bf16', 'channels_last': True, 'compile': True, 'grad_clip': 0.1}], ids=['plain', 'engine']
+)
+def test_losses_sigma_branch_and_engine_get_into_it(
+    options: Options,
+    train: Train,
+    tmp_path: Path,
+    engine: Options,
+    same: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     original = torch.compile
     monkeypatch.setattr(torch, 'compile', lambda net: original(net, backend='eager'))
-    options['train'].update(engine, sigma_opt={'type': 'SigmaLoss'}, losses={
-        'focal': {'type': 'FocalPixelLoss'}, 'expected': {'type': 'ExpectationLoss', 'loss_weight': 0.1}})
+    options['train'].update(
+        engine,
+        sigma_opt={'type': 'SigmaLoss'},
+        losses={'focal': {'type': 'FocalPixelLoss'}, 'expected': {'type': 'ExpectationLoss', 'loss_weight': 0.1}},
+    )
     options['network_sigma'] = {'type': 'SigmaBranch', 'num_feat': 8, 'num_conv': 2}
     whole = train(options, tmp_path / 'whole')
     for name in ('l_pix', 'l_fft', 'l_focal', 'l_expected', 'l_sigma'):
@@ -143,8 +156,9 @@ def test_losses_sigma_branch_and_engine_get_into_it(options: Options, train: Tra
         same(load(resumed, name), load(whole, name))
 
 
-def test_a_named_loss_alone_takes_the_pixel_loss_s_place(options: Options, train: Train, tmp_path: Path,
-                                                         same: Callable[..., None]) -> None:
+def test_a_named_loss_alone_takes_the_pixel_loss_s_place(
+    options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     slot = train(options, tmp_path / 'slot')
     options['train']['losses'] = {'edge': options['train'].pop('pixel_opt')}
     named = train(options, tmp_path / 'named')
@@ -160,15 +174,18 @@ def test_what_needs_the_inside_is_refused(options: Options, train: Train, tmp_pa
     assert caught.value.where == f'train.{key}'
 
 
-def test_its_losses_are_guarded(options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                same: Callable[..., None]) -> None:
+def test_its_losses_are_guarded(
+    options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: Callable[..., None]
+) -> None:
     whole = train(options, tmp_path / 'whole')
     from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+
     original = RebalancedSRModel._loss
 
     def loss(self: Any, criterion: Any, output: Any, target: Any, iteration: int, *rest: Any, **more: Any) -> Any:
-        return original(self, criterion, output, target, iteration, *rest, **more) * (float('nan') if iteration == 3
-                                                                                      else 1)
+        return original(self, criterion, output, target, iteration, *rest, **more) * (
+            float('nan') if iteration == 3 else 1
+        )
 
     monkeypatch.setattr(RebalancedSRModel, '_loss', loss)
     with pytest.raises(TrainingError) as caught:
@@ -179,12 +196,14 @@ def test_its_losses_are_guarded(options: Options, train: Train, tmp_path: Path, 
     same(load(run, 'net_g_2.pth'), load(whole, 'net_g_2.pth'))
 
 
-def test_its_own_test_is_used(options: Options, train: Train, tmp_path: Path,
-                              with_validation: Callable[..., Options]) -> None:
+def test_its_own_test_is_used(
+    options: Options, train: Train, tmp_path: Path, with_validation: Callable[..., Options]
+) -> None:
     options = with_validation(options, 4)
     options['val']['save_img'] = True
     run = train(options, tmp_path)
     import cv2
+
     picture = next(run.glob('visualization/*/*_4.png'))
     assert cv2.imread(str(picture)).max() == 0
 
@@ -201,14 +220,23 @@ def test_bspa_over_a_foreign_pass(base_options: Options, train: Train, tmp_path:
         assert torch.equal(after[name].flatten()[index], before[name].flatten()[index])
 
 
-def test_a_gan_keeps_its_second_network(options: Options, train: Train, tmp_path: Path,
-                                        same: Callable[..., None]) -> None:
+def test_a_gan_keeps_its_second_network(
+    options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     options['base_model_type'] = 'SRGANModel'
     options['network_d'] = {'type': 'UNetDiscriminatorSN', 'num_in_ch': 3, 'num_feat': 4}
-    options['train'].update(optim_d=copy.deepcopy(options['train']['optim_g']), grad_clip=0.5,
-                            gan_opt={'type': 'GANLoss', 'gan_type': 'vanilla', 'real_label_val': 1.0,
-                                     'fake_label_val': 0.0, 'loss_weight': 0.1},
-                            losses={'edge': {'type': 'MSELoss'}})
+    options['train'].update(
+        optim_d=copy.deepcopy(options['train']['optim_g']),
+        grad_clip=0.5,
+        gan_opt={
+            'type': 'GANLoss',
+            'gan_type': 'vanilla',
+            'real_label_val': 1.0,
+            'fake_label_val': 0.0,
+            'loss_weight': 0.1,
+        },
+        losses={'edge': {'type': 'MSELoss'}},
+    )
     whole = train(options, tmp_path / 'whole')
     for name in ('l_g_pix', 'l_g_gan', 'l_d_real', 'l_edge'):
         assert f'{name}: ' in log_of(whole)
@@ -221,11 +249,14 @@ def test_a_gan_keeps_its_second_network(options: Options, train: Train, tmp_path
         same(load(resumed, name), load(whole, name))
 
 
-@pytest.mark.parametrize('base, message', [
-    ('SwinIRModle', "did you mean 'SwinIRModel'?"),
-    ('BSPAModel', 'a model of bsr_plugins itself'),
-    ('StyleGAN2Model', 'a pass without lq'),
-])
+@pytest.mark.parametrize(
+    'base, message',
+    [
+        ('SwinIRModle', "did you mean 'SwinIRModel'?"),
+        ('BSPAModel', 'a model of bsr_plugins itself'),
+        ('StyleGAN2Model', 'a pass without lq'),
+    ],
+)
 def test_wrong_bases_are_refused(options: Options, train: Train, tmp_path: Path, base: str, message: str) -> None:
     options['base_model_type'] = base
     with pytest.raises(OptionError, match='base_model_type') as caught:
@@ -233,8 +264,9 @@ def test_wrong_bases_are_refused(options: Options, train: Train, tmp_path: Path,
     assert message in str(caught.value)
 
 
-def test_a_base_that_does_not_derive_from_srmodel(options: Options, train: Train, tmp_path: Path,
-                                                  same: Callable[..., None]) -> None:
+def test_a_base_that_does_not_derive_from_srmodel(
+    options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     options['base_model_type'] = 'ProbeOwnModel'
     ours = train(options, tmp_path / 'ours')
     alone = train({**options, 'model_type': 'ProbeOwnModel'}, tmp_path / 'alone')
@@ -254,8 +286,9 @@ def test_bspa_over_such_a_base(base_options: Options, train: Train, tmp_path: Pa
 
 
 @pytest.mark.parametrize('key, value', [('losses', {'edge': {'type': 'L1Loss'}}), ('sigma_opt', {'type': 'SigmaLoss'})])
-def test_losses_that_its_pass_would_leave_out_are_refused(options: Options, train: Train, tmp_path: Path, key: str,
-                                                          value: Any) -> None:
+def test_losses_that_its_pass_would_leave_out_are_refused(
+    options: Options, train: Train, tmp_path: Path, key: str, value: Any
+) -> None:
     options['base_model_type'] = 'ProbeOwnModel'
     options['train'][key] = value
     options['network_sigma'] = {'type': 'SigmaBranch', 'num_feat': 8, 'num_conv': 2} if key == 'sigma_opt' else None
@@ -264,14 +297,16 @@ def test_losses_that_its_pass_would_leave_out_are_refused(options: Options, trai
     assert caught.value.where == f'train.{key}'
 
 
-def test_classes_do_not_go_through_a_queue(base_options: Options, options: Options, train: Train, tmp_path: Path,
-                                           numbered_options: Options) -> None:
+def test_classes_do_not_go_through_a_queue(
+    base_options: Options, options: Options, train: Train, tmp_path: Path, numbered_options: Options
+) -> None:
     base_options['base_model_type'] = options['base_model_type'] = 'ProbeQueueModel'
     with pytest.raises(OptionError, match='^BSPA does not go with a model that shuffles') as caught:
         train(base_options, tmp_path / 'bspa')
     assert caught.value.where == 'base_model_type'
-    options['datasets']['train'] = {key: value for key, value in numbered_options['datasets']['train'].items()
-                                    if key != 'inverse'}
+    options['datasets']['train'] = {
+        key: value for key, value in numbered_options['datasets']['train'].items() if key != 'inverse'
+    }
     with pytest.raises(OptionError, match='draws by classes or intervals does not go with') as caught:
         train(options, tmp_path / 'inverse')
     assert caught.value.where == 'datasets.train.type'
@@ -282,6 +317,7 @@ def test_classes_do_not_go_through_a_queue(base_options: Options, options: Optio
 
 def test_balanced_batches_are_not_cut_by_a_script() -> None:
     from bsr_plugins.models.rebalanced_sr_model import check_batches_stay_whole
+
     train = {'type': 'RFSBalancedBatchDataset', 'batch_size_per_gpu': 8, 'mini_batch_sizes': [8, 4]}
     with pytest.raises(OptionError, match='their balance is lost') as caught:
         check_batches_stay_whole(train)

@@ -1,4 +1,5 @@
 """BSPA through BasicSR's unmodified train_pipeline on real images: stages, rounds, frozen entries, its twin."""
+
 from __future__ import annotations
 
 import json
@@ -25,8 +26,9 @@ def bspa_run(base_options: Options, train: Train, tmp_path: Path) -> Path:
     return train(base_options, tmp_path / 'bspa')
 
 
-def test_without_options_of_ours_it_is_srmodel_to_the_bit(base_options: Options, train: Train, tmp_path: Path,
-                                                         same: Callable[..., None]) -> None:
+def test_without_options_of_ours_it_is_srmodel_to_the_bit(
+    base_options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     runs = [train(without_bspa(base_options, kind), tmp_path / kind) for kind in ('SRModel', 'RebalancedSRModel')]
     for key in ('params', 'params_ema'):
         same(weights(runs[0], 13, key), weights(runs[1], 13, key))
@@ -34,8 +36,9 @@ def test_without_options_of_ours_it_is_srmodel_to_the_bit(base_options: Options,
     same({key: ours[key] for key in stock}, stock)
 
 
-def test_first_uniform_stage_is_srmodel_to_the_bit(base_options: Options, bspa_run: Path, train: Train, tmp_path: Path,
-                                                   same: Callable[..., None]) -> None:
+def test_first_uniform_stage_is_srmodel_to_the_bit(
+    base_options: Options, bspa_run: Path, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     twin = train(without_bspa(base_options, 'SRModel'), tmp_path / 'twin')
     same(weights(bspa_run, 3), weights(twin, 3))
     assert not torch.equal(weights(bspa_run, 4)['conv_first.weight'], weights(twin, 4)['conv_first.weight'])
@@ -62,8 +65,10 @@ def test_frozen_entries_hold_still_in_uniform_stages_alone(bspa_run: Path) -> No
     moved = [name for name in after_round if not torch.equal(after_round[name], last_uniform[name])]
     assert any(name.endswith('bias') for name in moved)
     assert any(name in indices for name in moved), 'the other entries of those tensors go on learning'
-    assert any(not torch.equal(inverse[name].view(-1)[index], last_uniform[name].view(-1)[index])
-               for name, index in indices.items()), 'the inverse stage moves them'
+    assert any(
+        not torch.equal(inverse[name].view(-1)[index], last_uniform[name].view(-1)[index])
+        for name, index in indices.items()
+    ), 'the inverse stage moves them'
 
 
 def test_freeze_in_inverse_holds_them_there_too(base_options: Options, train: Train, tmp_path: Path) -> None:
@@ -82,16 +87,18 @@ def test_union_keeps_the_first_rounds_entries(base_options: Options, train: Trai
 
 
 def test_layer_scope_freezes_the_same_share_of_each_layer(base_options: Options, train: Train, tmp_path: Path) -> None:
-    base_options['train']['bspa'].update(scope='layer', granularity='filter', ig_rule='right',
-                                         ig_reduce='abs_after_sum')
+    base_options['train']['bspa'].update(
+        scope='layer', granularity='filter', ig_rule='right', ig_reduce='abs_after_sum'
+    )
     run = train(base_options, tmp_path)
     layers = json.loads((run / 'bspa_rounds' / 'round_002.json').read_text())['layers']
     assert len(layers) > 3
     assert all(share == pytest.approx(1.6 / 3, abs=0.02) for share in layers.values())
 
 
-def test_a_run_repeats_itself(base_options: Options, bspa_run: Path, train: Train, tmp_path: Path,
-                              same: Callable[..., None]) -> None:
+def test_a_run_repeats_itself(
+    base_options: Options, bspa_run: Path, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     again = train(base_options, tmp_path / 'again')
     same(weights(again, 13), weights(bspa_run, 13))
     base_options['manual_seed'] = 4
@@ -99,9 +106,14 @@ def test_a_run_repeats_itself(base_options: Options, bspa_run: Path, train: Trai
     assert not torch.equal(weights(other, 13)['conv_first.weight'], weights(bspa_run, 13)['conv_first.weight'])
 
 
-def test_validation_leaves_training_as_it_was(base_options: Options, bspa_run: Path, train: Train, tmp_path: Path,
-                                              with_validation: Callable[..., Options],
-                                              same: Callable[..., None]) -> None:
+def test_validation_leaves_training_as_it_was(
+    base_options: Options,
+    bspa_run: Path,
+    train: Train,
+    tmp_path: Path,
+    with_validation: Callable[..., Options],
+    same: Callable[..., None],
+) -> None:
     options = with_validation(base_options, 2)
     options['val']['save_best'] = 'psnr'
     run = train(options, tmp_path / 'validated')
@@ -115,33 +127,41 @@ def test_validation_leaves_training_as_it_was(base_options: Options, bspa_run: P
     assert 'completeness_gap' in log and 'frozen_share' in log
 
 
-def test_the_best_weights_are_those_of_the_best_validation(base_options: Options, train: Train, tmp_path: Path,
-                                                           with_validation: Callable[..., Options],
-                                                           same: Callable[..., None]) -> None:
+def test_the_best_weights_are_those_of_the_best_validation(
+    base_options: Options,
+    train: Train,
+    tmp_path: Path,
+    with_validation: Callable[..., Options],
+    same: Callable[..., None],
+) -> None:
     options = with_validation(base_options, 2)
     options['val']['save_best'] = 'psnr'
     options['val']['metrics']['psnr']['better'] = 'lower'  # training raises it: the first validation stays the best
     run = train(options, tmp_path)
     best = json.loads((run / 'models' / 'net_g_best.json').read_text())
     assert best['iteration'] == 2
-    same(torch.load(run / 'models' / 'net_g_best.pth', weights_only=True)['params'],
-         weights(run, best['iteration']))
+    same(torch.load(run / 'models' / 'net_g_best.pth', weights_only=True)['params'], weights(run, best['iteration']))
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda o: o['train']['bspa'].update(bet=1), "did you mean 'beta'?"),
-    (lambda o: o['datasets']['train'].pop('inverse'), 'needs the block'),
-])
-def test_wrong_options_are_refused_before_training(base_options: Options, train: Train, tmp_path: Path,
-                                                   change: Callable[[Options], Any], message: str) -> None:
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda o: o['train']['bspa'].update(bet=1), "did you mean 'beta'?"),
+        (lambda o: o['datasets']['train'].pop('inverse'), 'needs the block'),
+    ],
+)
+def test_wrong_options_are_refused_before_training(
+    base_options: Options, train: Train, tmp_path: Path, change: Callable[[Options], Any], message: str
+) -> None:
     change(base_options)
     with pytest.raises(OptionError) as caught:
         train(base_options, tmp_path)
     assert message in str(caught.value)
 
 
-def test_save_best_of_an_unknown_metric_is_refused(base_options: Options, train: Train, tmp_path: Path,
-                                                   with_validation: Callable[..., Options]) -> None:
+def test_save_best_of_an_unknown_metric_is_refused(
+    base_options: Options, train: Train, tmp_path: Path, with_validation: Callable[..., Options]
+) -> None:
     options = with_validation(base_options, 2)
     options['val']['save_best'] = 'pnsr'
     with pytest.raises(OptionError, match="did you mean 'psnr'"):
@@ -159,9 +179,16 @@ def test_odd_schedules_and_short_epochs_are_said(base_options: Options, train: T
 
 
 @pytest.mark.parametrize('num_workers, prefetched', [(0, 0), (1, 8)])
-def test_nothing_is_decoded_for_dropped_batches(base_options: Options, train: Train, tmp_path: Path, num_workers: int,
-                                                prefetched: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_decoded_for_dropped_batches(
+    base_options: Options,
+    train: Train,
+    tmp_path: Path,
+    num_workers: int,
+    prefetched: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from basicsr.data.paired_image_dataset import PairedImageDataset
+
     decoded, original = tmp_path / 'decoded', PairedImageDataset.__getitem__
 
     def counted(self: Any, index: int) -> Any:

@@ -1,4 +1,5 @@
 """BSPA in two gloo processes under torchrun: replicas and masks agree, a resume repeats the uninterrupted run."""
+
 from __future__ import annotations
 
 import os
@@ -18,16 +19,37 @@ def launch(options: Dict[str, Any], root: Path, *arguments: str) -> Path:
     (root / 'run.yml').write_text(yaml.safe_dump(options, sort_keys=False))
     environment = dict(os.environ, OMP_NUM_THREADS='1')
     done = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--standalone',
-         '-m', 'bsr_plugins', 'train', '-opt', 'run.yml', '--launcher', 'pytorch', *arguments],
-        cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc_per_node',
+            '2',
+            '--standalone',
+            '-m',
+            'bsr_plugins',
+            'train',
+            '-opt',
+            'run.yml',
+            '--launcher',
+            'pytorch',
+            *arguments,
+        ],
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout[-4000:]
     return root / 'experiments' / options['name']
 
 
 @pytest.mark.parametrize('num_workers', [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_two_processes(numbered_options: Dict[str, Any], tmp_path: Path, same: Callable[..., None],
-                       num_workers: int) -> None:
+def test_two_processes(
+    numbered_options: Dict[str, Any], tmp_path: Path, same: Callable[..., None], num_workers: int
+) -> None:
     numbered_options['logger']['save_checkpoint_freq'] = 4
     numbered_options['datasets']['train']['num_worker_per_gpu'] = num_workers  # spawned, as BasicSR does
     whole = launch(numbered_options, tmp_path / 'whole')

@@ -1,4 +1,5 @@
 """The engine and the sigma branch in two gloo processes under torchrun: accumulation, a resume inside it, the guard."""
+
 from __future__ import annotations
 
 import copy
@@ -20,10 +21,29 @@ def launch(options: Options, root: Path, *arguments: str) -> subprocess.Complete
     root.mkdir(parents=True, exist_ok=True)
     (root / 'run.yml').write_text(yaml.safe_dump(options, sort_keys=False))
     return subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--standalone',
-         '-m', 'bsr_plugins', 'train', '-opt', 'run.yml', '--launcher', 'pytorch', *arguments],
-        cwd=root, env=dict(os.environ, OMP_NUM_THREADS='1'), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=300)
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc_per_node',
+            '2',
+            '--standalone',
+            '-m',
+            'bsr_plugins',
+            'train',
+            '-opt',
+            'run.yml',
+            '--launcher',
+            'pytorch',
+            *arguments,
+        ],
+        cwd=root,
+        env=dict(os.environ, OMP_NUM_THREADS='1'),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
 
 
 @pytest.fixture
@@ -33,8 +53,14 @@ def options(base_options: Options) -> Options:
     plain['datasets']['train'].pop('inverse')
     plain['datasets']['train']['batch_size_per_gpu'] = 1
     plain['train'].pop('bspa')
-    plain['train'].update(total_iter=4, accumulate=2, amp='bf16', channels_last=True, grad_clip=0.5,
-                          sigma_opt={'type': 'SigmaLoss', 'loss_weight': 0.1})
+    plain['train'].update(
+        total_iter=4,
+        accumulate=2,
+        amp='bf16',
+        channels_last=True,
+        grad_clip=0.5,
+        sigma_opt={'type': 'SigmaLoss', 'loss_weight': 0.1},
+    )
     plain['network_sigma'] = {'type': 'SigmaBranch', 'num_feat': 8, 'num_conv': 2}
     return plain
 
@@ -44,8 +70,9 @@ def test_two_processes_accumulate_and_resume(options: Options, tmp_path: Path, s
     assert done.returncode == 0, done.stdout[-4000:]
     assert 'the effective batch is 4' in done.stdout
     whole = tmp_path / 'whole' / 'experiments' / 'run'
-    gradients = torch.load(whole / 'training_states' / '3.state',
-                           weights_only=True)['bsr_plugins']['engine']['gradients']
+    gradients = torch.load(whole / 'training_states' / '3.state', weights_only=True)['bsr_plugins']['engine'][
+        'gradients'
+    ]
     # Kept apart until the update ends.
     assert len(gradients) == 2 and not torch.equal(gradients[0][0], gradients[1][0])
 
@@ -61,7 +88,7 @@ def test_two_processes_accumulate_and_resume(options: Options, tmp_path: Path, s
 
 def test_a_bad_image_of_one_process_stops_both(options: Options, tmp_path: Path, repo: Path) -> None:
     """The loss of one process alone is not finite: it names its files, and no process goes on."""
-    (tmp_path / 'nan_loss.py').write_text('''
+    (tmp_path / 'nan_loss.py').write_text("""
 import torch
 from torch import nn
 from basicsr.utils.registry import LOSS_REGISTRY
@@ -76,20 +103,36 @@ class NanOnRankOne(nn.Module):
         self.calls += 1
         bad = torch.distributed.get_rank() == 1 and self.calls == 3
         return (pred - target).abs().mean() * (float('nan') if bad else 1.0)
-''')
-    (tmp_path / 'train.py').write_text('''
+""")
+    (tmp_path / 'train.py').write_text("""
 import bsr_plugins
 import nan_loss
 from basicsr.train import train_pipeline
 train_pipeline('.')
-''')
+""")
     options['train']['pixel_opt'] = {'type': 'NanOnRankOne'}
     (tmp_path / 'run.yml').write_text(yaml.safe_dump(options, sort_keys=False))
     done = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '--standalone', 'train.py', '-opt',
-         'run.yml', '--launcher', 'pytorch'],
-        cwd=tmp_path, env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(repo)), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=300)
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc_per_node',
+            '2',
+            '--standalone',
+            'train.py',
+            '-opt',
+            'run.yml',
+            '--launcher',
+            'pytorch',
+        ],
+        cwd=tmp_path,
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(repo)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode != 0
     assert 'A loss is not finite in iteration 3' in done.stdout, done.stdout[-4000:]
     assert 'l_pix nan' in done.stdout

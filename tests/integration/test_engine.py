@@ -1,4 +1,5 @@
 """The engine through BasicSR's unmodified train_pipeline: each option, all together, resumed, and the guard."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -15,8 +16,15 @@ from training_runs import cut_copy, everything, log_of, without_bspa
 Options = Dict[str, Any]
 Train = Callable[..., Path]
 ALL = {'amp': 'fp16', 'compile': True, 'channels_last': True, 'grad_clip': 0.5, 'accumulate': 2}
-COMBINATIONS = [{'accumulate': 3}, {'amp': 'bf16'}, {'amp': 'fp16'}, {'channels_last': True}, {'compile': True},
-                {'grad_clip': 0.5}, ALL]
+COMBINATIONS = [
+    {'accumulate': 3},
+    {'amp': 'bf16'},
+    {'amp': 'fp16'},
+    {'channels_last': True},
+    {'compile': True},
+    {'grad_clip': 0.5},
+    ALL,
+]
 
 
 @pytest.fixture
@@ -36,8 +44,9 @@ def shown(run: Path, name: str) -> List[float]:
 
 
 @pytest.mark.parametrize('engine', COMBINATIONS, ids=lambda engine: '+'.join(engine))
-def test_every_option_resumes_exactly(options: Options, train: Train, tmp_path: Path, engine: Options,
-                                      same: Callable[..., None]) -> None:
+def test_every_option_resumes_exactly(
+    options: Options, train: Train, tmp_path: Path, engine: Options, same: Callable[..., None]
+) -> None:
     options['train'].update(engine)
     whole = train(options, tmp_path / 'whole')
     for iteration in (1, 4):
@@ -48,8 +57,9 @@ def test_every_option_resumes_exactly(options: Options, train: Train, tmp_path: 
 
 
 @pytest.mark.parametrize('engine', COMBINATIONS, ids=lambda engine: '+'.join(engine))
-def test_checkpoints_are_those_of_stock_srmodel(options: Options, train: Train, tmp_path: Path,
-                                                engine: Options) -> None:
+def test_checkpoints_are_those_of_stock_srmodel(
+    options: Options, train: Train, tmp_path: Path, engine: Options
+) -> None:
     options['train'].update(engine)
     run = train(options, tmp_path / 'run')
     options['model_type'] = 'SRModel'
@@ -64,8 +74,9 @@ def test_checkpoints_are_those_of_stock_srmodel(options: Options, train: Train, 
 
 
 @pytest.mark.parametrize('engine', [{'channels_last': True}, {'compile': True}], ids=lambda engine: '+'.join(engine))
-def test_same_arithmetic_in_another_order_stays_close(options: Options, train: Train, tmp_path: Path,
-                                                      engine: Options) -> None:
+def test_same_arithmetic_in_another_order_stays_close(
+    options: Options, train: Train, tmp_path: Path, engine: Options
+) -> None:
     options['train']['total_iter'] = 1
     plain = everything(train(options, tmp_path / 'plain'), 1)['state']
     options['train'].update(engine)
@@ -93,8 +104,10 @@ def test_iterations_lr_and_ema_count_batches(options: Options, train: Train, tmp
     state = everything(run, 6)
     assert state['state']['iter'] == 6 and state['state']['schedulers'][0]['last_epoch'] == 5
     assert {float(moment['step']) for moment in state['state']['optimizers'][0]['state'].values()} == {1}
-    assert torch.equal(everything(run, 3)['weights']['params']['conv_first.weight'],
-                       everything(run, 1)['weights']['params']['conv_first.weight'])
+    assert torch.equal(
+        everything(run, 3)['weights']['params']['conv_first.weight'],
+        everything(run, 1)['weights']['params']['conv_first.weight'],
+    )
     first, changed = (everything(run, i)['weights']['params']['conv_first.weight'] for i in (1, 4))
     average = first
     for _ in range(3):
@@ -151,12 +164,21 @@ def spoil(monkeypatch: pytest.MonkeyPatch, iterations: List[int], what: str = 'g
     monkeypatch.setattr(RebalancedSRModel, '_losses', losses)
 
 
-@pytest.mark.parametrize('what, problem', [('gt', 'A loss is not finite in iteration 4'),
-                                           ('gradient', 'A gradient is not finite in iteration 4')])
+@pytest.mark.parametrize(
+    'what, problem',
+    [('gt', 'A loss is not finite in iteration 4'), ('gradient', 'A gradient is not finite in iteration 4')],
+)
 @pytest.mark.parametrize('engine', [{}, {'accumulate': 2}, {'grad_clip': 0.5}], ids=str)
-def test_what_is_not_finite_stops_the_run(options: Options, train: Train, tmp_path: Path, engine: Options, what: str,
-                                          problem: str, monkeypatch: pytest.MonkeyPatch,
-                                          same: Callable[..., None]) -> None:
+def test_what_is_not_finite_stops_the_run(
+    options: Options,
+    train: Train,
+    tmp_path: Path,
+    engine: Options,
+    what: str,
+    problem: str,
+    monkeypatch: pytest.MonkeyPatch,
+    same: Callable[..., None],
+) -> None:
     options['train'].update(engine)
     options['train']['losses'] = {'second': {'type': 'MSELoss'}}
     whole = train(options, tmp_path / 'whole')
@@ -173,14 +195,22 @@ def test_what_is_not_finite_stops_the_run(options: Options, train: Train, tmp_pa
 
 
 @pytest.mark.parametrize('what', ['gt', 'gradient'])
-def test_updates_can_be_left_out(options: Options, train: Train, tmp_path: Path, what: str,
-                                 monkeypatch: pytest.MonkeyPatch, same: Callable[..., None]) -> None:
+def test_updates_can_be_left_out(
+    options: Options,
+    train: Train,
+    tmp_path: Path,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    same: Callable[..., None],
+) -> None:
     options['train'].update(non_finite='skip', accumulate=2)
     spoil(monkeypatch, [3], what)
     whole = train(options, tmp_path / 'whole')
     same(everything(whole, 4)['weights']['params'], everything(whole, 2)['weights']['params'])
-    assert not torch.equal(everything(whole, 6)['weights']['params']['conv_last.weight'],
-                           everything(whole, 4)['weights']['params']['conv_last.weight'])
+    assert not torch.equal(
+        everything(whole, 6)['weights']['params']['conv_last.weight'],
+        everything(whole, 4)['weights']['params']['conv_last.weight'],
+    )
     assert shown(whole, 'skipped') == [0, 0, 0, 1, 1, 1]
     # A gradient shows where its update ends.
     assert f'is not finite in iteration {3 if what == "gt" else 4}' in log_of(whole) and 't91_' in log_of(whole)
@@ -189,9 +219,11 @@ def test_updates_can_be_left_out(options: Options, train: Train, tmp_path: Path,
     same(everything(resumed, 6), everything(whole, 6))
 
 
-def test_updates_left_out_are_bounded(options: Options, train: Train, tmp_path: Path,
-                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updates_left_out_are_bounded(
+    options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from bsr_plugins.models import non_finite
+
     monkeypatch.setattr(non_finite.NonFiniteGuard.__init__, '__defaults__', (2,))
     options['train']['non_finite'] = 'skip'
     spoil(monkeypatch, [2, 3, 4])
@@ -199,8 +231,9 @@ def test_updates_left_out_are_bounded(options: Options, train: Train, tmp_path: 
         train(options, tmp_path)
 
 
-def test_gradients_that_overflow_in_fp16_lower_the_scale(options: Options, train: Train, tmp_path: Path,
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients_that_overflow_in_fp16_lower_the_scale(
+    options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options['train']['amp'] = 'fp16'
     spoil(monkeypatch, [2], 'gradient')
     run = train(options, tmp_path)
@@ -209,8 +242,9 @@ def test_gradients_that_overflow_in_fp16_lower_the_scale(options: Options, train
     assert shown(run, 'overflows') == [0, 1, 1, 1, 1, 1]
 
 
-def test_weights_gone_bad_are_not_everything(options: Options, train: Train, tmp_path: Path,
-                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_gone_bad_are_not_everything(
+    options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = RebalancedSRModel.optimize_parameters
 
     def optimize(self: Any, current_iter: int) -> None:
@@ -226,9 +260,13 @@ def test_weights_gone_bad_are_not_everything(options: Options, train: Train, tmp
     assert not list((tmp_path / 'experiments' / 'run').glob('*/*3.*'))
 
 
-def test_training_alone_runs_the_compiled_network(options: Options, train: Train, tmp_path: Path,
-                                                  with_validation: Callable[..., Options],
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_alone_runs_the_compiled_network(
+    options: Options,
+    train: Train,
+    tmp_path: Path,
+    with_validation: Callable[..., Options],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     modes = []
 
     def compiled(net: Any) -> Callable[[Tensor], Tensor]:
@@ -242,8 +280,9 @@ def test_training_alone_runs_the_compiled_network(options: Options, train: Train
 
 
 @pytest.mark.slow
-def test_generated_code_trains_like_the_plain_network(options: Options, train: Train, tmp_path: Path,
-                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generated_code_trains_like_the_plain_network(
+    options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.undo()
     plain = train(options, tmp_path / 'plain')
     options['train'].update(compile=True, channels_last=True)

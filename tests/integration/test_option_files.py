@@ -1,4 +1,5 @@
 """Contract of every option file under ``options/``: safe YAML, known types, keys that constructors take, schedule."""
+
 from __future__ import annotations
 
 import inspect
@@ -25,6 +26,7 @@ def registered(kind, name):
     from basicsr.utils import registry
 
     from bsr_plugins.host.registration import TABLE, register_all
+
     register_all()
     found = getattr(registry, f'{kind.upper()}_REGISTRY').get(name)
     target = TABLE[kind].get(name)
@@ -69,8 +71,11 @@ def test_training_keys(options):
     optimizer = getattr(torch.optim, train['optim_g']['type'])
     check_call(optimizer, {'params': [], **train['optim_g']}, 'type')
     from basicsr.models import lr_scheduler
-    scheduler = {'MultiStepLR': lr_scheduler.MultiStepRestartLR,
-                 'CosineAnnealingRestartLR': lr_scheduler.CosineAnnealingRestartLR}[train['scheduler']['type']]
+
+    scheduler = {
+        'MultiStepLR': lr_scheduler.MultiStepRestartLR,
+        'CosineAnnealingRestartLR': lr_scheduler.CosineAnnealingRestartLR,
+    }[train['scheduler']['type']]
     check_call(scheduler, {'optimizer': None, **train['scheduler']}, 'type')
     if train['scheduler']['type'] == 'MultiStepLR':
         assert all(milestone < train['total_iter'] for milestone in train['scheduler']['milestones'])
@@ -83,6 +88,7 @@ def test_keys_of_our_data_sets(options):
 
     from bsr_plugins.data.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
     from bsr_plugins.host.registration import TABLE
+
     train = options['datasets'].get('train', {})
     if train.get('type') not in TABLE['dataset']:
         pytest.skip('stock data sets')
@@ -96,6 +102,7 @@ def test_bspa(options):
     from bsr_plugins.data.inverse_sampled_lmdb_dataset import OWN_OPTIONS
     from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
     from bsr_plugins.models.bspa_schedule import BSPASchedule
+
     if options['model_type'] != 'BSPAModel':
         pytest.skip('not BSPA')
     bspa = BSPAOptions.from_mapping(options['train']['bspa'])
@@ -111,6 +118,7 @@ def test_bspa(options):
 def test_check_finds_nothing_but_absent_data(path, tmp_path):
     from bsr_plugins.checks.option_checks import check_options
     from bsr_plugins.options.option_file import read_option_file
+
     is_train = 'train:' in path.read_text().splitlines()
     findings = check_options(read_option_file(path), tmp_path, is_train)
     assert findings

@@ -1,4 +1,5 @@
 """A resumed run is the uninterrupted one to the bit: at every iteration, inside stages and right before rounds."""
+
 from __future__ import annotations
 
 import copy
@@ -16,8 +17,9 @@ Options = Dict[str, Any]
 Train = Callable[..., Path]
 
 
-def test_resume_at_every_iteration(base_options: Options, train: Train, tmp_path: Path,
-                                   same: Callable[..., None]) -> None:
+def test_resume_at_every_iteration(
+    base_options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     whole = train(base_options, tmp_path / 'whole')
     expected = everything(whole, 13)
     for iteration in range(1, 13):
@@ -31,8 +33,9 @@ def test_resume_at_every_iteration(base_options: Options, train: Train, tmp_path
 
 
 @pytest.mark.parametrize('iteration', [2, 4, 6])
-def test_resume_with_workers_is_exact_for_our_data_sets(numbered_options: Options, train: Train, tmp_path: Path,
-                                                        iteration: int, same: Callable[..., None]) -> None:
+def test_resume_with_workers_is_exact_for_our_data_sets(
+    numbered_options: Options, train: Train, tmp_path: Path, iteration: int, same: Callable[..., None]
+) -> None:
     whole = train(numbered_options, tmp_path / 'whole')
     cut_copy(whole, tmp_path / 'resumed', iteration)
     resumed = train(numbered_options, tmp_path / 'resumed', '--auto_resume')
@@ -40,16 +43,20 @@ def test_resume_with_workers_is_exact_for_our_data_sets(numbered_options: Option
     same(everything(resumed, 8)['state']['optimizers'], everything(whole, 8)['state']['optimizers'])
 
 
-def test_stock_data_sets_with_workers_keep_their_order_and_say_so(base_options: Options, train: Train, tmp_path: Path,
-                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stock_data_sets_with_workers_keep_their_order_and_say_so(
+    base_options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     base_options['datasets']['train']['num_worker_per_gpu'] = 1
     base_options['train']['bspa']['interval_iter'] = 100
     seen = []
     from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+
     original = RebalancedSRModel._training_batch
-    monkeypatch.setattr(RebalancedSRModel, '_training_batch',
-                        lambda self, outer: seen.append(outer['gt_path']) or original(self, outer))
+    monkeypatch.setattr(
+        RebalancedSRModel, '_training_batch', lambda self, outer: seen.append(outer['gt_path']) or original(self, outer)
+    )
     from bsr_plugins.models.bspa_model import BSPATraining
+
     monkeypatch.delattr(BSPATraining, '_training_batch')
     whole = train(base_options, tmp_path / 'whole')
     expected = list(seen)
@@ -90,9 +97,13 @@ def test_a_state_of_ours_is_taken_up_by_stock_srmodel(base_options: Options, tra
     assert (resumed / 'models' / 'net_g_13.pth').exists()
 
 
-def test_the_best_checkpoint_survives_a_resume(base_options: Options, train: Train, tmp_path: Path,
-                                               with_validation: Callable[..., Options],
-                                               same: Callable[..., None]) -> None:
+def test_the_best_checkpoint_survives_a_resume(
+    base_options: Options,
+    train: Train,
+    tmp_path: Path,
+    with_validation: Callable[..., Options],
+    same: Callable[..., None],
+) -> None:
     options = with_validation(base_options, 3)
     options['val']['save_best'] = 'psnr'
     options['val']['metrics']['psnr']['better'] = 'lower'  # training raises it: the first validation stays the best
@@ -102,5 +113,7 @@ def test_the_best_checkpoint_survives_a_resume(base_options: Options, train: Tra
     cut_copy(whole, tmp_path / 'resumed', 3)
     resumed = train(options, tmp_path / 'resumed', '--auto_resume')
     assert json.loads((resumed / 'models' / 'net_g_best.json').read_text()) == best
-    same(torch.load(resumed / 'models' / 'net_g_best.pth', weights_only=True),
-         torch.load(whole / 'models' / 'net_g_best.pth', weights_only=True))
+    same(
+        torch.load(resumed / 'models' / 'net_g_best.pth', weights_only=True),
+        torch.load(whole / 'models' / 'net_g_best.pth', weights_only=True),
+    )

@@ -1,4 +1,5 @@
 """RFS through BasicSR's unmodified train_pipeline on real images: exact batches, resume, BSPA's uniform half, ranks."""
+
 from __future__ import annotations
 
 import copy
@@ -19,8 +20,9 @@ Train = Callable[..., Path]
 @pytest.fixture
 def bspa_options(base_options: Options) -> Options:
     options = copy.deepcopy(base_options)
-    options['datasets']['train'].update(type='RFSBalancedBatchDataset', num_intervals=4, num_worker_per_gpu=1,
-                                        batch_size_per_gpu=4)
+    options['datasets']['train'].update(
+        type='RFSBalancedBatchDataset', num_intervals=4, num_worker_per_gpu=1, batch_size_per_gpu=4
+    )
     return options
 
 
@@ -33,6 +35,7 @@ def options(bspa_options: Options) -> Options:
 def batches(monkeypatch: pytest.MonkeyPatch) -> List[Dict[str, Any]]:
     """The batches that were trained on."""
     from bsr_plugins.models.engine import Engine
+
     seen: List[Dict[str, Any]] = []
     original = Engine.feed_data
 
@@ -45,8 +48,9 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> List[Dict[str, Any]]:
 
 
 @pytest.mark.parametrize('prefetch_mode, num_workers', [(None, 0), ('cpu', 2)])
-def test_every_batch_of_a_training_is_balanced(options: Options, train: Train, tmp_path: Path, batches: List[Any],
-                                               prefetch_mode: Any, num_workers: int) -> None:
+def test_every_batch_of_a_training_is_balanced(
+    options: Options, train: Train, tmp_path: Path, batches: List[Any], prefetch_mode: Any, num_workers: int
+) -> None:
     options['datasets']['train'].update(prefetch_mode=prefetch_mode, num_worker_per_gpu=num_workers)
     log = log_of(train(options, tmp_path / 'run'))
     assert [sorted(batch['interval_index'].tolist()) for batch in batches] == [[0, 1, 2, 3]] * 6
@@ -55,8 +59,9 @@ def test_every_batch_of_a_training_is_balanced(options: Options, train: Train, t
     assert 'patches so far, 0.00% of them from another interval than asked' in log  # at the start of the second epoch
 
 
-def test_a_resume_is_exact_with_workers(options: Options, train: Train, tmp_path: Path,
-                                        same: Callable[..., None]) -> None:
+def test_a_resume_is_exact_with_workers(
+    options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     options['datasets']['train']['num_worker_per_gpu'] = 2
     whole = train(options, tmp_path / 'whole')
     for iteration in (1, 3):  # inside the first and the second epoch
@@ -73,10 +78,17 @@ def test_replaced_patches_stand_in_the_log(options: Options, train: Train, tmp_p
     assert log.count('balance_fallback: 7.5000e-01') == 6
 
 
-def test_rfs_is_the_uniform_half_of_bspa(bspa_options: Options, train: Train, tmp_path: Path, batches: List[Any],
-                                         monkeypatch: pytest.MonkeyPatch, same: Callable[..., None]) -> None:
+def test_rfs_is_the_uniform_half_of_bspa(
+    bspa_options: Options,
+    train: Train,
+    tmp_path: Path,
+    batches: List[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    same: Callable[..., None],
+) -> None:
     from bsr_plugins.data.sampling.draw_loader import KeyedDraws
     from bsr_plugins.models import bspa_model
+
     attributed: List[Dict[str, Any]] = []
     original = bspa_model.draw_loader
 
@@ -92,7 +104,8 @@ def test_rfs_is_the_uniform_half_of_bspa(bspa_options: Options, train: Train, tm
     # Two batches a round for the attribution, balanced like those of the training and none of them.
     assert [sorted(batch['interval_index'].tolist()) for batch in attributed] == [[0, 1, 2, 3]] * 4
     assert not {batch['lq'].numpy().tobytes() for batch in attributed} & {
-        batch['lq'].numpy().tobytes() for batch in uniform}
+        batch['lq'].numpy().tobytes() for batch in uniform
+    }
 
     cut_copy(whole, tmp_path / 'resumed', 4)  # inside the inverse stage
     resumed = train(bspa_options, tmp_path / 'resumed', '--auto_resume')
@@ -114,6 +127,7 @@ class _Recorded:
 def _draw_as_rank(rank: int, options: Options, folder: str) -> None:
     from basicsr.data import build_dataloader, build_dataset
     from basicsr.data.data_sampler import EnlargedSampler
+
     os.environ['LOCAL_RANK'] = str(rank)
     torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
     torch.manual_seed(3 + rank)  # as BasicSR does before it builds the data sets
@@ -121,8 +135,9 @@ def _draw_as_rank(rank: int, options: Options, folder: str) -> None:
     sampler = EnlargedSampler(dataset, 2, rank, 2)
     sampler.set_epoch(1)
     loader = build_dataloader(dataset, options, num_gpu=0, dist=True, sampler=sampler, seed=3)
-    found = [(batch['interval_index'].tolist(), batch['gt_path'], batch['lq'].sum((1, 2, 3)).tolist())
-             for batch in loader]
+    found = [
+        (batch['interval_index'].tolist(), batch['gt_path'], batch['lq'].sum((1, 2, 3)).tolist()) for batch in loader
+    ]
     torch.save({'batches': found, 'edges': dataset.interval_edges_.tolist()}, f'{folder}/{rank}.pt')
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()

@@ -1,4 +1,5 @@
 """Shipped option files in BasicSR's unmodified pipelines: each method trains, and its test file reads what it left."""
+
 from __future__ import annotations
 
 import copy
@@ -13,8 +14,11 @@ from bsr_plugins.options.templates.render import render
 
 METHODS = ('fpl', 'l1_bicubic', 'le_sigma', 'hybrid_lp', 'fpl_bspa_sigma', 'rfs', 'bsr', 'samplingaug')
 # At x4, as the photographs at hand.
-TRAINED = list(dict.fromkeys(Recipe(recipe.net, recipe.method, 4) for recipe in SHIPPED
-                             if not recipe.is_test and recipe.method in METHODS))
+TRAINED = list(
+    dict.fromkeys(
+        Recipe(recipe.net, recipe.method, 4) for recipe in SHIPPED if not recipe.is_test and recipe.method in METHODS
+    )
+)
 
 
 def small(recipe, sr_data):
@@ -23,8 +27,20 @@ def small(recipe, sr_data):
     for dataset in options['datasets'].values():
         dataset.update(dataroot_gt=str(sr_data / 'HR'), dataroot_lq=str(sr_data / 'LR'), filename_tmpl='{}')
     base = options['network_g'].get('base', options['network_g'])
-    shrunk = {'num_block': 1, 'num_group': 1, 'num_feat': 8, 'squeeze_factor': 4, 'depths': [1], 'num_heads': [2],
-              'embed_dim': 12, 'd': 8, 's': 4, 'm': 1, 'num_fmg': 2, 'num_rb': 1}
+    shrunk = {
+        'num_block': 1,
+        'num_group': 1,
+        'num_feat': 8,
+        'squeeze_factor': 4,
+        'depths': [1],
+        'num_heads': [2],
+        'embed_dim': 12,
+        'd': 8,
+        's': 4,
+        'm': 1,
+        'num_fmg': 2,
+        'num_rb': 1,
+    }
     base.update({key: value for key, value in shrunk.items() if key in base})
     if 'network_sigma' in options:
         options['network_sigma'].update(num_feat=8, num_conv=2)
@@ -35,16 +51,21 @@ def small(recipe, sr_data):
 def shortened(options, sr_data):
     options = copy.deepcopy(options)
     train, data = options['train'], options['datasets']['train']
-    data.update(gt_size=48, num_worker_per_gpu=0, persistent_workers=False, batch_size_per_gpu=2,
-                dataset_enlarge_ratio=1)
+    data.update(
+        gt_size=48, num_worker_per_gpu=0, persistent_workers=False, batch_size_per_gpu=2, dataset_enlarge_ratio=1
+    )
     if 'img_size' in options['network_g'].get('base', {}):
         data['gt_size'] = 64
     train['total_iter'] = 4
     if 'bspa' in train:
         train['bspa'].update(interval_iter=3, inverse_iter=2, ig_steps=2, ig_batches=2)
         train['total_iter'] = 8
-        data['inverse'].update(dataroot_gt=str(sr_data / 'HR_sub.lmdb'), dataroot_lq=str(sr_data / 'LR_sub_x4.lmdb'),
-                               gt_size=48, num_classes=3)
+        data['inverse'].update(
+            dataroot_gt=str(sr_data / 'HR_sub.lmdb'),
+            dataroot_lq=str(sr_data / 'LR_sub_x4.lmdb'),
+            gt_size=48,
+            num_classes=3,
+        )
     if 'periods' in train['scheduler']:
         train['scheduler']['periods'] = [train['total_iter']]
     options['val']['val_freq'] = options['logger']['save_checkpoint_freq'] = train['total_iter']
@@ -82,6 +103,7 @@ def run_test(options, root, monkeypatch):
 
     from basicsr.test import test_pipeline
     from basicsr.utils.logger import initialized_logger
+
     initialized_logger.clear()
     for handler in logging.getLogger('basicsr').handlers[:]:
         logging.getLogger('basicsr').removeHandler(handler)

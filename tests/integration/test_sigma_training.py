@@ -1,4 +1,5 @@
 """The sigma branch through BasicSR's unmodified pipelines: trained, saved apart, resumed, tested, drawn, measured."""
+
 from __future__ import annotations
 
 import copy
@@ -66,10 +67,19 @@ def test_mu_can_be_attached(options: Options, train: Train, tmp_path: Path) -> N
     assert not torch.equal(detached['conv_last.weight'], attached['conv_last.weight'])
 
 
-@pytest.mark.parametrize('engine', [{}, {'amp': 'bf16', 'channels_last': True, 'accumulate': 3, 'grad_clip': 0.1},
-                                    {'compile': True, 'amp': 'fp16'}], ids=lambda engine: '+'.join(engine) or 'plain')
-def test_resume_is_exact(options: Options, train: Train, tmp_path: Path, engine: Options, same: Callable[..., None],
-                         monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    'engine',
+    [{}, {'amp': 'bf16', 'channels_last': True, 'accumulate': 3, 'grad_clip': 0.1}, {'compile': True, 'amp': 'fp16'}],
+    ids=lambda engine: '+'.join(engine) or 'plain',
+)
+def test_resume_is_exact(
+    options: Options,
+    train: Train,
+    tmp_path: Path,
+    engine: Options,
+    same: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     original = torch.compile
     monkeypatch.setattr(torch, 'compile', lambda net: original(net, backend='eager'))
     options = with_sigma(options, **engine)
@@ -87,11 +97,22 @@ def test_net_g_is_that_of_stock_basicsr(options: Options, train: Train, tmp_path
     from basicsr.models.sr_model import SRModel
 
     from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+
     run = train(with_sigma(options), tmp_path)
-    test = {'is_train': False, 'dist': False, 'num_gpu': 0, 'rank': 0, 'world_size': 1, 'scale': 4,
-            'network_g': options['network_g'],
-            'path': {'pretrain_network_g': str(run / 'models' / 'net_g_4.pth'), 'strict_load_g': True,
-                     'pretrain_network_sigma': str(run / 'models' / 'net_sigma_4.pth')}}
+    test = {
+        'is_train': False,
+        'dist': False,
+        'num_gpu': 0,
+        'rank': 0,
+        'world_size': 1,
+        'scale': 4,
+        'network_g': options['network_g'],
+        'path': {
+            'pretrain_network_g': str(run / 'models' / 'net_g_4.pth'),
+            'strict_load_g': True,
+            'pretrain_network_sigma': str(run / 'models' / 'net_sigma_4.pth'),
+        },
+    }
     with_maps = {**test, 'val': {'sigma': True}, 'network_sigma': with_sigma(options)['network_sigma']}
     lq = torch.rand(1, 3, 12, 9, generator=torch.Generator().manual_seed(0))
     outputs = []
@@ -109,10 +130,23 @@ def test_net_g_is_that_of_stock_basicsr(options: Options, train: Train, tmp_path
 
 def test_windows_are_cut_from_the_map_too() -> None:
     from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
-    network = {'type': 'SwinIR', 'upscale': 2, 'in_chans': 3, 'img_size': 16, 'window_size': 8, 'img_range': 1.,
-               'depths': [1], 'embed_dim': 12, 'num_heads': [2], 'mlp_ratio': 2, 'upsampler': 'pixelshuffle'}
-    model = RebalancedSRModel({'is_train': False, 'dist': False, 'num_gpu': 0, 'rank': 0, 'scale': 2, 'path': {},
-                               'network_g': network})
+
+    network = {
+        'type': 'SwinIR',
+        'upscale': 2,
+        'in_chans': 3,
+        'img_size': 16,
+        'window_size': 8,
+        'img_range': 1.0,
+        'depths': [1],
+        'embed_dim': 12,
+        'num_heads': [2],
+        'mlp_ratio': 2,
+        'upsampler': 'pixelshuffle',
+    }
+    model = RebalancedSRModel(
+        {'is_train': False, 'dist': False, 'num_gpu': 0, 'rank': 0, 'scale': 2, 'path': {}, 'network_g': network}
+    )
     model.opt.update(network_sigma={'type': 'SigmaBranch', 'num_feat': 4, 'num_conv': 1}, val={'sigma': True})
     model.is_train = True  # without weights to load
     model._build_sigma()
@@ -121,16 +155,18 @@ def test_windows_are_cut_from_the_map_too() -> None:
     assert model.sigma.shape == model.output.shape == (1, 3, 18, 26)
 
 
-def test_validation_draws_maps_and_hands_them_to_metrics(options: Options, train: Train, tmp_path: Path,
-                                                         with_validation: Callable[..., Options],
-                                                         same: Callable[..., None]) -> None:
+def test_validation_draws_maps_and_hands_them_to_metrics(
+    options: Options, train: Train, tmp_path: Path, with_validation: Callable[..., Options], same: Callable[..., None]
+) -> None:
     import cv2
+
     options = with_sigma(with_validation(options, 2))
     plain = train(options, tmp_path / 'plain')
     assert not list(plain.glob('visualization/*/*_sigma.png'))
     options['val'].update(sigma=True, save_img=True)
-    options['val']['metrics'].update(pll={'type': 'calculate_pll', 'crop_border': 4},
-                                     sigma_psnr={'type': 'calculate_sigma_psnr', 'crop_border': 4})
+    options['val']['metrics'].update(
+        pll={'type': 'calculate_pll', 'crop_border': 4}, sigma_psnr={'type': 'calculate_sigma_psnr', 'crop_border': 4}
+    )
     run = train(options, tmp_path / 'run')
     same(load(run, 'net_g_4.pth'), load(plain, 'net_g_4.pth'))
     pictures = sorted(run.glob('visualization/*/*_2_sigma.png'))
@@ -141,22 +177,44 @@ def test_validation_draws_maps_and_hands_them_to_metrics(options: Options, train
     assert '# pll: ' in log_of(run) and '# sigma_psnr: ' in log_of(run) and '_constant' not in log_of(run)
     from basicsr.metrics import calculate_metric
     from basicsr.models import sr_model
+
     assert sr_model.calculate_metric is calculate_metric
 
 
-def test_a_test_has_the_constant_row_beside(options: Options, train: Train, tmp_path: Path, sr_data: Path,
-                                            with_validation: Callable[..., Options],
-                                            monkeypatch: pytest.MonkeyPatch, repo: Path) -> None:
+def test_a_test_has_the_constant_row_beside(
+    options: Options,
+    train: Train,
+    tmp_path: Path,
+    sr_data: Path,
+    with_validation: Callable[..., Options],
+    monkeypatch: pytest.MonkeyPatch,
+    repo: Path,
+) -> None:
     run = train(with_sigma(options), tmp_path)
     weights = run / 'models' / 'net_g_4.pth'
-    command = [sys.executable, str(repo / 'tools' / 'measure_constant_sigma.py'), '-opt', str(tmp_path / 'run.yml'),
-               '--weights', str(weights), '--device', 'cpu']
+    command = [
+        sys.executable,
+        str(repo / 'tools' / 'measure_constant_sigma.py'),
+        '-opt',
+        str(tmp_path / 'run.yml'),
+        '--weights',
+        str(weights),
+        '--device',
+        'cpu',
+    ]
     test = with_validation(with_sigma(options), 1)
     test['datasets'] = {'test': test['datasets']['val']}
-    test['val'].update(sigma=True, save_img=True, suffix=None, metrics={
-        'pll': {'type': 'calculate_pll', 'crop_border': 0}, 'gap': {'type': 'calculate_sigma_psnr'}})
-    test['path'] = {'pretrain_network_g': str(weights), 'strict_load_g': True,
-                    'pretrain_network_sigma': str(run / 'models' / 'net_sigma_4.pth')}
+    test['val'].update(
+        sigma=True,
+        save_img=True,
+        suffix=None,
+        metrics={'pll': {'type': 'calculate_pll', 'crop_border': 0}, 'gap': {'type': 'calculate_sigma_psnr'}},
+    )
+    test['path'] = {
+        'pretrain_network_g': str(weights),
+        'strict_load_g': True,
+        'pretrain_network_sigma': str(run / 'models' / 'net_sigma_4.pth'),
+    }
     log = run_test(test, tmp_path, monkeypatch)
     assert 'No constant sigma was measured' in log and f'--weights {weights}' in log and 'pll_constant' not in log
 
@@ -169,6 +227,7 @@ def test_a_test_has_the_constant_row_beside(options: Options, train: Train, tmp_
         assert f'# {row}: ' in log
     # The sets are the same one: the best constant of Eq. 11 is their RMSE, and this is its likelihood.
     from bsr_plugins.metrics.pll_metric import pll
+
     value = float(log.split('# pll_constant: ')[-1].split()[0])
     ceiling = pll(np.full(1, record['rmse']), np.zeros(1), np.full(1, record['rmse']))
     assert ceiling - 1.5 < value < ceiling + 0.5
@@ -177,6 +236,7 @@ def test_a_test_has_the_constant_row_beside(options: Options, train: Train, tmp_
 
 def run_test(options: Options, root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     from basicsr.test import test_pipeline
+
     shutil.rmtree(root / 'results', ignore_errors=True)
     (root / 'test.yml').write_text(yaml.safe_dump(options, sort_keys=False))
     monkeypatch.chdir(root)
@@ -185,6 +245,7 @@ def run_test(options: Options, root: Path, monkeypatch: pytest.MonkeyPatch) -> s
     import logging
 
     from basicsr.utils.logger import initialized_logger
+
     initialized_logger.clear()
     for handler in logging.getLogger('basicsr').handlers[:]:
         logging.getLogger('basicsr').removeHandler(handler)
@@ -192,13 +253,17 @@ def run_test(options: Options, root: Path, monkeypatch: pytest.MonkeyPatch) -> s
     return log_of(root / 'results' / 'run')
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda o: o.pop('network_sigma'), 'the loss alone'),
-    (lambda o: o['train'].pop('sigma_opt'), 'the network alone'),
-    (lambda o: o['train'].update(sigma_tap='upsampel'), "did you mean 'upsample"),
-])
-def test_wrong_options_are_refused(options: Options, train: Train, tmp_path: Path, change: Callable[[Options], Any],
-                                   message: str) -> None:
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda o: o.pop('network_sigma'), 'the loss alone'),
+        (lambda o: o['train'].pop('sigma_opt'), 'the network alone'),
+        (lambda o: o['train'].update(sigma_tap='upsampel'), "did you mean 'upsample"),
+    ],
+)
+def test_wrong_options_are_refused(
+    options: Options, train: Train, tmp_path: Path, change: Callable[[Options], Any], message: str
+) -> None:
     options = with_sigma(options)
     change(options)
     with pytest.raises(OptionError) as caught:
@@ -220,8 +285,9 @@ def test_a_run_with_the_branch_is_not_resumed_without_it(options: Options, train
         train(options, tmp_path, '--auto_resume')
 
 
-def test_with_bspa_fpl_and_noise_in_one_run(base_options: Options, train: Train, tmp_path: Path,
-                                            same: Callable[..., None]) -> None:
+def test_with_bspa_fpl_and_noise_in_one_run(
+    base_options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
     options = with_sigma(base_options, total_iter=9)
     options['train']['pixel_opt'] = {'type': 'FocalPixelLoss'}
     options['train']['losses'] = {'expected': {'type': 'ExpectationLoss', 'loss_weight': 0.1}}

@@ -1,4 +1,5 @@
 """ExpectationLoss: the values and gradients of Eq. 8, its mean over draws, noise of each kind, the threshold."""
+
 from __future__ import annotations
 
 import math
@@ -21,13 +22,19 @@ def normal(*shape: int, seed: int = 0, **kind: Any) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), **kind)
 
 
-@pytest.mark.parametrize('mu, z, value, gradient', [
-    (.2, .5, .15, -.5), (.9, .5, .6, 1.5), (.2, 2., .3, 1 * -1.), (.9, 2., 1.2, 3.),
-])
+@pytest.mark.parametrize(
+    'mu, z, value, gradient',
+    [
+        (0.2, 0.5, 0.15, -0.5),
+        (0.9, 0.5, 0.6, 1.5),
+        (0.2, 2.0, 0.3, 1 * -1.0),
+        (0.9, 2.0, 1.2, 3.0),
+    ],
+)
 def test_golden_values_and_gradients(mu: float, z: float, value: float, gradient: float) -> None:
     pred = torch.full((1, 1, 1, 1), mu, dtype=torch.float64, requires_grad=True)
     noise = torch.full_like(pred, z, requires_grad=False)
-    loss = ExpectationLoss(threshold='none')(pred, torch.full_like(pred, .5), noise=noise)
+    loss = ExpectationLoss(threshold='none')(pred, torch.full_like(pred, 0.5), noise=noise)
     loss.backward()
     assert loss.item() == pytest.approx(value, abs=1e-12)
     # A detached |y - mu| would give +1 for (.2, 2): away from the target.
@@ -54,7 +61,7 @@ def test_no_noise_is_l1_exactly(threshold: str) -> None:
 
 
 def test_the_mean_over_draws() -> None:
-    expectation = 2 * math.exp(-.5) / math.sqrt(2 * math.pi) + math.erf(1 / math.sqrt(2))
+    expectation = 2 * math.exp(-0.5) / math.sqrt(2 * math.pi) + math.erf(1 / math.sqrt(2))
     assert expectation == pytest.approx(1.1666309412, abs=1e-10)
     pred, target = images(4, 3, 64, 64), images(4, 3, 64, 64, seed=1)
     loss = ExpectationLoss(threshold='none', num_draws=16)
@@ -69,45 +76,52 @@ def test_the_mean_over_draws() -> None:
     assert 1.05 < thresholded < 1.16
 
 
-@pytest.mark.parametrize('mean, deviation, expected', [(1, .5, 1.008491), (1, 2, 1.791186), (1, 1, 1.166631)])
+@pytest.mark.parametrize('mean, deviation, expected', [(1, 0.5, 1.008491), (1, 2, 1.791186), (1, 1, 1.166631)])
 def test_expectations_of_scaled_noise(mean: float, deviation: float, expected: float) -> None:
     """E|m - s z| = s sqrt(2/pi) exp(-m^2 / 2 s^2) + m erf(m / (s sqrt 2)), by the quantiles of N(0, 1)."""
-    ranks = (torch.arange(200_000, dtype=torch.float64) + .5) / 200_000
+    ranks = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
     z = math.sqrt(2) * torch.erfinv(2 * ranks - 1)
     found = expectation_loss(torch.zeros_like(z), torch.full_like(z, mean), deviation * z, 'none').mean().item()
     assert found == pytest.approx(expected, abs=2e-5)
 
 
 def test_golden_threshold() -> None:
-    error = torch.tensor([.1, .2, .4, .5], dtype=torch.float64).view(1, 1, 2, 2)
+    error = torch.tensor([0.1, 0.2, 0.4, 0.5], dtype=torch.float64).view(1, 1, 2, 2)
     assert below_mean(error).flatten().tolist() == [True, True, False, False]
-    z = torch.full_like(error, 2.)
+    z = torch.full_like(error, 2.0)
     # |e| where the noise is off, |e| |1 - z| = |e| elsewhere: take z = 3 to tell them apart.
     loss = expectation_loss(torch.zeros_like(error), error, 1.5 * z, 'batch')
-    assert loss.flatten().tolist() == pytest.approx([.1, .2, .8, 1.])
+    assert loss.flatten().tolist() == pytest.approx([0.1, 0.2, 0.8, 1.0])
 
 
 def test_the_threshold_is_strict_and_detached() -> None:
-    error = torch.tensor([.25, .5, .75, .5]).view(1, 1, 2, 2)
+    error = torch.tensor([0.25, 0.5, 0.75, 0.5]).view(1, 1, 2, 2)
     assert below_mean(error).flatten().tolist() == [True, False, False, False]
     pred = (-error).requires_grad_()
-    expectation_loss(pred, torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 3.), 'batch').sum().backward()
+    expectation_loss(pred, torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 3.0), 'batch').sum().backward()
     # sign(e) = 1: -1 without noise, -|1 - 3| with it; nothing flows through the mean.
     assert pred.grad.flatten().tolist() == [-1, -2, -2, -2]
 
 
 def test_scopes_of_the_threshold() -> None:
-    target = torch.tensor([[.1, .2], [.5, .9]]).view(2, 1, 1, 2)
-    noise = torch.full_like(target, 3.)
+    target = torch.tensor([[0.1, 0.2], [0.5, 0.9]]).view(2, 1, 1, 2)
+    noise = torch.full_like(target, 3.0)
     pred = torch.zeros_like(target)
-    noisy = {scope: (expectation_loss(pred, target, noise, scope) > 1.5 * target).flatten().tolist()
-             for scope in ('batch', 'sample', 'none')}
+    noisy = {
+        scope: (expectation_loss(pred, target, noise, scope) > 1.5 * target).flatten().tolist()
+        for scope in ('batch', 'sample', 'none')
+    }
     assert noisy == {'batch': [False, False, True, True], 'sample': [False, True, False, True], 'none': [True] * 4}
 
 
-@pytest.mark.parametrize('kind, shape', [
-    ('element', (2, 3, 5, 4)), ('pixel', (2, 1, 5, 4)), ('sample', (2, 1, 1, 1)),
-])
+@pytest.mark.parametrize(
+    'kind, shape',
+    [
+        ('element', (2, 3, 5, 4)),
+        ('pixel', (2, 1, 5, 4)),
+        ('sample', (2, 1, 1, 1)),
+    ],
+)
 def test_noise_of_each_kind(kind: str, shape: tuple) -> None:
     pred = images(2, 3, 5, 4)
     loss = ExpectationLoss(noise=kind)
@@ -149,13 +163,16 @@ def test_given_noise_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize('num_draws, shape, message', [
-    (1, (2, 3, 8, 7), r'(?s)noise that does not fit.*\(2, 3, 8, 8\), or 1.*found: +\(2, 3, 8, 7\)'),
-    (1, (3, 8, 8), r'(?s)does not fit.*found: +\(3, 8, 8\)'),
-    (1, (2, 2, 3, 8, 8), r'(?s)does not fit.*\(1, 2, 3, 8, 8\)'),
-    (2, (2, 3, 8, 8), r'(?s)does not fit.*\(2, 2, 3, 8, 8\)'),
-    (2, (1, 2, 3, 8, 8), '(?s)another number of draws.*expected: +2.*found: +1.*draw_noise'),
-])
+@pytest.mark.parametrize(
+    'num_draws, shape, message',
+    [
+        (1, (2, 3, 8, 7), r'(?s)noise that does not fit.*\(2, 3, 8, 8\), or 1.*found: +\(2, 3, 8, 7\)'),
+        (1, (3, 8, 8), r'(?s)does not fit.*found: +\(3, 8, 8\)'),
+        (1, (2, 2, 3, 8, 8), r'(?s)does not fit.*\(1, 2, 3, 8, 8\)'),
+        (2, (2, 3, 8, 8), r'(?s)does not fit.*\(2, 2, 3, 8, 8\)'),
+        (2, (1, 2, 3, 8, 8), '(?s)another number of draws.*expected: +2.*found: +1.*draw_noise'),
+    ],
+)
 def test_noise_that_does_not_fit(num_draws: int, shape: tuple, message: str) -> None:
     pred = images(2, 3, 8, 8)
     with pytest.raises(DataError, match=message):
@@ -173,11 +190,14 @@ def test_video_batches() -> None:
     assert ExpectationLoss(noise='sample', threshold='sample')(pred, 1 - pred).isfinite()
 
 
-@pytest.mark.parametrize('options, message', [
-    ({'noise': 'pixels'}, "(?s)ExpectationLoss.noise.*element | pixel | sample.*did you mean 'pixel'"),
-    ({'threshold': None}, "(?s)batch | sample | none.*did you mean 'none'"),
-    ({'num_draws': 0}, '(?s)a whole number of at least 1.*found: +0'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'noise': 'pixels'}, "(?s)ExpectationLoss.noise.*element | pixel | sample.*did you mean 'pixel'"),
+        ({'threshold': None}, "(?s)batch | sample | none.*did you mean 'none'"),
+        ({'num_draws': 0}, '(?s)a whole number of at least 1.*found: +0'),
+    ],
+)
 def test_wrong_options(options: dict, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         ExpectationLoss(**options)

@@ -1,4 +1,5 @@
 """FocalPixelLoss: the published weights, the detached gradient, constant images, scopes, both bicubics, lq or scale."""
+
 from __future__ import annotations
 
 import math
@@ -13,9 +14,9 @@ from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.images.bicubic_resampling import downsample_bicubic, upsample_bicubic
 from bsr_plugins.losses.focal_pixel_loss import FocalPixelLoss, focal_pixel_loss, min_max_normalised
 
-Y_SP = torch.tensor([0., .1, .2, .4], dtype=torch.float64).view(1, 1, 2, 2)
-Y_LP = torch.tensor([.1, .1, .3, .2], dtype=torch.float64).view(1, 1, 2, 2)
-W_SP = [.5, .642013, .824361, 1.359141]
+Y_SP = torch.tensor([0.0, 0.1, 0.2, 0.4], dtype=torch.float64).view(1, 1, 2, 2)
+Y_LP = torch.tensor([0.1, 0.1, 0.3, 0.2], dtype=torch.float64).view(1, 1, 2, 2)
+W_SP = [0.5, 0.642013, 0.824361, 1.359141]
 W_LP = [1, 1, 2.718282, 1.648721]
 
 
@@ -39,7 +40,7 @@ def test_golden_weights_and_loss() -> None:
 
 def test_the_sign_of_the_errors_does_not_matter() -> None:
     target = torch.full_like(Y_SP, 0.5)
-    signs = torch.tensor([1., -1., -1., 1.]).view(1, 1, 2, 2)
+    signs = torch.tensor([1.0, -1.0, -1.0, 1.0]).view(1, 1, 2, 2)
     loss = focal_pixel_loss(target + signs * Y_LP, target, target - signs * Y_SP)
     assert loss.mean().item() == pytest.approx(0.308656, abs=1e-6)
 
@@ -83,9 +84,10 @@ def test_the_gradient_leaves_the_weights_alone(p: float) -> None:
     FocalPixelLoss(p=p)(pred, target, lq=lq).backward()
     with torch.no_grad():
         error = pred - target
-        weight = 0.5 * torch.exp(min_max_normalised((target - upsample_bicubic(lq, 4)).abs())
-                                 + min_max_normalised(error.abs()))
-        expected = weight * p * error.abs()**(p - 1) * error.sign() / error.numel()
+        weight = 0.5 * torch.exp(
+            min_max_normalised((target - upsample_bicubic(lq, 4)).abs()) + min_max_normalised(error.abs())
+        )
+        expected = weight * p * error.abs() ** (p - 1) * error.sign() / error.numel()
     assert torch.allclose(pred.grad, expected, rtol=1e-10, atol=0)
 
 
@@ -93,6 +95,7 @@ def test_the_gradient_leaves_the_weights_alone(p: float) -> None:
 @pytest.mark.parametrize('reduction', ['mean', 'sum', 'none'])
 def test_without_exponents_it_is_l1(weight: Any, reduction: str) -> None:
     from basicsr.losses.basic_loss import L1Loss
+
     lq, pred, target = images(2, 3, 4, 4), images(2, 3, 16, 16, seed=1), images(2, 3, 16, 16, seed=2)
     weight = None if weight is None else images(2, 3, 16, 16, seed=3)
     loss = FocalPixelLoss(alpha_sp=1, gamma_sp=0, gamma_lp=0, reduction=reduction)
@@ -103,7 +106,7 @@ def test_power() -> None:
     lq, pred, target = images(1, 1, 2, 2), images(1, 1, 4, 4, seed=1), images(1, 1, 4, 4, seed=2)
     kept = {'alpha_sp': 1, 'gamma_sp': 0, 'gamma_lp': 0, 'reduction': 'none'}
     for p in (0.5, 2, 3):
-        expected = (pred - target).abs()**p
+        expected = (pred - target).abs() ** p
         assert torch.allclose(FocalPixelLoss(p=p, **kept)(pred, target, lq=lq), expected)
     perfect = target.clone().requires_grad_()
     FocalPixelLoss(p=0.5)(perfect, target, lq=lq).backward()
@@ -122,9 +125,9 @@ def test_constant_images_are_finite(norm_scope: str) -> None:
 
 
 def test_scopes_of_minimum_and_maximum() -> None:
-    z = torch.tensor([[[0., 1.], [2., 4.]], [[0., 2.], [8., 8.]]]).view(2, 2, 1, 2)
-    assert flat(min_max_normalised(z, 'batch')) == [0, .125, .25, .5, 0, .25, 1, 1]
-    assert flat(min_max_normalised(z, 'sample')) == [0, .25, .5, 1, 0, .25, 1, 1]
+    z = torch.tensor([[[0.0, 1.0], [2.0, 4.0]], [[0.0, 2.0], [8.0, 8.0]]]).view(2, 2, 1, 2)
+    assert flat(min_max_normalised(z, 'batch')) == [0, 0.125, 0.25, 0.5, 0, 0.25, 1, 1]
+    assert flat(min_max_normalised(z, 'sample')) == [0, 0.25, 0.5, 1, 0, 0.25, 1, 1]
     assert flat(min_max_normalised(z, 'sample_channel')) == [0, 1, 0, 1, 0, 1, 0, 0]
 
 
@@ -162,8 +165,9 @@ def test_realsr_scale_one() -> None:
     """An LR as large as the HR is its own bicubic image."""
     lq, pred, target = images(2, 3, 9, 7), images(2, 3, 9, 7, seed=1), images(2, 3, 9, 7, seed=2)
     for bicubic in ('torch', 'matlab'):
-        assert torch.equal(FocalPixelLoss(bicubic=bicubic)(pred, target, lq=lq),
-                           focal_pixel_loss(pred, target, lq).mean())
+        assert torch.equal(
+            FocalPixelLoss(bicubic=bicubic)(pred, target, lq=lq), focal_pixel_loss(pred, target, lq).mean()
+        )
 
 
 def test_without_lq_and_scale_the_error_names_both_remedies() -> None:
@@ -173,8 +177,9 @@ def test_without_lq_and_scale_the_error_names_both_remedies() -> None:
     assert 'no lq image' in caught.value.problem
 
 
-@pytest.mark.parametrize('shape', [(1, 3, 4, 4), (2, 1, 4, 4), (2, 3, 4, 3), (2, 3, 5, 5), (2, 3, 32, 32), (3, 4, 4),
-                                   (2, 3, 0, 0)])
+@pytest.mark.parametrize(
+    'shape', [(1, 3, 4, 4), (2, 1, 4, 4), (2, 3, 4, 3), (2, 3, 5, 5), (2, 3, 32, 32), (3, 4, 4), (2, 3, 0, 0)]
+)
 def test_an_lq_that_does_not_fit(shape: tuple) -> None:
     pred = images(2, 3, 16, 16)
     with pytest.raises(DataError, match=r'(?s)lq image that does not fit.*\(2, 3, 16, 16\).*a whole number.*found'):
@@ -197,18 +202,21 @@ def test_only_batches_of_images() -> None:
         FocalPixelLoss(scale=2)(images(3, 8, 8), images(3, 8, 8))
 
 
-@pytest.mark.parametrize('options, message', [
-    ({'norm_scope': 'samples'}, "(?s)'norm_scope' of FocalPixelLoss.*did you mean 'sample'"),
-    ({'bicubic': 'mathlab'}, "did you mean 'matlab'"),
-    ({'scale': 0}, '(?s)FocalPixelLoss.scale.*a whole number of at least 1'),
-    ({'scale': 2.}, 'a whole number'),
-    ({'scale': True}, 'a whole number'),
-    ({'p': 0}, '(?s)a number above 0.*found: +0'),
-    ({'alpha_sp': 0}, 'a number above 0'),
-    ({'alpha_lp': -1}, 'a number above 0'),
-    ({'gamma_sp': '1e-3'}, 'YAML reads 1e-3 as text'),
-    ({'gamma_lp': float('inf')}, 'a number'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'norm_scope': 'samples'}, "(?s)'norm_scope' of FocalPixelLoss.*did you mean 'sample'"),
+        ({'bicubic': 'mathlab'}, "did you mean 'matlab'"),
+        ({'scale': 0}, '(?s)FocalPixelLoss.scale.*a whole number of at least 1'),
+        ({'scale': 2.0}, 'a whole number'),
+        ({'scale': True}, 'a whole number'),
+        ({'p': 0}, '(?s)a number above 0.*found: +0'),
+        ({'alpha_sp': 0}, 'a number above 0'),
+        ({'alpha_lp': -1}, 'a number above 0'),
+        ({'gamma_sp': '1e-3'}, 'YAML reads 1e-3 as text'),
+        ({'gamma_lp': float('inf')}, 'a number'),
+    ],
+)
 def test_wrong_options(options: dict, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         FocalPixelLoss(**options)

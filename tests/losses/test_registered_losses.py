@@ -1,4 +1,5 @@
 """The contract of every registered loss: options, reductions, weights, precision, errors, gradients, compilation."""
+
 from __future__ import annotations
 
 import copy
@@ -20,8 +21,17 @@ SHAPE = (2, 3, 8, 8)
 REDUCTION = {'loss_weight': 1.0, 'reduction': 'mean'}
 # The defaults that option files rely on.
 DEFAULTS: Dict[str, Dict[str, Any]] = {
-    'FocalPixelLoss': {'alpha_sp': 0.5, 'gamma_sp': 1, 'alpha_lp': 1, 'gamma_lp': 1, 'p': 1, 'norm_scope': 'batch',
-                       'bicubic': 'torch', 'scale': None, **REDUCTION},
+    'FocalPixelLoss': {
+        'alpha_sp': 0.5,
+        'gamma_sp': 1,
+        'alpha_lp': 1,
+        'gamma_lp': 1,
+        'p': 1,
+        'norm_scope': 'batch',
+        'bicubic': 'torch',
+        'scale': None,
+        **REDUCTION,
+    },
     'ExpectationLoss': {'noise': 'element', 'num_draws': 1, 'threshold': 'batch', **REDUCTION},
     'SigmaLoss': {'loss_weight': 0.01, 'target': 'abs', 'threshold': 'none', 'detach_pred': True, 'reduction': 'mean'},
     'HybridLpLoss': {'l1_weight': 1, 'l2_weight': 1, 'lp_weight': 0.1, 'p': 0.5, 'eps': 1e-3, **REDUCTION},
@@ -33,6 +43,7 @@ every_loss = pytest.mark.parametrize('name', NAMES)
 
 def build(name: str, **options: Any) -> nn.Module:
     from basicsr.losses import build_loss
+
     return build_loss({'type': name, **options})
 
 
@@ -82,6 +93,7 @@ def test_forward(name: str) -> None:
 @every_loss
 def test_the_suffixed_name_and_the_options_as_given(name: str) -> None:
     from basicsr.losses import build_loss
+
     options = {'type': f'{name}_bsrp', 'loss_weight': 2, 'reduction': 'sum'}
     before = copy.deepcopy(options)
     loss = build_loss(options)
@@ -106,8 +118,9 @@ def test_reductions_and_weights(name: str, kind: str) -> None:
     each = call(build(name, reduction='none'), pred, target)
     assert each.shape == SHAPE
     used = torch.ones(SHAPE) if weight is None else weight.expand(SHAPE)
-    found = {reduction: call(build(name, reduction=reduction), pred, target, weight)
-             for reduction in ('none', 'sum', 'mean')}
+    found = {
+        reduction: call(build(name, reduction=reduction), pred, target, weight) for reduction in ('none', 'sum', 'mean')
+    }
     assert torch.allclose(found['none'], each * used)
     assert found['sum'].item() == pytest.approx((each * used).sum().item(), rel=1e-5)
     assert found['mean'].item() == pytest.approx(((each * used).sum() / used.sum()).item(), rel=1e-5)
@@ -116,6 +129,7 @@ def test_reductions_and_weights(name: str, kind: str) -> None:
 @every_loss
 def test_weights_as_basicsr_reduces_them(name: str) -> None:
     from basicsr.losses.loss_util import weight_reduce_loss
+
     pred, target = images(0), images(1)
     each = call(build(name, reduction='none'), pred, target)
     for shape in (SHAPE, (2, 1, 8, 8)):
@@ -144,18 +158,21 @@ def test_weights_that_do_not_fit(name: str, shape: tuple) -> None:
 def test_loss_weight(name: str) -> None:
     pred, target = images(0), images(1)
     for reduction in ('mean', 'sum', 'none'):
-        once, thrice = (call(build(name, loss_weight=factor, reduction=reduction), pred, target) for factor in (1, 3.))
+        once, thrice = (call(build(name, loss_weight=factor, reduction=reduction), pred, target) for factor in (1, 3.0))
         assert torch.allclose(thrice, 3 * once)
 
 
 @every_loss
-@pytest.mark.parametrize('options, message', [
-    ({'reduction': 'avg'}, '(?s){}.reduction.*mean | sum | none.*avg'),
-    ({'reduction': 'nonee'}, "did you mean 'none'"),
-    ({'loss_weight': '1e-2'}, '(?s){}.loss_weight.*a number.*YAML reads 1e-3 as text'),
-    ({'loss_weight': None}, '(?s){}.loss_weight.*a number.*None'),
-    ({'loss_weight': True}, '(?s){}.loss_weight.*a number.*True'),
-])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'reduction': 'avg'}, '(?s){}.reduction.*mean | sum | none.*avg'),
+        ({'reduction': 'nonee'}, "did you mean 'none'"),
+        ({'loss_weight': '1e-2'}, '(?s){}.loss_weight.*a number.*YAML reads 1e-3 as text'),
+        ({'loss_weight': None}, '(?s){}.loss_weight.*a number.*None'),
+        ({'loss_weight': True}, '(?s){}.loss_weight.*a number.*True'),
+    ],
+)
 def test_wrong_options(name: str, options: dict, message: str) -> None:
     with pytest.raises(OptionError, match=message.format(name)):
         build(name, **options)
@@ -241,9 +258,9 @@ def test_gradcheck(name: str) -> None:
     target = images(1, dtype=torch.float64)
     signs = (images(4, dtype=torch.float64) > 0.5).double() * 2 - 1
     # Errors from .05 to .25 keep away from the kink at 0; the mean of a threshold lies between two of them.
-    pred = (target + signs * (.05 + .2 * images(5, dtype=torch.float64))).requires_grad_()
+    pred = (target + signs * (0.05 + 0.2 * images(5, dtype=torch.float64))).requires_grad_()
     if 'sigma' in inspect.signature(loss.forward).parameters:
-        sigma = (.3 + .1 * images(6, dtype=torch.float64)).requires_grad_()
+        sigma = (0.3 + 0.1 * images(6, dtype=torch.float64)).requires_grad_()
         assert torch.autograd.gradcheck(lambda given: loss(given, pred, target), [sigma])
         loss.detach_pred = False
         assert torch.autograd.gradcheck(lambda given: loss(sigma, given, target), [pred])
@@ -267,8 +284,9 @@ def assert_compiled_is_eager(name: str, backend: str) -> None:
     assert torch.allclose(gradients[1], gradients[0], rtol=1e-5, atol=1e-9)
 
 
-needs_compile = pytest.mark.skipif(not hasattr(torch, 'compile') or sys.platform == 'win32',
-                                   reason='this torch has no torch.compile')
+needs_compile = pytest.mark.skipif(
+    not hasattr(torch, 'compile') or sys.platform == 'win32', reason='this torch has no torch.compile'
+)
 
 
 @needs_compile
@@ -298,6 +316,7 @@ def test_compiled_it_equals_eager(name: str) -> None:
 def test_the_check_of_option_files_knows_the_name(name: str, tmp_path: Path) -> None:
     from bsr_plugins.checks.type_checks import check_types, known_names
     from bsr_plugins.options.option_file import read_option_file
+
     names = known_names(tmp_path)
     path = tmp_path / 'x.yml'
     slot = 'sigma_opt' if name == 'SigmaLoss' else 'pixel_opt'

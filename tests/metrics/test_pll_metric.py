@@ -1,4 +1,5 @@
 """PLL: golden values of Eq. 11, its optimum, the floor, and the way BasicSR's validation calls it."""
+
 from __future__ import annotations
 
 import math
@@ -16,9 +17,15 @@ def pictures(error=0):
     return picture, (picture + error).astype(np.uint8)
 
 
-@pytest.mark.parametrize('error, sigma, expected', [
-    (0., 1 / math.sqrt(2 * math.pi), 0.), (0.01, 0.01, 3.186232), (0.02, 0.01, 1.686232), (-0.02, 0.01, 1.686232),
-])
+@pytest.mark.parametrize(
+    'error, sigma, expected',
+    [
+        (0.0, 1 / math.sqrt(2 * math.pi), 0.0),
+        (0.01, 0.01, 3.186232),
+        (0.02, 0.01, 1.686232),
+        (-0.02, 0.01, 1.686232),
+    ],
+)
 def test_golden(error, sigma, expected):
     y = np.full((3, 4, 3), 0.5)
     assert pll(y - error, y, np.full_like(y, sigma)) == pytest.approx(expected, abs=5e-7)
@@ -26,7 +33,7 @@ def test_golden(error, sigma, expected):
 
 def test_the_best_constant_sigma_is_the_rmse():
     """At 38.11 dB, where sigma is the RMSE, the PLL is 2.969: of images in [0, 1], not in [0, 255]."""
-    rmse = 10**(-38.11 / 20)
+    rmse = 10 ** (-38.11 / 20)
     error = np.random.default_rng(0).normal(size=10000)
     error *= rmse / np.sqrt(np.mean(error**2))
     best = pll(error, np.zeros_like(error), np.array(rmse))
@@ -40,7 +47,7 @@ def test_mean_over_elements_in_float64():
     assert pll(mu, y, sigma) == pytest.approx((3.186232 + 1.686232) / 2, abs=1e-6)
 
 
-@pytest.mark.parametrize('sigma', [0., 1e-4, 1e-3])
+@pytest.mark.parametrize('sigma', [0.0, 1e-4, 1e-3])
 def test_floor(sigma):
     y = np.zeros(3)
     assert pll(y, y, np.full(3, sigma)) == pytest.approx(-math.log(1e-3) - 0.5 * math.log(2 * math.pi))
@@ -50,6 +57,7 @@ def test_floor(sigma):
 @pytest.mark.parametrize('name', ['calculate_pll', 'calculate_pll_bsrp'])
 def test_called_by_bsr(name):
     from basicsr.metrics import calculate_metric
+
     img, img2 = pictures(5)
     data = {'img': img, 'img2': img2, 'sigma': np.full(img.shape, 5 / 255, dtype=np.float32)}
     value = calculate_metric(data, {'type': name, 'crop_border': 2, 'better': 'higher'})
@@ -93,7 +101,8 @@ def test_channel_order_and_channels_first():
 def test_grey_pictures():
     img, img2 = (picture[..., 0] for picture in pictures(4))
     assert calculate_pll(img, img2, sigma=np.full((9, 7), 4 / 255)) == pytest.approx(
-        -math.log(4 / 255) - 0.5 - 0.5 * math.log(2 * math.pi))
+        -math.log(4 / 255) - 0.5 - 0.5 * math.log(2 * math.pi)
+    )
 
 
 def test_the_constant_row_takes_the_place_of_the_map():
@@ -111,22 +120,25 @@ def test_nothing_is_changed():
     assert all(np.array_equal(one, other) for one, other in zip(kept, (img, img2, sigma)))
 
 
-@pytest.mark.parametrize('options, error, message', [
-    ({}, OptionError, '(?s)calculate_pll needs the sigma map.*network_sigma.*val.sigma: true.*constant_sigma'),
-    ({'sigma': np.full((9, 7, 3), 0.1), 'test_y_channel': True}, OptionError, 'no option test_y_channel'),
-    ({'sigma': np.full((9, 7, 3), 0.1), 'pll_sigmamin': 1e-3}, OptionError, "(?s)did you mean 'pll_sigma_min'"),
-    ({'sigma': np.full((9, 7, 3), 0.1), 'input_order': 'WHC'}, OptionError, 'HWC or CHW'),
-    ({'sigma': np.full((9, 7, 3), 0.1), 'crop_border': 4}, OptionError, '(?s)nothing left.*half of 7'),
-    ({'sigma': np.full((8, 7, 3), 0.1)}, DataError, r'(?s)does not fit.*\(9, 7, 3\).*\(8, 7, 3\)'),
-    ({'sigma': np.full((9, 7, 2), 0.1)}, DataError, 'does not fit'),
-    ({'sigma': np.full((9, 7, 3), 20)}, DataError, '(?s)out of its range.*20'),
-    ({'sigma': np.full((9, 7, 3), np.nan)}, DataError, '(?s)out of its range.*nan'),
-    ({'sigma': np.full((9, 7, 3), -0.1)}, DataError, 'out of its range'),
-    ({'constant_sigma': 0}, OptionError, '(?s)constant sigma is out of its range.*found: +0'),
-    ({'constant_sigma': 3.3}, OptionError, 'constant sigma is out of its range'),
-    ({'constant_sigma': 'a.txt'}, OptionError, "(?s)constant sigma.*'a.txt'"),
-    ({'constant_sigma': 0.1, 'pll_sigma_min': 0}, OptionError, '(?s)floor of sigma.*above 0'),
-])
+@pytest.mark.parametrize(
+    'options, error, message',
+    [
+        ({}, OptionError, '(?s)calculate_pll needs the sigma map.*network_sigma.*val.sigma: true.*constant_sigma'),
+        ({'sigma': np.full((9, 7, 3), 0.1), 'test_y_channel': True}, OptionError, 'no option test_y_channel'),
+        ({'sigma': np.full((9, 7, 3), 0.1), 'pll_sigmamin': 1e-3}, OptionError, "(?s)did you mean 'pll_sigma_min'"),
+        ({'sigma': np.full((9, 7, 3), 0.1), 'input_order': 'WHC'}, OptionError, 'HWC or CHW'),
+        ({'sigma': np.full((9, 7, 3), 0.1), 'crop_border': 4}, OptionError, '(?s)nothing left.*half of 7'),
+        ({'sigma': np.full((8, 7, 3), 0.1)}, DataError, r'(?s)does not fit.*\(9, 7, 3\).*\(8, 7, 3\)'),
+        ({'sigma': np.full((9, 7, 2), 0.1)}, DataError, 'does not fit'),
+        ({'sigma': np.full((9, 7, 3), 20)}, DataError, '(?s)out of its range.*20'),
+        ({'sigma': np.full((9, 7, 3), np.nan)}, DataError, '(?s)out of its range.*nan'),
+        ({'sigma': np.full((9, 7, 3), -0.1)}, DataError, 'out of its range'),
+        ({'constant_sigma': 0}, OptionError, '(?s)constant sigma is out of its range.*found: +0'),
+        ({'constant_sigma': 3.3}, OptionError, 'constant sigma is out of its range'),
+        ({'constant_sigma': 'a.txt'}, OptionError, "(?s)constant sigma.*'a.txt'"),
+        ({'constant_sigma': 0.1, 'pll_sigma_min': 0}, OptionError, '(?s)floor of sigma.*above 0'),
+    ],
+)
 def test_what_is_refused(options, error, message):
     with pytest.raises(error, match=message):
         calculate_pll(*pictures(5), **options)

@@ -1,4 +1,5 @@
 """Which passes are upstream's, and the classes made over a base."""
+
 from __future__ import annotations
 
 import copy
@@ -38,8 +39,16 @@ def test_classes_are_made_once_and_named_after_both() -> None:
 
 
 def test_instances_are_of_the_class_over_the_base() -> None:
-    options = {'num_gpu': 0, 'dist': False, 'is_train': False, 'scale': 2, 'path': {}, 'rank': 0,
-               'base_model_type': 'SwinIRModel', 'network_g': {'type': 'FSRCNN', 'upscale': 2}}
+    options = {
+        'num_gpu': 0,
+        'dist': False,
+        'is_train': False,
+        'scale': 2,
+        'path': {},
+        'rank': 0,
+        'base_model_type': 'SwinIRModel',
+        'network_g': {'type': 'FSRCNN', 'upscale': 2},
+    }
     before = copy.deepcopy(options)
     model = RebalancedSRModel(options)
     assert isinstance(model, SwinIRModel) and isinstance(model, RebalancedSRModel) and options == before

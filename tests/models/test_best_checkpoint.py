@@ -1,4 +1,5 @@
 """``val.save_best``: what counts as better, on which set, and what a resume takes up."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -25,10 +26,13 @@ def test_an_unknown_metric_is_refused_with_the_closest() -> None:
         BestCheckpoint.from_options(options('psnrr'))
 
 
-@pytest.mark.parametrize('metric, values, improves', [
-    ('psnr', [30.0, 29.0, 30.0, 30.5], [True, False, False, True]),
-    ('niqe', [5.0, 6.0, 4.0, 4.0], [True, False, True, False]),
-])
+@pytest.mark.parametrize(
+    'metric, values, improves',
+    [
+        ('psnr', [30.0, 29.0, 30.0, 30.5], [True, False, False, True]),
+        ('niqe', [5.0, 6.0, 4.0, 4.0], [True, False, True, False]),
+    ],
+)
 def test_better_is_strict_and_follows_the_metrics_own_direction(metric: str, values: list, improves: list) -> None:
     best = BestCheckpoint.from_options(options(metric))
     assert [best.improves('Set5', {metric: value}, step) for step, value in enumerate(values)] == improves

@@ -1,4 +1,5 @@
 """``train.bspa`` and ``datasets.train.inverse``: defaults, inheritance, refusals."""
+
 from __future__ import annotations
 
 import pytest
@@ -10,10 +11,18 @@ from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
 def test_defaults_are_the_published_ones() -> None:
     options = BSPAOptions.from_mapping(None)
     assert (options.interval_iter, options.inverse_iter, options.beta) == (2500, 2500, 0.1)
-    assert (options.ig_rule, options.ig_steps, options.ig_batches, options.ig_reduce) == ('midpoint', 8, 50,
-                                                                                         'abs_per_batch')
-    assert (options.granularity, options.scope, options.freeze_in_inverse, options.mask_update) == ('weight', 'global',
-                                                                                                    False, 'replace')
+    assert (options.ig_rule, options.ig_steps, options.ig_batches, options.ig_reduce) == (
+        'midpoint',
+        8,
+        50,
+        'abs_per_batch',
+    )
+    assert (options.granularity, options.scope, options.freeze_in_inverse, options.mask_update) == (
+        'weight',
+        'global',
+        False,
+        'replace',
+    )
 
 
 def test_given_values_replace_defaults() -> None:
@@ -22,19 +31,22 @@ def test_given_values_replace_defaults() -> None:
     assert options.ig_rule == 'right' and options.ig_steps == 100 and options.freeze_in_inverse
 
 
-@pytest.mark.parametrize('given, message', [
-    ({'intervall_iter': 3}, "did you mean 'interval_iter'?"),
-    ({'ig_rule': 'midpiont'}, "did you mean 'midpoint'?"),
-    ({'beta': 1.5}, 'a number from 0 to 1'),
-    ({'beta': '1e-1'}, "found:    '1e-1'"),
-    ({'beta': True}, 'a number from 0 to 1'),
-    ({'inverse_iter': 0}, 'a whole number of at least 1'),
-    ({'ig_steps': 2.0}, 'a whole number of at least 1'),
-    ({'ig_batches': True}, 'a whole number of at least 1'),
-    ({'freeze_in_inverse': 'yes'}, 'true or false'),
-    ({'scope': 'network'}, 'global | layer'),
-    ([1], 'a mapping'),
-])
+@pytest.mark.parametrize(
+    'given, message',
+    [
+        ({'intervall_iter': 3}, "did you mean 'interval_iter'?"),
+        ({'ig_rule': 'midpiont'}, "did you mean 'midpoint'?"),
+        ({'beta': 1.5}, 'a number from 0 to 1'),
+        ({'beta': '1e-1'}, "found:    '1e-1'"),
+        ({'beta': True}, 'a number from 0 to 1'),
+        ({'inverse_iter': 0}, 'a whole number of at least 1'),
+        ({'ig_steps': 2.0}, 'a whole number of at least 1'),
+        ({'ig_batches': True}, 'a whole number of at least 1'),
+        ({'freeze_in_inverse': 'yes'}, 'true or false'),
+        ({'scope': 'network'}, 'global | layer'),
+        ([1], 'a mapping'),
+    ],
+)
 def test_refusals_name_key_and_remedy(given: object, message: str) -> None:
     with pytest.raises(OptionError, match='train.bspa') as caught:
         BSPAOptions.from_mapping(given)
@@ -42,13 +54,31 @@ def test_refusals_name_key_and_remedy(given: object, message: str) -> None:
 
 
 def test_inverse_inherits_from_train_unless_it_sets() -> None:
-    train = {'name': 'DIV2K', 'phase': 'train', 'scale': 4, 'batch_size_per_gpu': 16, 'num_worker_per_gpu': 6,
-             'use_hflip': True, 'use_rot': True, 'gt_size': 128, 'dataroot_gt': 'a',
-             'inverse': {'type': 'InverseSampledLMDBDataset', 'dataroot_gt': 'b', 'batch_size_per_gpu': 8}}
+    train = {
+        'name': 'DIV2K',
+        'phase': 'train',
+        'scale': 4,
+        'batch_size_per_gpu': 16,
+        'num_worker_per_gpu': 6,
+        'use_hflip': True,
+        'use_rot': True,
+        'gt_size': 128,
+        'dataroot_gt': 'a',
+        'inverse': {'type': 'InverseSampledLMDBDataset', 'dataroot_gt': 'b', 'batch_size_per_gpu': 8},
+    }
     options = inverse_dataset_options(train)
-    assert options == {'name': 'DIV2K_inverse', 'phase': 'train', 'scale': 4, 'batch_size_per_gpu': 8,
-                       'num_worker_per_gpu': 6, 'use_hflip': True, 'use_rot': True, 'io_backend': {'type': 'lmdb'},
-                       'type': 'InverseSampledLMDBDataset', 'dataroot_gt': 'b'}
+    assert options == {
+        'name': 'DIV2K_inverse',
+        'phase': 'train',
+        'scale': 4,
+        'batch_size_per_gpu': 8,
+        'num_worker_per_gpu': 6,
+        'use_hflip': True,
+        'use_rot': True,
+        'io_backend': {'type': 'lmdb'},
+        'type': 'InverseSampledLMDBDataset',
+        'dataroot_gt': 'b',
+    }
     assert train['inverse'] == {'type': 'InverseSampledLMDBDataset', 'dataroot_gt': 'b', 'batch_size_per_gpu': 8}
 
 

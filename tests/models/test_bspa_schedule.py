@@ -1,4 +1,5 @@
 """The schedule's arithmetic, against a count iteration by iteration and the published figures."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,7 +19,7 @@ def test_published_schedule_has_seven_rounds_and_ends_uniform() -> None:
 
 def test_published_frozen_shares() -> None:
     shares = [PUBLISHED.frozen_share(0.1, number * 5000) for number in range(1, 8)]
-    assert shares == pytest.approx([.0125, .025, .0375, .05, .0625, .075, .0875])
+    assert shares == pytest.approx([0.0125, 0.025, 0.0375, 0.05, 0.0625, 0.075, 0.0875])
     assert PUBLISHED.frozen_share(0.1, 37500) == pytest.approx(0.1)
 
 
@@ -32,8 +33,11 @@ def test_counts_equal_a_walk_through_the_run(schedule: BSPASchedule) -> None:
         stage_over = schedule.is_inverse(iteration) and not schedule.is_inverse(iteration + 1)
         rounds += stage_over and iteration < schedule.total_iter
         assert schedule.round_after(iteration) == (rounds if stage_over and iteration < schedule.total_iter else 0)
-        assert schedule.ends_uniform_stage(iteration) == (iteration < schedule.total_iter and schedule.is_inverse(
-            iteration + 1) and not schedule.is_inverse(iteration))
+        assert schedule.ends_uniform_stage(iteration) == (
+            iteration < schedule.total_iter
+            and schedule.is_inverse(iteration + 1)
+            and not schedule.is_inverse(iteration)
+        )
     if schedule.total_iter <= 12000:
         assert schedule.rounds == rounds
 
@@ -45,12 +49,12 @@ def test_description_names_stage_and_place() -> None:
 
 
 def test_warns_of_a_run_without_a_round() -> None:
-    warning, = BSPASchedule(5000, 2500, 2500).warnings()
+    (warning,) = BSPASchedule(5000, 2500, 2500).warnings()
     assert 'never reaches an attribution round' in warning
     assert '5,001' in warning and '7,500' in warning
 
 
 def test_warns_of_an_end_inside_an_inverse_stage() -> None:
-    warning, = BSPASchedule(40000, 2500, 2500).warnings()
+    (warning,) = BSPASchedule(40000, 2500, 2500).warnings()
     assert 'ends inside an inverse stage' in warning
     assert '37,500' in warning and '42,500' in warning

@@ -1,4 +1,5 @@
 """The constant sigma: where it is kept, what is measured, what is refused."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -24,15 +25,26 @@ from bsr_plugins.models.constant_sigma import (
 def training(tmp_path: Path) -> Dict[str, Any]:
     """FSRCNN with weights of 0 and a bias of 0.2: its output is the picture 51; the two HR pictures are 71 and 41."""
     from bsr_plugins.archs.fsrcnn_arch import FSRCNN
+
     for folder in ('HR', 'LR'):
         (tmp_path / folder).mkdir()
     for name, value, size in (('a', 71, 8), ('b', 41, 16)):
         cv2.imwrite(str(tmp_path / 'HR' / f'{name}.png'), np.full((size, 8, 3), value, np.uint8))
         cv2.imwrite(str(tmp_path / 'LR' / f'{name}.png'), np.zeros((size // 2, 4, 3), np.uint8))
-    options = {'scale': 2, 'network_g': {'type': 'FSRCNN', 'upscale': 2, 'd': 4, 's': 2, 'm': 1},
-               'datasets': {'train': {'type': 'PairedImageDataset', 'dataroot_gt': str(tmp_path / 'HR'),
-                                      'dataroot_lq': str(tmp_path / 'LR'), 'io_backend': {'type': 'disk'},
-                                      'gt_size': 4, 'use_hflip': True}}}
+    options = {
+        'scale': 2,
+        'network_g': {'type': 'FSRCNN', 'upscale': 2, 'd': 4, 's': 2, 'm': 1},
+        'datasets': {
+            'train': {
+                'type': 'PairedImageDataset',
+                'dataroot_gt': str(tmp_path / 'HR'),
+                'dataroot_lq': str(tmp_path / 'LR'),
+                'io_backend': {'type': 'disk'},
+                'gt_size': 4,
+                'use_hflip': True,
+            }
+        },
+    }
     (tmp_path / 'x.yml').write_text(yaml.safe_dump(options))
     net = FSRCNN(upscale=2, d=4, s=2, m=1)
     state = {name: torch.zeros_like(value) for name, value in net.state_dict().items()}
@@ -44,7 +56,7 @@ def training(tmp_path: Path) -> Dict[str, Any]:
 def test_all_elements_of_whole_pictures_count_alike(training: Dict[str, Any], tmp_path: Path) -> None:
     result = measure_constant_sigma(tmp_path / 'x.yml', tmp_path / 'net_g_5.pth', device='cpu')
     assert result['constant_sigma'] == pytest.approx((20 * 1 + 10 * 2) / 3 / 255)
-    assert result['rmse'] == pytest.approx(((20**2 * 1 + 10**2 * 2) / 3)**0.5 / 255)
+    assert result['rmse'] == pytest.approx(((20**2 * 1 + 10**2 * 2) / 3) ** 0.5 / 255)
     assert result['images'] == 2
     path = constant_sigma_path(tmp_path / 'net_g_5.pth')
     assert path == tmp_path / 'net_g_5_constant_sigma.json' and json.loads(path.read_text()) == {'params': result}

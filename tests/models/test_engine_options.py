@@ -1,4 +1,5 @@
 """The engine's keys under ``train``: defaults, what is accepted, refusals."""
+
 from __future__ import annotations
 
 import pytest
@@ -13,8 +14,9 @@ def test_defaults_are_basicsr_s_step() -> None:
 
 
 def test_what_is_set_is_kept() -> None:
-    options = EngineOptions.from_train({'amp': 'fp16', 'compile': True, 'channels_last': True, 'grad_clip': 1,
-                                        'accumulate': 4, 'non_finite': 'skip'})
+    options = EngineOptions.from_train(
+        {'amp': 'fp16', 'compile': True, 'channels_last': True, 'grad_clip': 1, 'accumulate': 4, 'non_finite': 'skip'}
+    )
     assert options == EngineOptions('fp16', True, True, 1.0, 4, 'skip') and isinstance(options.grad_clip, float)
 
 
@@ -24,20 +26,23 @@ def test_off_may_be_written_either_way(key: str, off: object) -> None:
     assert EngineOptions.from_train({key: off}) == EngineOptions()
 
 
-@pytest.mark.parametrize('given, message', [
-    ({'amp': 'bfp16'}, "did you mean 'fp16'?"),
-    ({'amp': True}, '~ | bf16 | fp16'),
-    ({'compile': 1}, 'true or false'),
-    ({'channels_last': 'yes'}, 'true or false'),
-    ({'grad_clip': 0}, 'a number above 0'),
-    ({'grad_clip': '1'}, "found:    '1'"),
-    ({'grad_clip': float('nan')}, 'a number above 0'),
-    ({'grad_clip': True}, 'a number above 0'),
-    ({'accumulate': 0}, 'a whole number of at least 1'),
-    ({'accumulate': 2.0}, 'a whole number of at least 1'),
-    ({'accumulate': True}, 'a whole number of at least 1'),
-    ({'non_finite': 'ignore'}, 'stop | skip'),
-])
+@pytest.mark.parametrize(
+    'given, message',
+    [
+        ({'amp': 'bfp16'}, "did you mean 'fp16'?"),
+        ({'amp': True}, '~ | bf16 | fp16'),
+        ({'compile': 1}, 'true or false'),
+        ({'channels_last': 'yes'}, 'true or false'),
+        ({'grad_clip': 0}, 'a number above 0'),
+        ({'grad_clip': '1'}, "found:    '1'"),
+        ({'grad_clip': float('nan')}, 'a number above 0'),
+        ({'grad_clip': True}, 'a number above 0'),
+        ({'accumulate': 0}, 'a whole number of at least 1'),
+        ({'accumulate': 2.0}, 'a whole number of at least 1'),
+        ({'accumulate': True}, 'a whole number of at least 1'),
+        ({'non_finite': 'ignore'}, 'stop | skip'),
+    ],
+)
 def test_refusals_name_key_and_choice(given: dict, message: str) -> None:
     with pytest.raises(OptionError) as caught:
         EngineOptions.from_train(given)

@@ -1,4 +1,5 @@
 """Noise of losses is a function of seed, iteration and place, and leaves torch's generator alone."""
+
 from __future__ import annotations
 
 import torch
@@ -21,8 +22,11 @@ def test_keyed_by_seed_iteration_and_place() -> None:
     first.draw(Noisy(), pred, 6, 0)
     assert torch.equal(first.draw(Noisy(), pred, 5, 0), reference)
     assert torch.equal(LossNoise(7).draw(Noisy(), pred, 5, 0), reference)
-    for other in (LossNoise(8).draw(Noisy(), pred, 5, 0), LossNoise(7).draw(Noisy(), pred, 6, 0),
-                  LossNoise(7).draw(Noisy(), pred, 5, 1)):
+    for other in (
+        LossNoise(8).draw(Noisy(), pred, 5, 0),
+        LossNoise(7).draw(Noisy(), pred, 6, 0),
+        LossNoise(7).draw(Noisy(), pred, 5, 1),
+    ):
         assert not torch.equal(other, reference)
 
 

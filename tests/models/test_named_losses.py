@@ -1,4 +1,5 @@
 """``train.losses``: names, types and options are checked, with the key path."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,18 +19,22 @@ def test_order_and_options_are_kept() -> None:
     assert list(named_loss_options({'losses': losses}).items()) == list(losses.items())
 
 
-@pytest.mark.parametrize('losses, where, message', [
-    ([{'type': 'L1Loss'}], 'train.losses', 'not a block of named losses'),
-    ({'pix': {'type': 'L1Loss'}}, 'train.losses.pix', 'logged by another loss'),
-    ({'sigma': {'type': 'L1Loss'}}, 'train.losses.sigma', 'logged by another loss'),
-    ({'a b': {'type': 'L1Loss'}}, 'train.losses.a b', 'letters, digits and underscores'),
-    ({3: {'type': 'L1Loss'}}, 'train.losses.3', 'letters, digits and underscores'),
-    ({'a': 'L1Loss'}, 'train.losses.a', '{type: NAME, ...}'),
-    ({'a': {'loss_weight': 1}}, 'train.losses.a', 'has no type'),
-    ({'a': {'type': 'L1Los'}}, 'train.losses.a.type', "did you mean 'L1Loss'?"),
-])
+@pytest.mark.parametrize(
+    'losses, where, message',
+    [
+        ([{'type': 'L1Loss'}], 'train.losses', 'not a block of named losses'),
+        ({'pix': {'type': 'L1Loss'}}, 'train.losses.pix', 'logged by another loss'),
+        ({'sigma': {'type': 'L1Loss'}}, 'train.losses.sigma', 'logged by another loss'),
+        ({'a b': {'type': 'L1Loss'}}, 'train.losses.a b', 'letters, digits and underscores'),
+        ({3: {'type': 'L1Loss'}}, 'train.losses.3', 'letters, digits and underscores'),
+        ({'a': 'L1Loss'}, 'train.losses.a', '{type: NAME, ...}'),
+        ({'a': {'loss_weight': 1}}, 'train.losses.a', 'has no type'),
+        ({'a': {'type': 'L1Los'}}, 'train.losses.a.type', "did you mean 'L1Loss'?"),
+    ],
+)
 def test_refusals_name_the_key(losses: object, where: str, message: str) -> None:
     import basicsr.losses  # noqa: F401  (fills the registry)
+
     with pytest.raises(OptionError) as caught:
         named_loss_options({'losses': losses})
     assert caught.value.where == where and message in str(caught.value)

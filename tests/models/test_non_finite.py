@@ -1,4 +1,5 @@
 """The guard's verdicts, its counters, and the error it stops with."""
+
 from __future__ import annotations
 
 import math
@@ -52,11 +53,17 @@ def test_state_goes_on() -> None:
 
 
 def test_the_error_names_iteration_losses_files_and_the_way_back() -> None:
-    error = non_finite_error('A loss is not finite', 1234, {'l_pix': NAN, 'l_tv': 0.25}, None, ['a.png', 'b.png'],
-                             'states/1000.state')
+    error = non_finite_error(
+        'A loss is not finite', 1234, {'l_pix': NAN, 'l_tv': 0.25}, None, ['a.png', 'b.png'], 'states/1000.state'
+    )
     text = str(error)
-    for part in ('A loss is not finite in iteration 1,234', 'l_pix nan, l_tv 0.25', 'a.png, b.png',
-                 '--auto_resume from states/1000.state', 'train.non_finite: skip'):
+    for part in (
+        'A loss is not finite in iteration 1,234',
+        'l_pix nan, l_tv 0.25',
+        'a.png, b.png',
+        '--auto_resume from states/1000.state',
+        'train.non_finite: skip',
+    ):
         assert part in text
     assert 'start again' in str(non_finite_error('A loss', 1, {}, INF, [], None))
 

@@ -1,4 +1,5 @@
 """What is said about a resume, and the arithmetic of runs that BasicSR ends early."""
+
 from __future__ import annotations
 
 from typing import Any, Dict
@@ -9,22 +10,29 @@ from bsr_plugins.models.resume_report import describe_resume, early_end_warning
 
 
 def options(**train: Any) -> Dict[str, Any]:
-    return {'manual_seed': 1, 'world_size': 1, 'train': {'total_iter': 12},
-            'datasets': {'train': {'type': 'PairedImageDataset', 'num_worker_per_gpu': 0, **train}}}
+    return {
+        'manual_seed': 1,
+        'world_size': 1,
+        'train': {'total_iter': 12},
+        'datasets': {'train': {'type': 'PairedImageDataset', 'num_worker_per_gpu': 0, **train}},
+    }
 
 
 OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}]}
 
 
-@pytest.mark.parametrize('opt, own, texts', [
-    (options(), OWN, ['Resume: exact']),
-    (options(type='InverseSampledLMDBDataset', num_worker_per_gpu=4), OWN, ['Resume: exact']),
-    (options(type='InverseSampledLMDBDataset_bsrp', num_worker_per_gpu=4), OWN, ['Resume: exact']),
-    (options(num_worker_per_gpu=4), OWN, ['inside the 4 workers']),
-    (options(), {**OWN, 'manual_seed': 2}, ['Resume: exact', 'manual_seed was 2 and is 1 now']),
-    (options(), {**OWN, 'random_states': [{}, {}]}, ['Resume: exact', 'saved by 2 processes, resumed by 1']),
-    (options(), None, ['written by a stock BasicSR model']),
-])
+@pytest.mark.parametrize(
+    'opt, own, texts',
+    [
+        (options(), OWN, ['Resume: exact']),
+        (options(type='InverseSampledLMDBDataset', num_worker_per_gpu=4), OWN, ['Resume: exact']),
+        (options(type='InverseSampledLMDBDataset_bsrp', num_worker_per_gpu=4), OWN, ['Resume: exact']),
+        (options(num_worker_per_gpu=4), OWN, ['inside the 4 workers']),
+        (options(), {**OWN, 'manual_seed': 2}, ['Resume: exact', 'manual_seed was 2 and is 1 now']),
+        (options(), {**OWN, 'random_states': [{}, {}]}, ['Resume: exact', 'saved by 2 processes, resumed by 1']),
+        (options(), None, ['written by a stock BasicSR model']),
+    ],
+)
 def test_lines(opt: Dict[str, Any], own: Any, texts: list) -> None:
     lines = describe_resume(opt, own)
     assert len(lines) == len(texts)

@@ -1,4 +1,5 @@
 """The report of an attribution round: its numbers, its file, its tensorboard run."""
+
 from __future__ import annotations
 
 import json
@@ -20,8 +21,13 @@ def report() -> RoundReport:
 
 
 def options(root: Path, **more: Any) -> Dict[str, Any]:
-    return {'name': 'run', 'root_path': str(root), 'path': {'experiments_root': str(root / 'experiments' / 'run')},
-            'logger': {'use_tb_logger': True}, **more}
+    return {
+        'name': 'run',
+        'root_path': str(root),
+        'path': {'experiments_root': str(root / 'experiments' / 'run')},
+        'logger': {'use_tb_logger': True},
+        **more,
+    }
 
 
 def test_shares_are_of_all_ranked_entries_and_of_each_layer(report: RoundReport) -> None:
@@ -33,7 +39,8 @@ def test_shares_are_of_all_ranked_entries_and_of_each_layer(report: RoundReport)
 def test_the_sentence_says_all_that_the_log_needs(report: RoundReport) -> None:
     assert report.sentence() == (
         'BSPA round 2 after iteration 1,000: p 0.1000, frozen share 0.1000, completeness gap +0.0100, L1 on uniform '
-        'batches 0.500000 before and 0.400000 after the inverse stage')
+        'batches 0.500000 before and 0.400000 after the inverse stage'
+    )
 
 
 def test_file_and_state_bring_the_report_back(report: RoundReport, tmp_path: Path) -> None:
@@ -46,9 +53,10 @@ def test_file_and_state_bring_the_report_back(report: RoundReport, tmp_path: Pat
 def test_layers_go_to_a_tensorboard_run_of_their_own(report: RoundReport, tmp_path: Path) -> None:
     write_round(report, options(tmp_path))
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     events = EventAccumulator(str(tmp_path / 'tb_logger' / 'run' / 'bspa'))
     events.Reload()
-    scalar, = events.Scalars('bspa_frozen_by_layer/a.weight')
+    (scalar,) = events.Scalars('bspa_frozen_by_layer/a.weight')
     assert (scalar.step, scalar.value) == (1000, 0.25)
     assert events.Scalars('bspa/p')[0].value == pytest.approx(0.1)
 

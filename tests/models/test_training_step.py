@@ -1,4 +1,5 @@
 """The step between backward pass and changed weights: plain, accumulated, clipped, scaled, left out, resumed."""
+
 from __future__ import annotations
 
 import copy

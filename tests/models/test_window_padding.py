@@ -1,4 +1,5 @@
 """Networks with attention windows are tested at any size, padded to whole windows as by BasicSR's SwinIRModel."""
+
 from __future__ import annotations
 
 import pytest
@@ -6,8 +7,19 @@ import torch
 
 from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
 
-SWINIR = {'type': 'SwinIR', 'upscale': 2, 'in_chans': 3, 'img_size': 16, 'window_size': 8, 'img_range': 1.,
-          'depths': [1], 'embed_dim': 12, 'num_heads': [2], 'mlp_ratio': 2, 'upsampler': 'pixelshuffle'}
+SWINIR = {
+    'type': 'SwinIR',
+    'upscale': 2,
+    'in_chans': 3,
+    'img_size': 16,
+    'window_size': 8,
+    'img_range': 1.0,
+    'depths': [1],
+    'embed_dim': 12,
+    'num_heads': [2],
+    'mlp_ratio': 2,
+    'upsampler': 'pixelshuffle',
+}
 
 
 def options(network):
@@ -17,6 +29,7 @@ def options(network):
 @pytest.mark.parametrize('height, width', [(9, 13), (16, 8)])
 def test_as_swinir_model(height, width):
     from basicsr.models.swinir_model import SwinIRModel
+
     ours, stock = RebalancedSRModel(options(SWINIR)), SwinIRModel(options(SWINIR))
     stock.net_g.load_state_dict(ours.net_g.state_dict())
     lq = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,5 @@
 """Frozen entries stay bit for bit, whatever the optimizer; all else trains as without them."""
+
 from __future__ import annotations
 
 import copy
@@ -34,8 +35,9 @@ def make_net() -> nn.Sequential:
 
 def make_masks(net: nn.Module, share: float = 0.2) -> Dict[str, Tensor]:
     generator = torch.Generator().manual_seed(5)
-    return {name: torch.rand(p.shape, generator=generator) < share
-            for name, p in net.named_parameters() if p.dim() == 4}
+    return {
+        name: torch.rand(p.shape, generator=generator) < share for name, p in net.named_parameters() if p.dim() == 4
+    }
 
 
 def train(net: nn.Module, optimizer: torch.optim.Optimizer, steps: int, seed: int = 0) -> None:
@@ -360,7 +362,7 @@ def test_indices_take_at_most_a_byte_a_parameter(share: float) -> None:
     parameter = nn.Parameter(torch.zeros(64, 64, 3, 3))
     frozen = FrozenEntries(torch.optim.SGD([parameter], lr=1.0), {'w': parameter})
     mask = torch.zeros(parameter.numel(), dtype=torch.bool)
-    mask[:int(share * mask.numel())] = True
+    mask[: int(share * mask.numel())] = True
     frozen.freeze({'w': mask.view(parameter.shape)})
     assert 0 < frozen.index_bytes <= parameter.numel()
 
@@ -377,11 +379,14 @@ def test_indices_are_wide_where_torch_cannot_scatter_by_narrow_ones(monkeypatch:
     check_frozen(net, before, masks)
 
 
-@pytest.mark.parametrize('masks, words', [
-    ({'nowhere': torch.ones(2, dtype=torch.bool)}, 'belongs to no parameter'),
-    ({'0.bias': torch.ones(8)}, 'bool of shape'),
-    ({'0.bias': torch.ones(7, dtype=torch.bool)}, r'\(8,\)(.|\n)*\(7,\)'),
-])
+@pytest.mark.parametrize(
+    'masks, words',
+    [
+        ({'nowhere': torch.ones(2, dtype=torch.bool)}, 'belongs to no parameter'),
+        ({'0.bias': torch.ones(8)}, 'bool of shape'),
+        ({'0.bias': torch.ones(7, dtype=torch.bool)}, r'\(8,\)(.|\n)*\(7,\)'),
+    ],
+)
 def test_masks_that_do_not_fit_change_nothing(masks: dict, words: str) -> None:
     net = make_net()
     frozen = FrozenEntries(torch.optim.Adam(net.parameters()), dict(net.named_parameters()))
@@ -410,14 +415,17 @@ def bad_state(change: str) -> dict:
     return state
 
 
-@pytest.mark.parametrize('change, words', [
-    ('version', 'version 1'),
-    ('name', r'lacks(.|\n)*tail\.bias'),
-    ('shape', r'another shape(.|\n)*\(8,\)(.|\n)*\(9,\)'),
-    ('range', r'damaged(.|\n)*0 \.\. 7'),
-    ('length', r'damaged(.|\n)*2,\) indices, \(3,\) values'),
-    ('no values', 'damaged'),
-])
+@pytest.mark.parametrize(
+    'change, words',
+    [
+        ('version', 'version 1'),
+        ('name', r'lacks(.|\n)*tail\.bias'),
+        ('shape', r'another shape(.|\n)*\(8,\)(.|\n)*\(9,\)'),
+        ('range', r'damaged(.|\n)*0 \.\. 7'),
+        ('length', r'damaged(.|\n)*2,\) indices, \(3,\) values'),
+        ('no values', 'damaged'),
+    ],
+)
 def test_states_of_another_run_are_refused_and_change_nothing(change: str, words: str) -> None:
     net = make_net()
     frozen = FrozenEntries(torch.optim.Adam(net.parameters()), dict(net.named_parameters()))

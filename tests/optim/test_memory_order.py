@@ -1,4 +1,5 @@
 """Flat indices in the order of the memory."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,4 +1,5 @@
 """``--force_yml``: the values BasicSR makes, and refusal of all that it would execute or create."""
+
 from __future__ import annotations
 
 import importlib
@@ -20,8 +21,32 @@ train:
   pixel_opt: {type: L1Loss}
   milestones: [1, 2]
 """
-ACCEPTED = ['~', 'none', 'None', 'true', 'FALSE', '!!float1e-4', '!!float 5e3', '0', '007', '12', '0.5', '.5', '5.',
-            '-1', '1e-4', 'text', 'a/b.png', '[1, 2]', '[0.9, 0.999]', "['a', 'b']", '[]', '', '1.2.3', '[-1]']
+ACCEPTED = [
+    '~',
+    'none',
+    'None',
+    'true',
+    'FALSE',
+    '!!float1e-4',
+    '!!float 5e3',
+    '0',
+    '007',
+    '12',
+    '0.5',
+    '.5',
+    '5.',
+    '-1',
+    '1e-4',
+    'text',
+    'a/b.png',
+    '[1, 2]',
+    '[0.9, 0.999]',
+    "['a', 'b']",
+    '[]',
+    '',
+    '1.2.3',
+    '[-1]',
+]
 
 
 @pytest.fixture
@@ -38,8 +63,10 @@ def test_values_are_those_of_basicsr(text: str) -> None:
     assert value == upstream and type(value) is type(upstream)
 
 
-@pytest.mark.parametrize(('text', 'value'), [('-1', '-1'), ('1e-4', '1e-4'), ('.5', 0.5), ('none', None),
-                                             ('!!float 1e-4', 1e-4), ('[0.9, 1e-4]', [0.9, 1e-4])])
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [('-1', '-1'), ('1e-4', '1e-4'), ('.5', 0.5), ('none', None), ('!!float 1e-4', 1e-4), ('[0.9, 1e-4]', [0.9, 1e-4])],
+)
 def test_values(text: str, value: Any) -> None:
     assert read_forced_value(text, '') == value
 
@@ -59,27 +86,30 @@ def test_nothing_forced_is_the_same_file(option_file: OptionFile) -> None:
     assert apply_force_yml(option_file, None) is option_file
 
 
-@pytest.mark.parametrize(('entry', 'problem', 'more'), [
-    ('train:total_iter', 'has the wrong form', 'one `=`'),
-    ('train:total_iter=1=2', 'has the wrong form', ''),
-    ('name=a\nb', 'has the wrong form', ''),
-    ('train:totl_iter=3', "lacks: 'train:totl_iter'", "did you mean 'total_iter'?"),
-    ('trian:total_iter=3', "lacks: 'trian'", "did you mean 'train'?"),
-    ('train:total_iter:x=3', "'train:total_iter' holds no keys", ''),
-    ('train:milestones:0=3', "'train:milestones' holds no keys", ''),
-    ('train:optim_g=Adam', 'is a section', 'type, lr, betas'),
-    ('name"]=1;import os;opt["name=2', 'has the wrong form', ''),
-    ('name"] or opt["name=2', 'A key of --force_yml is not a name', ''),
-    ('na\\me=2', 'A key of --force_yml is not a name', ''),
-    ('=2', 'A key of --force_yml is not a name', "''"),
-    ('train: total_iter=2', 'A key of --force_yml is not a name', ''),
-    ("name='x'", 'is quoted', 'write name=x'),
-    ('name=[__import__("os").getcwd()]', 'cannot be read', 'literals'),
-    ('name=[a, b]', 'cannot be read', "['a', 'b']"),
-    ('name=[1, 2', 'cannot be read', ''),
-    ('name=!!floatx', 'cannot be read', ''),
-    ('name=\u00b2', 'cannot be read', ''),
-])
+@pytest.mark.parametrize(
+    ('entry', 'problem', 'more'),
+    [
+        ('train:total_iter', 'has the wrong form', 'one `=`'),
+        ('train:total_iter=1=2', 'has the wrong form', ''),
+        ('name=a\nb', 'has the wrong form', ''),
+        ('train:totl_iter=3', "lacks: 'train:totl_iter'", "did you mean 'total_iter'?"),
+        ('trian:total_iter=3', "lacks: 'trian'", "did you mean 'train'?"),
+        ('train:total_iter:x=3', "'train:total_iter' holds no keys", ''),
+        ('train:milestones:0=3', "'train:milestones' holds no keys", ''),
+        ('train:optim_g=Adam', 'is a section', 'type, lr, betas'),
+        ('name"]=1;import os;opt["name=2', 'has the wrong form', ''),
+        ('name"] or opt["name=2', 'A key of --force_yml is not a name', ''),
+        ('na\\me=2', 'A key of --force_yml is not a name', ''),
+        ('=2', 'A key of --force_yml is not a name', "''"),
+        ('train: total_iter=2', 'A key of --force_yml is not a name', ''),
+        ("name='x'", 'is quoted', 'write name=x'),
+        ('name=[__import__("os").getcwd()]', 'cannot be read', 'literals'),
+        ('name=[a, b]', 'cannot be read', "['a', 'b']"),
+        ('name=[1, 2', 'cannot be read', ''),
+        ('name=!!floatx', 'cannot be read', ''),
+        ('name=\u00b2', 'cannot be read', ''),
+    ],
+)
 def test_refused_entries(option_file: OptionFile, entry: str, problem: str, more: str) -> None:
     with pytest.raises(OptionError) as caught:
         apply_force_yml(option_file, [entry])

@@ -1,4 +1,5 @@
 """Option files: the values BasicSR's reader gives, a line for each key, and a clear error for each kind of fault."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -48,10 +49,13 @@ def written(folder: Path, text: str, name: str = 'x.yml') -> str:
 
 def upstream_loader() -> type:
     """BasicSR's reader (basicsr.utils.options.ordered_yaml), in a class of its own."""
+
     class Loader(getattr(yaml, 'CLoader', yaml.Loader)):
         pass
-    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
-                           lambda loader, node: OrderedDict(loader.construct_pairs(node)))
+
+    Loader.add_constructor(
+        yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, lambda loader, node: OrderedDict(loader.construct_pairs(node))
+    )
     return Loader
 
 
@@ -86,38 +90,50 @@ def test_plain_marks_unquoted_text_alone(tmp_path: Path) -> None:
     assert not plain & {('quoted',), ('lr_tag',), ('scale',), ('lr_point',)}
 
 
-@pytest.mark.parametrize(('text', 'problem', 'place', 'more'), [
-    ('', 'is empty', '', ''),
-    ('# a comment alone\n', 'is empty', '', ''),
-    ('- a\n- b\n', 'not a list of keys and values', ':1:1', 'key: value'),
-    ('name:x\n', 'not a list of keys and values', ':1:1', 'space after the colon'),
-    ('a: 1\nb: c: d\n', 'not valid YAML: mapping values are not allowed', ':2:5', '   2 | b: c: d\n         |     ^'),
-    ('a: [1, 2\nb: 3\n', 'not valid YAML', ':2:', 'indent by spaces'),
-    ('a:\n\tb: 1\n', 'A tab stands', ':2:1', 'replace tabs by spaces'),
-    ('a: !!python/object/apply:os.system ["true"]\n', 'Python tags are refused', ':1:4', '!!python/object/apply'),
-    ('a:\n  - !!python/name:os.system\n', 'Python tags are refused', ':2:5', 'os.system'),
-    ('!!python/tuple [a]: 1\n', 'Python tags are refused', ':1:1', ''),
-    ('a: !mine 3\n', 'The tag !mine is unknown', ':1:4', ''),
-    ('a: !!float abc\n', 'does not fit its tag', ':1:4', 'a: !!float abc'),
-    ('a: !!int ""\n', 'does not fit its tag', ':1:4', ''),
-    ('a: !!nothing x\n', 'could not determine a constructor', ':1:4', ''),
-    ('a: &x {b: *x}\n', 'An alias stands inside its own anchor', ':1:', ''),
-    ('a: &x {b: 1}\nc:\n  <<: *x\n', 'Merge keys', ':3:3', 'write the keys out'),
-    ('yes: 1\n', 'The key yes is read as a truth value', ':1:1', "quote it: 'yes'"),
-    ('1: a\n', 'The key 1 is read as a number', ':1:1', "quote it: '1'"),
-    ('network_g:\n  table: {1: a}\n', 'The key 1 is read as a number', ':2:11', "quote it: '1'"),
-    ('logger:\n  on: a\n', 'The key on is read as a truth value', ':2:3', "quote it: 'on'"),
-    ('b: ok\na: ' + '[' * 60 + ']' * 60, 'nested too deep', ':2', 'at most 50'),
-    ('a: ' + '[' * 300_000, 'nested too deep', ':1', 'at most 50'),  # composed, it would overflow the C stack
-    ('a0: &a0 [x, x]\n' + ''.join(f'a{i}: &a{i} [{", ".join([f"*a{i - 1}"] * 10)}]\n' for i in range(1, 12)),
-     'too many values', ':1', 'at most 100,000 values'),
-    ('? [a, b]\n: 1\n', 'A key is a list or a mapping', ':1:', ''),
-    ('a: 1\n---\nb: 2\n', 'not valid YAML', ':2:1', ''),
-    ('a: *nothing\n', 'not valid YAML', ':1:4', 'undefined alias'),
-    (b'a: 1\nb: \xe9\n', 'is not UTF-8 text', ':2', 'byte 0xe9'),
-    ('a: 1\n'.encode('utf-16'), 'is not UTF-8 text', ':1', 'save it as UTF-8'),
-    (b'a: \x00\n', 'not valid YAML', '', ''),
-])
+@pytest.mark.parametrize(
+    ('text', 'problem', 'place', 'more'),
+    [
+        ('', 'is empty', '', ''),
+        ('# a comment alone\n', 'is empty', '', ''),
+        ('- a\n- b\n', 'not a list of keys and values', ':1:1', 'key: value'),
+        ('name:x\n', 'not a list of keys and values', ':1:1', 'space after the colon'),
+        (
+            'a: 1\nb: c: d\n',
+            'not valid YAML: mapping values are not allowed',
+            ':2:5',
+            '   2 | b: c: d\n         |     ^',
+        ),
+        ('a: [1, 2\nb: 3\n', 'not valid YAML', ':2:', 'indent by spaces'),
+        ('a:\n\tb: 1\n', 'A tab stands', ':2:1', 'replace tabs by spaces'),
+        ('a: !!python/object/apply:os.system ["true"]\n', 'Python tags are refused', ':1:4', '!!python/object/apply'),
+        ('a:\n  - !!python/name:os.system\n', 'Python tags are refused', ':2:5', 'os.system'),
+        ('!!python/tuple [a]: 1\n', 'Python tags are refused', ':1:1', ''),
+        ('a: !mine 3\n', 'The tag !mine is unknown', ':1:4', ''),
+        ('a: !!float abc\n', 'does not fit its tag', ':1:4', 'a: !!float abc'),
+        ('a: !!int ""\n', 'does not fit its tag', ':1:4', ''),
+        ('a: !!nothing x\n', 'could not determine a constructor', ':1:4', ''),
+        ('a: &x {b: *x}\n', 'An alias stands inside its own anchor', ':1:', ''),
+        ('a: &x {b: 1}\nc:\n  <<: *x\n', 'Merge keys', ':3:3', 'write the keys out'),
+        ('yes: 1\n', 'The key yes is read as a truth value', ':1:1', "quote it: 'yes'"),
+        ('1: a\n', 'The key 1 is read as a number', ':1:1', "quote it: '1'"),
+        ('network_g:\n  table: {1: a}\n', 'The key 1 is read as a number', ':2:11', "quote it: '1'"),
+        ('logger:\n  on: a\n', 'The key on is read as a truth value', ':2:3', "quote it: 'on'"),
+        ('b: ok\na: ' + '[' * 60 + ']' * 60, 'nested too deep', ':2', 'at most 50'),
+        ('a: ' + '[' * 300_000, 'nested too deep', ':1', 'at most 50'),  # composed, it would overflow the C stack
+        (
+            'a0: &a0 [x, x]\n' + ''.join(f'a{i}: &a{i} [{", ".join([f"*a{i - 1}"] * 10)}]\n' for i in range(1, 12)),
+            'too many values',
+            ':1',
+            'at most 100,000 values',
+        ),
+        ('? [a, b]\n: 1\n', 'A key is a list or a mapping', ':1:', ''),
+        ('a: 1\n---\nb: 2\n', 'not valid YAML', ':2:1', ''),
+        ('a: *nothing\n', 'not valid YAML', ':1:4', 'undefined alias'),
+        (b'a: 1\nb: \xe9\n', 'is not UTF-8 text', ':2', 'byte 0xe9'),
+        ('a: 1\n'.encode('utf-16'), 'is not UTF-8 text', ':1', 'save it as UTF-8'),
+        (b'a: \x00\n', 'not valid YAML', '', ''),
+    ],
+)
 def test_faulty_files(tmp_path: Path, text: str, problem: str, place: str, more: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(OptionError) as caught:
@@ -141,10 +157,12 @@ def test_absent_file_offers_near_names(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / 'options' / 'deep').mkdir(parents=True)
     written(tmp_path / 'options', 'a: 1', 'train_RCAN_bspa_x4.yml')
     written(tmp_path / 'options' / 'deep', 'a: 1', 'far.yml')
-    for asked, offered in (('options/train_RCAN_bpsa_x4.yml', "did you mean 'options/train_RCAN_bspa_x4.yml'?"),
-                           ('option/far.yml', f"{tmp_path} does; did you mean 'options/deep/far.yml'?"),
-                           ('far.yml', "did you mean 'options/deep/far.yml'?"),
-                           ('options/zzz.yml', 'options holds no file of a similar name')):
+    for asked, offered in (
+        ('options/train_RCAN_bpsa_x4.yml', "did you mean 'options/train_RCAN_bspa_x4.yml'?"),
+        ('option/far.yml', f"{tmp_path} does; did you mean 'options/deep/far.yml'?"),
+        ('far.yml', "did you mean 'options/deep/far.yml'?"),
+        ('options/zzz.yml', 'options holds no file of a similar name'),
+    ):
         with pytest.raises(OptionError) as caught:
             read_option_file(asked)
         message = str(caught.value)

@@ -1,4 +1,5 @@
 """Weights and states: whole on disk or not there, and damaged ones are known as such."""
+
 from __future__ import annotations
 
 import errno
@@ -34,8 +35,9 @@ def options_of(root: Path, **networks: Any) -> Dict[str, Any]:
     return {'network_g': {}, **networks, 'path': {'models': str(root / 'models')}}
 
 
-def test_a_write_that_fails_midway_keeps_the_old_file_and_names_file_and_space(tmp_path: Path,
-                                                                              small_files: None) -> None:
+def test_a_write_that_fails_midway_keeps_the_old_file_and_names_file_and_space(
+    tmp_path: Path, small_files: None
+) -> None:
     path = saved(tmp_path / 'net_g_5.pth')
     before = path.read_bytes()
     with pytest.raises(CheckpointError, match=r'net_g_5\.pth cannot be written') as caught:
@@ -77,7 +79,7 @@ def test_a_whole_file_is_whole(tmp_path: Path, old_format: bool) -> None:
 def test_a_file_cut_short_is_not(tmp_path: Path, share: float, old_format: bool) -> None:
     path = saved(tmp_path / 'a.pth', _use_new_zipfile_serialization=not old_format)
     content = path.read_bytes()
-    path.write_bytes(content[:int(share * len(content))])
+    path.write_bytes(content[: int(share * len(content))])
     assert what_is_wrong(path)
 
 
@@ -85,7 +87,7 @@ def test_a_hole_in_the_middle_is_seen(tmp_path: Path) -> None:
     path = saved(tmp_path / 'a.pth')
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
-    content[middle:middle + 512] = bytes(512)
+    content[middle : middle + 512] = bytes(512)
     path.write_bytes(content)
     assert 'data/0 is damaged' in what_is_wrong(path)
 
@@ -95,6 +97,7 @@ def test_other_files_are_told(tmp_path: Path) -> None:
     (tmp_path / 'text.pth').write_text('<html>not found</html>')
     assert what_is_wrong(tmp_path / 'text.pth') == 'it is no file of torch.save'
     import zipfile
+
     with zipfile.ZipFile(tmp_path / 'photos.pth', 'w') as archive:
         archive.writestr('a.png', b'x')
     assert what_is_wrong(tmp_path / 'photos.pth') == 'it is no file of torch.save'

@@ -1,4 +1,5 @@
 """The global random states go into a training state and come back to the bit."""
+
 from __future__ import annotations
 
 import io

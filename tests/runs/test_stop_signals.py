@@ -1,4 +1,5 @@
 """When a signal asks, and when it stops at once."""
+
 from __future__ import annotations
 
 import os

@@ -4,6 +4,7 @@
 called, then ``command``; it has to end with exit code 2, say each of ``words``, and neither show a traceback nor run
 anything that stands in a file.
 """
+
 from __future__ import annotations
 
 import os
@@ -36,6 +37,7 @@ def nothing(folder: Path) -> None:
 
 def edit(old: str, new: str, name: str = 'train.yml') -> Spoil:
     """Replace ``old``, which has to stand there, by ``new``."""
+
     def spoil(folder: Path) -> None:
         text = (folder / name).read_text()
         assert old in text, f'{name} has no {old!r}'
@@ -46,6 +48,7 @@ def edit(old: str, new: str, name: str = 'train.yml') -> Spoil:
 
 def write(name: str, content: Any) -> Spoil:
     """Write text, or bytes."""
+
     def spoil(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +59,7 @@ def write(name: str, content: Any) -> Spoil:
 
 def remove(*names: str) -> Spoil:
     """Remove files."""
+
     def spoil(folder: Path) -> None:
         for name in names:
             (folder / name).unlink()
@@ -65,9 +69,10 @@ def remove(*names: str) -> Spoil:
 
 def cut(name: str, share: float = 0.6) -> Spoil:
     """Keep the first ``share`` of a file."""
+
     def spoil(folder: Path) -> None:
         content = (folder / name).read_bytes()
-        (folder / name).write_bytes(content[:int(share * len(content))])
+        (folder / name).write_bytes(content[: int(share * len(content))])
 
     return spoil
 
@@ -79,6 +84,7 @@ def copy(source: str, target: str) -> Spoil:
 
 def all_of(*spoils: Spoil) -> Spoil:
     """Do several."""
+
     def spoil(folder: Path) -> None:
         for one in spoils:
             one(folder)
@@ -93,18 +99,31 @@ class _Hostile:
 
 def hostile(name: str) -> Spoil:
     """Write a checkpoint that makes the folder ``executed`` when it is unpickled."""
+
     def spoil(folder: Path) -> None:
         import torch
-        torch.save({'params': {'a': torch.zeros(1)}, 'epoch': 0, 'iter': 4, 'optimizers': [], 'schedulers': [],
-                    'more': _Hostile()}, folder / name)
+
+        torch.save(
+            {
+                'params': {'a': torch.zeros(1)},
+                'epoch': 0,
+                'iter': 4,
+                'optimizers': [],
+                'schedulers': [],
+                'more': _Hostile(),
+            },
+            folder / name,
+        )
 
     return spoil
 
 
 def weights(name: str, content: Any) -> Spoil:
     """Write a checkpoint of plain values."""
+
     def spoil(folder: Path) -> None:
         import torch
+
         torch.save(content, folder / name)
 
     return spoil
@@ -112,18 +131,25 @@ def weights(name: str, content: Any) -> Spoil:
 
 def lying_png(side: int = 30000) -> bytes:
     """Return a PNG of hundred bytes that declares side x side pixels."""
+
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', zlib.crc32(kind + content))
 
-    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0)) + chunk(
-        b'IDAT', zlib.compress(bytes(64))) + chunk(b'IEND', b'')
+    return (
+        b'\x89PNG\r\n\x1a\n'
+        + chunk(b'IHDR', struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0))
+        + chunk(b'IDAT', zlib.compress(bytes(64)))
+        + chunk(b'IEND', b'')
+    )
 
 
 def image(name: str, height: int, width: int, dtype: str = 'uint8') -> Spoil:
     """Write a black image."""
+
     def spoil(folder: Path) -> None:
         import cv2
         import numpy as np
+
         cv2.imwrite(str(folder / name), np.zeros((height, width, 3), dtype))
 
     return spoil
@@ -131,8 +157,10 @@ def image(name: str, height: int, width: int, dtype: str = 'uint8') -> Spoil:
 
 def records(content: bytes, lmdb_name: str = 'sub/HR_sub.lmdb') -> Spoil:
     """Replace every record of an LMDB."""
+
     def spoil(folder: Path) -> None:
         import lmdb
+
         with lmdb.open(str(folder / lmdb_name), map_size=1 << 26) as env, env.begin(write=True) as transaction:
             for key in [bytes(key) for key, _ in transaction.cursor()]:
                 transaction.put(key, content)
@@ -166,13 +194,21 @@ TABLE: List[Bad] = [
     bad('unknown launcher', TRAIN + ' --launcher mpi', nothing, "invalid choice: 'mpi'"),
     bad('misspelt option file', 'basicsr train -opt trian.yml', nothing, 'does not exist', "did you mean 'train.yml'"),
     bad('a folder as option file', 'basicsr train -opt data', nothing, 'The option file is a folder'),
-    bad('force_yml without value', TRAIN + ' --force_yml train:total_iter', nothing, 'has the wrong form',
-        'train:total_iter=1000'),
+    bad(
+        'force_yml without value',
+        TRAIN + ' --force_yml train:total_iter',
+        nothing,
+        'has the wrong form',
+        'train:total_iter=1000',
+    ),
     bad('force_yml of a misspelt key', TRAIN + ' --force_yml train:total_itr=8', nothing, 'total_iter'),
-    bad('force_yml with code', TRAIN + " --force_yml train:total_iter=[__import__('os').mkdir('executed')]", nothing,
-        'cannot be read'),
+    bad(
+        'force_yml with code',
+        TRAIN + " --force_yml train:total_iter=[__import__('os').mkdir('executed')]",
+        nothing,
+        'cannot be read',
+    ),
     bad('force_yml quoted', TRAIN + ' --force_yml name="x"', nothing, 'is quoted'),
-
     # ------------------------------------------------------------------ the option file as text
     bad('empty file', TRAIN, write('train.yml', ''), 'The option file is empty'),
     bad('not UTF-8', TRAIN, write('train.yml', b'name: \xff\n'), 'not UTF-8', 'train.yml:1'),
@@ -181,8 +217,13 @@ TABLE: List[Bad] = [
     bad('a tab', TRAIN, edit('scale: 2', '\tscale: 2'), 'A tab stands where YAML allows spaces alone', 'train.yml:3'),
     bad('a list', TRAIN, write('train.yml', '- name: t\n'), 'not a list of keys and values'),
     bad('no blank after the colon', TRAIN, write('train.yml', 'name:t'), 'write a space after the colon'),
-    bad('python tag', TRAIN, edit('manual_seed: 3', "manual_seed: !!python/object/apply:os.mkdir ['executed']"),
-        'Python tags are refused', 'train.yml:5'),
+    bad(
+        'python tag',
+        TRAIN,
+        edit('manual_seed: 3', "manual_seed: !!python/object/apply:os.mkdir ['executed']"),
+        'Python tags are refused',
+        'train.yml:5',
+    ),
     bad('unknown tag', TRAIN, edit('scale: 2', 'scale: !x 2'), 'The tag !x is unknown'),
     bad('a value that does not fit its tag', TRAIN, edit('scale: 2', 'scale: !!int two'), 'does not fit its tag'),
     bad('a key twice', TRAIN, edit('scale: 2', 'scale: 2\nscale: 4'), "The key 'scale' stands twice", 'line 3'),
@@ -194,7 +235,7 @@ TABLE: List[Bad] = [
     bad('unknown data set', TRAIN, edit('PairedImageDataset', 'PairedImagesDataset'), "did you mean 'PairedImageData"),
     bad('unknown network', TRAIN, edit('type: FSRCNN', 'type: FSRCN'), "There is no network named 'FSRCN'"),
     bad('unknown loss', TRAIN, edit(PIXEL, 'type: L1Los'), "There is no loss named 'L1Los'", "'L1Loss'"),
-    bad('unknown metric', TRAIN, edit('calculate_psnr', 'calculate_psnrr'), "There is no metric named"),
+    bad('unknown metric', TRAIN, edit('calculate_psnr', 'calculate_psnrr'), 'There is no metric named'),
     bad('unknown optimizer', TRAIN, edit('type: Adam', 'type: Adan'), "There is no optimizer named 'Adan'"),
     bad('unknown scheduler', TRAIN, edit('MultiStepLR', 'MultistepLr'), 'There is no scheduler named'),
     bad('the suffix that BasicSR names', TRAIN, edit(PIXEL, 'type: L1Loss_basicsr'), 'write L1Loss', 'it is no advice'),
@@ -219,12 +260,21 @@ TABLE: List[Bad] = [
     bad('train is a list', TRAIN, edit('train:\n  ema', 'val_x: [1]\ntrainn:\n  ema'), "The key 'train' is missing"),
     bad('no folder', TRAIN, edit('data/HR', 'data/HRR'), 'does not exist: data/HRR', 'data/HR'),
     bad('a file as folder', TRAIN, edit('data/HR', 'train.yml'), 'is a file: train.yml'),
-    bad('LMDB read from disk', TRAIN, edit('dataroot_gt: data/HR', 'dataroot_gt: sub/HR_sub.lmdb'),
-        "io_backend is 'disk', the data roots are not"),
+    bad(
+        'LMDB read from disk',
+        TRAIN,
+        edit('dataroot_gt: data/HR', 'dataroot_gt: sub/HR_sub.lmdb'),
+        "io_backend is 'disk', the data roots are not",
+    ),
     bad('an LMDB without data', TRAIN, remove('sub/HR_sub.lmdb/data.mdb'), 'is incomplete, it lacks data.mdb'),
     bad('no difficulty file', TRAIN, remove(DIFFICULTY), 'The difficulty file does not exist', 'score_difficulty.py'),
-    bad('save_best of no metric', TRAIN, edit('save_img: false', 'save_img: false, save_best: ssim'), 'val.save_best',
-        'psnr'),
+    bad(
+        'save_best of no metric',
+        TRAIN,
+        edit('save_img: false', 'save_img: false, save_best: ssim'),
+        'val.save_best',
+        'psnr',
+    ),
     bad('unknown precision', TRAIN, edit('  ema_decay', '  amp: fp8\n  ema_decay'), 'train.amp', 'bf16'),
     bad('no accumulation', TRAIN, edit('  ema_decay', '  accumulate: 0\n  ema_decay'), 'train.accumulate'),
     bad('clipping below zero', TRAIN, edit('  ema_decay', '  grad_clip: -1\n  ema_decay'), 'train.grad_clip'),
@@ -232,55 +282,126 @@ TABLE: List[Bad] = [
     bad('a share above one', TRAIN, edit('beta: 0.8', 'beta: 8'), 'train.bspa.beta'),
     bad('unknown key of bspa', TRAIN, edit('beta: 0.8', 'betta: 0.8'), 'train.bspa', "'beta'"),
     bad('unknown rule', TRAIN, edit('ig_steps: 2', 'ig_rule: simpson'), 'train.bspa.ig_rule'),
-    bad('a stage that ends inside an update', TRAIN, edit('  ema_decay', '  accumulate: 2\n  ema_decay'),
-        'a stage of BSPA ends inside an update'),
+    bad(
+        'a stage that ends inside an update',
+        TRAIN,
+        edit('  ema_decay', '  accumulate: 2\n  ema_decay'),
+        'a stage of BSPA ends inside an update',
+    ),
     bad('more classes than sub-images', TRAIN, edit('num_classes: 3', 'num_classes: 300'), 'num_classes'),
-    bad('sigma loss without its network', TRAIN, edit('  bspa:', '  sigma_opt: {type: SigmaLoss}\n  bspa:'),
-        'the sigma branch needs a network and a loss'),
-    bad('a wrong value of a loss', TRAIN, edit(PIXEL + ', loss_weight: 1.0, reduction: mean',
-                                               'type: FocalPixelLoss, gamma: high'), 'gamma'),
+    bad(
+        'sigma loss without its network',
+        TRAIN,
+        edit('  bspa:', '  sigma_opt: {type: SigmaLoss}\n  bspa:'),
+        'the sigma branch needs a network and a loss',
+    ),
+    bad(
+        'a wrong value of a loss',
+        TRAIN,
+        edit(PIXEL + ', loss_weight: 1.0, reduction: mean', 'type: FocalPixelLoss, gamma: high'),
+        'gamma',
+    ),
     # ------------------------------------------------------------------ weights and states
-    bad('no pretrained weights', TRAIN, edit('pretrain_network_g: ~', 'pretrain_network_g: a.pth'),
-        'The file does not exist: a.pth'),
+    bad(
+        'no pretrained weights',
+        TRAIN,
+        edit('pretrain_network_g: ~', 'pretrain_network_g: a.pth'),
+        'The file does not exist: a.pth',
+    ),
     bad('weights cut short', TRAIN, all_of(PRETRAIN, cut(OTHER)), 'net_g.pth cannot be read', 'cut short'),
     bad('weights that are text', TRAIN, all_of(PRETRAIN, write(OTHER, '<html>')), 'is no file of torch.save'),
-    bad('hostile weights', TRAIN, all_of(PRETRAIN, hostile(OTHER)), 'holds more than tensors and plain values',
-        'mkdir', 'it is refused'),
+    bad(
+        'hostile weights',
+        TRAIN,
+        all_of(PRETRAIN, hostile(OTHER)),
+        'holds more than tensors and plain values',
+        'mkdir',
+        'it is refused',
+    ),
     bad('weights of a test cut short', TEST, cut(WEIGHTS), 'net_g_4.pth cannot be read'),
     bad('hostile weights of a test', TEST, hostile(WEIGHTS), 'it is refused'),
     bad('no weights of a test', TEST, remove(WEIGHTS), 'The file does not exist: ' + WEIGHTS),
-    bad('a state cut short', TRAIN, all_of(NAMED_STATE, cut(STATE)), 'cannot be resumed from', '4.state', 'cut short',
-        '--auto_resume'),
+    bad(
+        'a state cut short',
+        TRAIN,
+        all_of(NAMED_STATE, cut(STATE)),
+        'cannot be resumed from',
+        '4.state',
+        'cut short',
+        '--auto_resume',
+    ),
     bad('a hostile state', TRAIN, all_of(NAMED_STATE, hostile(STATE)), '4.state holds more than', 'it is refused'),
     bad('no state', TRAIN, all_of(NAMED_STATE, remove(STATE)), 'The file does not exist: ' + STATE),
     bad('a state without its weights', TRAIN, all_of(NAMED_STATE, remove(WEIGHTS)), 'net_g_4.pth: it is missing'),
     bad('a hostile newest state', RESUME, hostile(STATE), '4.state holds more than', 'it is refused'),
-    bad('no whole pair', RESUME, all_of(cut(STATE), write('experiments/t/models/net_g_2.pth', '')),
-        'no training state to resume from that is whole', '4.state: it is cut short', 'net_g_2.pth: it is empty'),
+    bad(
+        'no whole pair',
+        RESUME,
+        all_of(cut(STATE), write('experiments/t/models/net_g_2.pth', '')),
+        'no training state to resume from that is whole',
+        '4.state: it is cut short',
+        'net_g_2.pth: it is empty',
+    ),
     # ------------------------------------------------------------------ LMDBs and difficulty in training
     bad('an LMDB cut short', TRAIN, cut('sub/HR_sub.lmdb/data.mdb', 0.0), 'LMDB'),
     bad('records that are no images', TRAIN, records(b'no image'), 'is no readable image', 'make it anew'),
-    bad('records that lie about their size', TRAIN, records(lying_png()), 'declares a size that it cannot hold',
-        '30000 x 30000'),
-    bad('a name out of the folder in meta_info', TRAIN, write(META, '../../a.png (32,32,3) 1\n'),
-        'A name leads out of its folder', 'meta_info.txt:1'),
-    bad('an absolute name in meta_info', TRAIN, write(META, '/etc/a.png (32,32,3) 1\n'),
-        'A name leads out of its folder'),
-    bad('a name out of the folder in a list of images', TRAIN, all_of(
-        edit('    gt_size: 32\n    use', '    meta_info_file: list.txt\n    gt_size: 32\n    use'),
-        write('list.txt', '0000.png (64,64,3)\n../HR/0001.png (64,64,3)\n')), 'A name leads out of', 'list.txt:2'),
+    bad(
+        'records that lie about their size',
+        TRAIN,
+        records(lying_png()),
+        'declares a size that it cannot hold',
+        '30000 x 30000',
+    ),
+    bad(
+        'a name out of the folder in meta_info',
+        TRAIN,
+        write(META, '../../a.png (32,32,3) 1\n'),
+        'A name leads out of its folder',
+        'meta_info.txt:1',
+    ),
+    bad(
+        'an absolute name in meta_info',
+        TRAIN,
+        write(META, '/etc/a.png (32,32,3) 1\n'),
+        'A name leads out of its folder',
+    ),
+    bad(
+        'a name out of the folder in a list of images',
+        TRAIN,
+        all_of(
+            edit('    gt_size: 32\n    use', '    meta_info_file: list.txt\n    gt_size: 32\n    use'),
+            write('list.txt', '0000.png (64,64,3)\n../HR/0001.png (64,64,3)\n'),
+        ),
+        'A name leads out of',
+        'list.txt:2',
+    ),
     bad('an empty meta_info', SCORE, write(META, ''), 'lists no key'),
     bad('LMDBs that do not pair', TRAIN, write(META, ''), '16 LR images have no HR image'),
-    bad('a name out of the folder in scoring', SCORE, write(META, '../../a.png (32,32,3) 1\n'),
-        'A name leads out of its folder', 'meta_info.txt:1'),
-    bad('stale difficulty', TRAIN, edit('manifest_sha256=', 'manifest_sha256=0', DIFFICULTY), 'another making',
-        'score_difficulty.py'),
+    bad(
+        'a name out of the folder in scoring',
+        SCORE,
+        write(META, '../../a.png (32,32,3) 1\n'),
+        'A name leads out of its folder',
+        'meta_info.txt:1',
+    ),
+    bad(
+        'stale difficulty',
+        TRAIN,
+        edit('manifest_sha256=', 'manifest_sha256=0', DIFFICULTY),
+        'another making',
+        'score_difficulty.py',
+    ),
     bad('difficulty without header', TRAIN, edit('# scorer', 'scorer', DIFFICULTY), 'header of the difficulty file'),
     bad('difficulty of another scale', TRAIN, edit('scale=2', 'scale=4', DIFFICULTY), 'scored at another scale'),
     bad('difficulty cut short', TRAIN, cut(DIFFICULTY), 'difficulty file'),
     bad('difficulty that is NaN', TRAIN, edit('0000_s001 ', '0000_s001 nan\n0 ', DIFFICULTY), 'difficulty file'),
-    bad('difficulty of other images', TRAIN, edit('0000_s001', '0000_s009', DIFFICULTY), 'are not those of the LMDB',
-        '0000_s001'),
+    bad(
+        'difficulty of other images',
+        TRAIN,
+        edit('0000_s001', '0000_s009', DIFFICULTY),
+        'are not those of the LMDB',
+        '0000_s001',
+    ),
     # ------------------------------------------------------------------ tools/create_subimage_lmdb.py
     bad('no HR folder', LMDB.replace('data/HR', 'HR'), nothing, 'no folder HR'),
     bad('no images', LMDB.replace('data/HR', 'sub'), nothing, 'no image in folder sub', 'HR_sub.lmdb'),
@@ -302,15 +423,23 @@ TABLE: List[Bad] = [
     bad('a file as destination', LMDB.replace('--out new', '--out train.yml/x'), nothing, 'cannot be made'),
     bad('another LMDB as destination', LMDB.replace('--out new', '--out sub') + ' --thresh 6', nothing, 'HR_sub.lmdb'),
     # ------------------------------------------------------------------ tools/score_difficulty.py
-    bad('LMDBs exchanged', SCORE.replace('hr-lmdb', 'x').replace('lr-lmdb', 'hr-lmdb').replace('--x', '--lr-lmdb'),
-        nothing, 'exchange them'),
+    bad(
+        'LMDBs exchanged',
+        SCORE.replace('hr-lmdb', 'x').replace('lr-lmdb', 'hr-lmdb').replace('--x', '--lr-lmdb'),
+        nothing,
+        'exchange them',
+    ),
     bad('LMDB of another scale', SCORE.replace('--scale 2', '--scale 4'), nothing, 'made for another scale'),
     bad('no LMDB', SCORE.replace('HR_sub', 'none'), nothing, 'no LMDB folder'),
     bad('no manifest', SCORE, remove(MANIFEST), 'has no manifest.json'),
     bad('a manifest that is no JSON', SCORE, write(MANIFEST, '{'), 'cannot be read as JSON'),
     bad('a manifest of another tool', SCORE, write(MANIFEST, '{"format": 9}'), 'format 1'),
-    bad('a manifest that names files elsewhere', SCORE, edit('"0000.png"', '"../../0000.png"', MANIFEST),
-        'A name leads out of its folder'),
+    bad(
+        'a manifest that names files elsewhere',
+        SCORE,
+        edit('"0000.png"', '"../../0000.png"', MANIFEST),
+        'A name leads out of its folder',
+    ),
     bad('records of scoring that are no images', SCORE, records(b'no image'), 'is no readable image'),
     bad('records of scoring that lie', SCORE, records(lying_png()), 'declares a size that it cannot hold'),
     bad('a batch of none', SCORE + ' --batch 0', nothing, 'The batch must be at least 1'),
@@ -320,8 +449,12 @@ TABLE: List[Bad] = [
     bad('hostile scoring weights', NET, hostile(WEIGHTS), 'The weights of the scorer cannot be read'),
     bad('weights of another network', NET, edit('d: 4', 'd: 5'), 'The weights do not fit the network', 'other shapes'),
     bad('a file without weights', NET, weights(WEIGHTS, {'epoch': 3}), 'holds no state dict', 'epoch'),
-    bad('scoring option file with a tag', NET, edit('d: 4', "d: !!python/object/apply:os.mkdir ['executed']"),
-        'The option file of the scorer cannot be read'),
+    bad(
+        'scoring option file with a tag',
+        NET,
+        edit('d: 4', "d: !!python/object/apply:os.mkdir ['executed']"),
+        'The option file of the scorer cannot be read',
+    ),
     bad('scoring option file without network', NET, edit('network_g:', 'network_x:'), 'has no network to score by'),
     # ------------------------------------------------------------------ the other tools
     bad('unknown template network', 'make_option --net EDSSR --method fpl --scale 4 --out -', nothing, 'EDSSR'),

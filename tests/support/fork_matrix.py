@@ -1,4 +1,5 @@
 """Trains fork checkouts for 6 iterations by their own scripts, with parts of the pack named in the option file."""
+
 from __future__ import annotations
 
 import os
@@ -24,15 +25,18 @@ ITERATIONS = 6
 OK, REFUSED, FAILED = 'ok', 'refused', 'failed'
 
 MODEL, DATASET, LOSS = 'RebalancedSRModel', 'InverseSampledLMDBDataset', 'FocalPixelLoss'
-_CREATED = (re.compile(r'Model \[Rebalanced\w*\] is created'),
-            re.compile(rf'Dataset \[?{DATASET}\b.* is (?:created|built)'))
+_CREATED = (
+    re.compile(r'Model \[Rebalanced\w*\] is created'),
+    re.compile(rf'Dataset \[?{DATASET}\b.* is (?:created|built)'),
+)
 _RAISED = re.compile(r'^(?:\[rank\d\]: *)?((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit)\b.*)', re.M)
 _OURS = re.compile(r'^basicsr \w+: error: (.*)', re.M)
 _FOUND = re.compile(r'^(?:\S+: )?error: (.*)', re.M | re.I)
 # What the other processes say when one has failed.
 _OTHER_PROCESS = ('ChildFailedError', 'gloo/transport')
-_LEFT_OUT = shutil.ignore_patterns('.git', '__pycache__', 'experiments', 'results', 'tb_logger', 'logs', '*.png',
-                                   '*.jpg', '*.gif', '*.pdf')
+_LEFT_OUT = shutil.ignore_patterns(
+    '.git', '__pycache__', 'experiments', 'results', 'tb_logger', 'logs', '*.png', '*.jpg', '*.gif', '*.pdf'
+)
 
 
 class Outcome(NamedTuple):
@@ -42,7 +46,7 @@ class Outcome(NamedTuple):
     way: str
     state: str
     why: str = ''
-    seconds: float = 0.
+    seconds: float = 0.0
 
 
 def make_data(images: Path, out: Path, scale: int, count: int = 6) -> Path:
@@ -55,6 +59,7 @@ def make_data(images: Path, out: Path, scale: int, count: int = 6) -> Path:
     from bsr_plugins.data.difficulty.scorers import bicubic_scorer
     from bsr_plugins.data.difficulty.scoring import score_difficulty
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+
     for part in ('HR', 'LR'):
         (out / part).mkdir(parents=True)
     for path in sorted((images / 'HR').glob('t91_*.png'))[:count]:
@@ -75,34 +80,71 @@ def options_for(known: Known, data: Path, way: str) -> Options:
     """
     scale = known.scale
     options: Options = {
-        'name': f'matrix_{way}', 'model_type': MODEL, 'scale': scale, 'num_gpu': 0, 'manual_seed': 0,
+        'name': f'matrix_{way}',
+        'model_type': MODEL,
+        'scale': scale,
+        'num_gpu': 0,
+        'manual_seed': 0,
         'datasets': {
-            'train': {'name': 'train', 'type': DATASET, 'dataroot_gt': str(data / 'HR_sub.lmdb'),
-                      'dataroot_lq': str(data / f'LR_sub_x{scale}.lmdb'), 'io_backend': {'type': 'lmdb'},
-                      'num_classes': 3, 'imbalance_factor': 3, 'gt_size': 48,
-                      'num_worker_per_gpu': int(way == 'torchrun'),
-                      'batch_size_per_gpu': 2, 'dataset_enlarge_ratio': 1, 'prefetch_mode': None, **known.dataset},
+            'train': {
+                'name': 'train',
+                'type': DATASET,
+                'dataroot_gt': str(data / 'HR_sub.lmdb'),
+                'dataroot_lq': str(data / f'LR_sub_x{scale}.lmdb'),
+                'io_backend': {'type': 'lmdb'},
+                'num_classes': 3,
+                'imbalance_factor': 3,
+                'gt_size': 48,
+                'num_worker_per_gpu': int(way == 'torchrun'),
+                'batch_size_per_gpu': 2,
+                'dataset_enlarge_ratio': 1,
+                'prefetch_mode': None,
+                **known.dataset,
+            },
         },
         'network_g': dict(known.network),
         'path': {'pretrain_network_g': None, 'strict_load_g': True, 'resume_state': None},
-        'train': {'ema_decay': 0.9, 'optim_g': {'type': 'Adam', 'lr': 1e-4, 'weight_decay': 0, 'betas': [0.9, 0.99]},
-                  'scheduler': {'type': 'MultiStepLR', 'milestones': [4], 'gamma': 0.5},
-                  'total_iter': ITERATIONS, 'warmup_iter': -1, 'pixel_opt': {'type': LOSS}, **known.train},
+        'train': {
+            'ema_decay': 0.9,
+            'optim_g': {'type': 'Adam', 'lr': 1e-4, 'weight_decay': 0, 'betas': [0.9, 0.99]},
+            'scheduler': {'type': 'MultiStepLR', 'milestones': [4], 'gamma': 0.5},
+            'total_iter': ITERATIONS,
+            'warmup_iter': -1,
+            'pixel_opt': {'type': LOSS},
+            **known.train,
+        },
         'logger': {'print_freq': 1, 'save_checkpoint_freq': 3, 'use_tb_logger': False, 'wandb': None},
-        'dist_params': {'backend': 'nccl', 'port': 29500}, **known.more,
+        'dist_params': {'backend': 'nccl', 'port': 29500},
+        **known.more,
     }
     if known.base_model:
         options['base_model_type'] = known.base_model
     if known.validates:
-        options['datasets']['val'] = {'name': 'val', 'type': known.val_dataset, 'dataroot_gt': str(data / 'HR'),
-                                      'dataroot_lq': str(data / 'LR'), 'io_backend': {'type': 'disk'}}
-        options['val'] = {'val_freq': ITERATIONS, 'save_img': False, 'metrics': {'psnr': {
-            'type': 'calculate_psnr', 'crop_border': 4, 'test_y_channel': False}}, **known.val}
+        options['datasets']['val'] = {
+            'name': 'val',
+            'type': known.val_dataset,
+            'dataroot_gt': str(data / 'HR'),
+            'dataroot_lq': str(data / 'LR'),
+            'io_backend': {'type': 'disk'},
+        }
+        options['val'] = {
+            'val_freq': ITERATIONS,
+            'save_img': False,
+            'metrics': {'psnr': {'type': 'calculate_psnr', 'crop_border': 4, 'test_y_channel': False}},
+            **known.val,
+        }
     return options
 
 
-def run_fork(checkout: Path, way: str, options: Options, folder: Path, python: Sequence[str] = (sys.executable,),
-             environment: Optional[Mapping[str, str]] = None, timeout: float = 300.) -> Outcome:
+def run_fork(
+    checkout: Path,
+    way: str,
+    options: Options,
+    folder: Path,
+    python: Sequence[str] = (sys.executable,),
+    environment: Optional[Mapping[str, str]] = None,
+    timeout: float = 300.0,
+) -> Outcome:
     """Copy ``checkout`` into ``folder``, train in the copy, and tell what became of it; the output stays in ``folder``.
 
     Args:
@@ -127,8 +169,15 @@ def run_fork(checkout: Path, way: str, options: Options, folder: Path, python: S
 
     def shell(*arguments: str, paths: Sequence[str] = ()) -> subprocess.CompletedProcess:
         path = os.pathsep.join(filter(None, [*paths, environment.get('PYTHONPATH', '')]))
-        done = subprocess.run([*python, *arguments], cwd=root, env={**environment, 'PYTHONPATH': path}, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+        done = subprocess.run(
+            [*python, *arguments],
+            cwd=root,
+            env={**environment, 'PYTHONPATH': path},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+        )
         with (folder / 'output.txt').open('a') as file:
             file.write(f'$ {" ".join(arguments)}\n{done.stdout}\n')
         return done
@@ -186,8 +235,9 @@ def as_text(outcomes: Iterable[Outcome]) -> str:
     """Return the matrix for a terminal."""
     rows = [(each.fork, each.way, each.state, f'{each.seconds:.0f} s', each.why) for each in outcomes]
     widths = [max(map(len, column)) for column in list(zip(*rows))[:4]] if rows else []
-    return '\n'.join('  '.join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]).rstrip()
-                     for row in rows)
+    return '\n'.join(
+        '  '.join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]).rstrip() for row in rows
+    )
 
 
 def as_markdown(outcomes: Sequence[Outcome], notes: Mapping[str, str]) -> str:
@@ -201,8 +251,13 @@ def as_markdown(outcomes: Sequence[Outcome], notes: Mapping[str, str]) -> str:
     return '\n'.join(lines)
 
 
-def run_matrix(checkouts: Iterable[Path], ways: Sequence[str], images: Path, folder: Path,
-               python: Sequence[str] = (sys.executable,)) -> List[Outcome]:
+def run_matrix(
+    checkouts: Iterable[Path],
+    ways: Sequence[str],
+    images: Path,
+    folder: Path,
+    python: Sequence[str] = (sys.executable,),
+) -> List[Outcome]:
     """Run every checkout every way, print each outcome as it is known, and return them."""
     data: Dict[int, Path] = {}
     outcomes: List[Outcome] = []
@@ -220,13 +275,17 @@ def run_matrix(checkouts: Iterable[Path], ways: Sequence[str], images: Path, fol
 
 def _spelling_of_opt(root: Path, script: Path) -> str:
     from bsr_plugins.host.scripts.fork_scripts import known_arguments, spelled_for
+
     package = root / 'basicsr'
     return spelled_for(['-opt'], known_arguments(script, package if package.is_dir() else None))[0]
 
 
 def _files(root: Path) -> Files:
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob('*'))
-            if path.is_file() and '__pycache__' not in path.parts}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob('*'))
+        if path.is_file() and '__pycache__' not in path.parts
+    }
 
 
 def _left_behind(before: Files, after: Files) -> str:

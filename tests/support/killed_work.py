@@ -1,4 +1,5 @@
 """The work that is killed in tests: small, and, where asked, ended by its own hand in the midst of a write."""
+
 from __future__ import annotations
 
 import os
@@ -10,21 +11,25 @@ from typing import Any, Callable
 def make_lmdbs(out: str) -> None:
     """Make the sub-image LMDBs of data/HR and data/LR, in transactions of a few records."""
     from bsr_plugins.data.subimages.windows import WindowGrid, subimage_lmdb
+
     subimage_lmdb._TRANSACTION_BYTES = 1 << 14
-    subimage_lmdb.create_subimage_lmdbs('data/HR', out, 2, lr='data/LR', grid=WindowGrid(32, 16, 0), workers=1,
-                                        encoding='png', progress=False)
+    subimage_lmdb.create_subimage_lmdbs(
+        'data/HR', out, 2, lr='data/LR', grid=WindowGrid(32, 16, 0), workers=1, encoding='png', progress=False
+    )
 
 
 def score(out: str) -> None:
     """Score the LMDBs of ``sub``, a sub-image at a time."""
     from bsr_plugins.data.difficulty.scorers import bicubic_scorer
     from bsr_plugins.data.difficulty.scoring import score_difficulty
+
     score_difficulty('sub/HR_sub.lmdb', 'sub/LR_sub_x2.lmdb', 2, bicubic_scorer(2), batch=1, out=out, progress=False)
 
 
 def train(die_at: int = -1) -> None:
     """Train with --auto_resume; killed in the midst of the ``die_at``-th step of saving, where one is given."""
     from basicsr.train import train_pipeline
+
     if die_at >= 0:
         _die_in_a_write(die_at)
     sys.argv = ['train.py', '-opt', 'train.yml', '--auto_resume']
@@ -34,6 +39,7 @@ def train(die_at: int = -1) -> None:
 def train_apart(*arguments: str) -> int:
     """Train in a session of its own, so that a signal can be sent to it and to all its workers."""
     from bsr_plugins.cli.main import main
+
     os.setsid()
     sys.argv = ['basicsr']
     return main(['train', '-opt', 'train.yml', *arguments])
@@ -42,6 +48,7 @@ def train_apart(*arguments: str) -> int:
 def _die_in_a_write(number: int) -> None:
     """Let the process kill itself at a step of saving: a file is half written, flushed, moved, its folder flushed."""
     import torch
+
     seen = [0]
 
     def die_before(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,6 +57,7 @@ def _die_in_a_write(number: int) -> None:
             if seen[0] > number:
                 os.kill(os.getpid(), signal.SIGKILL)
             return function(*args, **kwargs)
+
         return call
 
     def save_half(content: Any, file: Any, *args: Any) -> None:

@@ -1,4 +1,5 @@
 """Public forks by a file of theirs: their own model, and a network of theirs small enough for 6 iterations on a CPU."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -39,48 +40,146 @@ class Known(NamedTuple):
     validates: bool = True
 
 
-_WINDOWS = {'upscale': 4, 'in_chans': 3, 'img_size': 16, 'img_range': 1., 'embed_dim': 16, 'num_heads': [2],
-            'mlp_ratio': 2, 'upsampler': 'pixelshuffledirect', 'resi_connection': '1conv', 'depths': [1]}
-_RESTORATION: Options = {'scale': 1, 'train': CLEAN, 'dataset': PROGRESSIVE, 'val': {'window_size': 8},
-                         'val_dataset': 'Dataset_PairedImage'}
+_WINDOWS = {
+    'upscale': 4,
+    'in_chans': 3,
+    'img_size': 16,
+    'img_range': 1.0,
+    'embed_dim': 16,
+    'num_heads': [2],
+    'mlp_ratio': 2,
+    'upsampler': 'pixelshuffledirect',
+    'resi_connection': '1conv',
+    'depths': [1],
+}
+_RESTORATION: Options = {
+    'scale': 1,
+    'train': CLEAN,
+    'dataset': PROGRESSIVE,
+    'val': {'window_size': 8},
+    'val_dataset': 'Dataset_PairedImage',
+}
 
 FORKS = (
-    Known('hat/archs/hat_arch.py', 'HATModel', {
-        **_WINDOWS, 'type': 'HAT', 'window_size': 4, 'compress_ratio': 3, 'squeeze_factor': 4, 'conv_scale': 0.01,
-        'overlap_ratio': 0.5, 'upsampler': 'pixelshuffle'}),
-    Known('basicsr/archs/dat_arch.py', 'DATModel', {
-        'type': 'DAT', 'upscale': 4, 'in_chans': 3, 'img_size': 12, 'img_range': 1., 'split_size': [2, 4],
-        'depth': [2], 'embed_dim': 16, 'num_heads': [2], 'expansion_factor': 2, 'resi_connection': '1conv'}),
+    Known(
+        'hat/archs/hat_arch.py',
+        'HATModel',
+        {
+            **_WINDOWS,
+            'type': 'HAT',
+            'window_size': 4,
+            'compress_ratio': 3,
+            'squeeze_factor': 4,
+            'conv_scale': 0.01,
+            'overlap_ratio': 0.5,
+            'upsampler': 'pixelshuffle',
+        },
+    ),
+    Known(
+        'basicsr/archs/dat_arch.py',
+        'DATModel',
+        {
+            'type': 'DAT',
+            'upscale': 4,
+            'in_chans': 3,
+            'img_size': 12,
+            'img_range': 1.0,
+            'split_size': [2, 4],
+            'depth': [2],
+            'embed_dim': 16,
+            'num_heads': [2],
+            'expansion_factor': 2,
+            'resi_connection': '1conv',
+        },
+    ),
     Known('basicsr/archs/srformer_arch.py', 'SwinIRModel', {**_WINDOWS, 'type': 'SRFormer', 'window_size': 4}),
-    Known('basicsr/archs/safmn_arch.py', None, {
-        'type': 'SAFMN', 'dim': 12, 'n_blocks': 1, 'ffn_scale': 2.0, 'upscaling_factor': 4}),
-    Known('basicsr/archs/SMFANet_arch.py', None, {
-        'type': 'SMFANet', 'dim': 12, 'n_blocks': 1, 'ffn_scale': 2, 'upscaling_factor': 4}),
-    Known('basicsr/archs/BSRN_arch.py', None, {
-        'type': 'BSRN', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 16, 'num_block': 8, 'upscale': 4},
-        dataset={'gt_size': 64}),
-    Known('basicsr/archs/atd_arch.py', 'ATDModel', {
-        **_WINDOWS, 'type': 'ATD', 'window_size': 4, 'category_size': 16, 'num_tokens': 8, 'reducted_dim': 4,
-        'convffn_kernel_size': 5}),
-    Known('plksr/archs/plksr_arch.py', None, {
-        'type': 'PLKSR', 'dim': 16, 'n_blocks': 1, 'upscaling_factor': 4, 'ccm_type': 'DCCM', 'kernel_size': 5,
-        'split_ratio': 0.25}),
-    Known('basicsr/archs/codeformer_arch.py', None, {
-        'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 8, 'num_block': 1, 'num_grow_ch': 4}),
+    Known(
+        'basicsr/archs/safmn_arch.py',
+        None,
+        {'type': 'SAFMN', 'dim': 12, 'n_blocks': 1, 'ffn_scale': 2.0, 'upscaling_factor': 4},
+    ),
+    Known(
+        'basicsr/archs/SMFANet_arch.py',
+        None,
+        {'type': 'SMFANet', 'dim': 12, 'n_blocks': 1, 'ffn_scale': 2, 'upscaling_factor': 4},
+    ),
+    Known(
+        'basicsr/archs/BSRN_arch.py',
+        None,
+        {'type': 'BSRN', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 16, 'num_block': 8, 'upscale': 4},
+        dataset={'gt_size': 64},
+    ),
+    Known(
+        'basicsr/archs/atd_arch.py',
+        'ATDModel',
+        {
+            **_WINDOWS,
+            'type': 'ATD',
+            'window_size': 4,
+            'category_size': 16,
+            'num_tokens': 8,
+            'reducted_dim': 4,
+            'convffn_kernel_size': 5,
+        },
+    ),
+    Known(
+        'plksr/archs/plksr_arch.py',
+        None,
+        {
+            'type': 'PLKSR',
+            'dim': 16,
+            'n_blocks': 1,
+            'upscaling_factor': 4,
+            'ccm_type': 'DCCM',
+            'kernel_size': 5,
+            'split_ratio': 0.25,
+        },
+    ),
+    Known(
+        'basicsr/archs/codeformer_arch.py',
+        None,
+        {'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 8, 'num_block': 1, 'num_grow_ch': 4},
+    ),
     Known('basicsr/archs/swinir_arch.py', 'SwinIRModel', {**_WINDOWS, 'type': 'SwinIR', 'window_size': 4}),
-    Known('realesrgan/archs/srvgg_arch.py', 'RealESRNetModel', {
-        'type': 'SRVGGNetCompact', 'num_feat': 8, 'num_conv': 1, 'upscale': 4}, more=PAIRED),
-    Known('basicsr/models/archs/restormer_arch.py', 'ImageCleanModel', {
-        'type': 'Restormer', 'dim': 8, 'num_blocks': [1, 1, 1, 1], 'num_refinement_blocks': 1,
-        'heads': [1, 1, 1, 1]}, **_RESTORATION),
-    Known('basicsr/models/archs/mirnet_v2_arch.py', 'ImageCleanModel', {
-        'type': 'MIRNet_v2', 'n_feat': 16, 'n_RRG': 1, 'n_MRB': 1, 'scale': 1}, **_RESTORATION),
-    Known('basicsr/models/archs/RetinexFormer_arch.py', 'ImageCleanModel', {
-        'type': 'RetinexFormer', 'in_channels': 3, 'out_channels': 3, 'n_feat': 8, 'stage': 1,
-        'num_blocks': [1, 1, 1]}, **_RESTORATION),
-    Known('basicsr/models/archs/NAFNet_arch.py', 'ImageRestorationModel', {
-        'type': 'NAFNet', 'width': 8, 'enc_blk_nums': [1], 'middle_blk_num': 1, 'dec_blk_nums': [1]},
-        scale=1, dataset={'num_worker_per_gpu': 1}, validates=False),
+    Known(
+        'realesrgan/archs/srvgg_arch.py',
+        'RealESRNetModel',
+        {'type': 'SRVGGNetCompact', 'num_feat': 8, 'num_conv': 1, 'upscale': 4},
+        more=PAIRED,
+    ),
+    Known(
+        'basicsr/models/archs/restormer_arch.py',
+        'ImageCleanModel',
+        {'type': 'Restormer', 'dim': 8, 'num_blocks': [1, 1, 1, 1], 'num_refinement_blocks': 1, 'heads': [1, 1, 1, 1]},
+        **_RESTORATION,
+    ),
+    Known(
+        'basicsr/models/archs/mirnet_v2_arch.py',
+        'ImageCleanModel',
+        {'type': 'MIRNet_v2', 'n_feat': 16, 'n_RRG': 1, 'n_MRB': 1, 'scale': 1},
+        **_RESTORATION,
+    ),
+    Known(
+        'basicsr/models/archs/RetinexFormer_arch.py',
+        'ImageCleanModel',
+        {
+            'type': 'RetinexFormer',
+            'in_channels': 3,
+            'out_channels': 3,
+            'n_feat': 8,
+            'stage': 1,
+            'num_blocks': [1, 1, 1],
+        },
+        **_RESTORATION,
+    ),
+    Known(
+        'basicsr/models/archs/NAFNet_arch.py',
+        'ImageRestorationModel',
+        {'type': 'NAFNet', 'width': 8, 'enc_blk_nums': [1], 'middle_blk_num': 1, 'dec_blk_nums': [1]},
+        scale=1,
+        dataset={'num_worker_per_gpu': 1},
+        validates=False,
+    ),
 )
 
 # Any other checkout: the pack's network over the model that SR forks share.

@@ -1,4 +1,5 @@
 """Option files for the tests of the check, and images to go with them, written by the standard library alone."""
+
 from __future__ import annotations
 
 import struct
@@ -64,9 +65,11 @@ def changed(text: str, old: str, new: str) -> str:
 
 def write_png(path: Path, height: int, width: int) -> None:
     """Write a grey PNG, whole and right, with the standard library alone."""
+
     def chunk(kind: bytes, content: bytes) -> bytes:
         body = kind + content
         return struct.pack('>I', len(content)) + body + struct.pack('>I', zlib.crc32(body))
+
     header = struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)
     rows = zlib.compress((b'\0' + bytes(width)) * height)
     path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', rows) + chunk(b'IEND', b''))

@@ -1,4 +1,5 @@
 """Small image pairs that get rougher from left to right, with the options of a data set that balances them."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -23,6 +24,17 @@ def write_rough_images(root: Path) -> Path:
 
 def dataset_opt(root: Path, **more: Any) -> Dict[str, Any]:
     """Return options of an RFSBalancedBatchDataset of those images, as an option file holds them."""
-    return {'name': 'n', 'type': 'RFSBalancedBatchDataset', 'dataroot_gt': str(root / 'HR'),
-            'dataroot_lq': str(root / 'LR'), 'filename_tmpl': '{}x2', 'io_backend': {'type': 'disk'}, 'gt_size': 24,
-            'use_hflip': True, 'use_rot': True, 'num_intervals': 4, 'batch_size_per_gpu': 8, **more}
+    return {
+        'name': 'n',
+        'type': 'RFSBalancedBatchDataset',
+        'dataroot_gt': str(root / 'HR'),
+        'dataroot_lq': str(root / 'LR'),
+        'filename_tmpl': '{}x2',
+        'io_backend': {'type': 'disk'},
+        'gt_size': 24,
+        'use_hflip': True,
+        'use_rot': True,
+        'num_intervals': 4,
+        'batch_size_per_gpu': 8,
+        **more,
+    }

@@ -1,4 +1,5 @@
 """What tests of whole runs share: options without BSPA's part, an experiment's files and logs, a cut copy of it."""
+
 from __future__ import annotations
 
 import copy
@@ -57,6 +58,7 @@ def cut_copy(run: Path, root: Path, iteration: int) -> Path:
 def forget_log_files() -> None:
     """Let BasicSR open a log file for the next run: it does so once a process."""
     from basicsr.utils.logger import initialized_logger
+
     initialized_logger.clear()
     for handler in logging.getLogger('basicsr').handlers[:]:
         logging.getLogger('basicsr').removeHandler(handler)

@@ -1,4 +1,5 @@
 """Processes for tests that kill them: forked from a server that has imported torch and BasicSR, ready at once."""
+
 from __future__ import annotations
 
 import multiprocessing

@@ -1,4 +1,5 @@
 """What the server of :mod:`warm_processes` imports once for all its children."""
+
 from __future__ import annotations
 
 import bsr_plugins  # noqa: F401  (basicsr imports on new torchvision only after the pack's mends are in place)

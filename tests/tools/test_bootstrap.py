@@ -1,4 +1,5 @@
 """The set-up: what it decides, which commands it runs, what it repairs, and what it says when a step fails."""
+
 from __future__ import annotations
 
 import json
@@ -19,12 +20,15 @@ sys.path.insert(0, str(REPO / 'tools'))
 import bootstrap  # noqa: E402
 from set_up import commands, requirements, state, venv  # noqa: E402
 
-METADATA_OF_BASICSR = 'Name: basicsr\nVersion: 1.4.2\nRequires-Dist: lmdb\nRequires-Dist: torch>=1.7\n' \
-                      'Requires-Dist: opencv-python\nRequires-Dist: numpy>=1.17\n'
+METADATA_OF_BASICSR = (
+    'Name: basicsr\nVersion: 1.4.2\nRequires-Dist: lmdb\nRequires-Dist: torch>=1.7\n'
+    'Requires-Dist: opencv-python\nRequires-Dist: numpy>=1.17\n'
+)
 
 
-def put_distribution(site: Path, name: str, version: str = '1.0', record: Optional[Sequence[str]] = None,
-                     metadata: str = '') -> Path:
+def put_distribution(
+    site: Path, name: str, version: str = '1.0', record: Optional[Sequence[str]] = None, metadata: str = ''
+) -> Path:
     """A finished distribution as pip leaves it, or one whose RECORD is ``record``."""
     info = site / f'{name}-{version}.dist-info'
     info.mkdir(parents=True)
@@ -53,8 +57,9 @@ class FakeRunner:
         self.environments: List[Dict[str, str]] = []
         self.constraints: List[str] = []
 
-    def __call__(self, step: str, command: Sequence[str], env: Optional[Dict[str, str]] = None,
-                 cwd: Optional[Path] = None) -> str:
+    def __call__(
+        self, step: str, command: Sequence[str], env: Optional[Dict[str, str]] = None, cwd: Optional[Path] = None
+    ) -> str:
         self.commands.append(list(command))
         self.environments.append(dict(env or {}))
         if '-c' in command and 'pip' in command:
@@ -70,7 +75,7 @@ class FakeRunner:
 
     def pip_installs(self) -> List[List[str]]:
         """What each ``pip install`` was asked for, after the constraints file."""
-        return [command[command.index('-c') + 2:] for command in self.commands if 'install' in command]
+        return [command[command.index('-c') + 2 :] for command in self.commands if 'install' in command]
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +85,7 @@ def plenty_of_space(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ---------------------------------------------------------------- Python and platform
+
 
 @pytest.mark.parametrize('version', [(3, 8, 0), (3, 11, 7), (3, 13, 0)])
 def test_supported_python_passes_silently(version: tuple) -> None:
@@ -97,26 +103,37 @@ def test_newer_python_is_only_warned_about() -> None:
     assert '3.14.0 is newer than 3.13' in (requirements.check_python((3, 14, 0)) or '')
 
 
-@pytest.mark.parametrize('version, installed, system, machine, expected', [
-    ((3, 11), {}, 'linux', 'x86_64', []),
-    ((3, 8), {}, 'linux', 'x86_64', ['lmdb<1.5']),
-    ((3, 9), {}, 'linux', 'x86_64', []),
-    ((3, 11), {'torch': '2.1.0+cu118', 'torchvision': '0.16.0'}, 'linux', 'x86_64',
-     ['torch==2.1.0+cu118', 'torchvision==0.16.0']),
-    ((3, 11), {}, 'darwin', 'x86_64', ['numpy<2']),
-    ((3, 11), {}, 'darwin', 'arm64', []),
-])
+@pytest.mark.parametrize(
+    'version, installed, system, machine, expected',
+    [
+        ((3, 11), {}, 'linux', 'x86_64', []),
+        ((3, 8), {}, 'linux', 'x86_64', ['lmdb<1.5']),
+        ((3, 9), {}, 'linux', 'x86_64', []),
+        (
+            (3, 11),
+            {'torch': '2.1.0+cu118', 'torchvision': '0.16.0'},
+            'linux',
+            'x86_64',
+            ['torch==2.1.0+cu118', 'torchvision==0.16.0'],
+        ),
+        ((3, 11), {}, 'darwin', 'x86_64', ['numpy<2']),
+        ((3, 11), {}, 'darwin', 'arm64', []),
+    ],
+)
 def test_constraints(version: tuple, installed: dict, system: str, machine: str, expected: list) -> None:
     assert requirements.constraints(version, installed, system, machine) == expected
 
 
-@pytest.mark.parametrize('installed, foreign', [
-    ({}, False),
-    ({'opencv-python': '4.1'}, False),
-    ({'opencv-python-headless': '4.1'}, True),
-    ({'opencv-contrib-python': '4.1'}, True),
-    ({'opencv-python': '4.1', 'opencv-contrib-python': '4.1'}, False),
-])
+@pytest.mark.parametrize(
+    'installed, foreign',
+    [
+        ({}, False),
+        ({'opencv-python': '4.1'}, False),
+        ({'opencv-python-headless': '4.1'}, True),
+        ({'opencv-contrib-python': '4.1'}, True),
+        ({'opencv-python': '4.1', 'opencv-contrib-python': '4.1'}, False),
+    ],
+)
 def test_foreign_opencv(installed: dict, foreign: bool) -> None:
     assert requirements.has_foreign_opencv(installed, venv=True) is foreign
 
@@ -145,7 +162,7 @@ def test_fingerprint_follows_setup_py_version_and_extras(tmp_path: Path) -> None
 
 # ---------------------------------------------------------------- the build's one answer
 
-UPSTREAM_SETUP = '''
+UPSTREAM_SETUP = """
 version_file = 'basicsr/version.py'
 
 
@@ -165,7 +182,7 @@ def other():
 given = {'x': 7}
 exec('top = 3')
 print(get_version(), other(), given['y'], top)
-'''
+"""
 
 
 def test_exec_in_upstreams_setup_reaches_locals_and_nowhere_else(tmp_path: Path) -> None:
@@ -175,8 +192,15 @@ def test_exec_in_upstreams_setup_reaches_locals_and_nowhere_else(tmp_path: Path)
     (tmp_path / 'build').mkdir()
     (tmp_path / 'build' / 'sitecustomize.py').write_text(requirements.SITECUSTOMIZE)
     env = {**os.environ, 'PYTHONPATH': str(tmp_path / 'build')}
-    result = subprocess.run([sys.executable, 'setup.py'], cwd=tmp_path, env=env, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, 'setup.py'],
+        cwd=tmp_path,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     assert result.stdout.strip() == "1.4.2 ['x'] 7 3"
 
 
@@ -191,6 +215,7 @@ def test_build_help_lets_the_sitecustomize_behind_it_run(tmp_path: Path) -> None
 
 # ---------------------------------------------------------------- the commands
 
+
 def test_fresh_environment_gets_torch_once_then_basicsr_without_isolation(target: state.Target, tmp_path: Path) -> None:
     run = FakeRunner(target.sites[0])
     bootstrap.Installer(target, run, tmp_path).install('test')
@@ -204,8 +229,9 @@ def test_fresh_environment_gets_torch_once_then_basicsr_without_isolation(target
 
 
 @pytest.mark.parametrize('version, helped', [((3, 12, 1), False), ((3, 13, 0), True)])
-def test_build_of_basicsr_is_helped_from_3_13_on(target: state.Target, tmp_path: Path, version: tuple,
-                                                 helped: bool) -> None:
+def test_build_of_basicsr_is_helped_from_3_13_on(
+    target: state.Target, tmp_path: Path, version: tuple, helped: bool
+) -> None:
     run = FakeRunner(target.sites[0])
     bootstrap.Installer(target._replace(version=version), run, tmp_path).install('')
     index = next(i for i, command in enumerate(run.commands) if requirements.BASICSR in command)
@@ -221,8 +247,10 @@ def test_what_is_there_stays(target: state.Target, tmp_path: Path) -> None:
     put_distribution(site, 'opencv_python_headless', '4.8')
     run = FakeRunner(site)
     bootstrap.Installer(target, run, tmp_path).install('')
-    assert run.pip_installs() == [list(requirements.BUILD_TOOLS),
-                                  ['--no-build-isolation', '-e', str(REPO), 'lmdb', 'numpy>=1.17']]
+    assert run.pip_installs() == [
+        list(requirements.BUILD_TOOLS),
+        ['--no-build-isolation', '-e', str(REPO), 'lmdb', 'numpy>=1.17'],
+    ]
     assert 'torch==2.0.1\n' in run.constraints[-1]
 
 
@@ -241,7 +269,8 @@ def test_opencv_that_fails_otherwise_is_a_failure(target: state.Target, tmp_path
 
 
 def test_variables_that_lead_pip_elsewhere_are_hidden_from_a_venv_alone(
-        target: state.Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target: state.Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv('PYTHONPATH', '/elsewhere')
     monkeypatch.setenv('PIP_TARGET', '/elsewhere')
     assert not {'PYTHONPATH', 'PIP_TARGET'} & set(bootstrap.Installer(target, FakeRunner(tmp_path), tmp_path).env)
@@ -272,6 +301,7 @@ def test_too_little_space_is_said_before_torch_is_fetched(tmp_path: Path, monkey
 
 # ---------------------------------------------------------------- the stamp
 
+
 def test_stamp_is_current_until_something_changes(target: state.Target, tmp_path: Path) -> None:
     info = put_distribution(target.sites[0], 'torch')
     assert not state.is_current(target, 'hash', tmp_path)
@@ -292,8 +322,9 @@ def test_damaged_stamp_is_not_current(target: state.Target, tmp_path: Path, text
     assert not state.is_current(target, 'hash', tmp_path)
 
 
-def test_stamp_is_written_last_and_only_on_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                   target: state.Target, capsys: pytest.CaptureFixture) -> None:
+def test_stamp_is_written_last_and_only_on_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: state.Target, capsys: pytest.CaptureFixture
+) -> None:
     stamp = target.state / state.STAMP
     seen: List[bool] = []
 
@@ -321,6 +352,7 @@ def test_stamp_is_written_last_and_only_on_success(tmp_path: Path, monkeypatch: 
 
 # ---------------------------------------------------------------- interrupted runs
 
+
 def test_finished_distributions_are_left_alone(target: state.Target) -> None:
     put_distribution(target.sites[0], 'whole')
     assert state.half_installed(target.sites[0]) == []
@@ -346,11 +378,19 @@ def test_half_installed_distributions_are_found_and_dropped(target: state.Target
 
 
 def test_installed_versions_reads_every_kind_of_name(target: state.Target) -> None:
-    for name in ('opencv_python_headless-4.8.dist-info', 'torch-2.1.0+cu118.dist-info', 'Foo.Bar-1.0-py3.8.egg-info',
-                 'bsr_plugins.egg-info'):
+    for name in (
+        'opencv_python_headless-4.8.dist-info',
+        'torch-2.1.0+cu118.dist-info',
+        'Foo.Bar-1.0-py3.8.egg-info',
+        'bsr_plugins.egg-info',
+    ):
         (target.sites[0] / name).mkdir()
-    assert state.installed_versions(target.sites) == {'opencv-python-headless': '4.8', 'torch': '2.1.0+cu118',
-                                                      'foo-bar': '1.0', 'bsr-plugins': ''}
+    assert state.installed_versions(target.sites) == {
+        'opencv-python-headless': '4.8',
+        'torch': '2.1.0+cu118',
+        'foo-bar': '1.0',
+        'bsr-plugins': '',
+    }
 
 
 @pytest.fixture(scope='module')
@@ -413,17 +453,24 @@ def test_folder_that_is_no_venv_is_never_removed(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- failures, lock, command line
 
-@pytest.mark.parametrize('output, remedy', [
-    ('ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'disk'),
-    ('Failed to establish a new connection: [Errno -2]\nERROR: No matching distribution found for torch', 'no network'),
-    ('(from versions: none)\nERROR: No matching distribution found for torch', 'torch has no build'),
-    ('(from versions: none)\nERROR: No matching distribution found for wheel', 'no network'),
-    ('The virtual environment was not created successfully because ensurepip is not available.', 'python3-venv'),
-    ('/usr/bin/python3: No module named venv', 'python3-venv'),
-    ('error: externally-managed-environment', 'leave `--no-venv` out'),
-    ('ImportError: libGL.so.1: cannot open shared object file', 'libgl1'),
-    ('something else', '--recreate'),
-])
+
+@pytest.mark.parametrize(
+    'output, remedy',
+    [
+        ('ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'disk'),
+        (
+            'Failed to establish a new connection: [Errno -2]\nERROR: No matching distribution found for torch',
+            'no network',
+        ),
+        ('(from versions: none)\nERROR: No matching distribution found for torch', 'torch has no build'),
+        ('(from versions: none)\nERROR: No matching distribution found for wheel', 'no network'),
+        ('The virtual environment was not created successfully because ensurepip is not available.', 'python3-venv'),
+        ('/usr/bin/python3: No module named venv', 'python3-venv'),
+        ('error: externally-managed-environment', 'leave `--no-venv` out'),
+        ('ImportError: libGL.so.1: cannot open shared object file', 'libgl1'),
+        ('something else', '--recreate'),
+    ],
+)
 def test_remedies(output: str, remedy: str) -> None:
     assert remedy in commands.remedy_for(output)
 
@@ -446,8 +493,9 @@ def test_failed_command_shows_step_last_lines_and_remedy(runner: commands.Runner
     assert lines[-1].startswith('  remedy: the disk')
 
 
-def test_long_command_shows_that_it_lives_and_how_long_it_took(runner: commands.Runner,
-                                                               capsys: pytest.CaptureFixture) -> None:
+def test_long_command_shows_that_it_lives_and_how_long_it_took(
+    runner: commands.Runner, capsys: pytest.CaptureFixture
+) -> None:
     code = 'import time; print("Downloading torch", flush=True); time.sleep(0.7)'
     assert runner('torch', [sys.executable, '-c', code]) == 'Downloading torch'
     printed = capsys.readouterr().out
@@ -461,7 +509,7 @@ def test_command_that_cannot_start_is_a_set_up_error(runner: commands.Runner) ->
         runner('nothing', ['no-such-program'])
 
 
-HOLDER = '''
+HOLDER = """
 import subprocess, sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
@@ -469,12 +517,13 @@ from set_up.commands import Runner, locked
 with locked(Path(sys.argv[2])) as descriptor:
     print('held', flush=True)
     Runner(descriptor, Path('.'))('pip', [sys.executable, '-c', 'import time; time.sleep(1.5)'])
-'''
+"""
 
 
 def test_lock_waits_for_the_command_of_a_killed_set_up_too(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    holder = subprocess.Popen([sys.executable, '-c', HOLDER, str(REPO / 'tools'), str(tmp_path / 'lock')],
-                              stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, '-c', HOLDER, str(REPO / 'tools'), str(tmp_path / 'lock')], stdout=subprocess.PIPE
+    )
     assert holder.stdout is not None
     assert holder.stdout.readline() == b'held\n'
     assert holder.stdout.readline() == b'- pip ...\n'
@@ -491,8 +540,12 @@ def test_lock_waits_for_the_command_of_a_killed_set_up_too(tmp_path: Path, capsy
 
 def test_help_needs_the_standard_library_alone(tmp_path: Path) -> None:
     start = time.monotonic()
-    result = subprocess.run([sys.executable, '-S', '-E', '-s', str(REPO / 'tools' / 'bootstrap.py'), '--help'],
-                            cwd=tmp_path, stdout=subprocess.PIPE, check=True)
+    result = subprocess.run(
+        [sys.executable, '-S', '-E', '-s', str(REPO / 'tools' / 'bootstrap.py'), '--help'],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
     assert b'--no-venv' in result.stdout
     assert time.monotonic() - start < 2
 

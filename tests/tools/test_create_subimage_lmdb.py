@@ -1,4 +1,5 @@
 """The command: output, exit codes, a process killed at random moments, a disk that is full."""
+
 from __future__ import annotations
 
 import random
@@ -52,10 +53,27 @@ def photographs(tmp_path_factory):
 @pytest.fixture
 def command(repo, photographs):
     """The command line of a run into ``out``; ``before`` is Python code that runs ahead of it."""
+
     def build(out, *more, before=''):
         script = RUN.format(tools=str(repo / 'tools'), before=before)
-        return [sys.executable, '-c', script, '--hr', str(photographs / 'hr'), '--lr', str(photographs / 'lr'),
-                '--scale', '4', '--out', str(out), '--workers', '2', '--encoding', 'png', *more]
+        return [
+            sys.executable,
+            '-c',
+            script,
+            '--hr',
+            str(photographs / 'hr'),
+            '--lr',
+            str(photographs / 'lr'),
+            '--scale',
+            '4',
+            '--out',
+            str(out),
+            '--workers',
+            '2',
+            '--encoding',
+            'png',
+            *more,
+        ]
 
     return build
 
@@ -116,9 +134,11 @@ def test_a_full_disk_is_said_and_the_rerun_goes_on(command, tmp_path):
 
 
 def test_ctrl_c_ends_with_130(command, tmp_path):
-    before = ('from bsr_plugins.data import subimage_lmdb\n'
-              'def interrupted(*arguments): raise KeyboardInterrupt\n'
-              'subimage_lmdb._check_counts = interrupted')
+    before = (
+        'from bsr_plugins.data import subimage_lmdb\n'
+        'def interrupted(*arguments): raise KeyboardInterrupt\n'
+        'subimage_lmdb._check_counts = interrupted'
+    )
     ended = run(command(tmp_path / 'out', before=before))
     assert ended.returncode == 130
     assert 'run the same command again' in ended.stderr
@@ -135,23 +155,35 @@ def main(repo):
     return create_subimage_lmdb.main
 
 
-@pytest.mark.parametrize(('arguments', 'words'), [
-    (['--hr', '{absent}', '--scale', '4'], ['no folder', 'absent']),
-    (['--hr', '{empty}', '--scale', '4'], ['no image in folder', 'empty']),
-    (['--hr', '{hr}', '--lr', '{absent}', '--scale', '4'], ['no folder', 'absent']),
-    (['--hr', '{hr}', '--lr', '{lr}', '--scale', '2'], ['24 HR images have no LR image', '<name>x2']),
-    (['--hr', '{hr}', '--lr', '{lr}', '--scale', '2', '--lr-template', '{{}}x4'],
-     ['0000x4.png (120x80) is not', '0000.png (480x320) divided by 2']),
-    (['--hr', '{hr}', '--scale', '3', '--crop', '128'],
-     ['crop 128 is not divisible by the scale 3', 'take 126 or 129']),
-    (['--hr', '{hr}', '--scale', '0'], ['scale must be at least 1']),
-    (['--hr', '{hr}', '--lr', '{lr}', '--scale', '4', '--crop', '480'], ['0000.png is smaller than the window']),
-    (['--hr', '{hr}', '--scale', '4', '--factors', '2'], ['--factors must be different numbers in (0, 1]']),
-    (['--hr', '{hr}', '--scale', '4', '--workers', '0'], ['--workers must be at least 1'])])
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--hr', '{absent}', '--scale', '4'], ['no folder', 'absent']),
+        (['--hr', '{empty}', '--scale', '4'], ['no image in folder', 'empty']),
+        (['--hr', '{hr}', '--lr', '{absent}', '--scale', '4'], ['no folder', 'absent']),
+        (['--hr', '{hr}', '--lr', '{lr}', '--scale', '2'], ['24 HR images have no LR image', '<name>x2']),
+        (
+            ['--hr', '{hr}', '--lr', '{lr}', '--scale', '2', '--lr-template', '{{}}x4'],
+            ['0000x4.png (120x80) is not', '0000.png (480x320) divided by 2'],
+        ),
+        (
+            ['--hr', '{hr}', '--scale', '3', '--crop', '128'],
+            ['crop 128 is not divisible by the scale 3', 'take 126 or 129'],
+        ),
+        (['--hr', '{hr}', '--scale', '0'], ['scale must be at least 1']),
+        (['--hr', '{hr}', '--lr', '{lr}', '--scale', '4', '--crop', '480'], ['0000.png is smaller than the window']),
+        (['--hr', '{hr}', '--scale', '4', '--factors', '2'], ['--factors must be different numbers in (0, 1]']),
+        (['--hr', '{hr}', '--scale', '4', '--workers', '0'], ['--workers must be at least 1']),
+    ],
+)
 def test_errors_name_what_is_wrong_with_exit_code_2(main, photographs, tmp_path, capsys, arguments, words):
     (tmp_path / 'empty').mkdir()
-    places = {'absent': tmp_path / 'absent', 'empty': tmp_path / 'empty', 'hr': photographs / 'hr',
-              'lr': photographs / 'lr'}
+    places = {
+        'absent': tmp_path / 'absent',
+        'empty': tmp_path / 'empty',
+        'hr': photographs / 'hr',
+        'lr': photographs / 'lr',
+    }
     code = main([argument.format(**places) for argument in arguments] + ['--out', str(tmp_path / 'out')])
     text = capsys.readouterr().err
     assert code == 2

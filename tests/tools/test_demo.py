@@ -1,4 +1,5 @@
 """The demo: its option files, how it shows and runs commands, what it removes, and all of it at a tiny budget."""
+
 from __future__ import annotations
 
 import json
@@ -24,8 +25,9 @@ Options = Dict[str, Any]
 
 
 def options_of(kind: str, method: str) -> Options:
-    return yaml.safe_load((REPO / f'options/demo/{kind}_{method}_x4.yml').read_text(encoding='utf-8').replace(
-        '!!float ', ''))
+    return yaml.safe_load(
+        (REPO / f'options/demo/{kind}_{method}_x4.yml').read_text(encoding='utf-8').replace('!!float ', '')
+    )
 
 
 def flat(options: Options, above: Tuple[str, ...] = ()) -> Dict[Tuple[str, ...], Any]:
@@ -53,7 +55,8 @@ def test_test_files_fit_the_trainings():
         assert test['name',] == training['name',] == f'demo_{method}'
         assert test['path', 'pretrain_network_g'] == f'experiments/demo_{method}/models/net_g_latest.pth'
         assert {key: value for key, value in test.items() if key[0] == 'network_g'} == {
-            key: value for key, value in training.items() if key[0] == 'network_g'}
+            key: value for key, value in training.items() if key[0] == 'network_g'
+        }
         for metric in ('psnr', 'ssim'):
             assert test['val', 'metrics', metric, 'crop_border'] == test['scale',] == demo.SCALE
             assert test['val', 'metrics', metric, 'test_y_channel'] is True
@@ -61,6 +64,7 @@ def test_test_files_fit_the_trainings():
 
 def test_the_schedule_has_three_rounds_and_ends_uniform():
     from bsr_plugins.models.bspa_schedule import BSPASchedule
+
     train = options_of('train', 'bspa')['train']
     schedule = BSPASchedule(train['total_iter'], train['bspa']['interval_iter'], train['bspa']['inverse_iter'])
     assert schedule.rounds == 3
@@ -73,6 +77,7 @@ def test_the_schedule_has_three_rounds_and_ends_uniform():
 def test_option_files_lack_nothing_but_the_data(kind, method, tmp_path):
     from bsr_plugins.checks.option_checks import check_options
     from bsr_plugins.options.option_file import read_option_file
+
     option_file = read_option_file(str(REPO / f'options/demo/{kind}_{method}_x4.yml'))
     findings = check_options(option_file, tmp_path, kind == 'train')
     assert findings
@@ -83,8 +88,10 @@ def test_option_files_lack_nothing_but_the_data(kind, method, tmp_path):
 def test_their_networks_are_built_and_equal():
     import torch
     from basicsr.archs import build_network
-    networks = [build_network(options_of(kind, method)['network_g']) for kind in ('train', 'test')
-                for method in demo.METHODS]
+
+    networks = [
+        build_network(options_of(kind, method)['network_g']) for kind in ('train', 'test') for method in demo.METHODS
+    ]
     assert {sum(p.numel() for p in network.parameters()) for network in networks} == {24518}
     assert networks[0](torch.zeros(1, 3, 6, 5)).shape == (1, 3, 24, 20)
 
@@ -95,6 +102,7 @@ def test_another_budget_keeps_the_proportions(method, updates):
     from bsr_plugins.models.bspa_schedule import BSPASchedule
     from bsr_plugins.options.forced_options import apply_force_yml
     from bsr_plugins.options.option_file import read_option_file
+
     arguments = demo.forced(method, updates)
     assert arguments[0] == '--force_yml'
     option_file = read_option_file(str(REPO / f'options/demo/train_{method}_x4.yml'))
@@ -122,10 +130,19 @@ def test_a_budget_without_a_round_is_refused(capsys):
 # ---------------------------------------------------------------------- what it removes
 def test_only_the_demos_own_output_is_removed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mine = ['experiments/demo_bspa', 'experiments/demo_baseline_archived_20260101_000000', 'results/demo_bspa',
-            'results/demo']
-    others = ['experiments/demo_bspa_of_mine', 'experiments/train_RCAN', 'results/demonstration',
-              'datasets/demo/sub_128', 'datasets/DIV2K']
+    mine = [
+        'experiments/demo_bspa',
+        'experiments/demo_baseline_archived_20260101_000000',
+        'results/demo_bspa',
+        'results/demo',
+    ]
+    others = [
+        'experiments/demo_bspa_of_mine',
+        'experiments/train_RCAN',
+        'results/demonstration',
+        'datasets/demo/sub_128',
+        'datasets/DIV2K',
+    ]
     for folder in (*mine, *others):
         Path(folder).mkdir(parents=True)
         Path(folder, 'x').write_text('x')
@@ -138,6 +155,7 @@ def test_only_the_demos_own_output_is_removed(tmp_path, monkeypatch):
 @pytest.fixture
 def fake_basicsr(monkeypatch):
     """Return ``fake(code)``: the next basicsr commands run this Python code instead."""
+
     def fake(code: str) -> Commands:
         commands = Commands()
         started = subprocess.Popen
@@ -155,8 +173,15 @@ LINE = '2026 INFO: [demo_..][epoch:  0, iter:{:8,d}, lr:(1.000e-03,)] [eta: 0:00
 
 
 def test_training_is_a_bar_with_rounds_and_warnings(fake_basicsr, capsys):
-    lines = ['banner', LINE.format(10), '2026 WARNING: look here', '2026 INFO: Validation x',
-             '\t # psnr: 29.5000\tBest:', '2026 INFO: BSPA round 1 after iteration 10: p 0.1', LINE.format(1200)]
+    lines = [
+        'banner',
+        LINE.format(10),
+        '2026 WARNING: look here',
+        '2026 INFO: Validation x',
+        '\t # psnr: 29.5000\tBest:',
+        '2026 INFO: BSPA round 1 after iteration 10: p 0.1',
+        LINE.format(1200),
+    ]
     commands = fake_basicsr(f'print({chr(10).join(lines)!r})')
     commands.train('training, bspa', ['train', '-opt', 'x y.yml'], 1400)
     out, err = capsys.readouterr()
@@ -185,8 +210,9 @@ def test_a_failing_command_ends_the_demo_with_its_last_lines(fake_basicsr, capsy
 
 def test_a_tool_runs_as_shown(tmp_path, capfd):
     script = tmp_path / 'tool.py'
-    script.write_text('import os, sys\nprint("ran", sys.argv[1:], os.environ["OMP_WAIT_POLICY"])\n'
-                      'sys.exit(int(sys.argv[1]))\n')
+    script.write_text(
+        'import os, sys\nprint("ran", sys.argv[1:], os.environ["OMP_WAIT_POLICY"])\nsys.exit(int(sys.argv[1]))\n'
+    )
     commands = Commands()
     commands.tool('step', [str(script), '0'])
     assert commands.lines == [f'python {script} 0']
@@ -209,11 +235,15 @@ def test_errors_become_exit_codes(monkeypatch, tmp_path, capsys):
     def fail(error):
         def run(*_):
             raise error
+
         return run
 
     monkeypatch.setattr(demo, 'ROOT', tmp_path)
-    for error, code, words in ((DataError('no data'), 2, 'no data'), (StepError('it broke'), 1, 'it broke'),
-                               (KeyboardInterrupt(), 130, 'run it again')):
+    for error, code, words in (
+        (DataError('no data'), 2, 'no data'),
+        (StepError('it broke'), 1, 'it broke'),
+        (KeyboardInterrupt(), 130, 'run it again'),
+    ):
         monkeypatch.setattr(demo, 'run', fail(error))
         monkeypatch.chdir(tmp_path)
         assert demo.main([]) == code
@@ -221,8 +251,14 @@ def test_errors_become_exit_codes(monkeypatch, tmp_path, capsys):
 
 
 def test_the_closing_words():
-    figures = {'psnr_bicubic': 29.0, 'psnr_baseline': 30.0, 'psnr_bspa': 29.9, 'updates': {'bspa': 1400},
-               'per_class': {'baseline': [30.0], 'bspa': [29.9]}, 'held_out_images': ['a']}
+    figures = {
+        'psnr_bicubic': 29.0,
+        'psnr_baseline': 30.0,
+        'psnr_bspa': 29.9,
+        'updates': {'bspa': 1400},
+        'per_class': {'baseline': [30.0], 'bspa': [29.9]},
+        'held_out_images': ['a'],
+    }
     text = demo.closing_words(figures, 200)
     assert 'bicubic 29.00 dB, plain L1 30.00 dB, BSPA 29.90 dB' in text
     assert 'BSPA against plain training at equal updates: 0.10 dB below.' in text
@@ -246,16 +282,20 @@ def test_the_script_sets_up_first_and_works_from_anywhere(tmp_path):
     env = {**os.environ, 'PYTHON': str(root / 'chosen'), 'LOG': str(log)}
     command = ['bash', str(root / 'tools/demo.sh'), '--updates', '70']
     assert subprocess.run(command, cwd=elsewhere, env=env, check=False).returncode == 0
-    assert log.read_text().splitlines() == [f'{root}: chosen tools/bootstrap.py',
-                                            f'{root}: python tools/demo.py --updates 70']
+    assert log.read_text().splitlines() == [
+        f'{root}: chosen tools/bootstrap.py',
+        f'{root}: python tools/demo.py --updates 70',
+    ]
     log.unlink()
     assert subprocess.run(command, cwd=elsewhere, env={**env, 'STOP': '1'}, check=False).returncode == 1
     assert len(log.read_text().splitlines()) == 1
 
 
 def test_help_is_fast_and_light():
-    code = f'import runpy, sys; sys.argv = ["demo.py", "--help"]\ntry:\n    runpy.run_path({str(demo.__file__)!r}, ' \
-           'run_name="__main__")\nexcept SystemExit:\n    assert not {"torch", "cv2", "basicsr"} & set(sys.modules)'
+    code = (
+        f'import runpy, sys; sys.argv = ["demo.py", "--help"]\ntry:\n    runpy.run_path({str(demo.__file__)!r}, '
+        'run_name="__main__")\nexcept SystemExit:\n    assert not {"torch", "cv2", "basicsr"} & set(sys.modules)'
+    )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert '--updates' in done.stdout
@@ -275,13 +315,13 @@ def test_the_whole_demo_twice_at_a_tiny_budget(tmp_path):
     report = json.loads((root / 'results/demo/report.json').read_text(encoding='utf-8'))
     assert report['updates'] == {'baseline': 14, 'bspa': 14}
     assert len(report['rounds']) == 3
-    assert report['frozen_share'] == pytest.approx(.075, abs=1e-3)
+    assert report['frozen_share'] == pytest.approx(0.075, abs=1e-3)
     assert 20 < report['psnr_bicubic'] < 40
     assert None not in report['per_class']['bspa']
     assert not set(report['training_images']) & set(report['held_out_images'])
     assert sum(report['training_class_counts']) == 580
     for method in demo.METHODS:
-        log, = (root / f'results/demo_{method}').glob('test_*.log')
+        (log,) = (root / f'results/demo_{method}').glob('test_*.log')
         for metric in ('psnr', 'ssim'):
             logged = re.search(rf'# {metric}: ([\d.]+)', log.read_text(encoding='utf-8')).group(1)
             assert report[f'{metric}_{method}'] == pytest.approx(float(logged), abs=5.1e-5)
@@ -289,5 +329,11 @@ def test_the_whole_demo_twice_at_a_tiny_budget(tmp_path):
             assert shown in done.stdout
     assert sorted(path.name for path in (root / 'experiments').iterdir()) == ['demo_baseline', 'demo_bspa']
     assert sorted(path.name for path in (root / 'results').iterdir()) == ['demo', 'demo_baseline', 'demo_bspa']
-    assert sorted(path.name for path in root.iterdir()) == ['bsr_plugins', 'datasets', 'experiments', 'options',
-                                                            'results', 'tools']
+    assert sorted(path.name for path in root.iterdir()) == [
+        'bsr_plugins',
+        'datasets',
+        'experiments',
+        'options',
+        'results',
+        'tools',
+    ]

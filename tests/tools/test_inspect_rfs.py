@@ -1,4 +1,5 @@
 """The command: its table, its pictures, its errors."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -36,8 +37,26 @@ def images(tmp_path: Path) -> Path:
 
 
 def flags(images: Path) -> List[str]:
-    return ['--gt', str(images / 'HR'), '--lq', str(images / 'LR'), '--lq-template', '{}x2', '--scale', '2',
-            '--gt-size', '24', '--batch', '8', '--intervals', '4', '--patches', '100', '--out', str(images / 'rfs')]
+    return [
+        '--gt',
+        str(images / 'HR'),
+        '--lq',
+        str(images / 'LR'),
+        '--lq-template',
+        '{}x2',
+        '--scale',
+        '2',
+        '--gt-size',
+        '24',
+        '--batch',
+        '8',
+        '--intervals',
+        '4',
+        '--patches',
+        '100',
+        '--out',
+        str(images / 'rfs'),
+    ]
 
 
 def rows(text: str) -> List[List[str]]:
@@ -58,15 +77,16 @@ def test_an_option_file_gives_the_same_as_flags(images: Path, capsys: pytest.Cap
     assert tool.main([*flags(images), '--no-pictures']) == 0
     by_flags = capsys.readouterr().out
     opt = images / 'o.yml'
-    train = dataset_opt(images, mean=[.5] * 3, std=[1.] * 3)
+    train = dataset_opt(images, mean=[0.5] * 3, std=[1.0] * 3)
     opt.write_text(yaml.safe_dump({'scale': 2, 'datasets': {'train': train}}))
     assert tool.main(['-opt', str(opt), '--patches', '100', '--no-pictures']) == 0
     assert capsys.readouterr().out == by_flags
     assert not list(images.glob('*.png'))
 
 
-def test_without_matplotlib_the_table_stands(images: Path, monkeypatch: pytest.MonkeyPatch,
-                                             capsys: pytest.CaptureFixture) -> None:
+def test_without_matplotlib_the_table_stands(
+    images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
     assert load_tool().main(flags(images)) == 0
     text = capsys.readouterr()
@@ -74,25 +94,30 @@ def test_without_matplotlib_the_table_stands(images: Path, monkeypatch: pytest.M
     assert 'pictures skipped: Pictures need matplotlib' in text.err
 
 
-def test_what_else_is_not_installed_is_an_error(images: Path, monkeypatch: pytest.MonkeyPatch,
-                                                capsys: pytest.CaptureFixture) -> None:
+def test_what_else_is_not_installed_is_an_error(
+    images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     from bsr_plugins.common.errors import DependencyError
     from bsr_plugins.host import registration
 
     def absent() -> None:
         raise DependencyError('BasicSR is not installed')
+
     monkeypatch.setattr(registration, 'register_all', absent)
     assert load_tool().main(flags(images)) == 2
     assert capsys.readouterr().err == 'BasicSR is not installed\n'
 
 
-@pytest.mark.parametrize(('arguments', 'text'), [
-    (['--gt', 'a', '--lq', 'b'], 'where:    --scale'),
-    ([], 'where:    --gt, --lq, --scale'),
-    (['-opt', 'x.yml', '--gt', 'a'], 'named twice'),
-    (['-opt', 'no.yml'], 'no.yml'),
-    (['--gt', 'no', '--lq', 'no', '--scale', '2'], 'no'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'text'),
+    [
+        (['--gt', 'a', '--lq', 'b'], 'where:    --scale'),
+        ([], 'where:    --gt, --lq, --scale'),
+        (['-opt', 'x.yml', '--gt', 'a'], 'named twice'),
+        (['-opt', 'no.yml'], 'no.yml'),
+        (['--gt', 'no', '--lq', 'no', '--scale', '2'], 'no'),
+    ],
+)
 def test_errors_are_one_text_and_exit_code_2(arguments: List[str], text: str, capsys: pytest.CaptureFixture) -> None:
     assert load_tool().main(arguments) == 2
     error = capsys.readouterr().err
@@ -111,8 +136,9 @@ def test_other_training_sets(images: Path, capsys: pytest.CaptureFixture) -> Non
 
 def test_help_is_quick() -> None:
     start = time.perf_counter()
-    run = subprocess.run([sys.executable, '-X', 'importtime', str(TOOL), '--help'], capture_output=True, text=True,
-                         check=True)
+    run = subprocess.run(
+        [sys.executable, '-X', 'importtime', str(TOOL), '--help'], capture_output=True, text=True, check=True
+    )
     assert time.perf_counter() - start < 2
     assert 'OUT_histogram.png' in run.stdout
     assert not {'torch', 'cv2', 'numpy', 'basicsr'} & {line.split('|')[-1].strip() for line in run.stderr.splitlines()}

@@ -1,4 +1,5 @@
 """The command that writes option files: any combination, nothing overwritten unasked, shipped files current."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -38,8 +39,9 @@ def test_check(tool, monkeypatch, tmp_path, capsys):
     (tmp_path / 'options' / 'test_RCAN_x4.yml').write_text('name: mine\n')
     capsys.readouterr()
     assert tool.main(['--check']) == 1
-    assert capsys.readouterr().err == ('options/test_RCAN_x4.yml is not what tools/make_option.py --net RCAN --test '
-                                       '--scale 4 writes\n')
+    assert capsys.readouterr().err == (
+        'options/test_RCAN_x4.yml is not what tools/make_option.py --net RCAN --test --scale 4 writes\n'
+    )
 
 
 def test_writes_under_options(tool, monkeypatch, tmp_path, capsys):
@@ -67,21 +69,27 @@ def test_a_file_of_the_users_is_not_overwritten(tool, tmp_path, capsys):
     assert tool.main(command) == 0  # the same text again is no conflict
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--net', 'EDRS', '--method', 'bspa', '--scale', '4'], "did you mean 'EDSR'?"),
-    (['--net', 'EDSR', '--method', 'BSPA2', '--scale', '4'], "did you mean 'bspa'?"),
-    (['--net', 'EDSR', '--method', 'bspa', '--scale', '8'], 'no option file for this scale'),
-    (['--net', 'EDSR', '--scale', '4', '--method', 'bspa', '--test'], 'leave --method out'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--net', 'EDRS', '--method', 'bspa', '--scale', '4'], "did you mean 'EDSR'?"),
+        (['--net', 'EDSR', '--method', 'BSPA2', '--scale', '4'], "did you mean 'bspa'?"),
+        (['--net', 'EDSR', '--method', 'bspa', '--scale', '8'], 'no option file for this scale'),
+        (['--net', 'EDSR', '--scale', '4', '--method', 'bspa', '--test'], 'leave --method out'),
+    ],
+)
 def test_what_is_not_in_the_table(tool, arguments, message, capsys):
     assert tool.main(arguments) == 2
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('arguments, message', [
-    ([], '--net, --scale and one of --method and --test are needed'),
-    (['--net', 'EDSR', '--scale', '4'], 'are needed'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        ([], '--net, --scale and one of --method and --test are needed'),
+        (['--net', 'EDSR', '--scale', '4'], 'are needed'),
+    ],
+)
 def test_incomplete_commands(tool, arguments, message, capsys):
     with pytest.raises(SystemExit) as caught:
         tool.main(arguments)
@@ -89,11 +97,13 @@ def test_incomplete_commands(tool, arguments, message, capsys):
 
 
 def test_help_imports_nothing_heavy(repo):
-    code = ("import runpy, sys; sys.argv = ['make_option.py', '--help']\n"
-            "try:\n    runpy.run_path('tools/make_option.py', run_name='__main__')\n"
-            "except SystemExit as end:\n    assert not end.code\n"
-            "heavy = {'torch', 'numpy', 'cv2', 'basicsr', 'yaml'} & set(sys.modules)\n"
-            "assert not heavy, heavy\n")
+    code = (
+        "import runpy, sys; sys.argv = ['make_option.py', '--help']\n"
+        "try:\n    runpy.run_path('tools/make_option.py', run_name='__main__')\n"
+        'except SystemExit as end:\n    assert not end.code\n'
+        "heavy = {'torch', 'numpy', 'cv2', 'basicsr', 'yaml'} & set(sys.modules)\n"
+        'assert not heavy, heavy\n'
+    )
     done = subprocess.run([sys.executable, '-c', code], cwd=repo, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert 'RCAN' in done.stdout and 'bspa' in done.stdout

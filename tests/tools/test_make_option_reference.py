@@ -1,4 +1,5 @@
 """The command that writes options/README.md, or says that it is not current."""
+
 from __future__ import annotations
 
 import importlib.util

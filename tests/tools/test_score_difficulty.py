@@ -1,4 +1,5 @@
 """The command: its help, its errors, and that it survives being killed."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -55,7 +56,8 @@ def test_scores_and_draws(arguments: List[str], tmp_path: Path, capsys: pytest.C
 
 
 def test_without_matplotlib_the_scores_stand_and_the_output_says_so(
-        arguments: List[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    arguments: List[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.setitem(sys.modules, 'matplotlib', None)
     monkeypatch.setitem(sys.modules, 'matplotlib.figure', None)
     monkeypatch.setitem(sys.modules, 'matplotlib.backends.backend_agg', None)
@@ -70,31 +72,50 @@ def test_without_matplotlib_the_scores_stand_and_the_output_says_so(
 def test_a_trained_network_scores(arguments: List[str], tmp_path: Path) -> None:
     import torch
     from basicsr.archs.srresnet_arch import MSRResNet
+
     torch.save({'params': MSRResNet(num_feat=4, num_block=1, upscale=4).state_dict()}, tmp_path / 'w.pth')
     opt = tmp_path / 'o.yml'
     opt.write_text('scale: 4\nnetwork_g: {type: MSRResNet, num_feat: 4, num_block: 1, upscale: 4}\n')
     out = tmp_path / 'd.txt'
-    assert load_tool().main([*arguments, '--opt', str(opt), '--weights', str(tmp_path / 'w.pth'), '--whole-image',
-                             '--out', str(out), '--no-pictures']) == 0
+    assert (
+        load_tool().main(
+            [
+                *arguments,
+                '--opt',
+                str(opt),
+                '--weights',
+                str(tmp_path / 'w.pth'),
+                '--whole-image',
+                '--out',
+                str(out),
+                '--no-pictures',
+            ]
+        )
+        == 0
+    )
     header, keys, mse = read_difficulty(out)
     assert header.scorer.startswith('MSRResNet-')
     assert header.scorer.endswith('/whole_image')
     assert len(set(mse)) == len(keys) == 147
 
 
-@pytest.mark.parametrize(('more', 'text'), [
-    (['--hr-lmdb', 'no.lmdb'], 'no LMDB folder no.lmdb'),
-    (['--scale', '2'], 'made for another scale'),
-    (['--opt', 'x.yml'], '--opt and --weights together'),
-    (['--weights', 'x.pth'], '--opt and --weights together'),
-    (['--opt', 'x.yml', '--weights', 'x.pth'], 'option file of the scorer is missing'),
-    (['--opt', 'x.yml', '--weights', 'x.pth', '--scorer', 'bicubic'], 'without --scorer'),
-    (['--device', 'gpu'], "device 'gpu' cannot be used"),
-    (['--batch', '0'], 'batch must be at least 1'),
-    (['--hr', 'HR'], 'add --whole-image'),
-])
-def test_errors_are_one_text_and_exit_code_2(arguments: List[str], more: List[str], text: str,
-                                             capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ('more', 'text'),
+    [
+        (['--hr-lmdb', 'no.lmdb'], 'no LMDB folder no.lmdb'),
+        (['--scale', '2'], 'made for another scale'),
+        (['--opt', 'x.yml'], '--opt and --weights together'),
+        (['--weights', 'x.pth'], '--opt and --weights together'),
+        (['--opt', 'x.yml', '--weights', 'x.pth'], 'option file of the scorer is missing'),
+        (['--opt', 'x.yml', '--weights', 'x.pth', '--scorer', 'bicubic'], 'without --scorer'),
+        (['--device', 'gpu'], "device 'gpu' cannot be used"),
+        (['--batch', '0'], 'batch must be at least 1'),
+        (['--hr', 'HR'], 'add --whole-image'),
+    ],
+)
+def test_errors_are_one_text_and_exit_code_2(
+    arguments: List[str], more: List[str], text: str, capsys: pytest.CaptureFixture
+) -> None:
     assert load_tool().main([*arguments, *more]) == 2
     error = capsys.readouterr().err
     assert text in error
@@ -106,8 +127,9 @@ def test_help_is_quick_and_names_the_papers_scorer() -> None:
     run = subprocess.run([sys.executable, str(TOOL), '--help'], capture_output=True, text=True, check=True)
     assert time.perf_counter() - start < 2
     assert 'basicsr train -opt options/train_MSRResNet_x4.yml' in run.stdout
-    modules = subprocess.run([sys.executable, '-X', 'importtime', str(TOOL), '--help'], capture_output=True, text=True,
-                             check=True).stderr
+    modules = subprocess.run(
+        [sys.executable, '-X', 'importtime', str(TOOL), '--help'], capture_output=True, text=True, check=True
+    ).stderr
     assert not {'torch', 'cv2', 'numpy', 'basicsr'} & {line.split('|')[-1].strip() for line in modules.splitlines()}
 
 
@@ -135,18 +157,26 @@ def test_killed_at_random_moments_it_goes_on_to_the_same_bytes(arguments: List[s
 
 def started_runs(arguments: List[str]) -> Iterator[int]:
     """Yield the process id of one run of the command after the other; torch is imported once, for all of them."""
-    code = ('import os, sys, torch, basicsr\n'
-            f'sys.path.insert(0, {str(TOOL.parent)!r})\n'
-            'import score_difficulty\n'
-            'for line in sys.stdin:\n'
-            '    pid = os.fork()\n'
-            '    if not pid:\n'
-            f'        os._exit(score_difficulty.main({arguments!r}))\n'
-            '    print(pid, flush=True)\n'
-            '    os.waitpid(pid, 0)\n')
+    code = (
+        'import os, sys, torch, basicsr\n'
+        f'sys.path.insert(0, {str(TOOL.parent)!r})\n'
+        'import score_difficulty\n'
+        'for line in sys.stdin:\n'
+        '    pid = os.fork()\n'
+        '    if not pid:\n'
+        f'        os._exit(score_difficulty.main({arguments!r}))\n'
+        '    print(pid, flush=True)\n'
+        '    os.waitpid(pid, 0)\n'
+    )
     environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(REPO)}
-    with subprocess.Popen([sys.executable, '-c', f'import bsr_plugins\n{code}'], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as parent:
+    with subprocess.Popen(
+        [sys.executable, '-c', f'import bsr_plugins\n{code}'],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    ) as parent:
         while True:
             parent.stdin.write('go\n')
             parent.stdin.flush()

@@ -1,4 +1,5 @@
 """Bench `frozen`: an Adam step on RCAN (15.6 M parameters) with frozen entries against a plain one."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, List
@@ -37,25 +38,29 @@ def bench_frozen(quick: bool = False) -> List[Dict[str, Any]]:
         frozen.freeze(select_frozen(ranked, share))
         rounds = _rounds(plain.step, held.step, rounds=7 if quick else 25, repeats=4)
         ratios = sorted(on / off for off, on in rounds)
-        rows.append({
-            'bench': 'frozen',
-            'case': f'Adam step on RCAN, p = {share}',
-            'ratio_min': ratios[0],
-            'ratio_median': ratios[len(ratios) // 2],
-            'ratio_max': ratios[-1],
-            'target': f'<= {target}',
-            'plain_ms': 1e3 * min(off for off, _ in rounds),
-            'frozen_ms': 1e3 * min(on for _, on in rounds),
-        })
+        rows.append(
+            {
+                'bench': 'frozen',
+                'case': f'Adam step on RCAN, p = {share}',
+                'ratio_min': ratios[0],
+                'ratio_median': ratios[len(ratios) // 2],
+                'ratio_max': ratios[-1],
+                'target': f'<= {target}',
+                'plain_ms': 1e3 * min(off for off, _ in rounds),
+                'frozen_ms': 1e3 * min(on for _, on in rounds),
+            }
+        )
         memory = frozen.index_bytes / total
-        rows.append({
-            'bench': 'frozen',
-            'case': f'index bytes a parameter, p = {share}',
-            'ratio_min': memory,
-            'ratio_median': memory,
-            'ratio_max': memory,
-            'target': f'<= {MAX_INDEX_BYTES:g}',
-        })
+        rows.append(
+            {
+                'bench': 'frozen',
+                'case': f'index bytes a parameter, p = {share}',
+                'ratio_min': memory,
+                'ratio_median': memory,
+                'ratio_max': memory,
+                'target': f'<= {MAX_INDEX_BYTES:g}',
+            }
+        )
     return rows
 
 

@@ -1,4 +1,5 @@
 """Bench `ig`: midpoint with 8 steps against the authors' right rule with 100, cost and chosen weights, on an EDSR."""
+
 from __future__ import annotations
 
 import os
@@ -45,15 +46,18 @@ def bench_ig(quick: bool = False) -> List[Dict[str, Any]]:
         for rule, steps in rules.items():
             # Processor time: what else runs on the machine does not count as much as in wall time.
             start = _processor_seconds()
-            found = parameter_attribution(net, baseline, target, batches, rule=rule, steps=steps,
-                                          description=f'{rule}, {steps} steps')
+            found = parameter_attribution(
+                net, baseline, target, batches, rule=rule, steps=steps, description=f'{rule}, {steps} steps'
+            )
             seconds[rule] = _processor_seconds() - start
             gaps[rule].append(found.completeness_gap)
             for name, score in found.scores.items():
                 sums[rule][name] = sums[rule].get(name, 0) + score
         ratios.append(seconds['right'] / seconds['midpoint'])
-    tops = {rule: torch.cat([mask.flatten() for mask in select_frozen(scores, TOP).values()])
-            for rule, scores in sums.items()}
+    tops = {
+        rule: torch.cat([mask.flatten() for mask in select_frozen(scores, TOP).values()])
+        for rule, scores in sums.items()
+    }
     shared = float((tops['right'] & tops['midpoint']).sum()) / float(tops['right'].sum())
     widest = {f'completeness_gap_{rule}': max(found, key=abs) for rule, found in gaps.items()}
     return [
@@ -72,6 +76,7 @@ class _Patches:
     def draw(self, hard: bool) -> Tuple[Any, Any]:
         import torch
         from torch.nn import functional as F
+
         lq, gt = (torch.stack(part) for part in zip(*[self._one() for _ in range(self.batch * (4 if hard else 1))]))
         if hard:
             upscaled = F.interpolate(lq, scale_factor=SCALE, mode='bicubic', align_corners=False)
@@ -84,7 +89,7 @@ class _Patches:
         top, left = (self.random.randrange(side - self.size + 1) for side in lq.shape[1:])
 
         def cut(image: Any, factor: int) -> Any:
-            return image[:, top * factor:(top + self.size) * factor, left * factor:(left + self.size) * factor]
+            return image[:, top * factor : (top + self.size) * factor, left * factor : (left + self.size) * factor]
 
         return cut(lq, 1), cut(gt, SCALE)
 
@@ -98,8 +103,11 @@ def _images(count: int) -> List[Tuple[Any, Any]]:
     root = Path(os.environ.get('BSR_DATA', Path(__file__).resolve().parents[3] / 'shared' / 'data')).expanduser()
     names = sorted(path.name for path in (root / 'train' / f'LRbicX{SCALE}').glob('*.png'))[:count]
     if not names:
-        raise DataError('The images of the bench are absent', where=root / 'train' / f'LRbicX{SCALE}',
-                        remedy='set BSR_DATA to a folder that holds train/HR and train/LRbicX4')
+        raise DataError(
+            'The images of the bench are absent',
+            where=root / 'train' / f'LRbicX{SCALE}',
+            remedy='set BSR_DATA to a folder that holds train/HR and train/LRbicX4',
+        )
 
     def read(folder: str, name: str) -> Any:
         image = cv2.cvtColor(cv2.imread(str(root / 'train' / folder / name)), cv2.COLOR_BGR2RGB)
@@ -111,6 +119,7 @@ def _images(count: int) -> List[Tuple[Any, Any]]:
 def _train(net: Any, optimizer: Any, patches: _Patches, steps: int, hard: bool) -> Dict[str, Any]:
     from torch.nn import functional as F
     from tqdm import tqdm
+
     for _ in tqdm(range(steps), desc='EDSR on hard patches' if hard else 'EDSR on random patches', mininterval=0.5):
         lq, gt = patches.draw(hard)
         optimizer.zero_grad()
@@ -121,9 +130,17 @@ def _train(net: Any, optimizer: Any, patches: _Patches, steps: int, hard: bool) 
 
 def _processor_seconds() -> float:
     import time
+
     return time.process_time()
 
 
 def _row(case: str, ratios: List[float], target: str, **extra: Any) -> Dict[str, Any]:
-    return {'bench': 'ig', 'case': case, 'ratio_min': min(ratios), 'ratio_median': statistics.median(ratios),
-            'ratio_max': max(ratios), 'target': target, **extra}
+    return {
+        'bench': 'ig',
+        'case': case,
+        'ratio_min': min(ratios),
+        'ratio_median': statistics.median(ratios),
+        'ratio_max': max(ratios),
+        'target': target,
+        **extra,
+    }

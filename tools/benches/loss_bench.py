@@ -1,4 +1,5 @@
 """Bench `loss`: each loss against L1, alone on a batch of images and in a whole step of EDSR-baseline x4."""
+
 from __future__ import annotations
 
 import statistics
@@ -43,6 +44,7 @@ def _call(name: str, lq: Any, gt: Any) -> Callable[[Any], Any]:
     """Return loss(pred): built by BasicSR, given what RebalancedSRModel gives it."""
     import torch
     from basicsr.losses import build_loss
+
     criterion = build_loss({'type': name})
     if name == 'FocalPixelLoss':
         return lambda pred: criterion(pred, gt, lq=lq)
@@ -54,6 +56,7 @@ def _call(name: str, lq: Any, gt: Any) -> Callable[[Any], Any]:
 
 def _alone(name: str, lq: Any, gt: Any) -> Pass:
     import torch
+
     loss = _call(name, lq, gt)
     pred = torch.rand_like(gt).requires_grad_()
 
@@ -67,6 +70,7 @@ def _alone(name: str, lq: Any, gt: Any) -> Pass:
 def _step(name: str, lq: Any, gt: Any, blocks: int, sigma: bool = False) -> Pass:
     import torch
     from basicsr.archs.edsr_arch import EDSR
+
     torch.manual_seed(0)
     net = EDSR(3, 3, num_feat=64, num_block=blocks, upscale=SCALE).to(gt.device)
     parameters = list(net.parameters())
@@ -75,6 +79,7 @@ def _step(name: str, lq: Any, gt: Any, blocks: int, sigma: bool = False) -> Pass
     if sigma:
         from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
         from bsr_plugins.losses.sigma_loss import SigmaLoss
+
         branch = SigmaBranch(num_in_ch=64, num_out_ch=3, upscale=SCALE).to(gt.device)
         parameters += list(branch.parameters())
         net.upsample.register_forward_pre_hook(lambda module, inputs: features.append(inputs[0]))
@@ -93,42 +98,48 @@ def _step(name: str, lq: Any, gt: Any, blocks: int, sigma: bool = False) -> Pass
     return once
 
 
-def _rows(case: str, passes: Dict[str, Pass], rounds: int, repeats: int,
-          targets: Dict[str, str]) -> List[Dict[str, Any]]:
+def _rows(
+    case: str, passes: Dict[str, Pass], rounds: int, repeats: int, targets: Dict[str, str]
+) -> List[Dict[str, Any]]:
     """Return a row for each pass but the first, L1, which the others are measured against."""
     measured = _fastest(passes, rounds, repeats)
     first, *others = passes
     rows = []
     for name in others:
         ratios = [seconds[name] / seconds[first] for seconds in measured]
-        rows.append({
-            'bench': 'loss',
-            'case': f'{name}: {case}',
-            'ratio_min': min(ratios),
-            'ratio_median': statistics.median(ratios),
-            'ratio_max': max(ratios),
-            'target': targets.get(name, 'reported'),
-            'l1_ms': 1e3 * min(seconds[first] for seconds in measured),
-            'ours_ms': 1e3 * min(seconds[name] for seconds in measured),
-        })
+        rows.append(
+            {
+                'bench': 'loss',
+                'case': f'{name}: {case}',
+                'ratio_min': min(ratios),
+                'ratio_median': statistics.median(ratios),
+                'ratio_max': max(ratios),
+                'target': targets.get(name, 'reported'),
+                'l1_ms': 1e3 * min(seconds[first] for seconds in measured),
+                'ours_ms': 1e3 * min(seconds[name] for seconds in measured),
+            }
+        )
     return rows
 
 
 def _fastest(passes: Dict[str, Pass], rounds: int, repeats: int) -> List[Dict[str, float]]:
     """Return of each round the fastest seconds of each pass; all passes take turns."""
     from tqdm import tqdm
+
     for once in passes.values():
         once()
     measured = []
     for _ in tqdm(range(rounds), desc='rounds', mininterval=0.5):
-        taken: List[Tuple[str, float]] = [(name, _seconds(once)) for _ in range(repeats)
-                                          for name, once in passes.items()]
+        taken: List[Tuple[str, float]] = [
+            (name, _seconds(once)) for _ in range(repeats) for name, once in passes.items()
+        ]
         measured.append({name: min(seconds for found, seconds in taken if found == name) for name in passes})
     return measured
 
 
 def _seconds(once: Pass) -> float:
     import torch
+
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.synchronize()

@@ -1,4 +1,5 @@
 """Random filter sampling against stock's random crops through BasicSR's loader, and how long it takes to start."""
+
 from __future__ import annotations
 
 import shutil
@@ -38,10 +39,15 @@ def _build_seconds(root: Path, count: int) -> float:
     import torch
 
     from bsr_plugins.data.rfs_balanced_batch_dataset import RFSBalancedBatchDataset
+
     shutil.rmtree(root / 'cache', ignore_errors=True)
     torch.manual_seed(0)
-    images = {'dataroot_gt': str(root / str(count) / 'hr'), 'dataroot_lq': str(root / str(count) / 'lr'),
-              'filename_tmpl': '{}x4', 'io_backend': {'type': 'disk'}}
+    images = {
+        'dataroot_gt': str(root / str(count) / 'hr'),
+        'dataroot_lq': str(root / str(count) / 'lr'),
+        'filename_tmpl': '{}x4',
+        'io_backend': {'type': 'disk'},
+    }
     start = time.perf_counter()
     RFSBalancedBatchDataset(train_options(images, KIND, GT_SIZE))
     return time.perf_counter() - start

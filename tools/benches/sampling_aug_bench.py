@@ -1,4 +1,5 @@
 """SamplingAug against stock's random crops through BasicSR's loader, its PSNR maps computed before."""
+
 from __future__ import annotations
 
 from typing import Any, Dict, List

@@ -1,4 +1,5 @@
 """Scoring: windows in batches and whole photographs against one forward pass a window, as BasicSR validates."""
+
 from __future__ import annotations
 
 import os
@@ -37,7 +38,7 @@ def bench_score(quick: bool = False) -> List[Dict[str, Any]]:
         height, width = (680, 1020) if quick else (1356, 2040)
         _photograph(root / 'hr', height, width)
         lmdbs = create_subimage_lmdbs(root / 'hr', root, SCALE, progress=False)
-        area = lmdbs.sub_images * default_grid(SCALE).crop**2 / (height * width)
+        area = lmdbs.sub_images * default_grid(SCALE).crop ** 2 / (height * width)
         for scorer in _scorers(device):
             kind = scorer.name
             ways = _ways(lmdbs, scorer, windows[kind])
@@ -50,11 +51,19 @@ def bench_score(quick: bool = False) -> List[Dict[str, Any]]:
                         rates[name].append(count / (time.perf_counter() - start))
             for name, target in TARGETS.items():
                 ratios = [ours / one for ours, one in zip(rates[name], rates['one a window'])]
-                rows.append({'bench': 'score', 'case': f'{kind} x{SCALE}, {device}, {name}', 'ratio_min': min(ratios),
-                             'ratio_median': statistics.median(ratios), 'ratio_max': max(ratios),
-                             'target': target if kind == 'MSRResNet' else None,
-                             'one_per_s': statistics.median(rates['one a window']),
-                             'ours_per_s': statistics.median(rates[name]), 'window_area': area})
+                rows.append(
+                    {
+                        'bench': 'score',
+                        'case': f'{kind} x{SCALE}, {device}, {name}',
+                        'ratio_min': min(ratios),
+                        'ratio_median': statistics.median(ratios),
+                        'ratio_max': max(ratios),
+                        'target': target if kind == 'MSRResNet' else None,
+                        'one_per_s': statistics.median(rates['one a window']),
+                        'ours_per_s': statistics.median(rates[name]),
+                        'window_area': area,
+                    }
+                )
     return rows
 
 
@@ -64,6 +73,7 @@ def _scorers(device: str) -> Iterator[Any]:
 
     from bsr_plugins.archs.fsrcnn_arch import FSRCNN
     from bsr_plugins.data.difficulty.scorers import NetworkUpscaler, Scorer, bicubic_scorer
+
     torch.manual_seed(0)
     for network in (MSRResNet(upscale=SCALE), FSRCNN(upscale=SCALE)):
         yield Scorer(type(network).__name__, NetworkUpscaler(network.to(device)), device)
@@ -78,11 +88,12 @@ def _ways(lmdbs: Any, scorer: Any, count: int) -> Dict[str, Callable[[], int]]:
     from bsr_plugins.data.subimages.lmdb_images import LmdbImages
     from bsr_plugins.data.subimages.lmdb_manifest import read_keys, read_manifest
     from bsr_plugins.data.subimages.windows import WindowGrid
+
     keys = sorted(read_keys(lmdbs.hr))
     manifest = read_manifest(lmdbs.hr)
     images = find_whole_images(manifest, read_manifest(lmdbs.lr), keys)
     grid = WindowGrid(manifest['crop'], manifest['step'], manifest['threshold'])
-    some = keys[::max(1, len(keys) // count)][:count]
+    some = keys[:: max(1, len(keys) // count)][:count]
 
     def batched() -> int:
         hr, lr = LmdbImages(lmdbs.hr), LmdbImages(lmdbs.lr)
@@ -100,8 +111,16 @@ def _one_a_window(lmdbs: Any, scorer: Any, keys: List[str], some: List[str]) -> 
     from basicsr.data.paired_image_dataset import PairedImageDataset
     from basicsr.metrics import calculate_psnr
     from basicsr.utils import tensor2img
-    dataset = PairedImageDataset({'dataroot_gt': str(lmdbs.hr), 'dataroot_lq': str(lmdbs.lr), 'phase': 'val',
-                                  'io_backend': {'type': 'lmdb'}, 'scale': SCALE})
+
+    dataset = PairedImageDataset(
+        {
+            'dataroot_gt': str(lmdbs.hr),
+            'dataroot_lq': str(lmdbs.lr),
+            'phase': 'val',
+            'io_backend': {'type': 'lmdb'},
+            'scale': SCALE,
+        }
+    )
     place = {key: index for index, key in enumerate(keys)}
     upscale = _as_in_validation(scorer)
     for key in some:
@@ -118,8 +137,10 @@ def _as_in_validation(scorer: Any) -> Callable[[Any], Any]:
     import copy
 
     import torch
+
     if scorer.name == 'bicubic':
         from basicsr.utils.matlab_functions import imresize
+
         return lambda lr: imresize(lr[0].cpu(), SCALE)[None]
     return copy.deepcopy(scorer.upscale._network).to(memory_format=torch.contiguous_format)
 
@@ -128,12 +149,13 @@ def _photograph(folder: Path, height: int, width: int) -> None:
     """Write one mosaic of real photographs."""
     import cv2
     import numpy as np
+
     default = Path(__file__).resolve().parents[3] / 'shared' / 'data'
     data = Path(os.environ.get('BSR_DATA', default)) / 'train' / 'HR'
     tiles = [cv2.imread(str(path)) for path in sorted(data.glob('bsds_*.png'))]
     tiles = [tile[:312, :312] for tile in tiles if min(tile.shape[:2]) >= 312]
     if len(tiles) < 35:
         raise SystemExit(f'too few photographs in {data}: set BSR_DATA')
-    mosaic = np.vstack([np.hstack(tiles[row * 7:row * 7 + 7]) for row in range(5)])[:height, :width]
+    mosaic = np.vstack([np.hstack(tiles[row * 7 : row * 7 + 7]) for row in range(5)])[:height, :width]
     folder.mkdir(parents=True)
     cv2.imwrite(str(folder / '0001.png'), mosaic)

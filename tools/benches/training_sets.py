@@ -1,4 +1,5 @@
 """What the benches of training sets share: photographs, LMDBs of large windows, and BasicSR's loader timed in turns."""
+
 from __future__ import annotations
 
 import contextlib
@@ -23,6 +24,7 @@ def workplace() -> Iterator[Path]:
     """Yield an empty folder; what the data sets keep of it goes into it too, and BasicSR's log is held back."""
     import bsr_plugins  # noqa: F401
     from basicsr.utils import get_root_logger  # isort: skip
+
     get_root_logger()
     logger = logging.getLogger('basicsr')
     level, before = logger.level, os.environ.get('BSR_PLUGINS_CACHE')
@@ -58,7 +60,7 @@ def photographs(root: Path, count: int, distinct: int = 8) -> None:
                 os.link(root / source, name)
             continue
         chosen = [tiles[(number * 35 + place) % len(tiles)] for place in range(35)]
-        image = np.vstack([np.hstack(chosen[row * 7:row * 7 + 7]) for row in range(5)])[:1356, :2040]
+        image = np.vstack([np.hstack(chosen[row * 7 : row * 7 + 7]) for row in range(5)])[:1356, :2040]
         cv2.imwrite(str(names[0]), image)
         cv2.imwrite(str(names[1]), cv2.resize(image, None, fx=1 / SCALE, fy=1 / SCALE, interpolation=cv2.INTER_AREA))
 
@@ -67,23 +69,51 @@ def make_sets(root: Path, quick: bool) -> Dict[str, Dict[str, Any]]:
     """Return options of the images by name of the case: 2K PNG files, LMDBs of windows of 480 as BMP and as PNG."""
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
+
     photographs(root, 32 if quick else 64, distinct=2 if quick else 8)
-    sets = {'2K PNG on disk': {'dataroot_gt': str(root / 'hr'), 'dataroot_lq': str(root / 'lr'),
-                               'filename_tmpl': f'{{}}x{SCALE}', 'io_backend': {'type': 'disk'}}}
+    sets = {
+        '2K PNG on disk': {
+            'dataroot_gt': str(root / 'hr'),
+            'dataroot_lq': str(root / 'lr'),
+            'filename_tmpl': f'{{}}x{SCALE}',
+            'io_backend': {'type': 'disk'},
+        }
+    }
     few = root / 'few'
     photographs(few, 2 if quick else 8)
     for encoding in ('bmp', 'png'):
-        made = create_subimage_lmdbs(few / 'hr', root / encoding, SCALE, lr=few / 'lr', encoding=encoding,
-                                     progress=False, grid=WindowGrid(crop=480, step=240, threshold=0))
-        sets[f'LMDB of 480 windows, {encoding}'] = {'dataroot_gt': str(made.hr), 'dataroot_lq': str(made.lr),
-                                                    'io_backend': {'type': 'lmdb'}}
+        made = create_subimage_lmdbs(
+            few / 'hr',
+            root / encoding,
+            SCALE,
+            lr=few / 'lr',
+            encoding=encoding,
+            progress=False,
+            grid=WindowGrid(crop=480, step=240, threshold=0),
+        )
+        sets[f'LMDB of 480 windows, {encoding}'] = {
+            'dataroot_gt': str(made.hr),
+            'dataroot_lq': str(made.lr),
+            'io_backend': {'type': 'lmdb'},
+        }
     return sets
 
 
 def train_options(images: Dict[str, Any], kind: str, gt_size: int, **more: Any) -> Dict[str, Any]:
     """Return the options of a training set of ``kind`` over ``images``."""
-    return {'name': kind, 'type': kind, 'phase': 'train', 'scale': SCALE, 'gt_size': gt_size, 'use_hflip': True,
-            'use_rot': True, 'batch_size_per_gpu': BATCH, 'num_worker_per_gpu': WORKERS, **images, **more}
+    return {
+        'name': kind,
+        'type': kind,
+        'phase': 'train',
+        'scale': SCALE,
+        'gt_size': gt_size,
+        'use_hflip': True,
+        'use_rot': True,
+        'batch_size_per_gpu': BATCH,
+        'num_worker_per_gpu': WORKERS,
+        **images,
+        **more,
+    }
 
 
 class TimedLoader:
@@ -95,6 +125,7 @@ class TimedLoader:
         from basicsr.data.data_sampler import EnlargedSampler
 
         from bsr_plugins.host.registration import register_all
+
         register_all()
         torch.manual_seed(0)
         start = time.perf_counter()
@@ -102,8 +133,9 @@ class TimedLoader:
         self.build_seconds = time.perf_counter() - start
         sampler = EnlargedSampler(dataset, 1, 0, -(-batches * BATCH // len(dataset)))
         sampler.set_epoch(0)
-        loader = build_dataloader(dataset, {**options, 'num_worker_per_gpu': workers}, num_gpu=1, sampler=sampler,
-                                  seed=0)
+        loader = build_dataloader(
+            dataset, {**options, 'num_worker_per_gpu': workers}, num_gpu=1, sampler=sampler, seed=0
+        )
         self._waiting = 2 * workers
         self._batches = iter(loader)
         self._images: List[int] = []
@@ -148,17 +180,32 @@ def rate_rows(bench: str, kind: str, gt_size: int, target: str, quick: bool) -> 
             loaders = {name: TimedLoader(train_options(images, name, gt_size), needed) for name in (STOCK, kind)}
             rates: Dict[str, List[float]] = {name: [] for name in loaders}
             for number in range(rounds):
-                for name in list(loaders)[::1 if number % 2 else -1]:
+                for name in list(loaders)[:: 1 if number % 2 else -1]:
                     rates[name].append(loaders[name].rate(batches))
-            rows.append(row(bench, f'{case}, {WORKERS} workers', [a / b for a, b in zip(rates[kind], rates[STOCK])],
-                            target, stock_per_s=float(np.median(rates[STOCK])),
-                            ours_per_s=float(np.median(rates[kind])), first_build_s=loaders[kind].build_seconds,
-                            stock_images_a_batch=loaders[STOCK].images_a_batch,
-                            our_images_a_batch=loaders[kind].images_a_batch))
+            rows.append(
+                row(
+                    bench,
+                    f'{case}, {WORKERS} workers',
+                    [a / b for a, b in zip(rates[kind], rates[STOCK])],
+                    target,
+                    stock_per_s=float(np.median(rates[STOCK])),
+                    ours_per_s=float(np.median(rates[kind])),
+                    first_build_s=loaders[kind].build_seconds,
+                    stock_images_a_batch=loaders[STOCK].images_a_batch,
+                    our_images_a_batch=loaders[kind].images_a_batch,
+                )
+            )
     return rows
 
 
 def row(bench: str, case: str, ratios: Sequence[float], target: Optional[str], **measured: Any) -> Dict[str, Any]:
     """Return a row of the table of ``tools/bench.py``."""
-    return {'bench': bench, 'case': case, 'ratio_min': min(ratios), 'ratio_median': float(np.median(ratios)),
-            'ratio_max': max(ratios), 'target': target, **measured}
+    return {
+        'bench': bench,
+        'case': case,
+        'ratio_min': min(ratios),
+        'ratio_median': float(np.median(ratios)),
+        'ratio_max': max(ratios),
+        'target': target,
+        **measured,
+    }

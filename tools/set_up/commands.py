@@ -1,4 +1,5 @@
 """How the set-up runs its commands: one at a time, under a lock, with the last lines and a remedy when one fails."""
+
 import contextlib
 import os
 import re
@@ -11,28 +12,49 @@ from typing import Dict, Iterator, List, Optional, Sequence
 TAIL = 15
 HEARTBEAT = 20.0
 
-NO_NETWORK = ('no network, or the package index does not answer: check the connection (HTTPS_PROXY, PIP_INDEX_URL) and '
-              'run this again, it goes on where it stopped')
+NO_NETWORK = (
+    'no network, or the package index does not answer: check the connection (HTTPS_PROXY, PIP_INDEX_URL) and '
+    'run this again, it goes on where it stopped'
+)
 REMEDIES = (
-    (r'No space left on device|Errno 28',
-     'the disk (or the temporary folder) is full: free some space, or name a larger disk with `--venv DIR` and TMPDIR'),
-    (r'CERTIFICATE_VERIFY_FAILED|SSLError',
-     'the package index could not be verified: set PIP_CERT to the certificate bundle of your network'),
-    (r'name resolution|Failed to establish a new connection|NewConnectionError|Network is unreachable|Read timed out'
-     r'|ConnectTimeout|Connection (refused|reset|aborted|broken)|ProxyError|Max retries exceeded|Temporary failure',
-     NO_NETWORK),
-    (r'ensurepip is not available|No module named .?(venv|ensurepip)',
-     'this Python comes without the venv module: `sudo apt install python3-venv` (Debian, Ubuntu), or use `--no-venv`'),
-    (r'externally-managed-environment',
-     'the system looks after this Python itself: leave `--no-venv` out, or activate an environment of your own first'),
-    (r'No matching distribution found for (torch|torchvision)',
-     'torch has no build for this Python or platform: take Python 3.8 to 3.13, for example `PYTHON=python3.11 bash '
-     'tools/test.sh`'),
+    (
+        r'No space left on device|Errno 28',
+        'the disk (or the temporary folder) is full: free some space, or name a larger disk with `--venv DIR` and '
+        'TMPDIR',
+    ),
+    (
+        r'CERTIFICATE_VERIFY_FAILED|SSLError',
+        'the package index could not be verified: set PIP_CERT to the certificate bundle of your network',
+    ),
+    (
+        r'name resolution|Failed to establish a new connection|NewConnectionError|Network is unreachable|Read timed out'
+        r'|ConnectTimeout|Connection (refused|reset|aborted|broken)|ProxyError|Max retries exceeded|Temporary failure',
+        NO_NETWORK,
+    ),
+    (
+        r'ensurepip is not available|No module named .?(venv|ensurepip)',
+        'this Python comes without the venv module: `sudo apt install python3-venv` (Debian, Ubuntu), or use '
+        '`--no-venv`',
+    ),
+    (
+        r'externally-managed-environment',
+        'the system looks after this Python itself: leave `--no-venv` out, or activate an environment of your own '
+        'first',
+    ),
+    (
+        r'No matching distribution found for (torch|torchvision)',
+        'torch has no build for this Python or platform: take Python 3.8 to 3.13, for example `PYTHON=python3.11 bash '
+        'tools/test.sh`',
+    ),
     (r'\(from versions: none\)', NO_NETWORK),
-    (r'Permission denied|Errno 13|Read-only file system',
-     'the folder cannot be written: name another one with `--venv DIR`'),
-    (r'cannot open shared object file',
-     'a system library is missing (for OpenCV: `sudo apt install libgl1 libglib2.0-0`)'),
+    (
+        r'Permission denied|Errno 13|Read-only file system',
+        'the folder cannot be written: name another one with `--venv DIR`',
+    ),
+    (
+        r'cannot open shared object file',
+        'a system library is missing (for OpenCV: `sudo apt install libgl1 libglib2.0-0`)',
+    ),
 )
 DEFAULT_REMEDY = 'run it again (it goes on where it stopped), or start afresh with `--recreate`; `--verbose` shows all'
 
@@ -56,6 +78,7 @@ def remedy_for(output: str) -> str:
 def locked(path: Path) -> Iterator[int]:
     """Hold the lock of an environment; its descriptor goes to pip too, so that a killed run's pip is waited for."""
     import fcntl
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(str(path), 'a+', encoding='utf-8') as file:
         try:
@@ -76,14 +99,22 @@ class Runner:
     def __init__(self, lock: int, cwd: Path, verbose: bool = False, heartbeat: float = HEARTBEAT) -> None:
         self.lock, self.cwd, self.verbose, self.heartbeat = lock, cwd, verbose, heartbeat
 
-    def __call__(self, step: str, command: Sequence[str], env: Optional[Dict[str, str]] = None,
-                 cwd: Optional[Path] = None) -> str:
+    def __call__(
+        self, step: str, command: Sequence[str], env: Optional[Dict[str, str]] = None, cwd: Optional[Path] = None
+    ) -> str:
         """Run ``command``; return what it printed. Raises SetUpError when it fails."""
         start = time.monotonic()
         print(f'- {step} ...', flush=True)
         try:
-            process = subprocess.Popen(list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env,
-                                       stderr=subprocess.STDOUT, cwd=str(cwd or self.cwd), pass_fds=(self.lock,))
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                env=env,
+                stderr=subprocess.STDOUT,
+                cwd=str(cwd or self.cwd),
+                pass_fds=(self.lock,),
+            )
         except OSError as error:
             raise SetUpError(step, str(error), remedy_for(str(error))) from error
         lines: List[str] = []

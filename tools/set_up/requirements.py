@@ -1,4 +1,5 @@
 """What the set-up installs on which Python and platform, and the one answer that basicsr's build needs."""
+
 import hashlib
 import importlib.util
 import platform
@@ -22,7 +23,7 @@ OPENCV_BUILDS = {'opencv-python', 'opencv-contrib-python', 'opencv-python-headle
 # basicsr's setup.py reads `locals()['__version__']` after `exec(...)` inside a function. From Python 3.13 on (PEP 667)
 # locals() is a snapshot that exec() cannot reach. Names written to the frame itself do show up there: this one call is
 # answered from outside, the package's sources stay as they are, and any other exec() keeps its meaning.
-SITECUSTOMIZE = '''\
+SITECUSTOMIZE = """\
 import builtins
 import os
 import sys
@@ -47,7 +48,7 @@ try:
     import sitecustomize
 except ImportError:
     sys.modules['sitecustomize'] = _own
-'''
+"""
 
 
 def check_python(version: Tuple[int, ...]) -> Optional[str]:
@@ -56,15 +57,19 @@ def check_python(version: Tuple[int, ...]) -> Optional[str]:
     if version[:2] < OLDEST:
         names = (f'python3.{minor}' for minor in range(NEWEST[1], OLDEST[1] - 1, -1))
         found = next((name for name in names if shutil.which(name)), 'python3.11')
-        raise SetUpError('Python', f'Python {shown} is too old, 3.8 to 3.13 are supported',
-                         f'name a newer one: `PYTHON={found} bash tools/test.sh`, or `{found} tools/bootstrap.py`')
+        raise SetUpError(
+            'Python',
+            f'Python {shown} is too old, 3.8 to 3.13 are supported',
+            f'name a newer one: `PYTHON={found} bash tools/test.sh`, or `{found} tools/bootstrap.py`',
+        )
     if version[:2] > NEWEST:
         return f'Python {shown} is newer than 3.13, the newest this was tried with; torch may have no build for it'
     return None
 
 
-def constraints(version: Tuple[int, ...], installed: Dict[str, str], system: str = sys.platform,
-                machine: str = '') -> List[str]:
+def constraints(
+    version: Tuple[int, ...], installed: Dict[str, str], system: str = sys.platform, machine: str = ''
+) -> List[str]:
     """The pip constraints of every step: an installed torch is never replaced, and what resolves but does not work.
 
     lmdb 1.5+ has no working build for Python 3.8. The last torch for Intel Macs (2.2) was built against numpy 1.
@@ -95,5 +100,8 @@ def has_foreign_opencv(installed: Dict[str, str], venv: bool) -> bool:
 def basicsr_requirements(requires: Sequence[str], foreign_opencv: bool) -> List[str]:
     """basicsr's own requirements, less torch (installed before) and less OpenCV where another build of it is there."""
     left_out = {*TORCH, *(('opencv-python',) if foreign_opencv else ())}
-    return [line for line in requires
-            if 'extra ==' not in line and project_name(re.split(r'[\s;<>=!~\[(]', line)[0]) not in left_out]
+    return [
+        line
+        for line in requires
+        if 'extra ==' not in line and project_name(re.split(r'[\s;<>=!~\[(]', line)[0]) not in left_out
+    ]

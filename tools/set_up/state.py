@@ -1,4 +1,5 @@
 """What is installed in an environment, what was left half-installed there, and the stamp of a finished set-up."""
+
 import csv
 import json
 import os
@@ -90,8 +91,13 @@ def write_stamp(path: Path, stamp: Dict[str, object]) -> None:
 
 def stamp_of(target: Target, wanted: str, root: Path) -> Dict[str, object]:
     """What a finished set-up looks like: Python, place, the requirements' hash, the installed distributions."""
-    return {'python': '.'.join(map(str, target.version)), 'state': str(target.state), 'root': str(root),
-            'requirements': wanted, 'distributions': sorted(installed_versions(target.sites))}
+    return {
+        'python': '.'.join(map(str, target.version)),
+        'state': str(target.state),
+        'root': str(root),
+        'requirements': wanted,
+        'distributions': sorted(installed_versions(target.sites)),
+    }
 
 
 def is_current(target: Target, wanted: str, root: Path) -> bool:

@@ -1,4 +1,5 @@
 """The virtual environment of the set-up: whether the one that is there works, mending it, making it anew."""
+
 import json
 import os
 import re
@@ -11,11 +12,11 @@ from typing import Optional
 from .commands import DEFAULT_REMEDY, Runner, SetUpError
 from .state import STAMP, Target, discard_half_installed, installed_versions
 
-PROBE = '''\
+PROBE = """\
 import json, sys, sysconfig
 paths = {sysconfig.get_path('purelib'), sysconfig.get_path('platlib')}
 print(json.dumps({'version': list(sys.version_info[:3]), 'sites': sorted(paths)}))
-'''
+"""
 
 
 def base_python() -> str:
@@ -27,8 +28,9 @@ def probe(venv: Path) -> Optional[Target]:
     """The venv as a target; None where its interpreter does not run, or is not the one its packages belong to."""
     python = venv / 'bin' / 'python'
     try:
-        answer = subprocess.run([str(python), '-I', '-c', PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                timeout=60, check=True).stdout
+        answer = subprocess.run(
+            [str(python), '-I', '-c', PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=True
+        ).stdout
         told = json.loads(answer.decode())
         sites = tuple(Path(site) for site in told['sites'])
     except (OSError, ValueError, KeyError, subprocess.SubprocessError):
@@ -56,8 +58,11 @@ def discard(venv: Path) -> None:
     if venv.exists():
         files = any(entry.is_file() for entry in venv.rglob('*'))
         if files and not (venv / 'pyvenv.cfg').is_file():
-            raise SetUpError('virtual environment', f'{venv} exists and is no virtual environment',
-                             'name another folder with `--venv DIR`, or move this one away')
+            raise SetUpError(
+                'virtual environment',
+                f'{venv} exists and is no virtual environment',
+                'name another folder with `--venv DIR`, or move this one away',
+            )
         os.rename(str(venv), f'{venv}.discarded-{os.getpid()}')
     for old in venv.parent.glob(f'{venv.name}.discarded-*'):
         if old.is_symlink():

@@ -10,6 +10,7 @@ Format (UTF-8 text), the line numbers counted from 1::
 One line a sub-image, in key order; a key may hold blanks, the number is what follows the last one and round-trips a
 float64. Classes are not in the file: they follow from it by rank, for any number of classes and any imbalance factor.
 """
+
 from __future__ import annotations
 
 import math
@@ -58,10 +59,9 @@ def difficulty_path(hr_lmdb: PathLike, scale: int) -> Path:
     return Path(hr_lmdb) / f'difficulty_x{scale}.txt'
 
 
-def scoring_command(hr_lmdb: PathLike,
-                    lr_lmdb: Optional[PathLike] = None,
-                    scale: Optional[int] = None,
-                    out: Optional[PathLike] = None) -> str:
+def scoring_command(
+    hr_lmdb: PathLike, lr_lmdb: Optional[PathLike] = None, scale: Optional[int] = None, out: Optional[PathLike] = None
+) -> str:
     """Return the command that makes the difficulty file of an LMDB pair.
 
     Args:
@@ -72,8 +72,17 @@ def scoring_command(hr_lmdb: PathLike,
     """
     factor = 'SCALE' if scale is None else str(scale)
     lr = Path(hr_lmdb).parent / f'LR_sub_x{factor}.lmdb' if lr_lmdb is None else lr_lmdb
-    words = ['python', 'tools/score_difficulty.py', '--hr-lmdb', os.fspath(hr_lmdb), '--lr-lmdb', os.fspath(lr),
-             '--scale', factor, *([] if out is None else ['--out', os.fspath(out)])]
+    words = [
+        'python',
+        'tools/score_difficulty.py',
+        '--hr-lmdb',
+        os.fspath(hr_lmdb),
+        '--lr-lmdb',
+        os.fspath(lr),
+        '--scale',
+        factor,
+        *([] if out is None else ['--out', os.fspath(out)]),
+    ]
     return ' '.join(shlex.quote(word) for word in words)
 
 
@@ -96,13 +105,20 @@ def write_difficulty(path: PathLike, scores: Scores, header: DifficultyHeader) -
     _check_values(keys, values, Path(path), first_line=2, remedy=None)
     for key in keys:
         if not key or key != key.strip() or len(key.splitlines()) != 1:
-            raise DataError(f'A sub-image key cannot stand in a difficulty file: {key!r}', where=path,
-                            expected='one line of text without blanks at its ends')
+            raise DataError(
+                f'A sub-image key cannot stand in a difficulty file: {key!r}',
+                where=path,
+                expected='one line of text without blanks at its ends',
+            )
     if re.search(r'\s', header.scorer) or not header.scorer:
         raise DataError(f'A scorer name must be one word: {header.scorer!r}', where=path)
     if header.sub_images != len(pairs):
-        raise DataError('The number of scores is not the number of sub-images', where=path,
-                        expected=header.sub_images, found=len(pairs))
+        raise DataError(
+            'The number of scores is not the number of sub-images',
+            where=path,
+            expected=header.sub_images,
+            found=len(pairs),
+        )
     lines = [header.line(), *(f'{key} {value!r}' for key, value in zip(keys, values.tolist())), '']
     write_text(path, '\n'.join(lines))
 
@@ -135,8 +151,12 @@ def read_difficulty(path: PathLike, *, remedy: Optional[str] = None) -> Tuple[Di
     if lines[-1] == '':
         lines.pop()
     elif lines:
-        raise DataError('The difficulty file ends within a line', where=f'{path}:{len(lines) + 1}',
-                        found=repr(lines[-1]), remedy=remedy)
+        raise DataError(
+            'The difficulty file ends within a line',
+            where=f'{path}:{len(lines) + 1}',
+            found=repr(lines[-1]),
+            remedy=remedy,
+        )
     pairs = [line.rpartition(' ') for line in lines]
     keys = [key for key, _, _ in pairs]
     try:
@@ -146,18 +166,21 @@ def read_difficulty(path: PathLike, *, remedy: Optional[str] = None) -> Tuple[Di
     if values is None or not all(keys):
         _raise_malformed(lines, path, remedy)
     if header.sub_images != len(keys):
-        raise DataError('The difficulty file does not hold the number of sub-images that its header states',
-                        where=path, expected=header.sub_images, found=len(keys), remedy=remedy)
+        raise DataError(
+            'The difficulty file does not hold the number of sub-images that its header states',
+            where=path,
+            expected=header.sub_images,
+            found=len(keys),
+            remedy=remedy,
+        )
     _check_values(keys, values, path, first_line=2, remedy=remedy)
     _check_unique(keys, path, remedy)
     return header, keys, values
 
 
-def check_fresh(header: DifficultyHeader,
-                lmdb_path: PathLike,
-                *,
-                path: Optional[PathLike] = None,
-                remedy: Optional[str] = None) -> None:
+def check_fresh(
+    header: DifficultyHeader, lmdb_path: PathLike, *, path: Optional[PathLike] = None, remedy: Optional[str] = None
+) -> None:
     """Raise DataError where the difficulty was scored on another making of the HR LMDB than the one at hand.
 
     Args:
@@ -167,6 +190,7 @@ def check_fresh(header: DifficultyHeader,
         remedy: The command to type; None: the default one.
     """
     from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256
+
     found = manifest_sha256(lmdb_path)
     if header.manifest_sha256 != found:
         raise DataError(
@@ -174,33 +198,45 @@ def check_fresh(header: DifficultyHeader,
             where=path or difficulty_path(lmdb_path, header.scale),
             expected=f'manifest_sha256={found} ({lmdb_path})',
             found=f'manifest_sha256={header.manifest_sha256}',
-            remedy=remedy or scoring_command(lmdb_path, scale=header.scale))
+            remedy=remedy or scoring_command(lmdb_path, scale=header.scale),
+        )
 
 
 def check_scale(header: DifficultyHeader, scale: int, path: PathLike, *, remedy: Optional[str] = None) -> None:
     """Raise DataError where the difficulty was scored at another upscaling factor than ``scale``."""
     if header.scale != scale:
-        raise DataError('The difficulty file was scored at another scale', where=path, expected=f'scale={scale}',
-                        found=f'scale={header.scale}',
-                        remedy=remedy or f'{scoring_command(Path(path).parent, scale=scale)}, or another `difficulty`')
+        raise DataError(
+            'The difficulty file was scored at another scale',
+            where=path,
+            expected=f'scale={scale}',
+            found=f'scale={header.scale}',
+            remedy=remedy or f'{scoring_command(Path(path).parent, scale=scale)}, or another `difficulty`',
+        )
 
 
-def check_keys(keys: Sequence[str],
-               lmdb_keys: Sequence[str],
-               path: PathLike,
-               lmdb_path: PathLike,
-               *,
-               remedy: Optional[str] = None) -> None:
+def check_keys(
+    keys: Sequence[str], lmdb_keys: Sequence[str], path: PathLike, lmdb_path: PathLike, *, remedy: Optional[str] = None
+) -> None:
     """Raise DataError where the scored keys are not the LMDB's, in any order; both counts and an example are named."""
     scored, stored = set(keys), set(lmdb_keys)
     if scored == stored:
         return
     unscored, unknown = sorted(stored - scored), sorted(scored - stored)
-    parts = [f'{len(extra)} {what} (first: {extra[0]!r})' for extra, what in
-             ((unscored, 'sub-images of the LMDB without a score'), (unknown, 'scores without a sub-image')) if extra]
-    raise DataError('The keys of the difficulty file are not those of the LMDB', where=path,
-                    expected=f'the {len(stored)} keys of {lmdb_path}', found='; '.join(parts),
-                    remedy=remedy or scoring_command(lmdb_path))
+    parts = [
+        f'{len(extra)} {what} (first: {extra[0]!r})'
+        for extra, what in (
+            (unscored, 'sub-images of the LMDB without a score'),
+            (unknown, 'scores without a sub-image'),
+        )
+        if extra
+    ]
+    raise DataError(
+        'The keys of the difficulty file are not those of the LMDB',
+        where=path,
+        expected=f'the {len(stored)} keys of {lmdb_path}',
+        found='; '.join(parts),
+        remedy=remedy or scoring_command(lmdb_path),
+    )
 
 
 def _parse_header(line: str, path: Path, remedy: str) -> DifficultyHeader:
@@ -208,13 +244,23 @@ def _parse_header(line: str, path: Path, remedy: str) -> DifficultyHeader:
     try:
         if not line.startswith('# '):
             raise ValueError(line)
-        return DifficultyHeader(scorer=words['scorer'], scale=int(words['scale']), space=words['space'],
-                                border=int(words['border']), sub_images=int(words['sub_images']),
-                                manifest_sha256=words['manifest_sha256'])
+        return DifficultyHeader(
+            scorer=words['scorer'],
+            scale=int(words['scale']),
+            space=words['space'],
+            border=int(words['border']),
+            sub_images=int(words['sub_images']),
+            manifest_sha256=words['manifest_sha256'],
+        )
     except (KeyError, ValueError):
         names = ' '.join(f'{field.name}=...' for field in fields(DifficultyHeader))
-        raise DataError('The header of the difficulty file is malformed', where=f'{path}:1',
-                        expected=f'# {names}', found=repr(line[:200]), remedy=remedy) from None
+        raise DataError(
+            'The header of the difficulty file is malformed',
+            where=f'{path}:1',
+            expected=f'# {names}',
+            found=repr(line[:200]),
+            remedy=remedy,
+        ) from None
 
 
 def _raise_malformed(lines: Sequence[str], path: Path, remedy: str) -> None:
@@ -225,8 +271,13 @@ def _raise_malformed(lines: Sequence[str], path: Path, remedy: str) -> None:
         except ValueError:
             key = ''
         if not key:
-            raise DataError('A line of the difficulty file is malformed', where=f'{path}:{number}',
-                            expected='`key mse`', found=repr(line[:200]), remedy=remedy)
+            raise DataError(
+                'A line of the difficulty file is malformed',
+                where=f'{path}:{number}',
+                expected='`key mse`',
+                found=repr(line[:200]),
+                remedy=remedy,
+            )
 
 
 def _check_unique(keys: Sequence[str], path: Path, remedy: Optional[str] = None) -> None:
@@ -235,8 +286,12 @@ def _check_unique(keys: Sequence[str], path: Path, remedy: Optional[str] = None)
     seen: Dict[str, int] = {}
     for number, key in enumerate(keys, 2):
         if key in seen:
-            raise DataError(f'A key stands twice in the difficulty file: {key!r}', where=f'{path}:{number}',
-                            found=f'lines {seen[key]} and {number}', remedy=remedy)
+            raise DataError(
+                f'A key stands twice in the difficulty file: {key!r}',
+                where=f'{path}:{number}',
+                found=f'lines {seen[key]} and {number}',
+                remedy=remedy,
+            )
         seen[key] = number
 
 
@@ -245,9 +300,13 @@ def _check_values(keys: Sequence[str], values: np.ndarray, path: Path, first_lin
     if wrong.any():
         index = int(wrong.argmax())
         what = 'negative' if math.isfinite(values[index]) else 'not finite'
-        raise DataError(f'A score of the difficulty file is {what}: {keys[index]!r}',
-                        where=f'{path}:{index + first_line}', expected='a finite number >= 0', found=values[index],
-                        remedy=remedy)
+        raise DataError(
+            f'A score of the difficulty file is {what}: {keys[index]!r}',
+            where=f'{path}:{index + first_line}',
+            expected='a finite number >= 0',
+            found=values[index],
+            remedy=remedy,
+        )
 
 
 def _default_remedy(path: Path) -> str:

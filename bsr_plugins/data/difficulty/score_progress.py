@@ -1,4 +1,5 @@
 """Scores kept while scoring goes on, in a file beside the result: a killed run loses one unit of work at most."""
+
 from __future__ import annotations
 
 import contextlib
@@ -54,8 +55,12 @@ class ScoreProgress:
         wrong = ~np.isfinite(mse)
         if wrong.any():
             key = keys[int(wrong.argmax())]
-            raise DataError(f'The score of {key!r} is not finite', where=key, found=float(mse[wrong][0]),
-                            remedy='the weights of the scorer are damaged, or their training diverged: take others')
+            raise DataError(
+                f'The score of {key!r} is not finite',
+                where=key,
+                found=float(mse[wrong][0]),
+                remedy='the weights of the scorer are damaged, or their training diverged: take others',
+            )
         pairs = list(zip(keys, mse.tolist()))
         self._file.write(''.join(f'{key} {value!r}\n' for key, value in pairs).encode('utf-8'))
         self._file.flush()
@@ -111,7 +116,7 @@ def forget(result: PathLike) -> None:
 
 def split_units(keys: Sequence[str], size: int) -> List[List[str]]:
     """Return ``keys`` in lists of ``size``, the last one shorter."""
-    return [list(keys[start:start + size]) for start in range(0, len(keys), size)]
+    return [list(keys[start : start + size]) for start in range(0, len(keys), size)]
 
 
 def _side_car(result: PathLike) -> Path:
@@ -128,7 +133,7 @@ def _parse(line: bytes, key: str) -> Optional[Tuple[str, float]]:
     if not line.endswith(b'\n') or not line.startswith(prefix):
         return None
     with contextlib.suppress(ValueError):
-        value = float(line[len(prefix):])
+        value = float(line[len(prefix) :])
         if np.isfinite(value):
             return key, value
     return None
@@ -142,5 +147,8 @@ def _lock(file: IO[bytes], path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        raise DataError('Another process is scoring for the same difficulty file', where=path,
-                        remedy='wait for it, or give another --out') from None
+        raise DataError(
+            'Another process is scoring for the same difficulty file',
+            where=path,
+            remedy='wait for it, or give another --out',
+        ) from None

@@ -4,6 +4,7 @@ Windows of the published grid overlap fourfold, so a pass over the photograph co
 Inside the photograph a window then sees its true surroundings instead of the network's padding, which the border that
 is left out does not fully hide: the order is the same but for near ties.
 """
+
 from __future__ import annotations
 
 from collections import Counter, deque
@@ -35,11 +36,13 @@ class WholeImage(NamedTuple):
     keys: List[str]
 
 
-def find_whole_images(hr_manifest: Mapping[str, Any],
-                      lr_manifest: Mapping[str, Any],
-                      keys: Sequence[str],
-                      hr: Optional[PathLike] = None,
-                      lr: Optional[PathLike] = None) -> List[WholeImage]:
+def find_whole_images(
+    hr_manifest: Mapping[str, Any],
+    lr_manifest: Mapping[str, Any],
+    keys: Sequence[str],
+    hr: Optional[PathLike] = None,
+    lr: Optional[PathLike] = None,
+) -> List[WholeImage]:
     """Return the photographs that a pair of sub-image LMDBs was cut from, each with its keys.
 
     Args:
@@ -54,8 +57,12 @@ def find_whole_images(hr_manifest: Mapping[str, Any],
         DataError: A folder or an image is missing, the photographs are not those of the LMDB, or keys have none.
     """
     if lr is not None and lr_manifest['source'] is None:
-        raise OptionError('The LR sub-images were made from the HR photographs, not from a folder', where='--lr',
-                          found=lr, remedy='omit --lr: the LR photographs are made again in the same way')
+        raise OptionError(
+            'The LR sub-images were made from the HR photographs, not from a folder',
+            where='--lr',
+            found=lr,
+            remedy='omit --lr: the LR photographs are made again in the same way',
+        )
     hr_files = _source_files(hr_manifest['source'], hr, '--hr')
     lr_files = None if lr_manifest['source'] is None else _source_files(lr_manifest['source'], lr, '--lr')
     counts = Counter(key.rpartition('_s')[0] for key in keys)
@@ -68,18 +75,18 @@ def find_whole_images(hr_manifest: Mapping[str, Any],
             images.append(WholeImage(path, given, factor, names))
     strangers = sorted(set(keys).difference(*(image.keys for image in images)))
     if strangers:
-        raise DataError('Some sub-images come from no photograph of the manifest',
-                        where=hr_manifest['source']['folder'], found=some_of(strangers),
-                        remedy='make the LMDBs anew, or score without --whole-image')
+        raise DataError(
+            'Some sub-images come from no photograph of the manifest',
+            where=hr_manifest['source']['folder'],
+            found=some_of(strangers),
+            remedy='make the LMDBs anew, or score without --whole-image',
+        )
     return images
 
 
-def score_whole_images(images: Sequence[WholeImage],
-                       scorer: Scorer,
-                       scale: int,
-                       border: int,
-                       grid: WindowGrid,
-                       mod: int) -> Iterator[Tuple[List[str], np.ndarray]]:
+def score_whole_images(
+    images: Sequence[WholeImage], scorer: Scorer, scale: int, border: int, grid: WindowGrid, mod: int
+) -> Iterator[Tuple[List[str], np.ndarray]]:
     """Yield the keys of each photograph's windows and their MSE, (len(keys),) float64; the next are read meanwhile.
 
     Args:
@@ -124,20 +131,29 @@ def load_pair(image: WholeImage, scale: int, mod: int) -> Tuple[np.ndarray, np.n
     else:
         lr = read_image(image.lr)
         if hr.shape[:2] != (lr.shape[0] * scale, lr.shape[1] * scale):
-            raise DataError(f'{image.lr} is not {image.hr} divided by {scale}', where=image.lr,
-                            expected=f'{hr.shape[1] / scale:g}x{hr.shape[0] / scale:g}',
-                            found=f'{lr.shape[1]}x{lr.shape[0]}', remedy='check --scale and --lr')
+            raise DataError(
+                f'{image.lr} is not {image.hr} divided by {scale}',
+                where=image.lr,
+                expected=f'{hr.shape[1] / scale:g}x{hr.shape[0] / scale:g}',
+                found=f'{lr.shape[1]}x{lr.shape[0]}',
+                remedy='check --scale and --lr',
+            )
         hr, lr = crop_to_multiple(hr, mod), crop_to_multiple(lr, mod // scale)
     return np.ascontiguousarray(hr[..., ::-1]), np.ascontiguousarray(lr[..., ::-1])
 
 
-def _score(image: WholeImage, hr: np.ndarray, lr: np.ndarray, *, scorer: Scorer, scale: int, border: int,
-           grid: WindowGrid) -> np.ndarray:
+def _score(
+    image: WholeImage, hr: np.ndarray, lr: np.ndarray, *, scorer: Scorer, scale: int, border: int, grid: WindowGrid
+) -> np.ndarray:
     places = windows(*hr.shape[:2], grid)
     if len(places) != len(image.keys):
-        raise DataError(f'The LMDB does not hold the windows of {image.hr}', where=image.hr,
-                        expected=f'{len(places)} sub-images', found=len(image.keys),
-                        remedy='make the LMDBs anew, or score without --whole-image')
+        raise DataError(
+            f'The LMDB does not hold the windows of {image.hr}',
+            where=image.hr,
+            expected=f'{len(places)} sub-images',
+            found=len(image.keys),
+            remedy='make the LMDBs anew, or score without --whole-image',
+        )
     error = error_maps(hr[None], lr[None], scorer, scale)[0].cpu().numpy()
     return windows_mse(error, places, grid.crop, border)
 
@@ -146,18 +162,27 @@ def _source_files(source: Mapping[str, Any], folder: Optional[PathLike], option:
     places = [Path(folder)] if folder is not None else [Path(source['resolved']), Path(source['folder'])]
     there = next((place for place in places if place.is_dir()), None)
     if there is None:
-        raise DataError('The photographs that the LMDB was made from are not there', where=places[0],
-                        expected='the folder of the photographs',
-                        remedy=f'give their folder by {option}, or score without --whole-image')
+        raise DataError(
+            'The photographs that the LMDB was made from are not there',
+            where=places[0],
+            expected='the folder of the photographs',
+            remedy=f'give their folder by {option}, or score without --whole-image',
+        )
     files = {key: there / name for key, name in source['images'].items()}
     missing = [path.name for path in files.values() if not path.is_file()]
     if missing:
-        raise DataError(f'{len(missing)} photographs that the LMDB was made from are not in the folder', where=there,
-                        found=f'missing: {some_of(missing)}',
-                        remedy=f'give their folder by {option}, or score without --whole-image')
+        raise DataError(
+            f'{len(missing)} photographs that the LMDB was made from are not in the folder',
+            where=there,
+            found=f'missing: {some_of(missing)}',
+            remedy=f'give their folder by {option}, or score without --whole-image',
+        )
     if fingerprint(files) != source['fingerprint']:
-        raise DataError('The photographs are not those that the LMDB was made from', where=there,
-                        expected=f'fingerprint {source["fingerprint"]}',
-                        found='files with the same names but other content',
-                        remedy='make the LMDBs anew, or score without --whole-image')
+        raise DataError(
+            'The photographs are not those that the LMDB was made from',
+            where=there,
+            expected=f'fingerprint {source["fingerprint"]}',
+            found='files with the same names but other content',
+            remedy='make the LMDBs anew, or score without --whole-image',
+        )
     return files

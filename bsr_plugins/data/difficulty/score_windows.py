@@ -1,4 +1,5 @@
 """Difficulty by windows: each LR sub-image is super-resolved by itself, many in one forward pass."""
+
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +23,9 @@ class Pair(NamedTuple):
     lr: np.ndarray
 
 
-def score_batches(batches: Sequence[Sequence[str]],
-                  hr: LmdbImages,
-                  lr: LmdbImages,
-                  scorer: Scorer,
-                  scale: int,
-                  border: int) -> Iterator[Tuple[Sequence[str], np.ndarray]]:
+def score_batches(
+    batches: Sequence[Sequence[str]], hr: LmdbImages, lr: LmdbImages, scorer: Scorer, scale: int, border: int
+) -> Iterator[Tuple[Sequence[str], np.ndarray]]:
     """Yield the keys of each batch and the MSE of each, (len(batch),) float64; the next batch is decoded meanwhile.
 
     Raises:
@@ -58,8 +56,9 @@ def score_pairs(pairs: Sequence[Pair], scorer: Scorer, scale: int, border: int) 
         by_shape.setdefault(pair.lr.shape, []).append(index)
     scores = np.empty(len(pairs), dtype=np.float64)
     for indices in by_shape.values():
-        error = error_maps(np.stack([pairs[i].hr for i in indices]), np.stack([pairs[i].lr for i in indices]),
-                           scorer, scale)
+        error = error_maps(
+            np.stack([pairs[i].hr for i in indices]), np.stack([pairs[i].lr for i in indices]), scorer, scale
+        )
         scores[indices] = window_mse(error, border).cpu().numpy()
     return scores
 
@@ -71,14 +70,18 @@ def error_maps(hr: np.ndarray, lr: np.ndarray, scorer: Scorer, scale: int):  # n
         OptionError: The scorer does not upscale by ``scale``.
     """
     import torch
+
     with torch.no_grad():
         images = torch.from_numpy(lr).to(scorer.device).permute(0, 3, 1, 2)
         sr = scorer.upscale(images.to(torch.float32).div_(255))
         truth = torch.from_numpy(hr).to(scorer.device).permute(0, 3, 1, 2)
         if sr.shape != truth.shape:
-            raise OptionError(f'The scorer {scorer.name} does not upscale by {scale}',
-                              expected=f'{tuple(truth.shape)} from {tuple(images.shape)}', found=tuple(sr.shape),
-                              remedy=f'score by a network trained for x{scale}')
+            raise OptionError(
+                f'The scorer {scorer.name} does not upscale by {scale}',
+                expected=f'{tuple(truth.shape)} from {tuple(images.shape)}',
+                found=tuple(sr.shape),
+                remedy=f'score by a network trained for x{scale}',
+            )
         return squared_luma_error(sr, truth)
 
 
@@ -89,10 +92,17 @@ def _decode(hr: LmdbImages, lr: LmdbImages, key: str, hr_record: bytes, lr_recor
 def _check_pair(pair: Pair, scale: int, border: int) -> None:
     height, width = pair.hr.shape[:2]
     if (height, width) != (pair.lr.shape[0] * scale, pair.lr.shape[1] * scale):
-        raise DataError(f'HR and LR of the sub-image {pair.key!r} do not fit scale {scale}', where=pair.key,
-                        expected=f'LR {height / scale:g} x {width / scale:g}',
-                        found=f'HR {height} x {width}, LR {pair.lr.shape[0]} x {pair.lr.shape[1]}',
-                        remedy='give the LR LMDB of this scale, made with the same windows')
+        raise DataError(
+            f'HR and LR of the sub-image {pair.key!r} do not fit scale {scale}',
+            where=pair.key,
+            expected=f'LR {height / scale:g} x {width / scale:g}',
+            found=f'HR {height} x {width}, LR {pair.lr.shape[0]} x {pair.lr.shape[1]}',
+            remedy='give the LR LMDB of this scale, made with the same windows',
+        )
     if min(height, width) <= 2 * border:
-        raise DataError(f'Nothing of the sub-image {pair.key!r} is left inside the border', where=pair.key,
-                        expected=f'sides above {2 * border}', found=f'{height} x {width}')
+        raise DataError(
+            f'Nothing of the sub-image {pair.key!r} is left inside the border',
+            where=pair.key,
+            expected=f'sides above {2 * border}',
+            found=f'{height} x {width}',
+        )

@@ -1,4 +1,5 @@
 """The reference super-resolution whose error is the difficulty: bicubic, or a trained network (BSPA, Fig. 1)."""
+
 from __future__ import annotations
 
 import hashlib
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
     import torch
 
 # What torch.load and the unpickler raise on damaged files and on files that are something else.
-_UNREADABLE = (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, LookupError, AttributeError,
-               TypeError)
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,7 @@ def bicubic_scorer(scale: int, device: str = 'cpu') -> Scorer:
         DependencyError: BasicSR, whose bicubic weights are used, is not importable.
     """
     from bsr_plugins.data.images.bicubic_upscaling import upscale_bicubic
+
     _require_basicsr()
     return Scorer('bicubic', lambda lr: upscale_bicubic(lr, scale), device)
 
@@ -52,14 +62,19 @@ def choose_device(name: str) -> str:
         OptionError: There is no such device.
     """
     import torch
+
     if name == 'auto':
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
         # A torch built without CUDA says so by an AssertionError.
-        raise OptionError(f'The device {name!r} cannot be used', where='--device', found=str(error).split('\n')[0],
-                          remedy='--device cpu, or auto') from error
+        raise OptionError(
+            f'The device {name!r} cannot be used',
+            where='--device',
+            found=str(error).split('\n')[0],
+            remedy='--device cpu, or auto',
+        ) from error
     return name
 
 
@@ -95,12 +110,14 @@ class NetworkUpscaler:
 
     def __init__(self, network: torch.nn.Module) -> None:
         import torch
+
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._format = torch.channels_last
 
     def __call__(self, lr: torch.Tensor) -> torch.Tensor:
         """Return the super-resolved ``lr``, without a graph."""
         import torch
+
         with torch.no_grad():
             try:
                 return self._network(lr.contiguous(memory_format=self._format))
@@ -120,22 +137,34 @@ def read_network_option(opt: PathLike, scale: int) -> Dict[str, Any]:
         OptionError: See ``network_scorer``.
     """
     import yaml
+
     remedy = 'give the option file that the weights were trained by, for one options/train_MSRResNet_x4.yml'
     try:
         options = yaml.safe_load(Path(opt).read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise OptionError('The option file of the scorer is missing', where=opt, remedy=remedy) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise OptionError('The option file of the scorer cannot be read', where=opt, found=error,
-                          remedy=remedy) from error
+        raise OptionError(
+            'The option file of the scorer cannot be read', where=opt, found=error, remedy=remedy
+        ) from error
     network_g = options.get('network_g') if isinstance(options, dict) else None
     if not isinstance(network_g, dict) or not isinstance(network_g.get('type'), str):
-        raise OptionError('The option file has no network to score by', where=f'{opt}: network_g',
-                          expected='a mapping with `type`', found=network_g, remedy=remedy)
+        raise OptionError(
+            'The option file has no network to score by',
+            where=f'{opt}: network_g',
+            expected='a mapping with `type`',
+            found=network_g,
+            remedy=remedy,
+        )
     for where, found in (('scale', options.get('scale')), ('network_g.upscale', network_g.get('upscale'))):
         if found is not None and found != scale:
-            raise OptionError('The scorer is of another scale than the sub-images', where=f'{opt}: {where}',
-                              expected=scale, found=found, remedy=f'score by a network trained for x{scale}')
+            raise OptionError(
+                'The scorer is of another scale than the sub-images',
+                where=f'{opt}: {where}',
+                expected=scale,
+                found=found,
+                remedy=f'score by a network trained for x{scale}',
+            )
     return network_g
 
 
@@ -147,28 +176,40 @@ def read_weights(path: PathLike) -> Mapping[str, torch.Tensor]:
         DependencyError: This torch cannot read weights without running what else stands in the file.
     """
     import torch
+
     if 'weights_only' not in inspect.signature(torch.load).parameters:
-        raise DependencyError('Weights are read by torch.load(weights_only=True), which this torch does not have',
-                              expected='torch >= 1.13', found=torch.__version__,
-                              remedy='install a newer torch, or score by --scorer bicubic')
+        raise DependencyError(
+            'Weights are read by torch.load(weights_only=True), which this torch does not have',
+            expected='torch >= 1.13',
+            found=torch.__version__,
+            remedy='install a newer torch, or score by --scorer bicubic',
+        )
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError('The weights of the scorer are missing', where=path,
-                              remedy='train them: basicsr train -opt options/train_MSRResNet_x4.yml; '
-                                     'or score by --scorer bicubic') from None
+        raise CheckpointError(
+            'The weights of the scorer are missing',
+            where=path,
+            remedy='train them: basicsr train -opt options/train_MSRResNet_x4.yml; or score by --scorer bicubic',
+        ) from None
     except _UNREADABLE as error:
-        raise CheckpointError('The weights of the scorer cannot be read', where=path, found=error,
-                              remedy='give a .pth of tensors alone, as BasicSR saves net_g_*.pth') from error
+        raise CheckpointError(
+            'The weights of the scorer cannot be read',
+            where=path,
+            found=error,
+            remedy='give a .pth of tensors alone, as BasicSR saves net_g_*.pth',
+        ) from error
     for name in ('params_ema', 'params', 'state_dict'):
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
             break
     if not isinstance(content, dict) or not content or not all(torch.is_tensor(value) for value in content.values()):
-        raise CheckpointError('The weights file holds no state dict', where=path,
-                              expected='params_ema, params or tensors by name',
-                              found=', '.join(map(str, list(content)[:6])) if isinstance(content, dict)
-                              else type(content).__name__)
+        raise CheckpointError(
+            'The weights file holds no state dict',
+            where=path,
+            expected='params_ema, params or tensors by name',
+            found=', '.join(map(str, list(content)[:6])) if isinstance(content, dict) else type(content).__name__,
+        )
     return {name[7:] if name.startswith('module.') else name: value for name, value in content.items()}
 
 
@@ -176,35 +217,55 @@ def _require_basicsr() -> None:
     try:
         import basicsr.utils.matlab_functions  # noqa: F401
     except ImportError as error:
-        raise DependencyError('Scoring needs BasicSR, which cannot be imported', found=error,
-                              remedy="pip install 'bsr-plugins[basicsr]', or run from the folder of a fork") from error
+        raise DependencyError(
+            'Scoring needs BasicSR, which cannot be imported',
+            found=error,
+            remedy="pip install 'bsr-plugins[basicsr]', or run from the folder of a fork",
+        ) from error
 
 
 def _build(network_g: Mapping[str, Any], opt: PathLike) -> torch.nn.Module:
     from bsr_plugins.common.builders import build_network
     from bsr_plugins.common.naming import did_you_mean
+
     try:
         return build_network(dict(network_g))
     except KeyError as error:
         from basicsr.utils.registry import ARCH_REGISTRY
-        raise OptionError(f'Unknown network: {network_g["type"]!r}', where=f'{opt}: network_g.type',
-                          remedy=did_you_mean(network_g['type'], [name for name, _ in ARCH_REGISTRY])) from error
+
+        raise OptionError(
+            f'Unknown network: {network_g["type"]!r}',
+            where=f'{opt}: network_g.type',
+            remedy=did_you_mean(network_g['type'], [name for name, _ in ARCH_REGISTRY]),
+        ) from error
     except TypeError as error:
-        raise OptionError(f'{network_g["type"]} does not take these options', where=f'{opt}: network_g',
-                          found=error) from error
+        raise OptionError(
+            f'{network_g["type"]} does not take these options', where=f'{opt}: network_g', found=error
+        ) from error
 
 
 def _load(network: torch.nn.Module, state: Mapping[str, torch.Tensor], weights: PathLike, opt: PathLike) -> None:
     expected = network.state_dict()
     missing = [name for name in expected if name not in state]
     unexpected = [name for name in state if name not in expected]
-    shapes = [f'{name}: {tuple(state[name].shape)} instead of {tuple(tensor.shape)}'
-              for name, tensor in expected.items() if name in state and state[name].shape != tensor.shape]
+    shapes = [
+        f'{name}: {tuple(state[name].shape)} instead of {tuple(tensor.shape)}'
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
     if missing or unexpected or shapes:
-        found = '; '.join(_first(what, names) for what, names in
-                          (('missing', missing), ('not in the network', unexpected), ('other shapes', shapes)) if names)
-        raise CheckpointError('The weights do not fit the network', where=weights, expected=f'network_g of {opt}',
-                              found=found, remedy='give the option file that the weights were trained by')
+        found = '; '.join(
+            _first(what, names)
+            for what, names in (('missing', missing), ('not in the network', unexpected), ('other shapes', shapes))
+            if names
+        )
+        raise CheckpointError(
+            'The weights do not fit the network',
+            where=weights,
+            expected=f'network_g of {opt}',
+            found=found,
+            remedy='give the option file that the weights were trained by',
+        )
     network.load_state_dict(state)
 
 

@@ -1,4 +1,5 @@
 """From a pair of sub-image LMDBs to their difficulty file: checked first, resumable, never half-written."""
+
 from __future__ import annotations
 
 import logging
@@ -39,17 +40,19 @@ class ScoredDifficulty(NamedTuple):
     scored: int
 
 
-def score_difficulty(hr_lmdb: PathLike,
-                     lr_lmdb: PathLike,
-                     scale: int,
-                     scorer: Scorer,
-                     *,
-                     whole_image: bool = False,
-                     hr: Optional[PathLike] = None,
-                     lr: Optional[PathLike] = None,
-                     batch: int = 32,
-                     out: Optional[PathLike] = None,
-                     progress: bool = True) -> ScoredDifficulty:
+def score_difficulty(
+    hr_lmdb: PathLike,
+    lr_lmdb: PathLike,
+    scale: int,
+    scorer: Scorer,
+    *,
+    whole_image: bool = False,
+    hr: Optional[PathLike] = None,
+    lr: Optional[PathLike] = None,
+    batch: int = 32,
+    out: Optional[PathLike] = None,
+    progress: bool = True,
+) -> ScoredDifficulty:
     """Score every sub-image of an LMDB pair and write the difficulty file.
 
     MSE of luma, 8 bit quantised, ``scale`` pixels left out along each side (``luma_error``). What is scored is kept in
@@ -84,34 +87,42 @@ def score_difficulty(hr_lmdb: PathLike,
         return ScoredDifficulty(path, header, *there, scored=0)
     images = find_whole_images(hr_manifest, lr_manifest, keys, hr, lr) if whole_image else None
     units = split_units(keys, batch) if images is None else [image.keys for image in images]
-    settings = {'header': header.line(), 'lr_manifest_sha256': manifest_sha256(lr_lmdb),
-                'batch': None if whole_image else batch, 'device': scorer.device}
+    settings = {
+        'header': header.line(),
+        'lr_manifest_sha256': manifest_sha256(lr_lmdb),
+        'batch': None if whole_image else batch,
+        'device': scorer.device,
+    }
     with closing(ScoreProgress(path, settings, units)) as kept:
         before = len(kept.scores)
         grid = WindowGrid(hr_manifest['crop'], hr_manifest['step'], hr_manifest['threshold'])
         if images is None:
-            parts = _score_windows(units[kept.units_done:], hr_lmdb, lr_lmdb, scorer, scale)
+            parts = _score_windows(units[kept.units_done :], hr_lmdb, lr_lmdb, scorer, scale)
         else:
-            parts = score_whole_images(images[kept.units_done:], scorer, scale, scale, grid, hr_manifest['mod'])
+            parts = score_whole_images(images[kept.units_done :], scorer, scale, scale, grid, hr_manifest['mod'])
         for unit, mse in _with_bar(parts, before, len(keys), progress):
             kept.append(unit, mse)
         write_difficulty(path, kept.scores, header)
         kept.finish()
         ordered = sorted(kept.scores.items())
-    return ScoredDifficulty(path, header, [key for key, _ in ordered], np.array([value for _, value in ordered]),
-                            len(keys) - before)
+    return ScoredDifficulty(
+        path, header, [key for key, _ in ordered], np.array([value for _, value in ordered]), len(keys) - before
+    )
 
 
-def _score_windows(units: Sequence[Sequence[str]], hr_lmdb: PathLike, lr_lmdb: PathLike, scorer: Scorer,
-                   scale: int) -> Iterator[Scored]:
+def _score_windows(
+    units: Sequence[Sequence[str]], hr_lmdb: PathLike, lr_lmdb: PathLike, scorer: Scorer, scale: int
+) -> Iterator[Scored]:
     with closing(LmdbImages(hr_lmdb)) as hr, closing(LmdbImages(lr_lmdb)) as lr:
         yield from score_batches(units, hr, lr, scorer, scale, scale)
 
 
 def _with_bar(parts: Iterator[Scored], before: int, total: int, progress: bool) -> Iterator[Scored]:
     from tqdm import tqdm
-    with tqdm(total=total, initial=before, unit=' sub-images', desc='scoring', mininterval=0.5,
-              disable=not progress) as bar:
+
+    with tqdm(
+        total=total, initial=before, unit=' sub-images', desc='scoring', mininterval=0.5, disable=not progress
+    ) as bar:
         for keys, mse in parts:
             yield keys, mse
             bar.update(len(keys))
@@ -135,8 +146,11 @@ def _check_arguments(whole_image: bool, hr: Optional[PathLike], lr: Optional[Pat
     if batch < 1:
         raise OptionError('The batch must be at least 1', where='--batch', found=batch)
     if not whole_image and (hr is not None or lr is not None):
-        raise OptionError('Folders of photographs are read by whole-image scoring alone', where='--hr, --lr',
-                          remedy='add --whole-image, or omit them')
+        raise OptionError(
+            'Folders of photographs are read by whole-image scoring alone',
+            where='--hr, --lr',
+            remedy='add --whole-image, or omit them',
+        )
 
 
 def _check_pair(hr_lmdb: PathLike, lr_lmdb: PathLike, scale: int) -> Tuple[List[str], Dict[str, Any], Dict[str, Any]]:
@@ -146,17 +160,29 @@ def _check_pair(hr_lmdb: PathLike, lr_lmdb: PathLike, scale: int) -> Tuple[List[
     remedy = 'make both by one call of tools/create_subimage_lmdb.py'
     kinds = (hr_manifest.get('kind'), lr_manifest.get('kind'))
     if kinds != ('hr', 'lr'):
-        raise OptionError('The LMDBs are not one of HR and one of LR sub-images', where=both,
-                          expected='--hr-lmdb of kind hr, --lr-lmdb of kind lr', found=f'{kinds[0]} and {kinds[1]}',
-                          remedy='exchange them' if kinds == ('lr', 'hr') else remedy)
+        raise OptionError(
+            'The LMDBs are not one of HR and one of LR sub-images',
+            where=both,
+            expected='--hr-lmdb of kind hr, --lr-lmdb of kind lr',
+            found=f'{kinds[0]} and {kinds[1]}',
+            remedy='exchange them' if kinds == ('lr', 'hr') else remedy,
+        )
     if lr_manifest['scale'] != scale:
-        raise DataError('The LR LMDB was made for another scale', where=lr_lmdb, expected=f'scale {scale}',
-                        found=f'scale {lr_manifest["scale"]}',
-                        remedy=f'give the LR LMDB of scale {scale}, or --scale {lr_manifest["scale"]}')
+        raise DataError(
+            'The LR LMDB was made for another scale',
+            where=lr_lmdb,
+            expected=f'scale {scale}',
+            found=f'scale {lr_manifest["scale"]}',
+            remedy=f'give the LR LMDB of scale {scale}, or --scale {lr_manifest["scale"]}',
+        )
     if lr_manifest['hr'] != hr_manifest['source']['fingerprint']:
         raise DataError('The LR LMDB was made with other HR photographs', where=both, remedy=remedy)
     if set(keys) != set(lr_keys):
         alone = sorted(set(keys) ^ set(lr_keys))
-        raise DataError('The HR and LR LMDBs do not hold the same keys', where=both,
-                        found=f'{len(alone)} without their partner: {some_of(alone)}', remedy=remedy)
+        raise DataError(
+            'The HR and LR LMDBs do not hold the same keys',
+            where=both,
+            found=f'{len(alone)} without their partner: {some_of(alone)}',
+            remedy=remedy,
+        )
     return sorted(keys), hr_manifest, lr_manifest

@@ -1,4 +1,5 @@
 """MATLAB-like antialiased bicubic downscaling of batches: the values of BasicSR's ``imresize``, by one filter."""
+
 from __future__ import annotations
 
 import functools
@@ -31,6 +32,7 @@ def downscale_bicubic(images: torch.Tensor, scale: int) -> torch.Tensor:
 
 def _downscale_along(images: torch.Tensor, dimension: int, scale: int) -> torch.Tensor:
     import torch
+
     weights, first = _filter(scale)
     length = images.shape[dimension]
     starts = torch.arange(0, length, scale, device=images.device) + first
@@ -46,6 +48,7 @@ def _downscale_along(images: torch.Tensor, dimension: int, scale: int) -> torch.
 def _filter(scale: int) -> Tuple[Tuple[float, ...], int]:
     """The weights of an output pixel and the first input pixel, relative to the first of the ``scale`` it covers."""
     from basicsr.utils.matlab_functions import calculate_weights_indices
+
     length, middle = 16, 8
     weights, indices, before, _ = calculate_weights_indices(length * scale, length, 1 / scale, 'cubic', 4, True)
     return tuple(weights[middle].double().tolist()), int(indices[middle, 0]) - before - middle * scale

@@ -1,4 +1,5 @@
 """Bicubic images of either kind, torch's or MATLAB's, up and down by whole factors (f_BI of FPL, CVPR 2023)."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -19,9 +20,11 @@ def upsample_bicubic(x: torch.Tensor, scale: int, kernel: str = 'torch') -> torc
     """
     if kernel == 'torch':
         from torch.nn import functional
+
         size = (x.shape[-2] * scale, x.shape[-1] * scale)
         return functional.interpolate(x, size=size, mode='bicubic', align_corners=False)
     from bsr_plugins.data.images.bicubic_upscaling import upscale_bicubic
+
     return upscale_bicubic(x, scale).to(x.dtype)
 
 
@@ -36,11 +39,17 @@ def downsample_bicubic(x: torch.Tensor, scale: int, kernel: str = 'torch') -> to
     """
     if kernel != 'torch':
         from bsr_plugins.data.images.bicubic_downscaling import downscale_bicubic
+
         return downscale_bicubic(x, scale).to(x.dtype)
     from torch.nn import functional
+
     size = (x.shape[-2] // scale, x.shape[-1] // scale)
     try:
         return functional.interpolate(x, size=size, mode='bicubic', align_corners=False, antialias=True)
     except TypeError as error:
-        raise DependencyError('this torch cannot downscale with antialiasing', expected='torch >= 1.11', found=error,
-                              remedy='install a newer torch, or set bicubic: matlab') from error
+        raise DependencyError(
+            'this torch cannot downscale with antialiasing',
+            expected='torch >= 1.11',
+            found=error,
+            remedy='install a newer torch, or set bicubic: matlab',
+        ) from error

@@ -1,4 +1,5 @@
 """MATLAB-like bicubic upscaling of batches: the values of BasicSR's ``imresize``, by phases instead of by rows."""
+
 from __future__ import annotations
 
 import functools
@@ -30,12 +31,14 @@ def upscale_bicubic(images: torch.Tensor, scale: int) -> torch.Tensor:
 def mirrored(index: torch.Tensor, length: int) -> torch.Tensor:
     """Return pixel indices with those beyond an image side of ``length`` folded back, as MATLAB mirrors its borders."""
     import torch
+
     index = torch.where(index < 0, -1 - index, index)
     return torch.where(index >= length, 2 * length - 1 - index, index).clamp_(0, length - 1)
 
 
 def _upscale_along(images: torch.Tensor, dimension: int, scale: int) -> torch.Tensor:
     import torch
+
     weights, first = _phases(scale)
     length = images.shape[dimension]
     before, after = -min(first), max(first) + len(weights[0]) - 1
@@ -56,6 +59,7 @@ def _upscale_along(images: torch.Tensor, dimension: int, scale: int) -> torch.Te
 def _phases(scale: int) -> Tuple[Tuple[Tuple[float, ...], ...], Tuple[int, ...]]:
     """Weights of each output phase and the first input pixel of each, relative to the pixel that the phase is of."""
     from basicsr.utils.matlab_functions import calculate_weights_indices
+
     length, middle = 16, 8
     weights, indices, before, _ = calculate_weights_indices(length, length * scale, scale, 'cubic', 4, True)
     rows = range(middle * scale, (middle + 1) * scale)

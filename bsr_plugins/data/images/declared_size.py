@@ -2,6 +2,7 @@
 
 A decoder allocates and fills what the header declares: some hundred bytes can ask for gigabytes.
 """
+
 from __future__ import annotations
 
 import struct
@@ -56,9 +57,13 @@ def refuse_lying_size(content: bytes, what: str, where: Any, remedy: Optional[st
     declared = declared_size(content)
     if declared is None or declared.least_bytes <= len(content) + _SLACK:
         return
-    raise DataError(f'{what} declares a size that it cannot hold: it is damaged, or made to exhaust the memory',
-                    where=where, expected=f'at least {declared.least_bytes:,} bytes for {declared.width} x '
-                    f'{declared.height} pixels', found=f'{len(content):,} bytes', remedy=remedy)
+    raise DataError(
+        f'{what} declares a size that it cannot hold: it is damaged, or made to exhaust the memory',
+        where=where,
+        expected=f'at least {declared.least_bytes:,} bytes for {declared.width} x {declared.height} pixels',
+        found=f'{len(content):,} bytes',
+        remedy=remedy,
+    )
 
 
 def _png(content: bytes) -> Declared:

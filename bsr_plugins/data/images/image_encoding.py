@@ -1,4 +1,5 @@
 """The lossless encodings in which sub-images stand in an LMDB; ``cv2.imdecode``, so stock BasicSR, reads each one."""
+
 from __future__ import annotations
 
 from types import MappingProxyType
@@ -25,11 +26,13 @@ def encoder(name: str) -> Encoder:
         DependencyError: ``fpng`` without the package of that name.
     """
     if name not in ENCODINGS:
-        raise OptionError(f"unknown encoding '{name}'", where='encoding', found=name,
-                          remedy=did_you_mean(name, ENCODINGS))
+        raise OptionError(
+            f"unknown encoding '{name}'", where='encoding', found=name, remedy=did_you_mean(name, ENCODINGS)
+        )
     if name == 'fpng':
         return _fpng()
     import cv2
+
     if name == 'bmp':
         return lambda image: cv2.imencode('.bmp', image)[1]
     flags = [cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -43,11 +46,15 @@ def encoder(name: str) -> Encoder:
 
 def _fpng() -> Encoder:
     import numpy as np
+
     try:
         import fpng
     except ImportError as error:
-        raise DependencyError("the encoding 'fpng' needs the package fpng, which is not installed", where='encoding',
-                              remedy="pip install 'bsr-plugins[fpng]', or take --encoding png-fast") from error
+        raise DependencyError(
+            "the encoding 'fpng' needs the package fpng, which is not installed",
+            where='encoding',
+            remedy="pip install 'bsr-plugins[fpng]', or take --encoding png-fast",
+        ) from error
 
     def encode(image: Any) -> bytes:
         height, width, channels = image.shape

@@ -1,4 +1,5 @@
 """Folders of photographs: their files, the key each one gets, HR and LR paired by name, and a fingerprint."""
+
 from __future__ import annotations
 
 import hashlib
@@ -33,9 +34,13 @@ def list_images(folder: PathLike) -> List[Path]:
     images = [entry for entry in entries if entry.suffix.lower() in EXTENSIONS and entry.is_file()]
     if not images:
         folders = sorted(entry.name for entry in entries if entry.is_dir())
-        raise DataError(f'no image in folder {folder}', where=folder, expected=f'files {some_of(sorted(EXTENSIONS))}',
-                        found=f'folders {some_of(folders)}' if folders else f'{len(entries)} other files',
-                        remedy='name one of these folders' if folders else None)
+        raise DataError(
+            f'no image in folder {folder}',
+            where=folder,
+            expected=f'files {some_of(sorted(EXTENSIONS))}',
+            found=f'folders {some_of(folders)}' if folders else f'{len(entries)} other files',
+            remedy='name one of these folders' if folders else None,
+        )
     return sorted(images, key=lambda path: path.name)
 
 
@@ -46,8 +51,12 @@ def image_key(name: str) -> str:
         DataError: ``name`` has other than printable ASCII characters, which BasicSR cannot look up.
     """
     if not (name.isascii() and name.isprintable()):
-        raise DataError(f'the name {name!r} cannot be an LMDB key', expected='printable ASCII characters', found=name,
-                        remedy='rename the file')
+        raise DataError(
+            f'the name {name!r} cannot be an LMDB key',
+            expected='printable ASCII characters',
+            found=name,
+            remedy='rename the file',
+        )
     return name.replace('.', '-')
 
 
@@ -67,23 +76,31 @@ def by_key(paths: Sequence[Path], template: str = '{}') -> Dict[str, Path]:
     found: Dict[str, Path] = {}
     others = []
     for path in paths:
-        middle = path.stem[len(before):len(path.stem) - len(after)]
+        middle = path.stem[len(before) : len(path.stem) - len(after)]
         if not middle or before + middle + after != path.stem:
             others.append(path.name)
             continue
         key = image_key(middle)
         if key in found:
-            raise DataError(f'{found[key]} and {path} would have the same key {key}', where=path.parent,
-                            remedy='rename or remove one of them')
+            raise DataError(
+                f'{found[key]} and {path} would have the same key {key}',
+                where=path.parent,
+                remedy='rename or remove one of them',
+            )
         found[key] = path
     if others:
-        raise DataError(f'{len(others)} files in {paths[0].parent} do not match the template {template}',
-                        where=paths[0].parent, found=some_of(others), remedy='correct the template, or move them away')
+        raise DataError(
+            f'{len(others)} files in {paths[0].parent} do not match the template {template}',
+            where=paths[0].parent,
+            found=some_of(others),
+            remedy='correct the template, or move them away',
+        )
     return found
 
 
-def pair_images(hr: Dict[str, Path], lr_paths: Sequence[Path], scale: int,
-                template: Optional[str] = None) -> Dict[str, Path]:
+def pair_images(
+    hr: Dict[str, Path], lr_paths: Sequence[Path], scale: int, template: Optional[str] = None
+) -> Dict[str, Path]:
     """Return key -> LR file for every key of ``hr``.
 
     Without ``template`` (``{}`` stands for the key) an LR image is named ``<key>x<scale>`` or ``<key>``.
@@ -101,9 +118,12 @@ def pair_images(hr: Dict[str, Path], lr_paths: Sequence[Path], scale: int,
     for key, hr_path in hr.items():
         found = [path for before, after in parts for path in stems.pop(image_key(before) + key + image_key(after), [])]
         if len(found) > 1:
-            raise DataError(f'{len(found)} LR images for {hr_path}', where=found[0].parent,
-                            found=some_of(path.name for path in found),
-                            remedy='keep one of them, or give --lr-template')
+            raise DataError(
+                f'{len(found)} LR images for {hr_path}',
+                where=found[0].parent,
+                found=some_of(path.name for path in found),
+                remedy='keep one of them, or give --lr-template',
+            )
         if found:
             pairs[key] = found[0]
         else:
@@ -112,9 +132,12 @@ def pair_images(hr: Dict[str, Path], lr_paths: Sequence[Path], scale: int,
     if alone or strangers:
         counts = [f'{len(alone)} HR images have no LR image ({some_of(alone)})'] if alone else []
         counts += [f'{len(strangers)} LR images have no HR image ({some_of(strangers)})'] if strangers else []
-        raise DataError('HR and LR images do not pair by name: ' + '; '.join(counts), where=lr_paths[0].parent,
-                        expected='LR named ' + ' or '.join(each.format('<name>') for each in templates),
-                        remedy='add or remove images, or give --lr-template (such as {}x4)')
+        raise DataError(
+            'HR and LR images do not pair by name: ' + '; '.join(counts),
+            where=lr_paths[0].parent,
+            expected='LR named ' + ' or '.join(each.format('<name>') for each in templates),
+            remedy='add or remove images, or give --lr-template (such as {}x4)',
+        )
     return pairs
 
 
@@ -140,6 +163,7 @@ def fingerprint(images: Dict[str, Path]) -> str:
 def _template_parts(template: str) -> List[str]:
     parts = template.split('{}')
     if len(parts) != 2:
-        raise OptionError(f'the name template {template!r} must hold {{}} once', expected='{}, {}x4, ...',
-                          found=template)
+        raise OptionError(
+            f'the name template {template!r} must hold {{}} once', expected='{}, {}x4, ...', found=template
+        )
     return parts

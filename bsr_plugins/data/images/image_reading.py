@@ -1,4 +1,5 @@
 """Photographs read from disk as BasicSR reads them, with an error that names the file where one cannot be."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -34,16 +35,26 @@ def decode_image(content: bytes, path: PathLike) -> Any:
     """
     import cv2
     import numpy as np
+
     refuse_lying_size(content, f'image {path}', path, 'replace or remove the file')
     image = None
     if content and not _cut_short(content):
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None:
-        raise DataError(f'image {path} is damaged or not an image', where=path, found=f'{len(content)} bytes',
-                        remedy='replace or remove the file')
+        raise DataError(
+            f'image {path} is damaged or not an image',
+            where=path,
+            found=f'{len(content)} bytes',
+            remedy='replace or remove the file',
+        )
     if image.dtype != np.uint8:
-        raise DataError(f'image {path} has more than 8 bits a channel', where=path, expected='uint8',
-                        found=str(image.dtype), remedy='convert it to 8 bit')
+        raise DataError(
+            f'image {path} has more than 8 bits a channel',
+            where=path,
+            expected='uint8',
+            found=str(image.dtype),
+            remedy='convert it to 8 bit',
+        )
     return image
 
 

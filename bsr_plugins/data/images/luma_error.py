@@ -4,6 +4,7 @@ The authors' published code projects the *difference* of the RGB images by (65.7
 offset of 16 of BT.601 cancels. BasicSR's ``calculate_psnr(test_y_channel=True)`` projects each image by itself, in
 float32, by (65.481, 128.553, 24.966) / 255: the same weights to six digits, and the same MSE to about five.
 """
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Sequence, Tuple
@@ -27,6 +28,7 @@ def squared_luma_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
         (N, H, W), float64 (float32 cannot hold a sum over a whole photograph).
     """
     import torch
+
     quantised = (sr.detach().clamp(0, 1) * 255).round_()
     difference = quantised.to(torch.float32) - hr
     red, green, blue = difference.double().unbind(1)
@@ -38,13 +40,10 @@ def squared_luma_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 def window_mse(squared_error: torch.Tensor, border: int) -> torch.Tensor:
     """Return the mean of each map of squared errors without ``border`` pixels along each side: (N, H, W) -> (N,)."""
     height, width = squared_error.shape[-2:]
-    return squared_error[..., border:height - border, border:width - border].flatten(-2).mean(-1)
+    return squared_error[..., border : height - border, border : width - border].flatten(-2).mean(-1)
 
 
-def windows_mse(squared_error: np.ndarray,
-                corners: Sequence[Tuple[int, int]],
-                size: int,
-                border: int) -> np.ndarray:
+def windows_mse(squared_error: np.ndarray, corners: Sequence[Tuple[int, int]], size: int, border: int) -> np.ndarray:
     """Return ``window_mse`` of many windows of one photograph, by an integral image.
 
     The windows of a grid overlap fourfold; with ``I(y, x) = sum_{i<y, j<x} e(i, j)`` the sum over a window takes four
@@ -66,4 +65,4 @@ def windows_mse(squared_error: np.ndarray,
     top, left = corner[:, 0] + border, corner[:, 1] + border
     bottom, right = corner[:, 0] + size - border, corner[:, 1] + size - border
     sums = integral[bottom, right] - integral[top, right] - integral[bottom, left] + integral[top, left]
-    return np.maximum(sums, 0) / (size - 2 * border)**2
+    return np.maximum(sums, 0) / (size - 2 * border) ** 2

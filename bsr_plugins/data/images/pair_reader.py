@@ -3,6 +3,7 @@
 Any backend of BasicSR's FileClient (disk, lmdb, memcached), folders paired by ``filename_tmpl`` or listed in a
 ``meta_info_file``.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -22,8 +23,15 @@ from bsr_plugins.data.subimages.lmdb_pair import check_sizes
 from bsr_plugins.data.subimages.lmdb_reader import LmdbReader, open_reader
 
 #: The options of PairedImageDataset.
-PAIRED_OPTIONS = ('dataroot_gt', 'dataroot_lq', 'io_backend', 'meta_info_file', 'filename_tmpl', 'gt_size',
-                  *TENSOR_OPTIONS)
+PAIRED_OPTIONS = (
+    'dataroot_gt',
+    'dataroot_lq',
+    'io_backend',
+    'meta_info_file',
+    'filename_tmpl',
+    'gt_size',
+    *TENSOR_OPTIONS,
+)
 
 
 class PairedImages:
@@ -60,8 +68,12 @@ class PairedImages:
         self._tensors = SampleTensors(opt)
         pairs = sorted((os.fspath(pair['gt_path']), os.fspath(pair['lq_path'])) for pair in self._pairs(opt))
         if not pairs:
-            raise DataError(f'no image in {self.gt_folder}', where=option_place(opt, 'dataroot_gt'),
-                            expected='image pairs', found='an empty folder or list')
+            raise DataError(
+                f'no image in {self.gt_folder}',
+                where=option_place(opt, 'dataroot_gt'),
+                expected='image pairs',
+                found='an empty folder or list',
+            )
         # Flat arrays, not lists: worker processes share their pages, while counting references would copy them.
         self._gt_paths, self._lq_paths = (np.array([os.fsencode(path) for path in paths]) for paths in zip(*pairs))
 
@@ -122,8 +134,11 @@ class PairedImages:
         except OSError as error:
             raise DataError(f'image {where} cannot be read', where=where, found=error) from error
         if content is None:
-            raise DataError(f'The LMDB has no record {path!r}, though its meta_info.txt lists it', where=folder,
-                            remedy='make it anew')
+            raise DataError(
+                f'The LMDB has no record {path!r}, though its meta_info.txt lists it',
+                where=folder,
+                remedy='make it anew',
+            )
         return decode_image(bytes(content), where)
 
     def _open_client(self) -> Any:
@@ -132,12 +147,16 @@ class PairedImages:
                 self._client = _Lmdbs(lq=open_reader(self.lq_folder), gt=open_reader(self.gt_folder))
             else:
                 from basicsr.utils import FileClient
+
                 options = deepcopy(self._backend)
                 try:
                     self._client = FileClient(options.pop('type'), **options)
                 except TypeError as error:
-                    raise OptionError('the io_backend lacks options or has foreign ones', where=self._backend_place,
-                                      found=f'{self._backend}: {error}') from error
+                    raise OptionError(
+                        'the io_backend lacks options or has foreign ones',
+                        where=self._backend_place,
+                        found=f'{self._backend}: {error}',
+                    ) from error
             self._client_process = os.getpid()
         return self._client
 
@@ -149,14 +168,18 @@ class PairedImages:
             return
         side, least = min(image.shape[:2]), self._gt_size // divisor
         if side < least:
-            raise DataError(f'image {where} is smaller than the crop', where=where,
-                            expected=f'at least {least} x {least}, for gt_size: {self._gt_size} at scale {self.scale}',
-                            found=f'{image.shape[0]} x {image.shape[1]}',
-                            remedy=f'remove the image, or set gt_size to at most {side * divisor}')
+            raise DataError(
+                f'image {where} is smaller than the crop',
+                where=where,
+                expected=f'at least {least} x {least}, for gt_size: {self._gt_size} at scale {self.scale}',
+                found=f'{image.shape[0]} x {image.shape[1]}',
+                remedy=f'remove the image, or set gt_size to at most {side * divisor}',
+            )
 
     # ------------------------------------------------------------------ names
     def _pairs(self, opt: Mapping[str, Any]) -> List[Dict[str, str]]:
         from basicsr.data import data_util
+
         folders, kinds = [self.lq_folder, self.gt_folder], ['lq', 'gt']
         template, listed = opt.get('filename_tmpl') or '{}', opt.get('meta_info_file')
         try:
@@ -166,12 +189,16 @@ class PairedImages:
                 return data_util.paired_paths_from_meta_info_file(folders, kinds, listed, template)
             return data_util.paired_paths_from_folder(folders, kinds, template)
         except OSError as error:
-            raise DataError('the image pairs cannot be listed', where=f'{self.gt_folder} and {self.lq_folder}',
-                            found=error) from error
+            raise DataError(
+                'the image pairs cannot be listed', where=f'{self.gt_folder} and {self.lq_folder}', found=error
+            ) from error
         except (AssertionError, ValueError) as error:
-            raise DataError('LR and HR images do not pair', where=f'{self.gt_folder} and {self.lq_folder}',
-                            expected=f'an LR image named {template.format("<name>")} for each HR image <name>',
-                            found=error) from error
+            raise DataError(
+                'LR and HR images do not pair',
+                where=f'{self.gt_folder} and {self.lq_folder}',
+                expected=f'an LR image named {template.format("<name>")} for each HR image <name>',
+                found=error,
+            ) from error
 
     def _stored(self, folder: str, path: str) -> StoredImage:
         return StoredImage(folder, path) if self._backend['type'] == 'lmdb' else StoredImage(path)
@@ -193,17 +220,29 @@ def _check_paths(opt: Mapping[str, Any]) -> None:
             raise OptionError(f'{name} must be one path', where=option_place(opt, name), found=repr(opt[name]))
     template = opt.get('filename_tmpl') or '{}'
     if not names_images(template):
-        raise OptionError('filename_tmpl has no place for the name', where=option_place(opt, 'filename_tmpl'),
-                          expected="'{}', or for example '{}x4'", found=repr(template))
+        raise OptionError(
+            'filename_tmpl has no place for the name',
+            where=option_place(opt, 'filename_tmpl'),
+            expected="'{}', or for example '{}x4'",
+            found=repr(template),
+        )
 
 
 def _backend(opt: Mapping[str, Any]) -> Dict[str, Any]:
     known = ('disk', 'lmdb', 'memcached')
     if not isinstance(opt['io_backend'], Mapping):
-        raise OptionError('io_backend has no type', where=option_place(opt, 'io_backend'),
-                          expected=f'a line below it, type: {" or ".join(known)}', found=repr(opt['io_backend']))
+        raise OptionError(
+            'io_backend has no type',
+            where=option_place(opt, 'io_backend'),
+            expected=f'a line below it, type: {" or ".join(known)}',
+            found=repr(opt['io_backend']),
+        )
     backend = deepcopy(dict(opt['io_backend']))
     if backend.get('type') not in known:
-        raise OptionError('unknown io_backend', where=option_place(opt, 'io_backend.type'),
-                          expected=' or '.join(known), found=repr(backend.get('type')))
+        raise OptionError(
+            'unknown io_backend',
+            where=option_place(opt, 'io_backend.type'),
+            expected=' or '.join(known),
+            found=repr(backend.get('type')),
+        )
     return backend

@@ -1,4 +1,5 @@
 """Results computed from the images of a data set, kept in a folder of the user's own, never beside the images."""
+
 from __future__ import annotations
 
 import contextlib
@@ -48,12 +49,14 @@ def worker_threads() -> int:
     return min(8, available)
 
 
-def cached_per_image(name: str,
-                     parameters: Mapping[str, Any],
-                     images: Sequence[Sequence[StoredImage]],
-                     compute_one: Callable[[int], np.ndarray],
-                     *,
-                     label: Optional[str] = None) -> ImageArrays:
+def cached_per_image(
+    name: str,
+    parameters: Mapping[str, Any],
+    images: Sequence[Sequence[StoredImage]],
+    compute_one: Callable[[int], np.ndarray],
+    *,
+    label: Optional[str] = None,
+) -> ImageArrays:
     """Return ``compute_one(i)`` of each image, computed only where the cache has no result of the same content.
 
     An image is known by size and time of change; where these differ from those stored, by a hash of its bytes. So a
@@ -88,10 +91,9 @@ def cached_per_image(name: str,
         return _Cache(name, parameters, images).results(compute_one, label or name)
 
 
-def cached(name: str,
-           parameters: Mapping[str, Any],
-           images: Sequence[StoredImage],
-           compute: Callable[[], np.ndarray]) -> np.ndarray:
+def cached(
+    name: str, parameters: Mapping[str, Any], images: Sequence[StoredImage], compute: Callable[[], np.ndarray]
+) -> np.ndarray:
     """Return ``compute()``, one array of all ``images`` together, computed again where any of them has changed.
 
     As :func:`cached_per_image`, but the images are one: use it for small results such as a quantile. List the images
@@ -117,7 +119,8 @@ class _Cache:
         text = json.dumps([FORMAT, self._key], sort_keys=True)
         try:
             self._path: Optional[Path] = (
-                cache_folder() / f'{name}-{hashlib.blake2b(text.encode("utf-8"), digest_size=8).hexdigest()}.npz')
+                cache_folder() / f'{name}-{hashlib.blake2b(text.encode("utf-8"), digest_size=8).hexdigest()}.npz'
+            )
         except RuntimeError as error:
             self._path = None
             _warn_unwritable('the cache', error)
@@ -125,8 +128,7 @@ class _Cache:
     def results(self, compute_one: Callable[[int], np.ndarray], label: str) -> ImageArrays:
         stored, known = self._read()
         entries = [known.get(identity) for identity in self._identities]
-        stale = [index for index, entry in enumerate(entries)
-                 if entry is None or entry.stamps != self._stamps[index]]
+        stale = [index for index, entry in enumerate(entries) if entry is None or entry.stamps != self._stamps[index]]
         if stored is not None and not stale and len(stored) == len(entries) and list(known) == self._identities:
             return stored
         digests = [entry.digest if entry else '' for entry in entries]
@@ -152,8 +154,10 @@ class _Cache:
             arrays = map_arrays(self._path, header['identity'])
             if len(header['images']) != len(arrays):
                 raise ValueError('it lists other images than it holds')
-            known = {identity: _Known(stamps, digest, array)
-                     for (identity, stamps, digest), array in zip(header['images'], arrays)}
+            known = {
+                identity: _Known(stamps, digest, array)
+                for (identity, stamps, digest), array in zip(header['images'], arrays)
+            }
         except DAMAGE as error:
             _log.warning('The cache file %s cannot be used (%s); it is computed anew.', self._path, error)
             return None, {}
@@ -164,8 +168,9 @@ class _Cache:
         # take the pages from under it.
         try:
             header, arrays = read_header(self._path), map_arrays(self._path, identity)
-            return ((header['identity'], header['key']) == (identity, json.loads(json.dumps(self._key)))
-                    and len(arrays) == len(self._identities))
+            return (header['identity'], header['key']) == (identity, json.loads(json.dumps(self._key))) and len(
+                arrays
+            ) == len(self._identities)
         except DAMAGE:
             return False
 
@@ -189,20 +194,26 @@ def _in_threads(work: Callable[[int], None], indices: Sequence[int], label: str)
             work(index)
         return
     from tqdm import tqdm
+
     with ThreadPoolExecutor(worker_threads()) as pool, contextlib.closing(pool.map(work, indices)) as done:
         for _ in tqdm(done, total=len(indices), desc=label, unit='image', mininterval=0.5):
             pass
 
 
 def _warn_unwritable(what: str, error: BaseException) -> None:
-    _log.warning('%s cannot be written (%s): the results are computed in each run. Set %s to a folder that can be.',
-                 what, error, FOLDER_VARIABLE)
+    _log.warning(
+        '%s cannot be written (%s): the results are computed in each run. Set %s to a folder that can be.',
+        what,
+        error,
+        FOLDER_VARIABLE,
+    )
 
 
 @contextlib.contextmanager
 def _first_on_machine() -> Iterator[None]:
     """Let the first rank of each machine through, and the others when it is done."""
     import torch.distributed as dist
+
     if not (dist.is_available() and dist.is_initialized()):
         yield
         return

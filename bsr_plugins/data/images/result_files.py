@@ -1,4 +1,5 @@
 """One cache file: an array for each image, one behind the other in an uncompressed .npz that is read by memory map."""
+
 from __future__ import annotations
 
 import json
@@ -17,8 +18,17 @@ from bsr_plugins.common.errors import DataError
 FORMAT = 1
 #: What reading a file that is cut short, damaged or of another program raises.
 #: RuntimeError: one wrong bit makes a member look encrypted.
-DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, struct.error, zlib.error,
-          zipfile.BadZipFile)
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 _LOCAL_HEADER = struct.Struct('<26xHH')
 
@@ -36,8 +46,9 @@ class ImageArrays:
         identity: What tells that the file is still the same.
     """
 
-    def __init__(self, values: np.ndarray, offsets: np.ndarray, path: Optional[Path] = None,
-                 identity: str = '') -> None:
+    def __init__(
+        self, values: np.ndarray, offsets: np.ndarray, path: Optional[Path] = None, identity: str = ''
+    ) -> None:
         self.values, self.offsets, self.path, self._identity = values, offsets, path, identity
 
     def __len__(self) -> int:
@@ -46,7 +57,7 @@ class ImageArrays:
     def __getitem__(self, index: int) -> np.ndarray:
         if not 0 <= index < len(self):
             raise IndexError(f'there is no image {index} of {len(self)}')
-        return self.values[self.offsets[index]:self.offsets[index + 1]]
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[index] for index in range(len(self)))
@@ -138,5 +149,9 @@ def _reopen(path: str, identity: str) -> ImageArrays:
         found: Any = 'another content'
     except DAMAGE as error:
         found = error
-    raise DataError('The cached results were replaced while a worker process was starting', where=path, found=found,
-                    remedy='start the run again; it computes again what has changed')
+    raise DataError(
+        'The cached results were replaced while a worker process was starting',
+        where=path,
+        found=found,
+        remedy='start the run again; it computes again what has changed',
+    )

@@ -1,4 +1,5 @@
 """A crop pair as the tensors of a sample: BasicSR's flips and rotations, colour, range and layout."""
+
 from __future__ import annotations
 
 import random
@@ -28,8 +29,12 @@ class SampleTensors:
         self.use_hflip, self.use_rot = bool(opt.get('use_hflip', True)), bool(opt.get('use_rot', True))
         self.mean, self.std = opt.get('mean'), opt.get('std')
         if (self.mean is None) != (self.std is None):
-            raise OptionError('mean and std belong together', where=option_place(opt, 'mean, std'),
-                              expected='both or neither', found=f'mean: {self.mean}, std: {self.std}')
+            raise OptionError(
+                'mean and std belong together',
+                where=option_place(opt, 'mean, std'),
+                expected='both or neither',
+                found=f'mean: {self.mean}, std: {self.std}',
+            )
         self.luma = opt.get('color') == 'y'
 
     def __call__(self, gt: np.ndarray, lq: np.ndarray) -> Dict[str, Tensor]:
@@ -43,11 +48,13 @@ class SampleTensors:
         """
         from basicsr.data.transforms import augment
         from basicsr.utils import img2tensor
+
         # Copies, since augment flips in place; whole bytes as long as may be, a quarter of the memory of floats.
         gt, lq = augment([self._own(gt), self._own(lq)], self.use_hflip, self.use_rot)
         if self.luma:
             # Its place in every release: a mend keeps it there since 1.4.
             from basicsr.utils.matlab_functions import bgr2ycbcr
+
             gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
         whole_bytes = gt.dtype == np.uint8
         gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
@@ -55,6 +62,7 @@ class SampleTensors:
             gt, lq = gt.div_(255), lq.div_(255)
         if self.mean is not None:
             from torchvision.transforms.functional import normalize
+
             normalize(lq, self.mean, self.std, inplace=True)
             normalize(gt, self.mean, self.std, inplace=True)
         return {'lq': lq, 'gt': gt}
@@ -62,7 +70,7 @@ class SampleTensors:
     def _own(self, image: np.ndarray) -> np.ndarray:
         if image.dtype != np.uint8:
             return image
-        return image.astype(np.float32) / 255. if self.luma else image.copy()
+        return image.astype(np.float32) / 255.0 if self.luma else image.copy()
 
 
 def random_crop(gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int) -> Tuple[np.ndarray, np.ndarray]:
@@ -77,4 +85,4 @@ def random_crop(gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int) -> Tup
     size = gt_size // scale
     top, left = (random.randint(0, side - size) for side in lq.shape[:2])
     whole = slice(top * scale, top * scale + gt_size), slice(left * scale, left * scale + gt_size)
-    return gt[whole], lq[top:top + size, left:left + size]
+    return gt[whole], lq[top : top + size, left : left + size]

@@ -1,4 +1,5 @@
 """Where an image is stored (a file, or a record of an LMDB), and what tells that it has changed."""
+
 from __future__ import annotations
 
 import hashlib
@@ -66,8 +67,11 @@ def digest_of(images: Sequence[StoredImage]) -> str:
         else:
             record = open_reader(image.path).get(image.key)
             if record is None:
-                raise DataError(f'The LMDB has no record {image.key!r}', where=f'{image.path}: {image.key}',
-                                remedy='its meta_info.txt lists it: make the LMDB anew')
+                raise DataError(
+                    f'The LMDB has no record {image.key!r}',
+                    where=f'{image.path}: {image.key}',
+                    remedy='its meta_info.txt lists it: make the LMDB anew',
+                )
             own.update(record)
         whole.update(own.digest())
     return whole.hexdigest()

@@ -1,4 +1,5 @@
 """How often a balanced batch got the interval it asked for: counted in all worker processes, told by the training."""
+
 from __future__ import annotations
 
 from typing import Iterable, List, Sequence
@@ -26,8 +27,10 @@ class BalanceCounts:
         """Count patches by the interval asked for; ``replaced`` of them came from another one."""
         worker = torch.utils.data.get_worker_info()
         row = 0 if worker is None else 1 + worker.id % (_ROWS - 1)
-        columns = [np.bincount(np.asarray(intervals, np.int64), minlength=self._counts.shape[2])
-                   for intervals in (wanted, replaced)]
+        columns = [
+            np.bincount(np.asarray(intervals, np.int64), minlength=self._counts.shape[2])
+            for intervals in (wanted, replaced)
+        ]
         self._counts[row] += torch.from_numpy(np.stack(columns))
 
     @property
@@ -49,11 +52,12 @@ class BalanceCounts:
     def sentence(self) -> str:
         """Return one line: how many patches, and the share of another interval, whole and by interval."""
         asked, replaced = self.asked, self.replaced
-        shares = [f'{interval}: {replaced[interval] / asked[interval]:.1%}'
-                  for interval in np.flatnonzero(replaced)]
+        shares = [f'{interval}: {replaced[interval] / asked[interval]:.1%}' for interval in np.flatnonzero(replaced)]
         by_interval = f' ({", ".join(shares)})' if shares else ''
-        return (f'RFS: {int(asked.sum()):,} patches so far, {self.replaced_share:.2%} of them from another interval '
-                f'than asked{by_interval}')
+        return (
+            f'RFS: {int(asked.sum()):,} patches so far, {self.replaced_share:.2%} of them from another interval '
+            f'than asked{by_interval}'
+        )
 
 
 def named(intervals: Iterable[int]) -> str:

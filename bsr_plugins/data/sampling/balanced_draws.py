@@ -1,4 +1,5 @@
 """Which image and which interval each patch of a balanced batch comes from (RFS: BSR, Sec. III-B and Table 1)."""
+
 from __future__ import annotations
 
 import operator
@@ -69,8 +70,9 @@ class BalancedDraws:
         images = self._some_images(num_images, random)
         totals = self._totals(images)
         picks = []
-        for wanted, chance, place in zip(np.repeat(np.arange(len(quotas)), quotas).tolist(),
-                                         *random.random((2, len(numbers))).tolist()):
+        for wanted, chance, place in zip(
+            np.repeat(np.arange(len(quotas)), quotas).tolist(), *random.random((2, len(numbers))).tolist()
+        ):
             interval, chosen, their_totals = wanted, images, totals
             if not totals[-1, wanted]:
                 found = self._look_further(wanted, len(images), random)

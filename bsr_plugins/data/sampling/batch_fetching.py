@@ -1,4 +1,5 @@
 """Whether torch's loader hands a data set whole batches of indices (``__getitems__``): torch 1.13 and newer."""
+
 from __future__ import annotations
 
 from typing import Any, Optional

@@ -1,4 +1,5 @@
 """Numbered draws from difficulty classes: which class and which member draw number i takes (BSPA, Sec. 3.2)."""
+
 from __future__ import annotations
 
 import operator
@@ -44,8 +45,13 @@ class ClassDraws:
 
     def __init__(self, class_index: np.ndarray, sampling: str, seed: int) -> None:
         if sampling not in SAMPLINGS:
-            raise OptionError('unknown sampling policy', where='sampling', expected=' or '.join(SAMPLINGS),
-                              found=repr(sampling), remedy=did_you_mean(str(sampling), SAMPLINGS))
+            raise OptionError(
+                'unknown sampling policy',
+                where='sampling',
+                expected=' or '.join(SAMPLINGS),
+                found=repr(sampling),
+                remedy=did_you_mean(str(sampling), SAMPLINGS),
+            )
         self.seed = seed
         counts = np.bincount(class_index)
         self.probabilities = class_probabilities(counts) if sampling == 'inverse' else counts / counts.sum()

@@ -1,4 +1,5 @@
 """Loaders of our own beside BasicSR's: batch after batch of numbered draws, from any draw number on."""
+
 from __future__ import annotations
 
 from typing import Any, Iterator, List, Sequence
@@ -60,8 +61,9 @@ class DrawSampler(Sampler):
         return iter(range(self.first, self.first + self.count))
 
 
-def draw_loader(dataset: Dataset, *, first: int, batches: int, batch_size: int, num_workers: int,
-                pin_memory: bool = False) -> DataLoader:
+def draw_loader(
+    dataset: Dataset, *, first: int, batches: int, batch_size: int, num_workers: int, pin_memory: bool = False
+) -> DataLoader:
     """Return a loader of ``batches`` batches of the draws from number ``first`` on.
 
     It takes nothing from torch's global generator (a loader iterator usually takes a seed from it), so that making one
@@ -74,4 +76,5 @@ def draw_loader(dataset: Dataset, *, first: int, batches: int, batch_size: int, 
         num_workers=num_workers,
         pin_memory=pin_memory,
         drop_last=True,
-        generator=torch.Generator().manual_seed(first % 2**32))
+        generator=torch.Generator().manual_seed(first % 2**32),
+    )

@@ -3,6 +3,7 @@
 BasicSR's loop fetches a batch for every iteration. During an inverse stage of BSPA it is dropped; decoding it all the
 same would take as long as a training batch does.
 """
+
 from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
@@ -52,7 +53,9 @@ def check_not_dropped(batch: Dict[str, Any], iteration: int) -> None:
         DataError: Sampler and model disagree on what ``iteration`` trains on.
     """
     if MARK in batch:
-        raise DataError(f'iteration {iteration} would train on a batch that was planned to be dropped',
-                        expected='the stage that was planned when the epoch began',
-                        found='placeholders without images',
-                        remedy='this is a fault of the pack: please report it with the option file')
+        raise DataError(
+            f'iteration {iteration} would train on a batch that was planned to be dropped',
+            expected='the stage that was planned when the epoch began',
+            found='placeholders without images',
+            remedy='this is a fault of the pack: please report it with the option file',
+        )

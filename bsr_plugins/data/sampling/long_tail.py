@@ -1,4 +1,5 @@
 """Difficulty classes of a long-tailed training set and their sampling probabilities (BSPA, Eq. 2 to 4)."""
+
 from __future__ import annotations
 
 import math
@@ -56,7 +57,8 @@ def class_counts(num_items: int, num_classes: int = 10, imbalance_factor: float 
             where=f'num_classes: {num_classes}, imbalance_factor: {imbalance_factor}',
             expected='at least one sub-image in each class',
             found=f'{num_items} sub-images for {num_classes} classes',
-            remedy=_remedy(num_items, num_classes, imbalance_factor))
+            remedy=_remedy(num_items, num_classes, imbalance_factor),
+        )
     return counts
 
 
@@ -74,8 +76,12 @@ def class_probabilities(counts: Sequence[int]) -> np.ndarray:
     """
     counts = np.asarray(counts, dtype=np.float64)
     if counts.ndim != 1 or counts.size == 0 or not (counts >= 1).all():
-        raise OptionError('inverse sampling is not defined for an empty class', expected='every N_k >= 1',
-                          found=counts.tolist(), remedy='use fewer classes or a smaller imbalance_factor')
+        raise OptionError(
+            'inverse sampling is not defined for an empty class',
+            expected='every N_k >= 1',
+            found=counts.tolist(),
+            remedy='use fewer classes or a smaller imbalance_factor',
+        )
     inverse = 1.0 / counts
     return inverse / inverse.sum()
 
@@ -89,12 +95,20 @@ def difficulty_order(keys: Sequence[str], mse: Sequence[float]) -> np.ndarray:
     mse = np.asarray(mse, dtype=np.float64)
     key_array = np.asarray(keys)
     if mse.shape != key_array.shape or mse.ndim != 1:
-        raise DataError('as many difficulties as keys are needed', expected=f'{key_array.size} values',
-                        found=f'{mse.size} values', remedy='score the sub-images again')
+        raise DataError(
+            'as many difficulties as keys are needed',
+            expected=f'{key_array.size} values',
+            found=f'{mse.size} values',
+            remedy='score the sub-images again',
+        )
     bad = np.flatnonzero(~(np.isfinite(mse) & (mse >= 0)))
     if bad.size:
-        raise DataError(f"the difficulty of '{key_array[bad[0]]}' is no MSE", expected='a finite number >= 0',
-                        found=mse[bad[0]], remedy='score the sub-images again')
+        raise DataError(
+            f"the difficulty of '{key_array[bad[0]]}' is no MSE",
+            expected='a finite number >= 0',
+            found=mse[bad[0]],
+            remedy='score the sub-images again',
+        )
     return np.lexsort((key_array, mse))
 
 
@@ -115,8 +129,12 @@ def rank_into_classes(keys: Sequence[str], mse: Sequence[float], counts: Sequenc
     counts = np.asarray(counts, dtype=np.int64)
     order = difficulty_order(keys, mse)
     if int(counts.sum()) != order.size:
-        raise DataError('the class counts do not sum to the number of items', expected=order.size,
-                        found=int(counts.sum()), remedy='derive the counts from this data set by class_counts')
+        raise DataError(
+            'the class counts do not sum to the number of items',
+            expected=order.size,
+            found=int(counts.sum()),
+            remedy='derive the counts from this data set by class_counts',
+        )
     class_index = np.empty(order.size, dtype=np.int64)
     class_index[order] = np.repeat(np.arange(counts.size), counts)
     last_of_class = np.cumsum(counts) - 1
@@ -142,13 +160,22 @@ def classify_by_thresholds(mse: Sequence[float], thresholds: Sequence[float]) ->
 
 def _check_policy(num_classes: int, imbalance_factor: float) -> None:
     if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
-        raise OptionError('num_classes must be a whole number of classes', where='num_classes',
-                          expected='an integer >= 1', found=repr(num_classes), remedy='the paper uses num_classes: 10')
+        raise OptionError(
+            'num_classes must be a whole number of classes',
+            where='num_classes',
+            expected='an integer >= 1',
+            found=repr(num_classes),
+            remedy='the paper uses num_classes: 10',
+        )
     is_number = isinstance(imbalance_factor, (int, float, np.number)) and not isinstance(imbalance_factor, bool)
     if not (is_number and math.isfinite(imbalance_factor) and imbalance_factor >= 1):
-        raise OptionError('imbalance_factor must be the ratio of the largest to the smallest class',
-                          where='imbalance_factor', expected='a finite number >= 1', found=repr(imbalance_factor),
-                          remedy='the paper uses imbalance_factor: 10')
+        raise OptionError(
+            'imbalance_factor must be the ratio of the largest to the smallest class',
+            where='imbalance_factor',
+            expected='a finite number >= 1',
+            found=repr(imbalance_factor),
+            remedy='the paper uses imbalance_factor: 10',
+        )
 
 
 def _rounded_counts(num_items: int, num_classes: int, imbalance_factor: float) -> np.ndarray:
@@ -161,8 +188,10 @@ def _rounded_counts(num_items: int, num_classes: int, imbalance_factor: float) -
 
 def _remedy(num_items: int, num_classes: int, imbalance_factor: float) -> str:
     ways = []
-    fewer = next((k for k in range(min(num_classes, num_items), 0, -1)
-                  if _rounded_counts(num_items, k, imbalance_factor).all()), None)
+    fewer = next(
+        (k for k in range(min(num_classes, num_items), 0, -1) if _rounded_counts(num_items, k, imbalance_factor).all()),
+        None,
+    )
     if fewer is not None:
         ways.append(f'num_classes: {fewer}')
     flatter = _largest_imbalance_factor(num_items, num_classes)

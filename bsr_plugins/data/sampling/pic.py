@@ -1,4 +1,5 @@
 """Patch information capacity (PIC) of one patch and of every window of an image (BSR, Eq. 1 to 3)."""
+
 from __future__ import annotations
 
 import functools
@@ -92,11 +93,9 @@ def window_pic(image: np.ndarray, size: int, pad: str = 'reflect', channel: str 
     return next(window_pic_bands(image, size, pad, channel, max_pixels=image.size))[1]
 
 
-def window_pic_bands(image: np.ndarray,
-                     size: int,
-                     pad: str = 'reflect',
-                     channel: str = 'max',
-                     max_pixels: int = 2**19) -> Iterator[Tuple[int, np.ndarray]]:
+def window_pic_bands(
+    image: np.ndarray, size: int, pad: str = 'reflect', channel: str = 'max', max_pixels: int = 2**19
+) -> Iterator[Tuple[int, np.ndarray]]:
     """Yield :func:`window_pic` in bands of rows: the first row of each and its values, (rows, W - size + 1).
 
     Args:
@@ -108,16 +107,18 @@ def window_pic_bands(image: np.ndarray,
     """
     _check_choices(pad, channel)
     if size < _MIN_SIZE:
-        raise OptionError('The windows are too small for the Sobel filter', where='size', expected=f'>= {_MIN_SIZE}',
-                          found=size)
+        raise OptionError(
+            'The windows are too small for the Sobel filter', where='size', expected=f'>= {_MIN_SIZE}', found=size
+        )
     _check_array(image)
     height, width = image.shape[:2]
     if min(height, width) < size:
-        raise DataError('The image is smaller than the window', expected=f'at least {size} x {size}',
-                        found=f'{height} x {width}')
+        raise DataError(
+            'The image is smaller than the window', expected=f'at least {size} x {size}', found=f'{height} x {width}'
+        )
     rows = max(size, max_pixels // width - size + 1)
     for first in range(0, height - size + 1, rows):
-        pixels, unit = _pixels(image[first:first + rows + size - 1])
+        pixels, unit = _pixels(image[first : first + rows + size - 1])
         yield first, _window_sums(cv2.split(pixels), size, pad, channel) / unit
 
 
@@ -132,7 +133,7 @@ def _window_sums(planes: Sequence[np.ndarray], size: int, pad: str, channel: str
         sums = _box_sums(magnitude, along_y.count or size - 2, along_x.count or size - 2, dtype)
         for top, left in itertools.product(along_y.starts, along_x.starts):
             top, left = top % size, left % size
-            total += sums[top:top + rows, left:left + columns]
+            total += sums[top : top + rows, left : left + columns]
     return total
 
 
@@ -174,8 +175,9 @@ def _box_sums(values: np.ndarray, height: int, width: int, dtype: type) -> np.nd
         return values
     values = np.ascontiguousarray(values) if dtype is np.int32 else values.astype(np.float64)
     depth = cv2.CV_32S if dtype is np.int32 else cv2.CV_64F
-    return cv2.boxFilter(values, depth, (width, height), anchor=(0, 0), normalize=False,
-                         borderType=cv2.BORDER_REPLICATE)
+    return cv2.boxFilter(
+        values, depth, (width, height), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_REPLICATE
+    )
 
 
 def _depth(pixels: np.ndarray) -> int:
@@ -189,15 +191,27 @@ def _pixels(image: np.ndarray) -> Tuple[np.ndarray, float]:
 
 def _check_array(image: np.ndarray) -> None:
     if image.ndim not in (2, 3) or min(image.shape[:2]) < _MIN_SIZE or image.shape[2:] not in ((), (1,), (3,)):
-        raise DataError('PIC is not defined for this array', found=f'shape {image.shape}',
-                        expected=f'(h, w, 3) or (h, w), h and w >= {_MIN_SIZE}')
+        raise DataError(
+            'PIC is not defined for this array',
+            found=f'shape {image.shape}',
+            expected=f'(h, w, 3) or (h, w), h and w >= {_MIN_SIZE}',
+        )
     if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
-        raise DataError('PIC is defined for uint8 or float pixels', expected='uint8, or float in [0, 1]',
-                        found=str(image.dtype), remedy='convert the image to 8 bit')
+        raise DataError(
+            'PIC is defined for uint8 or float pixels',
+            expected='uint8, or float in [0, 1]',
+            found=str(image.dtype),
+            remedy='convert the image to 8 bit',
+        )
 
 
 def _check_choices(pad: str, channel: str) -> None:
     for name, value, known in (('pad', pad, PADS), ('channel', channel, CHANNELS)):
         if value not in known:
-            raise OptionError(f'unknown {name} of PIC', where=name, expected=' | '.join(known), found=repr(value),
-                              remedy=did_you_mean(str(value), known))
+            raise OptionError(
+                f'unknown {name} of PIC',
+                where=name,
+                expected=' | '.join(known),
+                found=repr(value),
+                remedy=did_you_mean(str(value), known),
+            )

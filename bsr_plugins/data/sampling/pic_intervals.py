@@ -1,4 +1,5 @@
 """Intervals of patch information capacity and what a balanced batch holds of each (BSR, Sec. III-B and Table 1)."""
+
 from __future__ import annotations
 
 import math
@@ -26,8 +27,13 @@ def interval_edges(pic_max: float, num_intervals: int) -> np.ndarray:
     """
     _check_count(num_intervals, 'num_intervals')
     if isinstance(pic_max, bool) or not isinstance(pic_max, (int, float, np.number)) or not 0 < pic_max < math.inf:
-        raise OptionError('pic_max is out of range', where='pic_max', expected='a finite number above 0',
-                          found=repr(pic_max), remedy='set pic_max: auto, or a number above 0')
+        raise OptionError(
+            'pic_max is out of range',
+            where='pic_max',
+            expected='a finite number above 0',
+            found=repr(pic_max),
+            remedy='set pic_max: auto, or a number above 0',
+        )
     return np.linspace(0, float(pic_max), num_intervals + 1)
 
 

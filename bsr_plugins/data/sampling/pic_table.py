@@ -1,4 +1,5 @@
 """How much of each LR image lies in each PIC interval: found once from all images, kept by their content."""
+
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
@@ -41,23 +42,41 @@ def auto_pic_max(images: PairedImages, size: int) -> float:
         image = images.read_lq(index)
         rows, columns = image.shape[0] - size + 1, image.shape[1] - size + 1
         corners = (places[begin:end] * (rows, columns)).astype(np.int64)
-        return np.array([patch_information_capacity(image[y:y + size, x:x + size]) for y, x in corners])
+        return np.array([patch_information_capacity(image[y : y + size, x : x + size]) for y, x in corners])
 
     def compute() -> np.ndarray:
         from tqdm import tqdm
+
         entries = list(zip(indices.tolist(), first.tolist(), last.tolist()))
         with ThreadPoolExecutor(worker_threads()) as pool:
-            found = list(tqdm(pool.map(pic_of_patches, entries), total=len(entries), desc='RFS: largest PIC',
-                              unit='image', mininterval=0.5))
+            found = list(
+                tqdm(
+                    pool.map(pic_of_patches, entries),
+                    total=len(entries),
+                    desc='RFS: largest PIC',
+                    unit='image',
+                    mininterval=0.5,
+                )
+            )
         return np.quantile(np.concatenate(found), AUTO_QUANTILE)
 
-    parameters = {'version': _VERSION, 'size': size, 'patches': AUTO_PATCHES, 'quantile': AUTO_QUANTILE,
-                  'seed': AUTO_SEED, 'images': len(images)}
+    parameters = {
+        'version': _VERSION,
+        'size': size,
+        'patches': AUTO_PATCHES,
+        'quantile': AUTO_QUANTILE,
+        'seed': AUTO_SEED,
+        'images': len(images),
+    }
     pic_max = float(cached('rfs_pic_max', parameters, [images.stored_lq(index) for index in indices], compute)[0])
     if not pic_max > 0:
-        raise DataError('Nearly all patches of the training set are constant: there are no intervals to balance',
-                        where=images.lq_folder, expected=f'a {AUTO_QUANTILE} quantile of PIC above 0', found=pic_max,
-                        remedy='look at the images, or set pic_max to a number')
+        raise DataError(
+            'Nearly all patches of the training set are constant: there are no intervals to balance',
+            where=images.lq_folder,
+            expected=f'a {AUTO_QUANTILE} quantile of PIC above 0',
+            found=pic_max,
+            remedy='look at the images, or set pic_max to a number',
+        )
     return pic_max
 
 
@@ -75,6 +94,7 @@ def image_fractions(images: PairedImages, size: int, edges: np.ndarray) -> np.nd
     Raises:
         DataError: An image cannot be used.
     """
+
     def fractions_of(index: int) -> np.ndarray:
         # As interval_of and a histogram of it, in a quarter of the time: its intervals begin at their lower edges.
         at_least = np.zeros(len(edges) - 1, np.int64)

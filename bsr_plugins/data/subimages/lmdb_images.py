@@ -1,4 +1,5 @@
 """Images out of a sub-image LMDB, one after the other, in bounded memory."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
@@ -41,8 +42,9 @@ class LmdbImages:
         self._reads += 1
         record = self._reader.get(key)
         if record is None:
-            raise DataError(f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path,
-                            remedy=_REMAKE)
+            raise DataError(
+                f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=_REMAKE
+            )
         return record
 
     def decode(self, key: str, record: bytes) -> np.ndarray:
@@ -53,14 +55,19 @@ class LmdbImages:
         """
         import cv2
         import numpy as np
+
         refuse_lying_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
         try:
             image = cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR) if record else None
         except cv2.error:
             image = None
         if image is None:
-            raise DataError(f'The record {key!r} of the LMDB is no readable image', where=f'{self.path}: {key}',
-                            found=f'{len(record)} bytes', remedy=_REMAKE)
+            raise DataError(
+                f'The record {key!r} of the LMDB is no readable image',
+                where=f'{self.path}: {key}',
+                found=f'{len(record)} bytes',
+                remedy=_REMAKE,
+            )
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def close(self) -> None:

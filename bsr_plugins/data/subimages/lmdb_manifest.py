@@ -1,4 +1,5 @@
 """What a sub-image LMDB says of itself: ``manifest.json`` (how it was made) and ``meta_info.txt`` (its keys)."""
+
 from __future__ import annotations
 
 import hashlib
@@ -47,8 +48,13 @@ def read_manifest(lmdb_path: PathLike) -> Dict[str, Any]:
         raise DataError(f'{path} cannot be read as JSON', where=path, found=error, remedy=_MAKE) from error
     if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
         found = manifest.get('format') if isinstance(manifest, dict) else type(manifest).__name__
-        raise DataError(f'{path} is not the manifest of a sub-image LMDB', where=path, expected=f'format {FORMAT}',
-                        found=found, remedy=_MAKE)
+        raise DataError(
+            f'{path} is not the manifest of a sub-image LMDB',
+            where=path,
+            expected=f'format {FORMAT}',
+            found=found,
+            remedy=_MAKE,
+        )
     source = manifest.get('source')
     for name in source.get('images', {}).values() if isinstance(source, dict) else ():
         refuse_path_out(str(name), f'{path}: source.images')
@@ -105,8 +111,13 @@ def refuse_path_out(name: str, where: Any) -> None:
         DataError: It does.
     """
     if leads_out(name):
-        raise DataError(f'A name leads out of its folder: {name!r}', where=where,
-                        expected='a name without .. that does not start at the root', found=repr(name), remedy=_MAKE)
+        raise DataError(
+            f'A name leads out of its folder: {name!r}',
+            where=where,
+            expected='a name without .. that does not start at the root',
+            found=repr(name),
+            remedy=_MAKE,
+        )
 
 
 def _require(lmdb_path: PathLike, path: Path) -> None:

@@ -1,4 +1,5 @@
 """What has to hold of a pair of sub-image LMDBs before training draws from it, told before the first image is read."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,8 +14,9 @@ from bsr_plugins.data.subimages.lmdb_manifest import MANIFEST, read_keys, read_m
 _MAKE_BOTH = 'make both by one call of tools/create_subimage_lmdb.py'
 
 
-def read_pair_difficulty(gt_folder: str, lq_folder: str, scale: int, gt_size: Optional[int],
-                         difficulty: Optional[str]) -> Tuple[List[str], np.ndarray]:
+def read_pair_difficulty(
+    gt_folder: str, lq_folder: str, scale: int, gt_size: Optional[int], difficulty: Optional[str]
+) -> Tuple[List[str], np.ndarray]:
     """Return the keys of a pair of LMDBs and the MSE of each, once everything that can be told of them fits.
 
     Args:
@@ -44,9 +46,13 @@ def check_sizes(lq: np.ndarray, gt: np.ndarray, scale: int, gt_size: Optional[in
     """Raise where a decoded pair does not fit the scale (DataError) or is smaller than the crop (OptionError)."""
     (height, width), gt_shape = lq.shape[:2], gt.shape[:2]
     if gt_shape != (height * scale, width * scale):
-        raise DataError(f'LQ and GT do not fit scale {scale}', where=where,
-                        expected=f'GT {(height * scale, width * scale)} for LQ {(height, width)}',
-                        found=f'GT {gt_shape}', remedy='give the LR images of this scale as dataroot_lq')
+        raise DataError(
+            f'LQ and GT do not fit scale {scale}',
+            where=where,
+            expected=f'GT {(height * scale, width * scale)} for LQ {(height, width)}',
+            found=f'GT {gt_shape}',
+            remedy='give the LR images of this scale as dataroot_lq',
+        )
     if gt_size is not None and gt_size > min(gt_shape):
         raise _crop_too_large(gt_size, min(gt_shape), where)
 
@@ -56,27 +62,43 @@ def _check_same_keys(gt_keys: List[str], lq_keys: List[str], gt_folder: str, lq_
     alone = in_gt.symmetric_difference(lq_keys)
     if alone:
         example = min(alone)
-        raise DataError('The two LMDBs do not hold the same keys', where=f'{gt_folder} and {lq_folder}',
-                        expected='each key in both', remedy=_MAKE_BOTH,
-                        found=f'{len(alone)} unpaired; {example!r} is in '
-                              f'{gt_folder if example in in_gt else lq_folder} alone')
+        raise DataError(
+            'The two LMDBs do not hold the same keys',
+            where=f'{gt_folder} and {lq_folder}',
+            expected='each key in both',
+            remedy=_MAKE_BOTH,
+            found=f'{len(alone)} unpaired; {example!r} is in {gt_folder if example in in_gt else lq_folder} alone',
+        )
     foreign = next((key for key in gt_keys if any(ord(letter) > 127 for letter in key)), None)
     if foreign is not None:
-        raise DataError(f'A key of the LMDB is not ASCII, as BasicSR needs it: {foreign!r}', where=gt_folder,
-                        remedy='rename the image and make the LMDBs anew')
+        raise DataError(
+            f'A key of the LMDB is not ASCII, as BasicSR needs it: {foreign!r}',
+            where=gt_folder,
+            remedy='rename the image and make the LMDBs anew',
+        )
 
 
 def _check_manifests(gt_folder: str, lq_folder: str, scale: int, gt_size: Optional[int]) -> None:
     if (Path(lq_folder) / MANIFEST).is_file():
         made_for = read_manifest(lq_folder).get('scale')
         if made_for != scale:
-            raise DataError('The LR LMDB was made for another scale', where=lq_folder, expected=f'scale {scale}',
-                            found=f'scale {made_for}', remedy=f'give the LR LMDB of scale {scale} as dataroot_lq')
+            raise DataError(
+                'The LR LMDB was made for another scale',
+                where=lq_folder,
+                expected=f'scale {scale}',
+                found=f'scale {made_for}',
+                remedy=f'give the LR LMDB of scale {scale} as dataroot_lq',
+            )
     crop = read_manifest(gt_folder).get('crop')
     if gt_size is not None and crop is not None and gt_size > crop:
         raise _crop_too_large(gt_size, crop, gt_folder)
 
 
 def _crop_too_large(gt_size: int, side: int, where: str) -> OptionError:
-    return OptionError('gt_size is larger than the sub-images', where=where, expected=f'at most {side}', found=gt_size,
-                       remedy='gt_size: ~ takes the whole sub-image')
+    return OptionError(
+        'gt_size is larger than the sub-images',
+        where=where,
+        expected=f'at most {side}',
+        found=gt_size,
+        remedy='gt_size: ~ takes the whole sub-image',
+    )

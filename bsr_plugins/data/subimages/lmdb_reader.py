@@ -1,4 +1,5 @@
 """Read-only LMDB handles for training: one a process and a database, whoever asks; safe after fork, never pickled."""
+
 from __future__ import annotations
 
 import os
@@ -51,12 +52,12 @@ class LmdbReader:
             DataError: The database is damaged.
         """
         import lmdb
+
         try:
             with self.begin(write=False) as transaction:
                 return transaction.get(key.encode('ascii'))
         except lmdb.Error as error:
-            raise DataError(f'The LMDB is damaged at {key!r}', where=self.path, found=error,
-                            remedy=_REMAKE) from error
+            raise DataError(f'The LMDB is damaged at {key!r}', where=self.path, found=error, remedy=_REMAKE) from error
 
     def image(self, key: str) -> np.ndarray:
         """Return the image of ``key`` as BasicSR reads it: (H, W, 3), float32, BGR, in [0, 1].
@@ -67,22 +68,29 @@ class LmdbReader:
         import cv2
         import numpy as np
         from basicsr.utils import imfrombytes
+
         record = self.get(key)
         if record is None:
-            raise DataError(f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path,
-                            remedy=_REMAKE)
+            raise DataError(
+                f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=_REMAKE
+            )
         refuse_lying_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
         try:
             image = imfrombytes(record) if record else None
         except cv2.error:
             image = None
         if image is None:
-            raise DataError(f'The record {key!r} of the LMDB is no readable image', where=f'{self.path}: {key}',
-                            found=f'{len(record)} bytes', remedy=_REMAKE)
-        return image.astype(np.float32) / 255.
+            raise DataError(
+                f'The record {key!r} of the LMDB is no readable image',
+                where=f'{self.path}: {key}',
+                found=f'{len(record)} bytes',
+                remedy=_REMAKE,
+            )
+        return image.astype(np.float32) / 255.0
 
     def _open(self) -> None:
         import lmdb
+
         # A reader that nobody holds any more may still be closing in another thread.
         last_try = time.monotonic() + _CLOSING_SECONDS
         while True:
@@ -91,8 +99,9 @@ class LmdbReader:
                 break
             except lmdb.Error as error:
                 if 'already open' not in str(error) or time.monotonic() > last_try:
-                    raise DataError('The LMDB cannot be opened', where=self.path, found=error,
-                                    remedy=_REMAKE) from error
+                    raise DataError(
+                        'The LMDB cannot be opened', where=self.path, found=error, remedy=_REMAKE
+                    ) from error
                 time.sleep(0.001)
         self._pid = os.getpid()
 

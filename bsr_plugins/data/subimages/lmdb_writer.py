@@ -1,4 +1,5 @@
 """An LMDB in BasicSR's format that grows by itself, survives being killed, and is seen under its name only if whole."""
+
 from __future__ import annotations
 
 import contextlib
@@ -57,6 +58,7 @@ class LMDBWriter:
     def flush(self) -> None:
         """Write what is pending and wait until it is on disk: after a kill all of it is there, or nothing."""
         import lmdb
+
         with _write_errors(self.partial):
             while self._pending:
                 try:
@@ -101,6 +103,7 @@ class LMDBWriter:
 
     def _continued(self) -> bool:
         import lmdb
+
         if not self.partial.is_dir():
             return False
         try:
@@ -127,6 +130,7 @@ class LMDBWriter:
 
     def _open(self) -> Any:
         import lmdb
+
         data = self.partial / 'data.mdb'
         size = max(_FIRST_MAP_BYTES, 2 * data.stat().st_size if data.exists() else 0)
         # Pages are on disk when a transaction returns; that the newest one is known to be the newest may come later.
@@ -137,20 +141,25 @@ class LMDBWriter:
 def _write_errors(path: Path) -> Iterator[None]:
     """Turn what the file system and LMDB report into a DataError with the folder and the space left."""
     import lmdb
+
     try:
         yield
     except (OSError, lmdb.Error) as error:
         folder = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(folder).free
         why = ': the disk is full' if free < _FULL_BYTES else ''
-        raise DataError(f'{path} cannot be written{why}', where=path, found=f'{error} ({free >> 20} MiB free)',
-                        remedy='make room or mend the cause, then run the same command again: it goes on from here'
-                        ) from error
+        raise DataError(
+            f'{path} cannot be written{why}',
+            where=path,
+            found=f'{error} ({free >> 20} MiB free)',
+            remedy='make room or mend the cause, then run the same command again: it goes on from here',
+        ) from error
 
 
 def _keys(folder: Path) -> Iterator[str]:
     """Yield the keys in order; the file is mapped anew now and then, so that what was read does not stay in memory."""
     import lmdb
+
     last = b''
     while True:
         with lmdb.open(str(folder), readonly=True, lock=False) as env, env.begin() as transaction:
@@ -164,4 +173,3 @@ def _keys(folder: Path) -> Iterator[str]:
                 last = bytes(cursor.key())
                 yield last.decode('ascii')
                 more = cursor.next()
-

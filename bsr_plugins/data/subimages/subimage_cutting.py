@@ -1,4 +1,5 @@
 """One photograph, read once, into the encoded HR and LR sub-images of one shrinking factor."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -48,11 +49,14 @@ def cut(photograph: Photograph, grid: WindowGrid, scale: int, mod: int, encode: 
     places = windows(*hr.shape[:2], grid)
     if not places:
         made = f' (shrunk by {photograph.factor:g})' if photograph.factor < 1 else ''
-        raise DataError(f'image {photograph.hr}{made} is smaller than the window', where=photograph.hr,
-                        expected=f'both sides at least {grid.crop} pixels',
-                        found=f'{hr.shape[1]}x{hr.shape[0]} after cropping to multiples of {mod}',
-                        remedy='remove the image, or take a smaller --crop'
-                               + (' or fewer --factors' if photograph.factor < 1 else ''))
+        raise DataError(
+            f'image {photograph.hr}{made} is smaller than the window',
+            where=photograph.hr,
+            expected=f'both sides at least {grid.crop} pixels',
+            found=f'{hr.shape[1]}x{hr.shape[0]} after cropping to multiples of {mod}',
+            remedy='remove the image, or take a smaller --crop'
+            + (' or fewer --factors' if photograph.factor < 1 else ''),
+        )
     hr_items = _cut_all(hr, places, grid.crop, 1, photograph.prefix, encode) if photograph.hr_wanted else []
     if not photograph.lr_wanted:
         return Cut(hr_items, [])
@@ -64,7 +68,7 @@ def _cut_all(image: Any, places: List[Tuple[int, int]], side: int, scale: int, p
     encoded = []
     for top, left in places:
         top, left = top // scale, left // scale
-        encoded.append(memoryview(encode(image[top:top + side, left:left + side])).cast('B'))
+        encoded.append(memoryview(encode(image[top : top + side, left : left + side])).cast('B'))
     # One block a photograph: thousands of small ones of many sizes leave holes that the process never gives back.
     block, items, end = memoryview(b''.join(encoded)), [], 0
     for number, value in enumerate(encoded, 1):
@@ -76,8 +80,11 @@ def _cut_all(image: Any, places: List[Tuple[int, int]], side: int, scale: int, p
 def _check_pair(photograph: Photograph, hr: Any, lr: Any, scale: int) -> None:
     (height, width), (low_height, low_width) = hr.shape[:2], lr.shape[:2]
     if (height, width) != (low_height * scale, low_width * scale):
-        raise DataError(f'{photograph.lr} ({low_width}x{low_height}) is not {photograph.hr} ({width}x{height}) '
-                        f'divided by {scale}', where=photograph.lr, expected=f'{width / scale:g}x{height / scale:g}',
-                        found=f'{low_width}x{low_height}',
-                        remedy='check --scale and --lr; HR sides must be multiples of the scale (crop them, or omit '
-                               '--lr: then LR images are made here)')
+        raise DataError(
+            f'{photograph.lr} ({low_width}x{low_height}) is not {photograph.hr} ({width}x{height}) divided by {scale}',
+            where=photograph.lr,
+            expected=f'{width / scale:g}x{height / scale:g}',
+            found=f'{low_width}x{low_height}',
+            remedy='check --scale and --lr; HR sides must be multiples of the scale (crop them, or omit '
+            '--lr: then LR images are made here)',
+        )

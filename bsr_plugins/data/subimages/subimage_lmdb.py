@@ -1,4 +1,5 @@
 """HR and LR photographs into BasicSR LMDBs of sub-images: one pass, bounded memory, safe against being killed."""
+
 from __future__ import annotations
 
 import contextlib
@@ -36,17 +37,19 @@ class Created(NamedTuple):
     made: List[Path]
 
 
-def create_subimage_lmdbs(hr: PathLike,
-                          out: PathLike,
-                          scale: int,
-                          lr: Optional[PathLike] = None,
-                          grid: Optional[WindowGrid] = None,
-                          factors: Sequence[float] = (1.0,),
-                          encoding: str = 'png-fast',
-                          workers: Optional[int] = None,
-                          hr_template: str = '{}',
-                          lr_template: Optional[str] = None,
-                          progress: bool = True) -> Created:
+def create_subimage_lmdbs(
+    hr: PathLike,
+    out: PathLike,
+    scale: int,
+    lr: Optional[PathLike] = None,
+    grid: Optional[WindowGrid] = None,
+    factors: Sequence[float] = (1.0,),
+    encoding: str = 'png-fast',
+    workers: Optional[int] = None,
+    hr_template: str = '{}',
+    lr_template: Optional[str] = None,
+    progress: bool = True,
+) -> Created:
     """Make ``HR_sub.lmdb`` and ``LR_sub_x<scale>.lmdb`` in ``out``, or only the one that is missing.
 
     Every photograph is read once. Memory holds ``workers`` + 1 photographs' windows and one transaction, however many
@@ -150,22 +153,28 @@ def _cut_in_order(photographs: Sequence[Photograph], request: Request, workers: 
 def _check_counts(written: Dict[Path, int], paths: Sequence[Path]) -> None:
     counts = {path: written[path] if path in written else read_manifest(path)['sub_images'] for path in paths}
     if len(set(counts.values())) > 1:
-        raise DataError('the HR and LR LMDBs have different numbers of sub-images', where=paths[0].parent,
-                        found=', '.join(f'{path.name}: {count}' for path, count in counts.items()),
-                        remedy='images changed while this ran: delete both and the .partial folders, and run it again')
+        raise DataError(
+            'the HR and LR LMDBs have different numbers of sub-images',
+            where=paths[0].parent,
+            found=', '.join(f'{path.name}: {count}' for path, count in counts.items()),
+            remedy='images changed while this ran: delete both and the .partial folders, and run it again',
+        )
 
 
 @contextlib.contextmanager
 def _bar(total: int, left: int, progress: bool) -> Iterator:
     from tqdm import tqdm
-    with tqdm(total=total, initial=total - left, unit='image', desc='sub-images', mininterval=0.5,
-              disable=not progress) as bar:
+
+    with tqdm(
+        total=total, initial=total - left, unit='image', desc='sub-images', mininterval=0.5, disable=not progress
+    ) as bar:
         yield bar
 
 
 @contextlib.contextmanager
 def _one_opencv_thread() -> Iterator[None]:
     import cv2
+
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -187,8 +196,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise DataError(f'another run is making LMDBs in {folder}', where=folder,
-                            remedy='wait until it ends, or end it') from error
+            raise DataError(
+                f'another run is making LMDBs in {folder}', where=folder, remedy='wait until it ends, or end it'
+            ) from error
         except OSError:
             # Some network file systems refuse to lock a folder.
             pass
@@ -201,8 +211,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f'folder {folder} cannot be made', where=folder, found=error, remedy='give another --out'
-                        ) from error
+        raise DataError(
+            f'folder {folder} cannot be made', where=folder, found=error, remedy='give another --out'
+        ) from error
 
 
 def _cores() -> int:

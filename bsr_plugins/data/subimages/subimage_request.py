@@ -1,4 +1,5 @@
 """What a pair of sub-image LMDBs is asked to be: photographs and parameters, compared with what stands there."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,8 +14,15 @@ from bsr_plugins.data.subimages.lmdb_manifest import FORMAT, META_INFO, read_man
 from bsr_plugins.data.subimages.windows import WindowGrid, check_grid, default_grid, modulus
 
 # What an LMDB was made with, in the words of the command line; the rest of a manifest follows from it.
-_COMPARED = {'scale': '--scale', 'crop': '--crop', 'step': '--step', 'threshold': '--thresh', 'mod': 'sides cropped to '
-             'multiples of', 'factors': '--factors', 'encoding': '--encoding'}
+_COMPARED = {
+    'scale': '--scale',
+    'crop': '--crop',
+    'step': '--step',
+    'threshold': '--thresh',
+    'mod': 'sides cropped to multiples of',
+    'factors': '--factors',
+    'encoding': '--encoding',
+}
 
 
 class Request(NamedTuple):
@@ -35,14 +43,16 @@ class Request(NamedTuple):
         return [(pyramid_prefix(key, factor), key, factor) for factor in self.factors for key in self.hr_images]
 
 
-def make_request(hr: PathLike,
-                 lr: Optional[PathLike],
-                 scale: int,
-                 grid: Optional[WindowGrid] = None,
-                 factors: Sequence[float] = (1.0,),
-                 encoding: str = 'png-fast',
-                 hr_template: str = '{}',
-                 lr_template: Optional[str] = None) -> Request:
+def make_request(
+    hr: PathLike,
+    lr: Optional[PathLike],
+    scale: int,
+    grid: Optional[WindowGrid] = None,
+    factors: Sequence[float] = (1.0,),
+    encoding: str = 'png-fast',
+    hr_template: str = '{}',
+    lr_template: Optional[str] = None,
+) -> Request:
     """Find and pair the photographs and check the parameters.
 
     Raises:
@@ -58,12 +68,25 @@ def make_request(hr: PathLike,
     _check_prefixes(hr_images, factors)
     lr_images = None if lr is None else pair_images(hr_images, list_images(lr), scale, lr_template)
     mod = modulus(grid, scale)
-    common = {'format': FORMAT, 'tool_version': __version__, 'crop': grid.crop, 'step': grid.step,
-              'threshold': grid.threshold, 'mod': mod, 'factors': list(factors), 'encoding': encoding}
+    common = {
+        'format': FORMAT,
+        'tool_version': __version__,
+        'crop': grid.crop,
+        'step': grid.step,
+        'threshold': grid.threshold,
+        'mod': mod,
+        'factors': list(factors),
+        'encoding': encoding,
+    }
     hr_source = _source(hr, hr_images)
     hr_manifest = {**common, 'kind': 'hr', 'source': hr_source}
-    lr_manifest = {**common, 'kind': 'lr', 'scale': scale, 'hr': hr_source['fingerprint'],
-                   'source': None if lr_images is None else _source(lr, lr_images)}
+    lr_manifest = {
+        **common,
+        'kind': 'lr',
+        'scale': scale,
+        'hr': hr_source['fingerprint'],
+        'source': None if lr_images is None else _source(lr, lr_images),
+    }
     return Request(scale, grid, mod, factors, encoding, hr_images, lr_images, hr_manifest, lr_manifest)
 
 
@@ -79,15 +102,26 @@ def stands(path: Path, asked: Dict[str, Any]) -> bool:
         return False
     remedy = f'give another --out, or delete {path} to have it made anew'
     if not all((path / name).is_file() for name in ('data.mdb', META_INFO, 'manifest.json')):
-        raise DataError(f'{path} stands there and was not made by this tool', where=path,
-                        expected=f'nothing, or a folder with data.mdb, {META_INFO} and manifest.json', remedy=remedy)
+        raise DataError(
+            f'{path} stands there and was not made by this tool',
+            where=path,
+            expected=f'nothing, or a folder with data.mdb, {META_INFO} and manifest.json',
+            remedy=remedy,
+        )
     there = read_manifest(path)
-    differences = [f'{words} {there.get(name)} there, {asked[name]} asked for'
-                   for name, words in _COMPARED.items() if there.get(name) != asked.get(name)]
+    differences = [
+        f'{words} {there.get(name)} there, {asked[name]} asked for'
+        for name, words in _COMPARED.items()
+        if there.get(name) != asked.get(name)
+    ]
     differences += _source_differences(there, asked)
     if differences:
-        raise DataError(f'{path} exists and is not what is asked for', where=path, found='; '.join(differences),
-                        remedy=remedy + ', or ask for what is there')
+        raise DataError(
+            f'{path} exists and is not what is asked for',
+            where=path,
+            found='; '.join(differences),
+            remedy=remedy + ', or ask for what is there',
+        )
     return True
 
 
@@ -107,18 +141,30 @@ def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[st
 
 
 def _source(folder: PathLike, images: Dict[str, Path]) -> Dict[str, Any]:
-    return {'folder': str(folder), 'resolved': str(Path(folder).resolve()),
-            'images': {key: path.name for key, path in images.items()}, 'fingerprint': fingerprint(images)}
+    return {
+        'folder': str(folder),
+        'resolved': str(Path(folder).resolve()),
+        'images': {key: path.name for key, path in images.items()},
+        'fingerprint': fingerprint(images),
+    }
 
 
 def _checked_factors(factors: Sequence[float], lr: Optional[PathLike]) -> Tuple[float, ...]:
     wrong = [factor for factor in factors if not 0 < factor <= 1]
     if wrong or not factors or len(set(factors)) != len(factors):
-        raise OptionError('--factors must be different numbers in (0, 1]', where='factors', found=list(factors),
-                          expected='such as 1 0.9 0.8 0.7 0.6')
+        raise OptionError(
+            '--factors must be different numbers in (0, 1]',
+            where='factors',
+            found=list(factors),
+            expected='such as 1 0.9 0.8 0.7 0.6',
+        )
     if lr is not None and 1 not in factors:
-        raise OptionError('--lr is given, and --factors has no 1 that would use it', where='factors',
-                          found=list(factors), remedy='add 1 to --factors, or omit --lr')
+        raise OptionError(
+            '--lr is given, and --factors has no 1 that would use it',
+            where='factors',
+            found=list(factors),
+            remedy='add 1 to --factors, or omit --lr',
+        )
     return tuple(float(factor) for factor in sorted(factors, reverse=True))
 
 
@@ -128,6 +174,9 @@ def _check_prefixes(images: Dict[str, Path], factors: Sequence[float]) -> None:
         for key, path in images.items():
             prefix = pyramid_prefix(key, factor)
             if prefix in owner:
-                raise DataError(f'{owner[prefix]} and {path} at factor {factor:g} would have the same key {prefix}',
-                                where=path, remedy='rename one of them')
+                raise DataError(
+                    f'{owner[prefix]} and {path} at factor {factor:g} would have the same key {prefix}',
+                    where=path,
+                    remedy='rename one of them',
+                )
             owner[prefix] = path

@@ -1,4 +1,5 @@
 """The overlapping windows that photographs are cut into (sub-images), as ClassSR (CVPR 2021) and BSPA's data do it."""
+
 from __future__ import annotations
 
 import math
@@ -33,9 +34,13 @@ def check_grid(grid: WindowGrid, scale: int) -> None:
         if value < least:
             raise OptionError(f'{name} must be at least {least}', where=name, found=value)
         if value % scale:
-            raise OptionError(f'{name} {value} is not divisible by the scale {scale}: HR windows would not fall on '
-                              f'whole LR pixels', where=name, expected=f'a multiple of {scale}', found=value,
-                              remedy=f'take {value - value % scale} or {value - value % scale + scale}')
+            raise OptionError(
+                f'{name} {value} is not divisible by the scale {scale}: HR windows would not fall on whole LR pixels',
+                where=name,
+                expected=f'a multiple of {scale}',
+                found=value,
+                remedy=f'take {value - value % scale} or {value - value % scale + scale}',
+            )
 
 
 def modulus(grid: WindowGrid, scale: int) -> int:

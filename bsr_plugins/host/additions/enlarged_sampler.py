@@ -4,6 +4,7 @@ Upstream starts a resumed epoch over at its first sample, and its indices say no
 cannot make every draw of a run a different one. No thread upstream; the code is basicsr/data/data_sampler.py, and
 https://github.com/XPixelGroup/BasicSR/issues/306 tells what an epoch means there.
 """
+
 from __future__ import annotations
 
 from types import ModuleType
@@ -27,6 +28,7 @@ def mend_enlarged_sampler(module: ModuleType) -> bool:
         True where the class was mended, False where it already was.
     """
     from bsr_plugins.data.sampling.dropped_batches import DroppedIndex
+
     sampler_class = module.EnlargedSampler
     if getattr(sampler_class, 'mended_by_bsr_plugins', False):
         return False
@@ -45,8 +47,9 @@ def mend_enlarged_sampler(module: ModuleType) -> bool:
             indices = list(upstream_iter(self))
         position = training_position.position
         if position.is_dropped is not None:
-            indices = [DroppedIndex(index) if position.drops_sample(place) else index
-                       for place, index in enumerate(indices)]
+            indices = [
+                DroppedIndex(index) if position.drops_sample(place) else index for place, index in enumerate(indices)
+            ]
         resumption = training_position.resumption_of(self.epoch)
         return iter(indices) if resumption is None else _remaining(indices, resumption)
 
@@ -67,5 +70,6 @@ def _remaining(indices: List[int], resumption: training_position.Resumption) -> 
     # A generator: its body first runs when the loader asks for the first index, after the loader iterator was made.
     if resumption.random_states is not None:
         from bsr_plugins.runs.random_states import restore_random_states
+
         restore_random_states(resumption.random_states)
-    yield from indices[resumption.samples:]
+    yield from indices[resumption.samples :]

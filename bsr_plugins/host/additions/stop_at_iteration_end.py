@@ -1,4 +1,5 @@
 """Mends: a run that is told to stop (SIGTERM, Ctrl-C) saves weights and state at the end of its iteration."""
+
 from __future__ import annotations
 
 import functools
@@ -77,6 +78,7 @@ def _stop_where_asked(model: Any, script: FrameType) -> None:
     if model.opt.get('dist'):
         # A process that is gone lets the launcher end the others; rank 0 may still be writing.
         import torch.distributed
+
         torch.distributed.barrier()
     state = os.path.join(model.opt['path']['training_states'], f'{iteration}.state')
     raise stop_signals.Stopped(signum, state if is_saved else None)
@@ -92,8 +94,10 @@ def _saved_as_the_script_does(model: Any, iteration: int, script: FrameType) -> 
         except (TypeError, LookupError) as error:
             wrong = f'{type(error).__name__}: {error}'
     import logging
-    logging.getLogger('basicsr').warning(f'{type(model).__name__} cannot be saved at iteration {iteration:,}, between '
-                                         f'two saves of its script: {wrong}')
+
+    logging.getLogger('basicsr').warning(
+        f'{type(model).__name__} cannot be saved at iteration {iteration:,}, between two saves of its script: {wrong}'
+    )
     return False
 
 
@@ -107,6 +111,7 @@ def _asked_of_any(model: Any) -> int:
     if not model.opt.get('dist'):
         return stop_signals.requested()
     import torch
+
     on_gpus = torch.distributed.get_backend() != 'gloo'
     if on_gpus and stop_signals.iteration() % _AGREE_EVERY_ON_GPUS:
         return 0

@@ -1,4 +1,5 @@
 """Mend: BasicSR's own save writes its files in place, and where that fails it goes on as if it had not."""
+
 from __future__ import annotations
 
 import functools
@@ -43,6 +44,7 @@ def _saving_whole(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def mended(*args: Any, **kwargs: Any) -> Any:
         import torch
+
         upstream_save = torch.save
         torch.save = _whole(upstream_save)
         try:

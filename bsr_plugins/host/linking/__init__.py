@@ -1,4 +1,5 @@
 """``basicsr link`` and ``unlink``: a stub file that lets a fork's own scripts find the pack, and its removal."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -79,5 +80,8 @@ def _is_stub(path: Path) -> bool:
 
 
 def _unwritable(error: OSError, stub: Path) -> LinkError:
-    return LinkError(f'The checkout cannot be written: {error.strerror or error}', where=error.filename or stub,
-                     remedy=f'run `basicsr train -opt X.yml` in {stub.parents[2]}, which writes nothing there')
+    return LinkError(
+        f'The checkout cannot be written: {error.strerror or error}',
+        where=error.filename or stub,
+        remedy=f'run `basicsr train -opt X.yml` in {stub.parents[2]}, which writes nothing there',
+    )

@@ -1,4 +1,5 @@
 """What a checkout is, as its files tell: which package holds the fork's classes, and how BasicSR finds them there."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,8 +14,11 @@ REGISTRY, LEGACY, DEPENDENT = 'registry', 'legacy', 'dependent'
 # Subpackage -> how the names of the files end that its __init__ imports, in the order in which the packages are
 # imported. Losses are scanned by some releases alone and hold no place for a stub.
 _FILES = {'archs': '_arch.py', 'data': '_dataset.py', 'losses': '_loss.py', 'metrics': '.py', 'models': '_model.py'}
-_ORDER = {REGISTRY: ('archs', 'data', 'losses', 'metrics', 'models'), DEPENDENT: ('archs', 'data', 'losses', 'models'),
-          LEGACY: ('data', 'models')}
+_ORDER = {
+    REGISTRY: ('archs', 'data', 'losses', 'metrics', 'models'),
+    DEPENDENT: ('archs', 'data', 'losses', 'models'),
+    LEGACY: ('data', 'models'),
+}
 # A legacy script imports data first; a stub in models/ is where a reader looks for it.
 _PLACES = {REGISTRY: ('archs', 'data', 'models'), DEPENDENT: ('archs', 'data', 'models'), LEGACY: ('models', 'data')}
 
@@ -50,7 +54,7 @@ class Fork(NamedTuple):
         """Return the files that are imported before or beside a stub in ``place``, without those that they import."""
         order = _ORDER[self.kind]
         files: List[Path] = []
-        for name in order[:order.index(place.parent.name) + 1]:
+        for name in order[: order.index(place.parent.name) + 1]:
             folder = self.package / name
             files += [folder / '__init__.py', *sorted(folder.glob(f'*{_FILES[name]}'))]
         return [path for path in files if path.is_file() and path != place]
@@ -74,8 +78,11 @@ def find_fork(folder: Path) -> Fork:
         DependencyError: Several packages in it have a training script.
     """
     if not folder.is_dir():
-        raise LinkError('There is no such folder', where=folder,
-                        remedy='give the root of the checkout: the folder with basicsr/ in it')
+        raise LinkError(
+            'There is no such folder',
+            where=folder,
+            remedy='give the root of the checkout: the folder with basicsr/ in it',
+        )
     root = folder.resolve()
     package = root / 'basicsr'
     if (package / 'train.py').is_file():
@@ -84,10 +91,15 @@ def find_fork(folder: Path) -> Fork:
     script = None if is_package else find_script(root, 'train')
     if script is not None and any((script.parent / name).is_dir() for name in _PLACES[DEPENDENT]):
         return Fork(root, script.parent, DEPENDENT)
-    raise LinkError('This is no checkout of BasicSR or of a fork of it', where=root,
-                    expected='basicsr/train.py, or a package whose train.py imports basicsr', found=_listed(root),
-                    remedy=f'give the folder above: {root.parent}' if is_package and (root / 'train.py').is_file() else
-                    'give the root of the checkout: the folder with basicsr/ in it')
+    raise LinkError(
+        'This is no checkout of BasicSR or of a fork of it',
+        where=root,
+        expected='basicsr/train.py, or a package whose train.py imports basicsr',
+        found=_listed(root),
+        remedy=f'give the folder above: {root.parent}'
+        if is_package and (root / 'train.py').is_file()
+        else 'give the root of the checkout: the folder with basicsr/ in it',
+    )
 
 
 def _listed(root: Path) -> str:

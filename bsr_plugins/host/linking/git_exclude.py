@@ -1,4 +1,5 @@
 """Git's list of files to leave out, ``info/exclude``: lines put there, and taken out to the byte."""
+
 from __future__ import annotations
 
 import re
@@ -104,13 +105,13 @@ class _Block(NamedTuple):
         if header is None:
             return None
         made = header.group(1).decode().split(', ') if header.group(1) else []
-        lines = content[header.end():].splitlines(keepends=True)
+        lines = content[header.end() :].splitlines(keepends=True)
         patterns = []
         for line in lines:
             if not (line.startswith(b'/') and line.endswith(b'.py\n') and b'/bsr_plugins_' in line):
                 break
             patterns.append(line.decode().rstrip('\n'))
-        return cls(content[:header.start()], made, patterns, b''.join(lines[len(patterns):]))
+        return cls(content[: header.start()], made, patterns, b''.join(lines[len(patterns) :]))
 
     def to_bytes(self) -> bytes:
         made = f' (made: {", ".join(self.made)})' if self.made else ''

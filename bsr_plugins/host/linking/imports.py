@@ -1,4 +1,5 @@
 """The modules that files of a package import as they are imported themselves, read from the source."""
+
 from __future__ import annotations
 
 import ast

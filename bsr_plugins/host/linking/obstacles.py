@@ -1,4 +1,5 @@
 """Why a stub in a fork's file would come too late, or not at all: checked before it is written."""
+
 from __future__ import annotations
 
 import importlib.machinery
@@ -13,8 +14,10 @@ from bsr_plugins.host.linking.imports import imported_modules
 from bsr_plugins.host.linking.stub import stub_version
 
 FUNCTIONAL_TENSOR = 'torchvision.transforms.functional_tensor'
-_WHY_MISSING = {FUNCTIONAL_TENSOR: 'torchvision >= 0.17 has it no more',
-                'distutils': 'Python >= 3.12 has it no more, and setuptools is not installed'}
+_WHY_MISSING = {
+    FUNCTIONAL_TENSOR: 'torchvision >= 0.17 has it no more',
+    'distutils': 'Python >= 3.12 has it no more, and setuptools is not installed',
+}
 
 
 def place_for(folder: Path) -> Path:
@@ -38,15 +41,24 @@ def place_for(folder: Path) -> Path:
 def refusal_of(fork: Fork, place: Path, missing: Dict[str, str]) -> Optional[LinkError]:
     """Return why a stub that is the file ``place`` would not be imported, or too late; None where it works."""
     if not is_scanned(place):
-        return LinkError(f'{place.parent.name}/__init__.py of this fork does not import every file of a folder, so a '
-                         'stub would not be imported', where=place.parent,
-                         expected=f'a scan for {place.name.replace("bsr_plugins", "*")}', remedy=_remedy(fork))
+        return LinkError(
+            f'{place.parent.name}/__init__.py of this fork does not import every file of a folder, so a '
+            'stub would not be imported',
+            where=place.parent,
+            expected=f'a scan for {place.name.replace("bsr_plugins", "*")}',
+            remedy=_remedy(fork),
+        )
     too_late = first_missing(fork, place, missing)
     if too_late is not None:
         return too_late
     if place.is_symlink() or (place.exists() and stub_version(place) is None):
-        return LinkError("Another file has the stub's name", where=place, expected='no file, or a stub of bsr_plugins',
-                         found='a file that bsr_plugins did not write', remedy=f'rename it, or {_remedy(fork)}')
+        return LinkError(
+            "Another file has the stub's name",
+            where=place,
+            expected='no file, or a stub of bsr_plugins',
+            found='a file that bsr_plugins did not write',
+            remedy=f'rename it, or {_remedy(fork)}',
+        )
     return None
 
 
@@ -64,8 +76,13 @@ def first_missing(fork: Fork, place: Path, missing: Dict[str, str]) -> Optional[
         found = next((module for module in imported if module == name or module.startswith(f'{name}.')), None)
         if found is not None:
             importer = '/'.join(imported[found].parts[-2:])
-            return LinkError(f'A stub would come too late: {importer} imports {name} before', where=place,
-                             expected=f'a module {name}', found=f'none: {why}', remedy=_remedy(fork))
+            return LinkError(
+                f'A stub would come too late: {importer} imports {name} before',
+                where=place,
+                expected=f'a module {name}',
+                found=f'none: {why}',
+                remedy=_remedy(fork),
+            )
     return None
 
 
@@ -77,9 +94,13 @@ def check_not_shadowed(fork: Fork) -> None:
     """
     other = installed_package('basicsr', fork.root) if fork.is_namespace else None
     if other is not None:
-        raise LinkError("Another basicsr hides this fork's, which has no __init__.py: its own scripts do not find it",
-                        where=fork.package, expected='no other basicsr', found=other,
-                        remedy=f'{_remedy(fork)}; or uninstall the other one (pip uninstall basicsr)')
+        raise LinkError(
+            "Another basicsr hides this fork's, which has no __init__.py: its own scripts do not find it",
+            where=fork.package,
+            expected='no other basicsr',
+            found=other,
+            remedy=f'{_remedy(fork)}; or uninstall the other one (pip uninstall basicsr)',
+        )
 
 
 def missing_modules() -> Dict[str, str]:

@@ -1,4 +1,5 @@
 """The one file that ``basicsr link`` puts into a fork: what it says, and how it is known again."""
+
 from __future__ import annotations
 
 import re
@@ -12,13 +13,13 @@ MARKER = '# bsr_plugins stub'
 
 # Runs in the midst of the fork's own import, so it imports the pack, which imports nothing of basicsr, and no more: the
 # registration follows when the fork's last package is complete. With the pack uninstalled the fork runs as it did.
-TEXT = f'''{MARKER} {VERSION}: brings the installed bsr_plugins into this fork. `basicsr unlink` removes it.
+TEXT = f"""{MARKER} {VERSION}: brings the installed bsr_plugins into this fork. `basicsr unlink` removes it.
 try:
     import bsr_plugins  # noqa: F401
 except ModuleNotFoundError as error:
     if error.name != 'bsr_plugins':
         raise
-'''
+"""
 
 _TEXTS = {VERSION: TEXT}
 _FIRST_LINE = re.compile(re.escape(MARKER.encode()) + rb' (\d+):')
@@ -38,11 +39,19 @@ def stub_version(path: Path) -> Optional[int]:
         return None
     version = int(found.group(1))
     if version not in _TEXTS:
-        raise LinkError('The stub comes from another release of bsr_plugins', where=path,
-                        expected=f'version {VERSION} or earlier', found=f'version {version}',
-                        remedy='remove it with the release that wrote it, or delete the file yourself')
+        raise LinkError(
+            'The stub comes from another release of bsr_plugins',
+            where=path,
+            expected=f'version {VERSION} or earlier',
+            found=f'version {version}',
+            remedy='remove it with the release that wrote it, or delete the file yourself',
+        )
     if content != _TEXTS[version].encode():
-        raise LinkError('The stub has been edited since `basicsr link` wrote it', where=path,
-                        expected='the text that was written', found='another text after the same first line',
-                        remedy='save what you added, delete the file, and run the command again')
+        raise LinkError(
+            'The stub has been edited since `basicsr link` wrote it',
+            where=path,
+            expected='the text that was written',
+            found='another text after the same first line',
+            remedy='save what you added, delete the file, and run the command again',
+        )
     return version

@@ -1,4 +1,5 @@
 """Mend: a test and a save that take the averaged weights of a run that has none."""
+
 from __future__ import annotations
 
 import functools

@@ -1,4 +1,5 @@
 """Mend: ``--auto_resume`` looks where the run saves its states, and takes the last pair that is whole."""
+
 from __future__ import annotations
 
 import functools
@@ -52,8 +53,9 @@ def states_in(folder: Path) -> List[Path]:
     """Return each ``N.state`` of ``folder``, the greatest N first."""
     if not folder.is_dir():
         return []
-    numbered = [(int(match.group(1)), path) for path in folder.iterdir() for match in [_STATE.fullmatch(path.name)]
-                if match]
+    numbered = [
+        (int(match.group(1)), path) for path in folder.iterdir() for match in [_STATE.fullmatch(path.name)] if match
+    ]
     return [path for _, path in sorted(numbered, reverse=True)]
 
 
@@ -66,9 +68,13 @@ def _choose_state(opt: Dict[str, Any]) -> None:
     elif opt['path'].get('resume_state') and Path(opt['path']['resume_state']).is_file():
         wrong = what_pair_lacks(opt['path']['resume_state'], opt)
         if wrong is not None:
-            raise CheckpointError('The training state cannot be resumed from', where='path.resume_state', found=wrong,
-                                  remedy='name an older state, or leave resume_state out and give --auto_resume, which '
-                                  'takes the last pair of weights and state that is whole')
+            raise CheckpointError(
+                'The training state cannot be resumed from',
+                where='path.resume_state',
+                found=wrong,
+                remedy='name an older state, or leave resume_state out and give --auto_resume, which '
+                'takes the last pair of weights and state that is whole',
+            )
 
 
 def _point_to_last_pair(opt: Dict[str, Any], folder: Path) -> None:
@@ -83,6 +89,7 @@ def _point_to_last_pair(opt: Dict[str, Any], folder: Path) -> None:
 def _agreed(opt: Dict[str, Any], folder: Path) -> Optional[str]:
     """Return what rank 0 finds; an error there is one here."""
     import torch.distributed
+
     found: List[Any] = [None, None]
     if opt['rank'] == 0:
         try:
@@ -95,9 +102,13 @@ def _agreed(opt: Dict[str, Any], folder: Path) -> Optional[str]:
         raise error
     wrong = what_pair_lacks(state, opt) if state is not None and opt['rank'] != 0 else None
     if wrong is not None:
-        raise CheckpointError(f'Rank {opt["rank"]} does not see the pair that rank 0 resumes from', where=folder,
-                              expected=state, found=wrong,
-                              remedy='put path.experiments_root on a file system that all machines of the run share')
+        raise CheckpointError(
+            f'Rank {opt["rank"]} does not see the pair that rank 0 resumes from',
+            where=folder,
+            expected=state,
+            found=wrong,
+            remedy='put path.experiments_root on a file system that all machines of the run share',
+        )
     return state
 
 
@@ -114,8 +125,10 @@ def _last_pair(opt: Dict[str, Any], folder: Path) -> Optional[str]:
         passed_over.append(wrong)
     if passed_over:
         raise CheckpointError(
-            'There is no training state to resume from that is whole, with its weights', where=folder,
+            'There is no training state to resume from that is whole, with its weights',
+            where=folder,
             found='; '.join(passed_over[:5]),
             remedy=f'start anew without --auto_resume (BasicSR then archives {folder.parent}), from the last weights '
-            'that are whole by path.pretrain_network_g')
+            'that are whole by path.pretrain_network_g',
+        )
     return None

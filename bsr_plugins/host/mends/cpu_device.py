@@ -1,4 +1,5 @@
 """``torch.cuda.current_device()`` answers 0 without CUDA, in those functions of BasicSR that ask for it."""
+
 from __future__ import annotations
 
 import functools
@@ -24,6 +25,7 @@ def answer_current_device_in(function_name: str) -> None:
     known by their name alone.
     """
     import torch
+
     current_device = torch.cuda.current_device
     names: Set[str] = getattr(current_device, _ATTRIBUTE, set())
     names.add(function_name)

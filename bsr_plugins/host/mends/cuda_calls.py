@@ -1,4 +1,5 @@
 """Mend, on request: ``.cuda()`` on a machine without CUDA leaves a tensor or a network where it is."""
+
 from __future__ import annotations
 
 from types import ModuleType
@@ -18,6 +19,7 @@ def mend_cuda_calls(module: ModuleType) -> bool:
     if not wants_cpu():
         return False
     import torch
+
     if hasattr(torch.Tensor.cuda, 'mended_by_bsr_plugins'):
         return False
     torch.Tensor.cuda = torch.nn.Module.cuda = _stays

@@ -1,4 +1,5 @@
 """Mend: ``filter2D`` on images whose memory is not contiguous."""
+
 from __future__ import annotations
 
 import functools

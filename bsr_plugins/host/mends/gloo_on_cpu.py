@@ -1,4 +1,5 @@
 """Mends: distributed training on a machine without CUDA: the gloo backend, and wrapped networks without device ids."""
+
 from __future__ import annotations
 
 import atexit
@@ -16,13 +17,18 @@ def mend_gloo_launch(module: ModuleType) -> bool:
     Upstream takes ``rank % 0`` (ZeroDivisionError) and knows NCCL alone. ``basicsr/utils/dist_util.py``.
     """
     upstream_init = getattr(module, '_init_dist_pytorch', None)
-    if upstream_init is None or 'set_device' not in names_used(upstream_init) or not cuda_is_absent() \
-            or hasattr(upstream_init, '__wrapped__'):
+    if (
+        upstream_init is None
+        or 'set_device' not in names_used(upstream_init)
+        or not cuda_is_absent()
+        or hasattr(upstream_init, '__wrapped__')
+    ):
         return False
 
     @functools.wraps(upstream_init)
     def _init_dist_pytorch(backend: str = 'gloo', **kwargs: Any) -> None:
         import torch.distributed
+
         torch.distributed.init_process_group(backend='gloo', **kwargs)
         atexit.register(_leave_group)
 
@@ -33,6 +39,7 @@ def mend_gloo_launch(module: ModuleType) -> bool:
 def _leave_group() -> None:
     # A process that ends inside its group may be aborted: gloo's threads meet what the interpreter has taken down.
     import torch.distributed
+
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
@@ -53,8 +60,9 @@ def mend_ddp_without_devices(module: ModuleType) -> bool:
 
         mended_by_bsr_plugins = True
 
-        def __init__(self, module: Any, device_ids: Any = None, output_device: Any = None, *args: Any,
-                     **kwargs: Any) -> None:
+        def __init__(
+            self, module: Any, device_ids: Any = None, output_device: Any = None, *args: Any, **kwargs: Any
+        ) -> None:
             super().__init__(module, None, None, *args, **kwargs)
 
     module.DistributedDataParallel = DistributedDataParallel

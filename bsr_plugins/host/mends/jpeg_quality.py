@@ -1,4 +1,5 @@
 """Mend: JPEG compression at a quality that is not a whole number."""
+
 from __future__ import annotations
 
 import functools

@@ -4,6 +4,7 @@ The lmdb package refuses to open a database twice in one process, so that a trai
 data set on the same LMDB (the uniform and the inverse half of BSPA, train and validation) ends in ``lmdb.Error: ...
 already open in this process``. The code is basicsr/utils/file_client.py.
 """
+
 from __future__ import annotations
 
 from types import ModuleType
@@ -21,14 +22,20 @@ def mend_lmdb_backend(module: ModuleType) -> bool:
         return False
     upstream_init = backend.__init__
 
-    def __init__(self: Any, db_paths: Union[str, List[str]], client_keys: Union[str, List[str]] = 'default',  # noqa: N807
-                 *args: Any, **kwargs: Any) -> None:
+    def __init__(  # noqa: N807
+        self: Any,
+        db_paths: Union[str, List[str]],
+        client_keys: Union[str, List[str]] = 'default',  # noqa: N807
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         paths = db_paths if isinstance(db_paths, list) else [db_paths]
         names = client_keys if isinstance(client_keys, list) else [client_keys]
         if args or kwargs or len(paths) != len(names):
             upstream_init(self, db_paths, client_keys, *args, **kwargs)
             return
         from bsr_plugins.data.subimages.lmdb_reader import open_reader
+
         self.db_paths = [str(path) for path in paths]
         self._client = {name: open_reader(path) for name, path in zip(names, self.db_paths)}
 

@@ -1,4 +1,5 @@
 """Mend: ``--local-rank``, as ``torch.distributed.launch`` passes it since torch 2.0, to ``--local_rank``."""
+
 from __future__ import annotations
 
 import sys
@@ -26,7 +27,7 @@ def mend_local_rank(module: ModuleType) -> bool:
     found = False
     for position, argument in enumerate(sys.argv):
         if argument == NEW or argument.startswith(f'{NEW}='):
-            sys.argv[position] = OLD + argument[len(NEW):]
+            sys.argv[position] = OLD + argument[len(NEW) :]
             found = True
     return found
 

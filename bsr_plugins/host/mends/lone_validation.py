@@ -1,4 +1,5 @@
 """Mend: a validation that reduces its metrics over processes, in a run of one process without a process group."""
+
 from __future__ import annotations
 
 import contextlib
@@ -39,6 +40,7 @@ def _without_reduction(validate: Any) -> Any:
 @contextlib.contextmanager
 def _reduction_of_one() -> Iterator[None]:
     import torch.distributed
+
     if torch.distributed.is_initialized():
         yield
         return

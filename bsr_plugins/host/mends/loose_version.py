@@ -1,4 +1,5 @@
 """Mend: ``distutils.version.LooseVersion``, gone with distutils on Python >= 3.12 where setuptools is not installed."""
+
 from __future__ import annotations
 
 import functools
@@ -18,8 +19,9 @@ class LooseVersion:
 
     def __init__(self, vstring: str) -> None:
         self.vstring = vstring
-        self.version: List[Union[int, str]] = [int(part) if part.isdigit() else part
-                                               for part in _COMPONENT.findall(vstring)]
+        self.version: List[Union[int, str]] = [
+            int(part) if part.isdigit() else part for part in _COMPONENT.findall(vstring)
+        ]
 
     def _key(self) -> Tuple[Tuple[bool, Any], ...]:
         return tuple((isinstance(part, int), part) for part in self.version)

@@ -1,4 +1,5 @@
 """Mend: the colour conversions that BasicSR 1.4 moved from ``matlab_functions`` to ``color_util``."""
+
 from __future__ import annotations
 
 import importlib

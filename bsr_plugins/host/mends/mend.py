@@ -1,4 +1,5 @@
 """What a mend is, how it is put in place, and which of them this process needed."""
+
 from __future__ import annotations
 
 import os
@@ -40,6 +41,7 @@ _ACTIVE: Dict[str, Mend] = globals().get('_ACTIVE', {})
 
 def put_in_place(mend: Mend) -> None:
     """Arrange that ``mend`` is applied when its module is imported, or served when that is missing; idempotent."""
+
     def apply(module: ModuleType) -> None:
         if mend.apply(module):
             _ACTIVE[mend.name] = mend
@@ -58,12 +60,14 @@ def active_mends() -> List[Mend]:
 def names_used(function: Callable[..., Any]) -> List[str]:
     """Return the global names and attributes that a Python function's own code refers to, wrappers looked through."""
     import inspect
+
     return list(inspect.unwrap(function).__code__.co_names)
 
 
 def texts_used(function: Callable[..., Any]) -> List[str]:
     """Return the text constants in a Python function's own code, wrappers looked through."""
     import inspect
+
     return [value for value in inspect.unwrap(function).__code__.co_consts if isinstance(value, str)]
 
 
@@ -87,4 +91,5 @@ def wants_cpu() -> bool:
 def cuda_is_absent() -> bool:
     """Return whether torch sees no GPU; imports torch."""
     import torch
+
     return not torch.cuda.is_available()

@@ -1,4 +1,5 @@
 """Mend: training states with numpy scalars in them, which torch >= 2.6 refuses to load."""
+
 from __future__ import annotations
 
 from types import ModuleType
@@ -14,11 +15,13 @@ def mend_numpy_scalars(module: ModuleType) -> bool:
     ``basicsr/models/base_model.py`` of that fork.
     """
     import torch
+
     method = getattr(getattr(module, 'BaseModel', None), 'save_training_state', None)
     declare = getattr(torch.serialization, 'add_safe_globals', None)
     if method is None or declare is None or 'best_metric' not in texts_used(method):
         return False
     import numpy as np
+
     # numpy 2 moved it to a private package.
     multiarray = getattr(np, '_core', None) or np.core
     scalars = [multiarray.multiarray.scalar, np.dtype, type(np.dtype('f8')), type(np.dtype('f4'))]

@@ -1,4 +1,5 @@
 """Mend: ``prefetch_mode: cpu``, whose threads raced for one iterator or died in silence while the training waited."""
+
 from __future__ import annotations
 
 import queue

@@ -1,4 +1,5 @@
 """Mend: resuming a run on a machine without CUDA."""
+
 from __future__ import annotations
 
 import functools
@@ -24,6 +25,7 @@ def mend_resume_on_cpu(module: ModuleType) -> bool:
     ``basicsr/train.py``, ``load_resume_state``; https://github.com/XPixelGroup/BasicSR/issues/679 asks how to resume.
     """
     import torch
+
     if not cuda_is_absent() or hasattr(torch.load, 'mended_by_bsr_plugins'):
         return False
     answer_current_device_in(FUNCTION)

@@ -1,4 +1,5 @@
 """Mend: a fork that resumes by itself stops at any other file beside its training states."""
+
 from __future__ import annotations
 
 import functools
@@ -43,7 +44,8 @@ def mend_state_listing(module: ModuleType) -> bool:
 
 def _whole_states(folder: Path, names: List[str]) -> List[str]:
     from bsr_plugins.runs.checkpoint_files import what_is_wrong
-    states = sorted((name for name in names if _STATE.fullmatch(name)), key=lambda name: int(name[:-len('.state')]))
+
+    states = sorted((name for name in names if _STATE.fullmatch(name)), key=lambda name: int(name[: -len('.state')]))
     while states:
         wrong = what_is_wrong(folder / states[-1])
         if wrong is None:
@@ -55,4 +57,5 @@ def _whole_states(folder: Path, names: List[str]) -> List[str]:
 
 def _warn(message: str) -> None:
     import logging
+
     logging.getLogger('basicsr').warning(message)

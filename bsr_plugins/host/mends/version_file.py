@@ -1,4 +1,5 @@
 """Mend: ``basicsr.version``, which ``setup.py`` generates and a fresh clone therefore lacks."""
+
 from __future__ import annotations
 
 import importlib

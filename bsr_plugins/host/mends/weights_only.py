@@ -1,4 +1,5 @@
 """Mend: weights and states are unpickled, and a pickle can run any code."""
+
 from __future__ import annotations
 
 import functools
@@ -31,6 +32,7 @@ def mend_weights_only(module: ModuleType) -> bool:
         CheckpointError: The file holds anything else, or is damaged.
     """
     import torch
+
     if hasattr(torch.load, 'weights_only_by_bsr_plugins'):
         return False
     upstream_load = torch.load
@@ -40,6 +42,7 @@ def mend_weights_only(module: ModuleType) -> bool:
         if not _is_basicsrs(_caller()):
             return upstream_load(f, *args, **kwargs)
         from bsr_plugins.runs.checkpoint_files import UNREADABLE
+
         try:
             return upstream_load(f, *args, **{**kwargs, **_restriction(upstream_load, args, kwargs)})
         except UNREADABLE as error:
@@ -62,15 +65,23 @@ def _caller() -> FrameType:
 
 
 def _is_basicsrs(frame: FrameType) -> bool:
-    return str(frame.f_globals.get('__name__')).split('.')[0] == 'basicsr' or frame.f_code.co_name in _LOADERS \
+    return (
+        str(frame.f_globals.get('__name__')).split('.')[0] == 'basicsr'
+        or frame.f_code.co_name in _LOADERS
         or in_training_script(frame)
+    )
 
 
 def _restriction(upstream_load: Any, args: tuple, kwargs: Dict[str, Any]) -> Dict[str, Any]:
-    if kwargs.get('weights_only') is not None or len(args) > 1 or kwargs.get('pickle_module') is not None \
-            or os.environ.get(TRUST_VARIABLE, '').lower() in ('1', 'y', 'yes', 'true'):
+    if (
+        kwargs.get('weights_only') is not None
+        or len(args) > 1
+        or kwargs.get('pickle_module') is not None
+        or os.environ.get(TRUST_VARIABLE, '').lower() in ('1', 'y', 'yes', 'true')
+    ):
         return {}
     from bsr_plugins.runs.restricted_pickle import load_options
+
     return load_options(upstream_load)
 
 
@@ -78,14 +89,22 @@ def _unreadable(f: Any, error: Exception) -> Optional[Exception]:
     """Return what to say of a file that is hostile, missing or damaged; None where the fault is another."""
     from bsr_plugins.common.errors import CheckpointError
     from bsr_plugins.runs.checkpoint_files import what_is_wrong
+
     wrong = what_is_wrong(f) if isinstance(f, (str, os.PathLike)) else None
     if wrong is None and isinstance(error, pickle.UnpicklingError):
         named = _GLOBAL.search(str(error))
         return CheckpointError(
-            f'{f} holds more than tensors and plain values; loading that could run any code, so it is refused', where=f,
-            found=named.group(1) if named else None, expected='a state dict or a training state, as BasicSR saves them',
-            remedy=f'take the file from its makers anew; if you trust it, set {TRUST_VARIABLE}=1 in the environment')
+            f'{f} holds more than tensors and plain values; loading that could run any code, so it is refused',
+            where=f,
+            found=named.group(1) if named else None,
+            expected='a state dict or a training state, as BasicSR saves them',
+            remedy=f'take the file from its makers anew; if you trust it, set {TRUST_VARIABLE}=1 in the environment',
+        )
     if wrong is None:
         return None
-    return CheckpointError(f'{f} cannot be read: {wrong}', where=f, expected='a .pth or .state as BasicSR saves it',
-                           remedy='take the file anew; a run goes on with --auto_resume from its last whole pair')
+    return CheckpointError(
+        f'{f} cannot be read: {wrong}',
+        where=f,
+        expected='a .pth or .state as BasicSR saves it',
+        remedy='take the file anew; a run goes on with --auto_resume from its last whole pair',
+    )

@@ -1,4 +1,5 @@
 """A fork's own training and test scripts: which file it is, and which arguments it knows, told from the source."""
+
 from __future__ import annotations
 
 import ast
@@ -10,7 +11,7 @@ from bsr_plugins.common.errors import DependencyError
 
 _IMPORTS_BASICSR = re.compile(rb'^[ \t]*(?:from|import)[ \t]+basicsr\b', re.MULTILINE)
 # A script of BasicSR's kind hands on to the pipeline, or reads an option file itself.
-_TAKES_OPTION_FILE = re.compile(rb'''\b(?:train|test)_pipeline\b|\bparse_options\b|['"]--?opt['"]''')
+_TAKES_OPTION_FILE = re.compile(rb"""\b(?:train|test)_pipeline\b|\bparse_options\b|['"]--?opt['"]""")
 
 
 def find_script(root: Path, phase: str) -> Optional[Path]:
@@ -29,9 +30,13 @@ def find_script(root: Path, phase: str) -> Optional[Path]:
     if root / f'{phase}.py' in found:
         return root / f'{phase}.py'
     if len(found) > 1:
-        raise DependencyError(f'This checkout has several {phase} scripts', where=root,
-                              expected=f'one {phase}.py that imports basicsr', found=', '.join(map(str, found)),
-                              remedy=f'say which: basicsr run {found[0].relative_to(root)} -opt X.yml')
+        raise DependencyError(
+            f'This checkout has several {phase} scripts',
+            where=root,
+            expected=f'one {phase}.py that imports basicsr',
+            found=', '.join(map(str, found)),
+            remedy=f'say which: basicsr run {found[0].relative_to(root)} -opt X.yml',
+        )
     return found[0] if found else None
 
 
@@ -76,8 +81,9 @@ def spelled_for(arguments: List[str], known: Set[str]) -> List[str]:
 def unknown_to(arguments: List[str], known: Set[str]) -> List[str]:
     """Return the option strings in ``arguments`` that the script does not know; none where its parser is unknown."""
     names = [argument.partition('=')[0] for argument in arguments if argument.startswith('--')]
-    return [name for name in names if known and name not in known and not any(
-        option.startswith(name) for option in known)]
+    return [
+        name for name in names if known and name not in known and not any(option.startswith(name) for option in known)
+    ]
 
 
 def _spelled(argument: str, known: Set[str]) -> str:
@@ -109,7 +115,10 @@ def _option_strings(path: Path) -> Set[str]:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return set()
-    return {argument.value for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and getattr(node.func, 'attr', None) == 'add_argument'
-            for argument in node.args
-            if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value[:1] == '-'}
+    return {
+        argument.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, 'attr', None) == 'add_argument'
+        for argument in node.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value[:1] == '-'
+    }

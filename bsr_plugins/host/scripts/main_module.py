@@ -4,6 +4,7 @@ multiprocessing sends a function of the main script as ``__main__.NAME``. The mo
 command here: spawned workers run that one again, and not the bare script without the pack. So the names that it lacks
 are looked up in the script's namespace, by a module ``__getattr__`` (PEP 562).
 """
+
 from __future__ import annotations
 
 import ast
@@ -52,7 +53,8 @@ def answer_from_script(script: Path) -> None:
     names = _defined_in(script)
     look_up = _look_up_in(namespace)
     sys.modules['__main__'].__getattr__ = lambda name: (  # type: ignore[method-assign]
-        look_up(name) if name in names else _raise_missing(name))
+        look_up(name) if name in names else _raise_missing(name)
+    )
 
 
 def _look_up_in(namespace: Callable[[], Dict[str, Any]]) -> Callable[[str], Any]:

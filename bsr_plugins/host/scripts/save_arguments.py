@@ -3,6 +3,7 @@
 Scripts of forks differ there: Retinexformer's passes ``best_metric=best_metric``, without which its state cannot be
 resumed from.
 """
+
 from __future__ import annotations
 
 import ast
@@ -33,12 +34,14 @@ def more_arguments(frame: FrameType) -> Optional[MoreArguments]:
     if call is None:
         return MoreArguments([], {})
     variables = {**frame.f_globals, **frame.f_locals}
-    positional = call.args[len(_FIRST):]
+    positional = call.args[len(_FIRST) :]
     named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg not in _FIRST}
     if not all(_is_known(node, variables) for node in [*positional, *named.values()]) or None in named:
         return None
-    return MoreArguments([_value(node, variables) for node in positional],
-                         {str(name): _value(node, variables) for name, node in named.items()})
+    return MoreArguments(
+        [_value(node, variables) for node in positional],
+        {str(name): _value(node, variables) for name, node in named.items()},
+    )
 
 
 def _call_of_save(script: Path) -> Optional[ast.Call]:
@@ -46,8 +49,15 @@ def _call_of_save(script: Path) -> Optional[ast.Call]:
         tree = ast.parse(script.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return None
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-             and node.func.attr == 'save' and isinstance(node.func.value, ast.Name) and node.func.value.id == 'model']
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == 'save'
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == 'model'
+    ]
     return next((call for call in calls if _epoch_is_a_variable(call)), None)
 
 

@@ -1,4 +1,5 @@
 """The one table of the options the pack reads: what the check of an option file and options/README.md are made from."""
+
 from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
@@ -17,5 +18,5 @@ _BY_NAME: Dict[Tuple[str, str], OptionSet] = {(each.kind, each.name): each for e
 
 def option_set(kind: str, name: str) -> Optional[OptionSet]:
     """Return the options of a type, of ``NAME`` or ``NAME_bsrp``; None where the table has none of that name."""
-    bare = name[:-len('_bsrp')] if name.endswith('_bsrp') else name
+    bare = name[: -len('_bsrp')] if name.endswith('_bsrp') else name
     return _BY_NAME.get((kind, bare))

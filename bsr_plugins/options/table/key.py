@@ -1,4 +1,5 @@
 """One row of the table of options, and the rows that belong to one type or section."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

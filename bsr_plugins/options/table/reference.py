@@ -1,4 +1,5 @@
 """options/README.md: the table of options as a page."""
+
 from __future__ import annotations
 
 from typing import Any, List
@@ -34,8 +35,11 @@ def render_reference() -> str:
     parts = [_HEAD]
     for kind, title, about in _CHAPTERS:
         parts.append(f'## {title}\n\n{about}\n')
-        parts += [_table(options) for options in OPTION_SETS
-                  if options.kind == kind and (kind == 'basicsr' or options.name in TABLE[kind])]
+        parts += [
+            _table(options)
+            for options in OPTION_SETS
+            if options.kind == kind and (kind == 'basicsr' or options.name in TABLE[kind])
+        ]
     return '\n'.join(parts)
 
 

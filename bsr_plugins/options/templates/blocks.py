@@ -1,4 +1,5 @@
 """What methods put into an option file, as written there: losses, data sets, the sigma branch, BSPA's two parts."""
+
 from __future__ import annotations
 
 L1 = """\

@@ -1,4 +1,5 @@
 """The training methods that option files are made for: what each adds to plain training."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -42,36 +43,39 @@ class Method:
 METHODS: Dict[str, Method] = {
     'baseline': Method(
         about="Plain L1 training by BasicSR's own model: the twin that the methods are compared with, of the same "
-              'length',
-        protocol=BSPA),
+        'length',
+        protocol=BSPA,
+    ),
     'bspa': Method(
         about='BSPA, bi-sampling and parameter attribution (NeurIPS 2023), by the schedule of the published code',
         protocol=BSPA,
         twin='baseline',
         model_type='BSPAModel',
         dataset=blocks.INVERSE,
-        train=blocks.BSPA),
+        train=blocks.BSPA,
+    ),
     'l1_bicubic': Method(
         about="Plain L1 on the bicubic residual, by FPL's protocol: the twin of fpl, which shows what bicubic does "
-              'alone',
+        'alone',
         protocol=FPL,
-        residual=True),
+        residual=True,
+    ),
     'fpl': Method(
         about='FPL, focal pixel learning (CVPR 2023): L1 on the bicubic residual, weighted towards hard pixels',
         protocol=FPL,
         twin='l1_bicubic',
         model_type='RebalancedSRModel',
         residual=True,
-        loss=blocks.FPL),
-    'l1': Method(
-        about="Plain L1 training by EDSR's protocol: the twin of le and le_sigma",
-        protocol=EDSR),
+        loss=blocks.FPL,
+    ),
+    'l1': Method(about="Plain L1 training by EDSR's protocol: the twin of le and le_sigma", protocol=EDSR),
     'le': Method(
         about='l_E, the expectation of L1 over plausible images ("Revisiting L1 loss", arXiv 2201.10084, Eq. 8), alone',
         protocol=EDSR,
         twin='l1',
         model_type='RebalancedSRModel',
-        loss=blocks.EXPECTATION),
+        loss=blocks.EXPECTATION,
+    ),
     'le_sigma': Method(
         about='l_E and the sigma branch ("Revisiting L1 loss", arXiv 2201.10084, Eq. 8 and 10), as the paper trains',
         protocol=EDSR,
@@ -79,37 +83,42 @@ METHODS: Dict[str, Method] = {
         model_type='RebalancedSRModel',
         loss=blocks.EXPECTATION,
         train=blocks.SIGMA_OPT,
-        sigma=blocks.NETWORK_SIGMA),
+        sigma=blocks.NETWORK_SIGMA,
+    ),
     'l1_bsr': Method(
-        about="Plain L1 training by BSR's schedule and patches: the twin of bsr, rfs and hybrid_lp",
-        protocol=BSR),
+        about="Plain L1 training by BSR's schedule and patches: the twin of bsr, rfs and hybrid_lp", protocol=BSR
+    ),
     'hybrid_lp': Method(
         about='The hybrid L1 / L2 / Lp loss of BSR ("A Balanced Framework for Single Image Super Resolution", 2020)',
         protocol=BSR,
         twin='l1_bsr',
-        loss=blocks.HYBRID_LP),
+        loss=blocks.HYBRID_LP,
+    ),
     'rfs': Method(
         about='Random filter sampling of BSR (2020), plain L1: every batch has as many patches of each interval of '
-              'texture',
-        protocol=BSR,
-        twin='l1_bsr',
-        train_set='RFSBalancedBatchDataset',
-        train_set_options=blocks.RFS),
-    'bsr': Method(
-        about='BSR whole ("A Balanced Framework for Single Image Super Resolution", 2020): its sampling and its hybrid '
-              'loss',
+        'texture',
         protocol=BSR,
         twin='l1_bsr',
         train_set='RFSBalancedBatchDataset',
         train_set_options=blocks.RFS,
-        loss=blocks.HYBRID_LP),
+    ),
+    'bsr': Method(
+        about='BSR whole ("A Balanced Framework for Single Image Super Resolution", 2020): its sampling and its hybrid '
+        'loss',
+        protocol=BSR,
+        twin='l1_bsr',
+        train_set='RFSBalancedBatchDataset',
+        train_set_options=blocks.RFS,
+        loss=blocks.HYBRID_LP,
+    ),
     'samplingaug': Method(
         about="SamplingAug (BMVC 2021): the patches of each image that are hard to restore; by BSPA's schedule, as in "
-              'its tables',
+        'its tables',
         protocol=BSPA,
         twin='baseline',
         train_set='SamplingAugDataset',
-        train_set_options=blocks.SAMPLING_AUG),
+        train_set_options=blocks.SAMPLING_AUG,
+    ),
     'fpl_bspa_sigma': Method(
         about="All at once: BSPA's sampling and frozen weights, FPL's loss on the bicubic residual, the sigma branch",
         protocol=BSPA,
@@ -119,9 +128,11 @@ METHODS: Dict[str, Method] = {
         dataset=blocks.INVERSE,
         loss=blocks.FPL,
         train=blocks.SIGMA_OPT + '\n' + blocks.BSPA,
-        sigma=blocks.NETWORK_SIGMA),
+        sigma=blocks.NETWORK_SIGMA,
+    ),
     'scorer': Method(
         about="Plain training by BasicSR's own recipe for MSRResNet: the network whose error is a sub-image's "
-              'difficulty',
-        protocol=SCORER),
+        'difficulty',
+        protocol=SCORER,
+    ),
 }

@@ -1,4 +1,5 @@
 """The networks that option files are made for, with the sizes of the papers' tables."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -49,7 +50,8 @@ upscale: {scale}
 res_scale: 1
 img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
 rgb_mean: {mean}
-"""),
+""",
+    ),
     'EDSR': Network(
         about='EDSR-baseline, 16 blocks of 64 channels (1.5M parameters at x4)',
         arch='EDSR',
@@ -62,7 +64,8 @@ upscale: {scale}
 res_scale: 1  # 0.1 belongs to the large EDSR of 256 channels
 img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
 rgb_mean: {mean}
-"""),
+""",
+    ),
     'EDSR_L': Network(
         about='EDSR, 32 blocks of 256 channels: the large one (43.1M parameters at x4)',
         arch='EDSR',
@@ -75,7 +78,8 @@ upscale: {scale}
 res_scale: 0.1  # so wide a network is unstable with 1
 img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
 rgb_mean: {mean}
-"""),
+""",
+    ),
     'FSRCNN': Network(
         about='FSRCNN(56, 12, 4) on RGB (24.5K parameters)',
         arch='FSRCNN',
@@ -86,9 +90,10 @@ upscale: {scale}
 d: 56
 s: 12
 m: 4
-"""),
+""",
+    ),
     'SwinIR': Network(
-        about="SwinIR for classical SR, as BasicSR trains it from scratch (11.9M parameters at x4)",
+        about='SwinIR for classical SR, as BasicSR trains it from scratch (11.9M parameters at x4)',
         arch='SwinIR',
         options="""\
 upscale: {scale}
@@ -104,7 +109,8 @@ upsampler: pixelshuffle
 resi_connection: 1conv
 """,
         model_type='SwinIRModel',
-        lr_multiple=8),
+        lr_multiple=8,
+    ),
     'MSRResNet': Network(
         about="MSRResNet, 16 blocks of 64 channels: the paper's scorer of sub-images",
         arch='MSRResNet',
@@ -116,7 +122,8 @@ num_block: 16
 upscale: {scale}
 """,
         adds_image=True,
-        own_method='scorer'),
+        own_method='scorer',
+    ),
     'CARN': Network(
         about='CARN (1.1M parameters at x4)',
         arch='CARN',
@@ -127,7 +134,8 @@ upscale: {scale}
 num_feat: 64
 group: 1  # 4 is CARN-M
 rgb_mean: {mean}
-"""),
+""",
+    ),
     'BSR': Network(
         about='BSR, 10 groups of 12 blocks, every group concatenated for the upsampler (9.2M parameters at x4)',
         arch='BSRNet',
@@ -142,7 +150,8 @@ fuse_kernel: 1  # of the convolution that fuses the groups; the paper gives none
 use_fmg_skips: true  # false is the ablation without SC of Table 4
 rgb_mean: {mean}
 """,
-        own_method='bsr'),
+        own_method='bsr',
+    ),
 }
 
 # The sizes that FPL's paper and code train, where a network of that name has another one elsewhere.
@@ -150,14 +159,18 @@ FPL_NETWORKS: Dict[str, Network] = {
     'CARN': replace(
         NETWORKS['CARN'],
         about="CARN-M, FPL's small network, which its paper calls CARN (295K parameters at x4)",
-        options=NETWORKS['CARN'].options.replace('group: 1  # 4 is CARN-M', "group: 4  # CARN-M, as in FPL's code")),
+        options=NETWORKS['CARN'].options.replace('group: 1  # 4 is CARN-M', "group: 4  # CARN-M, as in FPL's code"),
+    ),
     'SwinIR': replace(
         NETWORKS['SwinIR'],
         about="SwinIR, FPL's lightweight one (1.2M parameters at x4)",
-        options=NETWORKS['SwinIR'].options
-        .replace('depths: [6, 6, 6, 6, 6, 6]', 'depths: [6, 6, 6, 6]')
+        options=NETWORKS['SwinIR']
+        .options.replace('depths: [6, 6, 6, 6, 6, 6]', 'depths: [6, 6, 6, 6]')
         .replace('num_heads: [6, 6, 6, 6, 6, 6]', 'num_heads: [6, 6, 6, 6]')
         .replace('embed_dim: 180', 'embed_dim: 60')
-        .replace('upsampler: pixelshuffle',
-                 'upsampler: pixelshuffle  # makes the 1.2M of the FPL paper; pixelshuffledirect would be 0.9M')),
+        .replace(
+            'upsampler: pixelshuffle',
+            'upsampler: pixelshuffle  # makes the 1.2M of the FPL paper; pixelshuffledirect would be 0.9M',
+        ),
+    ),
 }

@@ -1,4 +1,5 @@
 """How the methods' papers train and test: patches, schedules, measures; a method shares its protocol with its twin."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -77,7 +78,8 @@ scheduler:
 
 total_iter: 37500  # 8 uniform and 7 inverse stages of 2500, the same for every method
 warmup_iter: -1  # no warm up
-""")
+""",
+    )
 
 
 def _scorer(net: str) -> Schedule:
@@ -100,7 +102,8 @@ scheduler:
 
 total_iter: 1000000
 warmup_iter: -1  # no warm up
-""")
+""",
+    )
 
 
 # ---------------------------------------------------------------------- FPL
@@ -131,7 +134,8 @@ scheduler:
 
 total_iter: {total}  # the paper's {whose}; the code has 500000 for all, at batch 64
 warmup_iter: -1  # no warm up
-""")
+""",
+    )
 
 
 # ---------------------------------------------------------------------- l_E
@@ -154,7 +158,8 @@ scheduler:
 
 total_iter: 1000000
 warmup_iter: -1  # no warm up
-""")
+""",
+    )
 
 
 # ---------------------------------------------------------------------- BSR
@@ -178,7 +183,8 @@ scheduler:
 
 total_iter: 300000
 warmup_iter: -1  # no warm up
-""")
+""",
+    )
 
 
 _HUNDRED = '100  # an epoch is 800 * 100 / 16 = 5000 iterations; {} whole ones'
@@ -195,13 +201,15 @@ FPL = Protocol(
 """,
     rgb=True,
     measures='the paper measures on RGB, most others on Y',
-    networks=FPL_NETWORKS)
+    networks=FPL_NETWORKS,
+)
 EDSR = Protocol(schedule=_edsr, lr_patch=dict.fromkeys(SCALES, 48), patch_reason='LR patches of 48, as EDSR')
 BSR = Protocol(
     schedule=_bsr,
     lr_patch={2: 48, 3: 54, 4: 60},
     patch_reason="LR patches of 48 at x2 and 60 at x4, those of the paper's Fig. 1; between them at x3",
-    measures="the paper says RGB for PSNR, but the bicubic row of its Table 2 is Y's: Y")
+    measures="the paper says RGB for PSNR, but the bicubic row of its Table 2 is Y's: Y",
+)
 
 # Beside DIV2K's validation images, what BasicSR users keep under datasets/, with the images of each.
 BENCHMARKS: Tuple[str, ...] = ('Set5', 'Set14')

@@ -1,4 +1,5 @@
 """Which option file: a combination of network, method and scale, its names, and the combinations that are shipped."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -26,8 +27,13 @@ def default_test_methods(net: str) -> Tuple[str, ...]:
 
 def _check(what: str, name: str, valid: Iterable[str]) -> None:
     if name not in valid:
-        raise OptionError(f"there is no option file for the {what} '{name}'", where=what,
-                          expected=', '.join(valid), found=name, remedy=did_you_mean(name, valid))
+        raise OptionError(
+            f"there is no option file for the {what} '{name}'",
+            where=what,
+            expected=', '.join(valid),
+            found=name,
+            remedy=did_you_mean(name, valid),
+        )
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,19 @@ class Recipe:
         if self.method is not None:
             _check('method', self.method, METHODS)
         if self.scale not in SCALES:
-            raise OptionError('there is no option file for this scale', where='scale',
-                              expected=', '.join(map(str, SCALES)), found=self.scale)
+            raise OptionError(
+                'there is no option file for this scale',
+                where='scale',
+                expected=', '.join(map(str, SCALES)),
+                found=self.scale,
+            )
         if self.test and self.method in default_test_methods(self.net):
-            raise OptionError(f'{" and ".join(default_test_methods(self.net))}: one test file of {self.net} for all',
-                              where='method', found=self.method, remedy='leave --method out')
+            raise OptionError(
+                f'{" and ".join(default_test_methods(self.net))}: one test file of {self.net} for all',
+                where='method',
+                found=self.method,
+                remedy='leave --method out',
+            )
 
     @property
     def is_test(self) -> bool:

@@ -1,4 +1,5 @@
 """An option file as text, in the layout of BasicSR's own files, with the reason of each value that needs one."""
+
 from __future__ import annotations
 
 from textwrap import indent
@@ -38,8 +39,8 @@ path:
   strict_load_g: true
   resume_state: ~
 """,
-        '# training settings\ntrain:\n' + indent(
-            _sections(schedule.train, '# losses\n' + method.loss, method.train), '  '),
+        '# training settings\ntrain:\n'
+        + indent(_sections(schedule.train, '# losses\n' + method.loss, method.train), '  '),
         f"""\
 # validation settings
 val:
@@ -69,8 +70,9 @@ dist_params:  # read by --launcher slurm only; torchrun sets its own
 def _test_parts(recipe: Recipe) -> Sequence[str]:
     channels = 'RGB and on Y' if recipe.method_row.protocol.rgb else 'Y'
     return (
-        _head(recipe, f'Benchmarks by the protocol of the paper: PSNR and SSIM on {channels}, border cropped by the '
-              'scale'),
+        _head(
+            recipe, f'Benchmarks by the protocol of the paper: PSNR and SSIM on {channels}, border cropped by the scale'
+        ),
         _general(recipe),
         test_datasets(recipe.scale),
         _network(recipe),
@@ -109,22 +111,36 @@ def _head(recipe: Recipe, about: str) -> str:
     if recipe.twin is not None:
         twin = recipe.twin
         lines += [f'# Its twin: options/{twin.file_name}, by the same command with --method {twin.method}.']
-    lines += ['#', f'# basicsr train -opt {file} --auto_resume',
-              f'# 4 GPUs, with batch_size_per_gpu: {BATCH_SIZE // 4}:',
-              f'# torchrun --nproc_per_node 4 -m bsr_plugins train -opt {file} --launcher pytorch']
+    lines += [
+        '#',
+        f'# basicsr train -opt {file} --auto_resume',
+        f'# 4 GPUs, with batch_size_per_gpu: {BATCH_SIZE // 4}:',
+        f'# torchrun --nproc_per_node 4 -m bsr_plugins train -opt {file} --launcher pytorch',
+    ]
     if method.dataset:
-        lines += ['#', "# Once before, the sub-images and their difficulty (scorer: bicubic; the paper's is a trained "
-                  'MSRResNet, see --help):', *cutting_command(recipe.scale), *scoring_command(recipe.scale)]
+        lines += [
+            '#',
+            "# Once before, the sub-images and their difficulty (scorer: bicubic; the paper's is a trained "
+            'MSRResNet, see --help):',
+            *cutting_command(recipe.scale),
+            *scoring_command(recipe.scale),
+        ]
     if recipe.method == 'scorer':
         weights = f'--opt {file} --weights experiments/{recipe.name}/models/net_g_latest.pth'
-        lines += ['#', "# Then it scores; the weights that BasicSR's model zoo has for this recipe do too:",
-                  *scoring_command(recipe.scale, weights)]
+        lines += [
+            '#',
+            "# Then it scores; the weights that BasicSR's model zoo has for this recipe do too:",
+            *scoring_command(recipe.scale, weights),
+        ]
     return '\n'.join(lines)
 
 
 def _general(recipe: Recipe) -> str:
-    gpus = ('auto  # none: the CPU' if recipe.is_test else
-            'auto  # none: the CPU. Several without torchrun multiply the batch: CUDA_VISIBLE_DEVICES=0 takes one')
+    gpus = (
+        'auto  # none: the CPU'
+        if recipe.is_test
+        else 'auto  # none: the CPU. Several without torchrun multiply the batch: CUDA_VISIBLE_DEVICES=0 takes one'
+    )
     return f"""\
 # general settings
 name: {recipe.name}
@@ -137,8 +153,9 @@ manual_seed: 0
 
 def _network(recipe: Recipe) -> str:
     residual, row = recipe.learns_residual, recipe.network_row
-    lines = row.options.format(scale=recipe.scale, lr_size=recipe.gt_size // recipe.scale,
-                               mean=RESIDUAL_MEAN if residual else MEAN)
+    lines = row.options.format(
+        scale=recipe.scale, lr_size=recipe.gt_size // recipe.scale, mean=RESIDUAL_MEAN if residual else MEAN
+    )
     text = f'type: {row.arch}\n' + lines
     if residual:
         text = f"""\

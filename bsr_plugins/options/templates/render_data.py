@@ -1,4 +1,5 @@
 """The parts of an option file that name data: training images, benchmarks, the commands that make LMDBs, metrics."""
+
 from __future__ import annotations
 
 from textwrap import indent
@@ -18,16 +19,20 @@ from bsr_plugins.options.templates.recipe import Recipe
 
 def cutting_command(scale: int) -> List[str]:
     """Return the comment lines of the command that makes sub-image LMDBs."""
-    return [f'# python tools/create_subimage_lmdb.py --scale {scale} --out {subimage_folder(scale)} \\',
-            f'#   --hr {HR_FOLDER} --lr {lr_folder(scale)}']
+    return [
+        f'# python tools/create_subimage_lmdb.py --scale {scale} --out {subimage_folder(scale)} \\',
+        f'#   --hr {HR_FOLDER} --lr {lr_folder(scale)}',
+    ]
 
 
 def scoring_command(scale: int, *arguments: str) -> List[str]:
     """Return the comment lines of the command that scores their difficulty."""
     sub = subimage_folder(scale)
-    return [f'# python tools/score_difficulty.py --scale {scale} \\',
-            *(f'#   {text} \\' for text in arguments),
-            f'#   --hr-lmdb {sub}/HR_sub.lmdb --lr-lmdb {sub}/LR_sub_x{scale}.lmdb']
+    return [
+        f'# python tools/score_difficulty.py --scale {scale} \\',
+        *(f'#   {text} \\' for text in arguments),
+        f'#   --hr-lmdb {sub}/HR_sub.lmdb --lr-lmdb {sub}/LR_sub_x{scale}.lmdb',
+    ]
 
 
 def train_datasets(recipe: Recipe) -> str:
@@ -66,8 +71,11 @@ datasets:
         whole = recipe.gt_size == window(scale)
         crop = '~  # the whole sub-image, as published' if whole else f'{recipe.gt_size}  # of {window(scale)}'
         text += '\n' + indent(method.dataset.format(sub=subimage_folder(scale), scale=scale, crop=crop), '    ')
-    return text + '\n' + '\n'.join(indent(_benchmark(key, name, scale), '  ')
-                                   for key, name in zip(('val', 'val_2'), BENCHMARKS))
+    return (
+        text
+        + '\n'
+        + '\n'.join(indent(_benchmark(key, name, scale), '  ') for key, name in zip(('val', 'val_2'), BENCHMARKS))
+    )
 
 
 _WORKERS_KEPT = 'BasicSR seeds new workers alike: without this each epoch repeats the same crops'
@@ -98,8 +106,9 @@ def test_datasets(scale: int) -> str:
     """Return ``datasets`` of a test file; the benchmarks that not everybody keeps are comments."""
     number = len(BENCHMARKS)
     active = [_benchmark(f'test_{index}', name, scale) for index, name in enumerate(BENCHMARKS, 1)]
-    further: List[str] = [_benchmark(f'test_{index}', name, scale)
-                          for index, name in enumerate(FURTHER_BENCHMARKS, number + 1)]
+    further: List[str] = [
+        _benchmark(f'test_{index}', name, scale) for index, name in enumerate(FURTHER_BENCHMARKS, number + 1)
+    ]
     further.append(f"""\
 test_{number + len(FURTHER_BENCHMARKS) + 1}:
   name: DIV2K100
@@ -121,11 +130,15 @@ def metrics(recipe: Recipe) -> str:
     text = f'metrics:  # {recipe.method_row.protocol.measures}, border cropped by the scale\n'
     for suffix, luma in (('', False), ('_y', True)) if rgb else (('', True),):
         for metric in ('psnr', 'ssim'):
-            text += _metric(metric + suffix, f'calculate_{metric}', recipe.scale,
-                            f'  test_y_channel: {str(luma).lower()}\n')
+            text += _metric(
+                metric + suffix, f'calculate_{metric}', recipe.scale, f'  test_y_channel: {str(luma).lower()}\n'
+            )
     if recipe.is_test and recipe.method_row.sigma:
-        text += indent("# of sigma (Eq. 11, Table 7); beside each stands the row of a constant sigma once\n"
-                       "# tools/measure_constant_sigma.py has measured it\n", '  ')
+        text += indent(
+            '# of sigma (Eq. 11, Table 7); beside each stands the row of a constant sigma once\n'
+            '# tools/measure_constant_sigma.py has measured it\n',
+            '  ',
+        )
         text += _metric('pll', 'calculate_pll', recipe.scale)
         text += _metric('sigma_psnr', 'calculate_sigma_psnr', recipe.scale)
     return text

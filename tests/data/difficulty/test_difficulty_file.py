@@ -1,4 +1,5 @@
 """The difficulty file: round trip, every error it can hold, and its speed."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -25,7 +26,8 @@ def file(tmp_path: Path) -> Path:
 def test_the_text_is_the_documented_one(file: Path) -> None:
     assert file.read_text() == (
         f'# scorer=bicubic scale=4 space=y border=4 sub_images=3 manifest_sha256={"ab" * 32}\n'
-        '0001_s001 0.30000000000000004\n0001_s002 5e-324\n0002_s001 0.3333333333333333\n')
+        '0001_s001 0.30000000000000004\n0001_s002 5e-324\n0002_s001 0.3333333333333333\n'
+    )
 
 
 def test_round_trip_is_exact_and_in_key_order(file: Path) -> None:
@@ -44,21 +46,24 @@ def test_pairs_and_keys_with_blanks_round_trip(tmp_path: Path) -> None:
     assert list(zip(keys, mse)) == sorted(pairs)
 
 
-@pytest.mark.parametrize(('old', 'new', 'problem', 'line'), [
-    ('0001_s002 5e-324', '0001_s002', 'malformed', ':3'),
-    ('0001_s002 5e-324', '0001_s002 x', 'malformed', ':3'),
-    ('0001_s002 5e-324', '', 'malformed', ':3'),
-    ('0001_s002 5e-324', ' 0.5', 'malformed', ':3'),
-    ('0001_s002 5e-324', '0001_s002 nan', 'not finite', ':3'),
-    ('0001_s002 5e-324', '0001_s002 inf', 'not finite', ':3'),
-    ('0001_s002 5e-324', '0001_s002 -0.5', 'negative', ':3'),
-    ('0002_s001 0.3', '0001_s002 0.3', 'twice', ':4'),
-    ('0001_s002 5e-324\n', '', 'number of sub-images', ''),
-    ('0.3333333333333333\n', '0.333', 'ends within a line', ':4'),
-    ('# scorer', 'scorer', 'header', ':1'),
-    ('scale=4', 'scale=four', 'header', ':1'),
-    ('border=4 ', '', 'header', ':1'),
-])
+@pytest.mark.parametrize(
+    ('old', 'new', 'problem', 'line'),
+    [
+        ('0001_s002 5e-324', '0001_s002', 'malformed', ':3'),
+        ('0001_s002 5e-324', '0001_s002 x', 'malformed', ':3'),
+        ('0001_s002 5e-324', '', 'malformed', ':3'),
+        ('0001_s002 5e-324', ' 0.5', 'malformed', ':3'),
+        ('0001_s002 5e-324', '0001_s002 nan', 'not finite', ':3'),
+        ('0001_s002 5e-324', '0001_s002 inf', 'not finite', ':3'),
+        ('0001_s002 5e-324', '0001_s002 -0.5', 'negative', ':3'),
+        ('0002_s001 0.3', '0001_s002 0.3', 'twice', ':4'),
+        ('0001_s002 5e-324\n', '', 'number of sub-images', ''),
+        ('0.3333333333333333\n', '0.333', 'ends within a line', ':4'),
+        ('# scorer', 'scorer', 'header', ':1'),
+        ('scale=4', 'scale=four', 'header', ':1'),
+        ('border=4 ', '', 'header', ':1'),
+    ],
+)
 def test_damage_is_named_with_file_and_line(file: Path, old: str, new: str, problem: str, line: str) -> None:
     text = file.read_text()
     assert old in text
@@ -73,8 +78,10 @@ def test_a_missing_file_names_the_exact_command(tmp_path: Path) -> None:
     path = tmp_path / 'HR_sub.lmdb' / 'difficulty_x3.txt'
     with pytest.raises(DataError, match='missing') as caught:
         d.read_difficulty(path)
-    assert caught.value.remedy == (f'python tools/score_difficulty.py --hr-lmdb {tmp_path}/HR_sub.lmdb '
-                                   f'--lr-lmdb {tmp_path}/LR_sub_x3.lmdb --scale 3')
+    assert caught.value.remedy == (
+        f'python tools/score_difficulty.py --hr-lmdb {tmp_path}/HR_sub.lmdb '
+        f'--lr-lmdb {tmp_path}/LR_sub_x3.lmdb --scale 3'
+    )
     with pytest.raises(DataError, match='missing') as caught:
         d.read_difficulty(path, remedy='make it')
     assert caught.value.remedy == 'make it'
@@ -86,14 +93,17 @@ def test_undecodable_bytes_are_a_data_error(file: Path) -> None:
         d.read_difficulty(file)
 
 
-@pytest.mark.parametrize(('scores', 'header', 'message'), [
-    ({'a': 1.0}, HEADER, 'number of scores'),
-    ([('a', 1.0), ('a', 2.0), ('b', 1.0)], HEADER, "twice.*'a'"),
-    ({'a': 1.0, 'b': float('nan'), 'c': 0.0}, HEADER, "not finite: 'b'"),
-    ({'a': 1.0, 'b': -1e-9, 'c': 0.0}, HEADER, "negative: 'b'"),
-    ({'a': 1.0, 'b\nc': 1.0, 'd': 0.0}, HEADER, 'cannot stand'),
-    ({'a': 1.0, 'b': 1.0, 'd': 0.0}, dataclasses.replace(HEADER, scorer='my net'), 'one word'),
-])
+@pytest.mark.parametrize(
+    ('scores', 'header', 'message'),
+    [
+        ({'a': 1.0}, HEADER, 'number of scores'),
+        ([('a', 1.0), ('a', 2.0), ('b', 1.0)], HEADER, "twice.*'a'"),
+        ({'a': 1.0, 'b': float('nan'), 'c': 0.0}, HEADER, "not finite: 'b'"),
+        ({'a': 1.0, 'b': -1e-9, 'c': 0.0}, HEADER, "negative: 'b'"),
+        ({'a': 1.0, 'b\nc': 1.0, 'd': 0.0}, HEADER, 'cannot stand'),
+        ({'a': 1.0, 'b': 1.0, 'd': 0.0}, dataclasses.replace(HEADER, scorer='my net'), 'one word'),
+    ],
+)
 def test_nothing_wrong_is_written(tmp_path: Path, scores: object, header: d.DifficultyHeader, message: str) -> None:
     path = tmp_path / 'd.txt'
     with pytest.raises(DataError, match=message):
@@ -103,6 +113,7 @@ def test_nothing_wrong_is_written(tmp_path: Path, scores: object, header: d.Diff
 
 def test_a_stale_file_names_both_hashes_and_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import bsr_plugins.data.subimages.lmdb_manifest as manifest
+
     monkeypatch.setattr(manifest, 'manifest_sha256', lambda path: 'cd' * 32)
     lmdb_path = tmp_path / 'HR_sub.lmdb'
     with pytest.raises(DataError, match='stale') as caught:
@@ -134,15 +145,19 @@ def test_keys_that_do_not_match(tmp_path: Path) -> None:
 def test_command_quotes_blanks_and_names_what_is_unknown() -> None:
     assert d.scoring_command('my data/HR.lmdb', out='a b') == (
         "python tools/score_difficulty.py --hr-lmdb 'my data/HR.lmdb' --lr-lmdb 'my data/LR_sub_xSCALE.lmdb' "
-        "--scale SCALE --out 'a b'")
+        "--scale SCALE --out 'a b'"
+    )
 
 
 def test_half_a_million_lines_read_in_two_seconds(tmp_path: Path) -> None:
     path = tmp_path / 'd.txt'
     count = 500_000
     values = np.random.default_rng(0).random(count)
-    d.write_difficulty(path, ((f'{i // 620:04d}_s{i % 620 + 1:03d}', v) for i, v in enumerate(values.tolist())),
-                       dataclasses.replace(HEADER, sub_images=count))
+    d.write_difficulty(
+        path,
+        ((f'{i // 620:04d}_s{i % 620 + 1:03d}', v) for i, v in enumerate(values.tolist())),
+        dataclasses.replace(HEADER, sub_images=count),
+    )
     seconds = []
     for _ in range(3):
         start = time.perf_counter()

@@ -1,4 +1,5 @@
 """The side-car of scoring: wherever it is torn, the run goes on from the last whole unit."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Scoring by whole images: the same photographs, the same windows, the same ranking."""
+
 from __future__ import annotations
 
 import json
@@ -22,8 +23,9 @@ from bsr_plugins.data.subimages.windows import windows
 
 
 def find(sub_images: Any, **folders: Any) -> Any:
-    return find_whole_images(read_manifest(sub_images.hr_lmdb), read_manifest(sub_images.lr_lmdb),
-                             read_keys(sub_images.hr_lmdb), **folders)
+    return find_whole_images(
+        read_manifest(sub_images.hr_lmdb), read_manifest(sub_images.lr_lmdb), read_keys(sub_images.hr_lmdb), **folders
+    )
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
@@ -33,13 +35,16 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize('given', [True, False], ids=['lr given', 'lr made'])
 @pytest.mark.parametrize('factors', [(1.0,), (1.0, 0.7)], ids=['', 'pyramid'])
-def test_photographs_are_those_the_windows_were_cut_from(photographs: Path, tmp_path: Path, given: bool,
-                                                         factors: Tuple[float, ...]) -> None:
+def test_photographs_are_those_the_windows_were_cut_from(
+    photographs: Path, tmp_path: Path, given: bool, factors: Tuple[float, ...]
+) -> None:
     """Pixel for pixel: every stored HR and LR window is in the photograph at its place."""
     from bsr_plugins.data.subimages.windows import WindowGrid
+
     grid = WindowGrid(32, 16, 12)
-    made = create_subimage_lmdbs(photographs / 'HR', tmp_path, 4, photographs / 'LR' if given else None, grid,
-                                 factors, progress=False)
+    made = create_subimage_lmdbs(
+        photographs / 'HR', tmp_path, 4, photographs / 'LR' if given else None, grid, factors, progress=False
+    )
     manifest = read_manifest(made.hr)
     images = find_whole_images(manifest, read_manifest(made.lr), read_keys(made.hr))
     assert len(images) == 3 * len(factors)
@@ -48,8 +53,8 @@ def test_photographs_are_those_the_windows_were_cut_from(photographs: Path, tmp_
     for image in images:
         hr, lr = load_pair(image, 4, manifest['mod'])
         for key, (top, left) in zip(image.keys, windows(*hr.shape[:2], grid)):
-            assert np.array_equal(hr_windows.decode(key, hr_windows.read(key)), hr[top:top + 32, left:left + 32])
-            small = lr[top // 4:top // 4 + 8, left // 4:left // 4 + 8]
+            assert np.array_equal(hr_windows.decode(key, hr_windows.read(key)), hr[top : top + 32, left : left + 32])
+            small = lr[top // 4 : top // 4 + 8, left // 4 : left // 4 + 8]
             assert np.array_equal(lr_windows.decode(key, lr_windows.read(key)), small)
 
 
@@ -74,6 +79,7 @@ def test_real_photographs_rank_alike(bsr_data: Path, tmp_path: Path, name: str, 
         scorer = bicubic_scorer(4)
     else:
         from basicsr.archs.srresnet_arch import MSRResNet
+
         torch.manual_seed(0)
         network = MSRResNet(num_feat=8, num_block=4, upscale=4).eval()
         torch.nn.init.normal_(network.conv_last.weight, std=0.05)
@@ -117,10 +123,10 @@ def test_changed_and_missing_photographs_are_refused(sub_images: Any, tmp_path: 
 
 def test_a_folder_for_lr_that_was_made_is_refused(photographs: Path, tmp_path: Path) -> None:
     from bsr_plugins.data.subimages.windows import WindowGrid
+
     made = create_subimage_lmdbs(photographs / 'HR', tmp_path, 4, grid=WindowGrid(32, 16, 12), progress=False)
     with pytest.raises(OptionError, match='were made from the HR photographs'):
-        find_whole_images(read_manifest(made.hr), read_manifest(made.lr), read_keys(made.hr),
-                          lr=photographs / 'LR')
+        find_whole_images(read_manifest(made.hr), read_manifest(made.lr), read_keys(made.hr), lr=photographs / 'LR')
 
 
 def test_windows_that_are_not_the_photographs(sub_images: Any) -> None:

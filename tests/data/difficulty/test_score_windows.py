@@ -1,4 +1,5 @@
 """Scoring by windows: batches change nothing, misfits are named."""
+
 from __future__ import annotations
 
 from typing import Any, List
@@ -16,12 +17,14 @@ from bsr_plugins.data.subimages.lmdb_manifest import read_keys
 
 def read_pairs(sub_images: Any) -> List[Pair]:
     hr, lr = LmdbImages(sub_images.hr_lmdb), LmdbImages(sub_images.lr_lmdb)
-    return [Pair(key, hr.decode(key, hr.read(key)), lr.decode(key, lr.read(key)))
-            for key in read_keys(sub_images.hr_lmdb)]
+    return [
+        Pair(key, hr.decode(key, hr.read(key)), lr.decode(key, lr.read(key))) for key in read_keys(sub_images.hr_lmdb)
+    ]
 
 
 def network_scorer() -> Scorer:
     from basicsr.archs.srresnet_arch import MSRResNet
+
     torch.manual_seed(0)
     network = MSRResNet(num_feat=8, num_block=2, upscale=4).double().eval()
     return Scorer('net', lambda lr: network(lr.double()))
@@ -39,10 +42,11 @@ def test_batched_equals_one_at_a_time(sub_images: Any, make: Any) -> None:
 def test_equals_basicsr_imresize_and_psnr(sub_images: Any) -> None:
     from basicsr.metrics import calculate_psnr
     from basicsr.utils.matlab_functions import imresize
+
     pairs = read_pairs(sub_images)[::7]
     expected = []
     for pair in pairs:
-        sr = (imresize(pair.lr / 255., 4).clip(0, 1) * 255).round()
+        sr = (imresize(pair.lr / 255.0, 4).clip(0, 1) * 255).round()
         psnr = calculate_psnr(sr[..., ::-1], pair.hr[..., ::-1].astype(np.float32), 4, test_y_channel=True)
         expected.append(10 ** (-psnr / 10))
     # Where a value lies between two 8-bit levels, float32 and float64 may round it differently.
@@ -60,6 +64,7 @@ def test_red_is_red(sub_images: Any) -> None:
 
 def test_the_lmdb_holds_red_first(sub_images: Any) -> None:
     import cv2
+
     key = '0001_s001'
     images = LmdbImages(sub_images.hr_lmdb)
     photograph = cv2.imread(str(sub_images.hr / '0001.png'))
@@ -100,14 +105,18 @@ def test_misfits(sub_images: Any) -> None:
 @pytest.mark.parametrize('record', [b'', b'no image', b'\x89PNG\r\n\x1a\n' + b'0' * 50])
 def test_a_corrupt_record_is_named(sub_images: Any, record: bytes) -> None:
     import lmdb
+
     environment = lmdb.open(str(sub_images.lr_lmdb), map_size=1 << 24)
     with environment.begin(write=True) as transaction:
         transaction.put(b'0001_s003', record)
     environment.close()
     batches = [read_keys(sub_images.hr_lmdb)]
     with pytest.raises(DataError, match="'0001_s003' of the LMDB is no readable image") as caught:
-        list(score_batches(batches, LmdbImages(sub_images.hr_lmdb), LmdbImages(sub_images.lr_lmdb),
-                           bicubic_scorer(4), 4, 4))
+        list(
+            score_batches(
+                batches, LmdbImages(sub_images.hr_lmdb), LmdbImages(sub_images.lr_lmdb), bicubic_scorer(4), 4, 4
+            )
+        )
     assert str(sub_images.lr_lmdb) in str(caught.value.where)
 
 

@@ -1,4 +1,5 @@
 """Scorers: bicubic, networks from option files, every way in which weights do not fit."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -21,6 +22,7 @@ def write_opt(path: Path, network_g: Any = NETWORK, **more: Any) -> Path:
 
 def state() -> Dict[str, torch.Tensor]:
     from basicsr.archs.srresnet_arch import MSRResNet
+
     torch.manual_seed(0)
     return MSRResNet(num_feat=4, num_block=1, upscale=4).state_dict()
 
@@ -36,12 +38,16 @@ def test_bicubic() -> None:
     assert scorer.upscale(torch.rand(2, 3, 5, 6)).shape == (2, 3, 15, 18)
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda weights: weights,
-    lambda weights: {'params': weights},
-    lambda weights: {'params': {}, 'params_ema': weights},
-    lambda weights: {'state_dict': {f'module.{name}': value for name, value in weights.items()}, 'epoch': 3},
-], ids=['bare', 'params', 'params_ema', 'module.'])
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda weights: weights,
+        lambda weights: {'params': weights},
+        lambda weights: {'params': {}, 'params_ema': weights},
+        lambda weights: {'state_dict': {f'module.{name}': value for name, value in weights.items()}, 'epoch': 3},
+    ],
+    ids=['bare', 'params', 'params_ema', 'module.'],
+)
 def test_every_shape_of_a_weights_file(tmp_path: Path, opt: Path, wrap: Any) -> None:
     torch.save(wrap(state()), tmp_path / 'w.pth')
     scorer = scorers.network_scorer(opt, tmp_path / 'w.pth', 4)
@@ -49,6 +55,7 @@ def test_every_shape_of_a_weights_file(tmp_path: Path, opt: Path, wrap: Any) -> 
     assert len(scorer.name) == len('MSRResNet-') + 12
     image = torch.rand(1, 3, 6, 5)
     from basicsr.archs.srresnet_arch import MSRResNet
+
     reference = MSRResNet(num_feat=4, num_block=1, upscale=4)
     reference.load_state_dict(state())
     assert torch.allclose(scorer.upscale(image), reference(image), atol=1e-6)
@@ -112,16 +119,20 @@ class Evil:
         return Path.touch, (Path('evil'),)
 
 
-@pytest.mark.parametrize(('content', 'message'), [
-    (b'', 'cannot be read'),
-    (b'not a checkpoint', 'cannot be read'),
-    ({'iter': 3}, 'holds no state dict'),
-    ([1, 2], 'holds no state dict'),
-    ({'params': {}}, 'holds no state dict'),
-    (Evil(), 'cannot be read'),
-])
-def test_files_that_are_no_weights(tmp_path: Path, opt: Path, content: Any, message: str,
-                                   monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'', 'cannot be read'),
+        (b'not a checkpoint', 'cannot be read'),
+        ({'iter': 3}, 'holds no state dict'),
+        ([1, 2], 'holds no state dict'),
+        ({'params': {}}, 'holds no state dict'),
+        (Evil(), 'cannot be read'),
+    ],
+)
+def test_files_that_are_no_weights(
+    tmp_path: Path, opt: Path, content: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / 'w.pth'
     path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
@@ -139,8 +150,7 @@ def test_cut_short_weights(tmp_path: Path, opt: Path) -> None:
         scorers.network_scorer(opt, path, 4)
 
 
-def test_a_torch_that_would_run_the_file_is_refused(tmp_path: Path, opt: Path,
-                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torch_that_would_run_the_file_is_refused(tmp_path: Path, opt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, 'load', lambda f, map_location=None, **pickle_load_args: pytest.fail('was read'))
     with pytest.raises(DependencyError, match='weights_only') as caught:
         scorers.network_scorer(opt, tmp_path / 'w.pth', 4)
@@ -153,16 +163,19 @@ def test_missing_weights_say_how_to_train_them(tmp_path: Path, opt: Path) -> Non
     assert 'basicsr train -opt options/train_MSRResNet_x4.yml' in caught.value.remedy
 
 
-@pytest.mark.parametrize(('text', 'message'), [
-    (None, 'missing'),
-    ('a: [', 'cannot be read'),
-    ('x: !!python/object/apply:os.getcwd []', 'cannot be read'),
-    ('- 1', 'no network'),
-    ('network_g: MSRResNet', 'no network'),
-    ('network_g: {upscale: 4}', 'no network'),
-    ('scale: 2\nnetwork_g: {type: MSRResNet}', 'another scale'),
-    ('network_g: {type: MSRResNet, upscale: 3}', 'another scale'),
-])
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (None, 'missing'),
+        ('a: [', 'cannot be read'),
+        ('x: !!python/object/apply:os.getcwd []', 'cannot be read'),
+        ('- 1', 'no network'),
+        ('network_g: MSRResNet', 'no network'),
+        ('network_g: {upscale: 4}', 'no network'),
+        ('scale: 2\nnetwork_g: {type: MSRResNet}', 'another scale'),
+        ('network_g: {type: MSRResNet, upscale: 3}', 'another scale'),
+    ],
+)
 def test_option_files_that_do_not_serve(tmp_path: Path, text: Any, message: str) -> None:
     path = tmp_path / 'o.yml'
     if text is not None:
@@ -172,10 +185,13 @@ def test_option_files_that_do_not_serve(tmp_path: Path, text: Any, message: str)
     assert str(path) in str(caught.value.where)
 
 
-@pytest.mark.parametrize(('network_g', 'message', 'remedy'), [
-    ({'type': 'MSRResnet'}, 'Unknown network', "did you mean 'MSRResNet'?"),
-    ({**NETWORK, 'num_feats': 3}, 'does not take', None),
-])
+@pytest.mark.parametrize(
+    ('network_g', 'message', 'remedy'),
+    [
+        ({'type': 'MSRResnet'}, 'Unknown network', "did you mean 'MSRResNet'?"),
+        ({**NETWORK, 'num_feats': 3}, 'does not take', None),
+    ],
+)
 def test_unknown_networks_and_options(tmp_path: Path, network_g: dict, message: str, remedy: Any) -> None:
     torch.save(state(), tmp_path / 'w.pth')
     with pytest.raises(OptionError, match=message) as caught:

@@ -1,4 +1,5 @@
 """From LMDBs to the difficulty file: what is written, what is continued, what is refused."""
+
 from __future__ import annotations
 
 import json
@@ -34,8 +35,9 @@ def failing_scorer(calls: int) -> Scorer:
 
 
 def score(sub_images: Any, scorer: Any = None, **more: Any) -> Any:
-    return score_difficulty(sub_images.hr_lmdb, sub_images.lr_lmdb, 4, scorer or bicubic_scorer(4),
-                            **{'progress': False, **more})
+    return score_difficulty(
+        sub_images.hr_lmdb, sub_images.lr_lmdb, 4, scorer or bicubic_scorer(4), **{'progress': False, **more}
+    )
 
 
 @pytest.mark.parametrize('whole_image', [False, True])
@@ -62,8 +64,9 @@ def test_harder_texture_scores_higher(sub_images: Any) -> None:
 
 
 @pytest.mark.parametrize(('whole_image', 'calls'), [(False, 0), (False, 1), (False, 4), (True, 1), (True, 2)])
-def test_interrupted_and_continued_is_the_same_bytes(sub_images: Any, tmp_path: Path, whole_image: bool,
-                                                     calls: int) -> None:
+def test_interrupted_and_continued_is_the_same_bytes(
+    sub_images: Any, tmp_path: Path, whole_image: bool, calls: int
+) -> None:
     more = {'whole_image': whole_image, 'batch': 9}
     whole = score(sub_images, out=tmp_path / 'whole.txt', **more)
     out = tmp_path / 'd.txt'
@@ -126,14 +129,20 @@ def test_missing_lmdbs(tmp_path: Path, sub_images: Any) -> None:
 
 def test_misfitting_lmdbs(sub_images: Any, photographs: Path, tmp_path: Path) -> None:
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+
     with pytest.raises(OptionError, match='not one of HR') as caught:
         score_difficulty(sub_images.lr_lmdb, sub_images.hr_lmdb, 4, bicubic_scorer(4))
     assert caught.value.remedy == 'exchange them'
     with pytest.raises(DataError, match='another scale') as caught:
         score_difficulty(sub_images.hr_lmdb, sub_images.lr_lmdb, 2, bicubic_scorer(2))
     assert (caught.value.expected, caught.value.found) == ('scale 2', 'scale 4')
-    other = create_subimage_lmdbs(photographs / 'LR', tmp_path / 'other', 4,
-                                  grid=sub_images.grid._replace(crop=16, step=8, threshold=8), progress=False)
+    other = create_subimage_lmdbs(
+        photographs / 'LR',
+        tmp_path / 'other',
+        4,
+        grid=sub_images.grid._replace(crop=16, step=8, threshold=8),
+        progress=False,
+    )
     with pytest.raises(DataError, match='other HR photographs'):
         score_difficulty(sub_images.hr_lmdb, other.lr, 4, bicubic_scorer(4))
     meta = sub_images.lr_lmdb / 'meta_info.txt'
@@ -143,8 +152,9 @@ def test_misfitting_lmdbs(sub_images: Any, photographs: Path, tmp_path: Path) ->
     assert '1 without their partner' in caught.value.found
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [({'batch': 0}, 'at least 1'), ({'hr': 'x'}, 'whole-image'),
-                                                    ({'lr': 'x'}, 'whole-image')])
+@pytest.mark.parametrize(
+    ('arguments', 'message'), [({'batch': 0}, 'at least 1'), ({'hr': 'x'}, 'whole-image'), ({'lr': 'x'}, 'whole-image')]
+)
 def test_wrong_arguments(sub_images: Any, arguments: dict, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         score(sub_images, **arguments)

@@ -1,4 +1,5 @@
 """Bicubic down: BasicSR's MATLAB values for every size and batch; torch's agrees inside; and both up again."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -15,6 +16,7 @@ from bsr_plugins.data.images.bicubic_resampling import BICUBICS, downsample_bicu
 @pytest.mark.parametrize('size', [(7, 11), (5, 4)])
 def test_matlab_downscaling_is_imresize(scale: int, size: tuple) -> None:
     from basicsr.utils.matlab_functions import imresize
+
     image = torch.rand(3, size[0] * scale, size[1] * scale, generator=torch.Generator().manual_seed(0))
     found = downscale_bicubic(image[None], scale)
     assert found.shape == (1, 3, *size) and found.dtype == torch.float64
@@ -50,7 +52,7 @@ def test_images_of_a_batch_do_not_mix() -> None:
     images = torch.rand(3, 2, 12, 8)
     batched = downscale_bicubic(images, 4)
     for index in range(3):
-        assert torch.equal(downscale_bicubic(images[index:index + 1, 1:], 4)[0, 0], batched[index, 1])
+        assert torch.equal(downscale_bicubic(images[index : index + 1, 1:], 4)[0, 0], batched[index, 1])
 
 
 @pytest.mark.parametrize('kernel', BICUBICS)

@@ -1,4 +1,5 @@
 """Bicubic upscaling by phases: BasicSR's values, for every scale, size and batch."""
+
 from __future__ import annotations
 
 import pytest
@@ -11,6 +12,7 @@ from bsr_plugins.data.images.bicubic_upscaling import upscale_bicubic
 @pytest.mark.parametrize('size', [(21, 34), (8, 5)])
 def test_equals_basicsr_imresize(scale: int, size: tuple) -> None:
     from basicsr.utils.matlab_functions import imresize
+
     image = torch.rand(3, *size, generator=torch.Generator().manual_seed(0))
     found = upscale_bicubic(image[None], scale)[0]
     assert found.shape == (3, size[0] * scale, size[1] * scale)
@@ -30,7 +32,7 @@ def test_batch_and_channels_do_not_matter() -> None:
     batched = upscale_bicubic(images, 4)
     assert batched.dtype == torch.float64
     for index in range(5):
-        assert torch.equal(upscale_bicubic(images[index:index + 1, 1:2], 4)[0, 0], batched[index, 1])
+        assert torch.equal(upscale_bicubic(images[index : index + 1, 1:2], 4)[0, 0], batched[index, 1])
     channels_last = upscale_bicubic(images.contiguous(memory_format=torch.channels_last), 4)
     assert torch.equal(channels_last, batched)
 

@@ -1,4 +1,5 @@
 """Every encoding is lossless and read by cv2.imdecode."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """Folders, keys, pairs and fingerprints."""
+
 from __future__ import annotations
 
 import shutil
@@ -69,14 +70,19 @@ def test_templates_without_one_place_are_refused(make, template):
         by_key(list_images(make('hr', 'a.png')), template)
 
 
-@pytest.mark.parametrize(('lr', 'template'), [('{}x4.png', None), ('{}.png', None), ('{}.bmp', None),
-                                              ('lr_{}.png', 'lr_{}'), ('{}-small.png', '{}-small')])
+@pytest.mark.parametrize(
+    ('lr', 'template'),
+    [('{}x4.png', None), ('{}.png', None), ('{}.bmp', None), ('lr_{}.png', 'lr_{}'), ('{}-small.png', '{}-small')],
+)
 def test_pairs_by_name(make, lr, template):
     hr = by_key(list_images(make('hr', '0001.png', '0002.png', 'a.b.png')))
     folder = make('lr', *(lr.format(stem) for stem in ('0001', '0002', 'a.b')))
     pairs = pair_images(hr, list_images(folder), 4, template)
     assert {key: path.name for key, path in pairs.items()} == {
-        '0001': lr.format('0001'), '0002': lr.format('0002'), 'a-b': lr.format('a.b')}
+        '0001': lr.format('0001'),
+        '0002': lr.format('0002'),
+        'a-b': lr.format('a.b'),
+    }
 
 
 def test_unpaired_files_of_both_sides_are_listed_up_to_ten(make):

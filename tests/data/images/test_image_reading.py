@@ -1,4 +1,5 @@
 """Photographs as BasicSR reads them, and files that are none."""
+
 from __future__ import annotations
 
 import cv2
@@ -46,7 +47,7 @@ def test_sixteen_bits_are_refused(tmp_path, colour, channels):
 def test_files_cut_short_are_refused(tmp_path, colour, name, part):
     path = written(tmp_path / name, colour)
     content = path.read_bytes()
-    path.write_bytes(content[:int(len(content) * part)])
+    path.write_bytes(content[: int(len(content) * part)])
     with pytest.raises(DataError, match='is damaged or not an image') as caught:
         read_image(path)
     assert name in str(caught.value)

@@ -1,4 +1,5 @@
 """The published bicubic: equal, pixel for pixel, to LR images made by it before."""
+
 from __future__ import annotations
 
 import sys

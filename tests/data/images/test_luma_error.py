@@ -1,4 +1,5 @@
 """The scored error: by hand, against BasicSR's PSNR, and windows through the integral image."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -46,13 +47,15 @@ def test_inputs_are_left_alone() -> None:
 def test_consistent_with_basicsr_psnr(border: int) -> None:
     """BasicSR's luma weights are the same to six digits, and it projects each image in float32."""
     from basicsr.metrics import calculate_psnr
+
     rng = np.random.default_rng(3)
     hr = rng.integers(0, 256, (40, 32, 3), dtype=np.uint8)
     sr = np.clip(hr + rng.normal(0, 12, hr.shape), 0, 255).round().astype(np.uint8)
     psnr = calculate_psnr(sr[..., ::-1], hr[..., ::-1], border, test_y_channel=True)
     theirs = 10 ** (-psnr / 10)
-    error = squared_luma_error(torch.from_numpy(sr).permute(2, 0, 1)[None] / 255,
-                               torch.from_numpy(hr).permute(2, 0, 1)[None])
+    error = squared_luma_error(
+        torch.from_numpy(sr).permute(2, 0, 1)[None] / 255, torch.from_numpy(hr).permute(2, 0, 1)[None]
+    )
     ours = window_mse(error, border).item()
     assert ours == pytest.approx(theirs, rel=2e-5)
 
@@ -70,7 +73,7 @@ def test_integral_image_equals_brute_force(border: int) -> None:
     error = rng.random((97, 143)) ** 8
     error[40:80, 60:120] = 0
     corners = [(0, 0), (33, 79), (65, 111), (44, 70), (1, 2)]
-    expected = [error[y + border:y + 32 - border, x + border:x + 32 - border].mean() for y, x in corners]
+    expected = [error[y + border : y + 32 - border, x + border : x + 32 - border].mean() for y, x in corners]
     found = windows_mse(error, corners, 32, border)
     assert found.dtype == np.float64
     assert found == pytest.approx(np.array(expected), rel=1e-11, abs=1e-15)

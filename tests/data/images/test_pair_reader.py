@@ -1,4 +1,5 @@
 """Image pairs as BasicSR's options name them: the same pairs and pixels, by every backend, and every refusal."""
+
 from __future__ import annotations
 
 import copy
@@ -35,9 +36,18 @@ def write(path, image):
 
 
 def options(root, **changes):
-    return {'name': 'pairs', 'type': 'RFSBalancedBatchDataset', 'phase': 'train', 'scale': SCALE,
-            'dataroot_gt': str(root / 'HR'), 'dataroot_lq': str(root / 'LR'), 'io_backend': {'type': 'disk'},
-            'filename_tmpl': '{}x4', 'gt_size': 32, **changes}
+    return {
+        'name': 'pairs',
+        'type': 'RFSBalancedBatchDataset',
+        'phase': 'train',
+        'scale': SCALE,
+        'dataroot_gt': str(root / 'HR'),
+        'dataroot_lq': str(root / 'LR'),
+        'io_backend': {'type': 'disk'},
+        'filename_tmpl': '{}x4',
+        'gt_size': 32,
+        **changes,
+    }
 
 
 def names_of(pairs):
@@ -47,13 +57,16 @@ def names_of(pairs):
 def lmdb_options(root, photographs_root):
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
-    made = create_subimage_lmdbs(photographs_root / 'HR', root / 'lmdb', SCALE, photographs_root / 'LR',
-                                 WindowGrid(32, 16, 12), progress=False)
+
+    made = create_subimage_lmdbs(
+        photographs_root / 'HR', root / 'lmdb', SCALE, photographs_root / 'LR', WindowGrid(32, 16, 12), progress=False
+    )
     return options(root, dataroot_gt=str(made.hr), dataroot_lq=str(made.lr), io_backend={'type': 'lmdb'})
 
 
 def test_pairs_are_those_of_basicsr_in_the_order_of_their_names(root):
     from basicsr.data.paired_image_dataset import PairedImageDataset
+
     pairs, stock = PairedImages(options(root)), PairedImageDataset(options(root))
     found = [{'lq_path': pairs.lq_path(index), 'gt_path': pairs.gt_path(index)} for index in range(len(pairs))]
     assert sorted(stock.paths, key=lambda pair: pair['gt_path']) == found
@@ -80,6 +93,7 @@ def test_lmdb(root, photographs):
     opt = lmdb_options(root, photographs)
     pairs = PairedImages(opt)
     from basicsr.data.paired_image_dataset import PairedImageDataset
+
     stock = PairedImageDataset({**copy.deepcopy(opt), 'phase': 'val'})
     assert [pairs.gt_path(index) for index in range(len(pairs))] == [pair['gt_path'] for pair in stock.paths]
     for index in (0, len(pairs) - 1):
@@ -132,7 +146,7 @@ def test_a_sample_is_a_function_of_its_key(root):
 def test_every_level_is_that_of_basicsr(root):
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, 2)
     sample = PairedImages(options(root, use_hflip=False, use_rot=False)).to_sample(0, levels, levels)
-    assert np.array_equal(sample['gt'][0].numpy(), levels[..., 0].astype(np.float32) / 255.)
+    assert np.array_equal(sample['gt'][0].numpy(), levels[..., 0].astype(np.float32) / 255.0)
 
 
 def test_plain_tensors_luma_and_normalisation(root):
@@ -144,8 +158,8 @@ def test_plain_tensors_luma_and_normalisation(root):
     luma = PairedImages(options(root, **plain, color='y')).to_sample(0, lq, gt, 1)
     expected = (65.481 * 30 + 128.553 * 20 + 24.966 * 10) / 255**2 + 16 / 255
     assert luma['gt'].shape == (1, 32, 32) and float(luma['gt'][0, 0, 0]) == pytest.approx(expected, abs=1e-5)
-    shifted = PairedImages(options(root, **plain, mean=[.5] * 3, std=[.5] * 3)).to_sample(0, lq, gt, 1)
-    assert torch.allclose(shifted['gt'], (sample['gt'] - .5) / .5)
+    shifted = PairedImages(options(root, **plain, mean=[0.5] * 3, std=[0.5] * 3)).to_sample(0, lq, gt, 1)
+    assert torch.allclose(shifted['gt'], (sample['gt'] - 0.5) / 0.5)
 
 
 def test_grey_and_transparent_images_are_read_as_basicsr_does(root):
@@ -165,14 +179,29 @@ def damage(path, how):
     elif how == 'text':
         path.write_bytes(b'not an image')
     else:
-        write(path, np.full({'small': (7, 12, 3), 'deep': (10, 12, 3)}[how], 300 if how == 'deep' else 3,
-                            np.uint16 if how == 'deep' else np.uint8))
+        write(
+            path,
+            np.full(
+                {'small': (7, 12, 3), 'deep': (10, 12, 3)}[how],
+                300 if how == 'deep' else 3,
+                np.uint16 if how == 'deep' else np.uint8,
+            ),
+        )
 
 
-@pytest.mark.parametrize('how, message', [
-    ('missing', 'cannot be read'), ('cut', 'damaged'), ('text', 'damaged'), ('deep', 'more than 8 bits'),
-    ('small', '(?s)smaller than the crop.*at least 8 x 8, for gt_size: 32 at scale 4.*7 x 12.*gt_size to at most 28'),
-])
+@pytest.mark.parametrize(
+    'how, message',
+    [
+        ('missing', 'cannot be read'),
+        ('cut', 'damaged'),
+        ('text', 'damaged'),
+        ('deep', 'more than 8 bits'),
+        (
+            'small',
+            '(?s)smaller than the crop.*at least 8 x 8, for gt_size: 32 at scale 4.*7 x 12.*gt_size to at most 28',
+        ),
+    ],
+)
 def test_images_that_cannot_be_used_are_named(root, how, message):
     pairs = PairedImages(options(root))
     damage(root / 'LR' / 'ax4.png', how)
@@ -189,6 +218,7 @@ def test_another_scale_is_named(root):
 
 def test_records_of_an_lmdb_are_named(root, photographs):
     import lmdb
+
     opt = lmdb_options(root, photographs)
     key = PairedImages(opt).gt_path(0)
     with lmdb.open(opt['dataroot_lq'], map_size=2**26) as environment, environment.begin(write=True) as transaction:
@@ -200,15 +230,18 @@ def test_records_of_an_lmdb_are_named(root, photographs):
         PairedImages(opt).read_lq(1)
 
 
-@pytest.mark.parametrize('changes, kind, message', [
-    ({'dataroot_gt': None}, OptionError, "needs the option 'dataroot_gt'"),
-    ({'io_backend': None}, OptionError, "needs the option 'io_backend'"),
-    ({'io_backend': {'type': 'tape'}}, OptionError, "unknown io_backend(?s:.*)'tape'"),
-    ({'dataroot_lq': 'nowhere'}, DataError, 'cannot be listed(?s:.*)nowhere'),
-    ({'filename_tmpl': '{}x3'}, DataError, 'do not pair(?s:.*)<name>x3'),
-    ({'meta_info_file': 'none.txt'}, DataError, 'cannot be listed(?s:.*)none.txt'),
-    ({'io_backend': {'type': 'lmdb'}}, DataError, 'do not pair'),
-])
+@pytest.mark.parametrize(
+    'changes, kind, message',
+    [
+        ({'dataroot_gt': None}, OptionError, "needs the option 'dataroot_gt'"),
+        ({'io_backend': None}, OptionError, "needs the option 'io_backend'"),
+        ({'io_backend': {'type': 'tape'}}, OptionError, "unknown io_backend(?s:.*)'tape'"),
+        ({'dataroot_lq': 'nowhere'}, DataError, 'cannot be listed(?s:.*)nowhere'),
+        ({'filename_tmpl': '{}x3'}, DataError, 'do not pair(?s:.*)<name>x3'),
+        ({'meta_info_file': 'none.txt'}, DataError, 'cannot be listed(?s:.*)none.txt'),
+        ({'io_backend': {'type': 'lmdb'}}, DataError, 'do not pair'),
+    ],
+)
 def test_wrong_options(root, changes, kind, message):
     with pytest.raises(kind, match=message):
         PairedImages(options(root, **changes))

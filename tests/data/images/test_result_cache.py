@@ -1,4 +1,5 @@
 """The cache of results: what is computed again and what is not, damage, folders that cannot be written, processes."""
+
 from __future__ import annotations
 
 import logging
@@ -154,10 +155,10 @@ def test_a_damaged_or_foreign_file_is_computed_anew_with_one_line(images, folder
     path = next(folder.iterdir())
     content = path.read_bytes()
     if damage == 'cut':
-        path.write_bytes(content[:len(content) // 2])
+        path.write_bytes(content[: len(content) // 2])
     elif damage == 'flipped':
         place = content.index(np.array([0, 1, 2, 3, 4], np.int32).tobytes())
-        path.write_bytes(content[:place] + b'\xff' + content[place + 1:])
+        path.write_bytes(content[:place] + b'\xff' + content[place + 1 :])
     elif damage == 'foreign':
         np.savez(path, header=np.frombuffer(b'{"format": 0}', np.uint8))
     elif damage == 'empty':
@@ -186,7 +187,7 @@ def test_a_wrong_bit_anywhere_is_damage_or_of_no_account(images, folder, monkeyp
     monkeypatch.setattr(os, 'fsync', lambda descriptor: None)
     for place in (*range(0, 40), *range(central, len(content))):
         for bit in (0, 3):  # bit 0 of a member's flags says that it is encrypted
-            path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1:])
+            path.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
             assert [array.tolist() for array in results_of(images)[0]] == expected
 
 
@@ -196,6 +197,7 @@ def test_what_another_machine_wrote_meanwhile_is_not_replaced(images, folder):
             results_of(images)
             written.append(next(folder.iterdir()).stat().st_ino)
         return Counted(images)(index)
+
     written = []
     arrays = cached_per_image('bytes', PARAMETERS, images, write_before)
     assert next(folder.iterdir()).stat().st_ino == written[0]
@@ -225,6 +227,7 @@ def test_a_folder_that_cannot_be_written_is_one_warning(images, tmp_path, monkey
 def test_without_a_home_folder(images, monkeypatch, log):
     def homeless():
         raise RuntimeError('Could not determine home directory.')
+
     monkeypatch.setattr(result_cache, 'cache_folder', homeless)
     assert results_of(images)[0][1].tolist() == [0, 1]
     assert len(log.records) == 1 and 'home directory' in log.records[0].getMessage()
@@ -235,6 +238,7 @@ def test_an_interrupted_computation_leaves_nothing(images, folder):
         if index == 3:
             raise KeyboardInterrupt
         return np.zeros(3)
+
     with pytest.raises(KeyboardInterrupt):
         cached_per_image('half', PARAMETERS, images, fail)
     assert not folder.exists() or not list(folder.iterdir())
@@ -257,6 +261,7 @@ def test_threads_and_progress_bar(images, capsys, monkeypatch):
         if index < 2:
             gate.wait()  # passes only where two threads are in here at once
         return np.zeros(1)
+
     cached_per_image('threads', {}, images, meet, label='windows')
     shown = capsys.readouterr().err
     assert len(names) == 2 and 'windows: 100%' in shown and 'image/s' in shown
@@ -316,6 +321,7 @@ def test_one_result_of_all_images(images):
     def compute():
         calls.append(1)
         return np.float64(1 / 3)
+
     flat = [source for pair in images for source in pair]
     for _ in range(2):
         value = cached('quantile', {'seed': 1}, flat, compute)
@@ -329,6 +335,7 @@ def test_one_result_of_all_images(images):
 
 def rank_of_two(rank, folder, address, images, results):
     import torch.distributed as dist
+
     os.environ.update({result_cache.FOLDER_VARIABLE: folder, 'LOCAL_RANK': str(rank)})
     dist.init_process_group('gloo', init_method=f'file://{address}', rank=rank, world_size=2)
     arrays, compute = results_of(images)
@@ -336,6 +343,7 @@ def rank_of_two(rank, folder, address, images, results):
 
     def fail(index):
         raise DataError(f'broken on rank {rank}')
+
     try:
         cached_per_image('fails', {}, images, fail)
     except DataError as error:

@@ -1,4 +1,5 @@
 """Crops and tensors of samples: those of BasicSR, in releases too where its functions are elsewhere, or differ."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -10,14 +11,17 @@ from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
 
 def pair(height: int = 20, width: int = 30, scale: int = 4) -> tuple:
     drawn = np.random.default_rng(0)
-    return (drawn.random((height * scale, width * scale, 3), dtype=np.float32),
-            drawn.random((height, width, 3), dtype=np.float32))
+    return (
+        drawn.random((height * scale, width * scale, 3), dtype=np.float32),
+        drawn.random((height, width, 3), dtype=np.float32),
+    )
 
 
 @pytest.mark.parametrize('scale', [1, 4])
 @pytest.mark.parametrize('key', range(5))
 def test_crops_are_those_of_basicsr(scale: int, key: int) -> None:
     from basicsr.data.transforms import paired_random_crop
+
     gt, lq = pair(scale=scale)
     with keyed_python_random(key):
         expected = paired_random_crop(gt, lq, 16, scale, 'a.png')
@@ -37,6 +41,7 @@ def test_a_crop_of_the_whole_image() -> None:
 
 def test_luma_where_basicsr_utils_does_not_offer_the_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
     import basicsr.utils
+
     gt, lq = pair()
     tensors = SampleTensors({'use_hflip': False, 'use_rot': False, 'color': 'y'})
     expected = basicsr.utils.bgr2ycbcr(gt, y_only=True)

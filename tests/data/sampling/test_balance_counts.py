@@ -1,4 +1,5 @@
 """Counts of balanced draws: added up over processes, told in one line."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -23,13 +24,13 @@ class Counting(Dataset):
         return index
 
 
-@pytest.mark.parametrize('workers, method, persistent', [(0, None, False), (2, 'fork', False), (2, 'fork', True),
-                                                         (1, 'spawn', False)])
+@pytest.mark.parametrize(
+    'workers, method, persistent', [(0, None, False), (2, 'fork', False), (2, 'fork', True), (1, 'spawn', False)]
+)
 def test_all_processes_are_counted(workers, method, persistent):
     dataset = Counting()
     context = multiprocessing.get_context(method) if method else None
-    loader = DataLoader(dataset, 2, num_workers=workers, multiprocessing_context=context,
-                        persistent_workers=persistent)
+    loader = DataLoader(dataset, 2, num_workers=workers, multiprocessing_context=context, persistent_workers=persistent)
     for epoch in (1, 2) if method != 'spawn' else (1,):
         list(loader)
         assert dataset.counts.asked.tolist() == [4 * epoch] * 3

@@ -1,4 +1,5 @@
 """The draws of balanced batches: exact quotas, pure functions, images by their share, what is missing."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -103,7 +104,7 @@ def test_nothing_is_looked_up_for_an_interval_that_no_image_has(monkeypatch):
     original = draws._some_images
     monkeypatch.setattr(draws, '_some_images', lambda *args: looked.append(args) or original(*args))
     for number in range(100):
-        pick, = draws.batch([number], 8)
+        (pick,) = draws.batch([number], 8)
         if pick.wanted == 1:
             assert len(looked) == 1
         looked.clear()

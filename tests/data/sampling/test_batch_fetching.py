@@ -1,4 +1,5 @@
 """What torch's loader asks a data set for."""
+
 from __future__ import annotations
 
 from torch.utils.data import DataLoader, Dataset

@@ -1,4 +1,5 @@
 """Numbered draws: their distribution, and that a draw depends on seed and number alone."""
+
 from __future__ import annotations
 
 import numpy as np

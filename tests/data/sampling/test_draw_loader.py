@@ -1,4 +1,5 @@
 """Numbered draws: the same whichever worker makes them, from any number on, with the global generators untouched."""
+
 from __future__ import annotations
 
 import random
@@ -31,8 +32,9 @@ class NumberedDataset(NoisyDataset):
 
 
 def rows(num_workers: int, first: int = 0, batches: int = 6, key: int = 1) -> torch.Tensor:
-    loader = draw_loader(KeyedDraws(NoisyDataset(), 5, key), first=first, batches=batches, batch_size=4,
-                         num_workers=num_workers)
+    loader = draw_loader(
+        KeyedDraws(NoisyDataset(), 5, key), first=first, batches=batches, batch_size=4, num_workers=num_workers
+    )
     return torch.cat(list(loader))
 
 

@@ -1,4 +1,5 @@
 """Dropped batches: nothing is decoded for them, everything else is as it was."""
+
 from __future__ import annotations
 
 import pickle
@@ -47,7 +48,7 @@ def test_dropped_batches_are_not_decoded(num_workers: int) -> None:
 def test_a_batch_only_half_dropped_is_decoded() -> None:
     dataset = Images(forbidden=[])
     skip_dropped(dataset)
-    batch, = DataLoader(dataset, 2, sampler=[0, DroppedIndex(1)])
+    (batch,) = DataLoader(dataset, 2, sampler=[0, DroppedIndex(1)])
     assert batch['lq'][:, 0, 0, 0].tolist() == [0.0, 1.0]
 
 

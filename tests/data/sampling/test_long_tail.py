@@ -1,4 +1,5 @@
 """Golden numbers of BSPA's Eq. 2 to 4 and the properties that hold for every policy."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -15,10 +16,13 @@ from bsr_plugins.data.sampling.long_tail import (
 )
 
 
-@pytest.mark.parametrize('num_items, expected', [
-    (499875, [122310, 94700, 73323, 56771, 43956, 34034, 26351, 20402, 15797, 12231]),
-    (502200, [122879, 95140, 73664, 57036, 44160, 34192, 26473, 20498, 15870, 12288]),
-])
+@pytest.mark.parametrize(
+    'num_items, expected',
+    [
+        (499875, [122310, 94700, 73323, 56771, 43956, 34034, 26351, 20402, 15797, 12231]),
+        (502200, [122879, 95140, 73664, 57036, 44160, 34192, 26473, 20498, 15870, 12288]),
+    ],
+)
 def test_counts_of_the_paper(num_items, expected):
     counts = class_counts(num_items, num_classes=10, imbalance_factor=10)
     assert counts.tolist() == expected
@@ -27,13 +31,14 @@ def test_counts_of_the_paper(num_items, expected):
 
 def test_probabilities_of_the_paper():
     probabilities = class_probabilities(class_counts(499875))
-    expected = [.024468, .031602, .040815, .052715, .068084, .087934, .113571, .146682, .189448, .244681]
+    expected = [0.024468, 0.031602, 0.040815, 0.052715, 0.068084, 0.087934, 0.113571, 0.146682, 0.189448, 0.244681]
     assert probabilities == pytest.approx(expected, abs=5e-6)  # N_k are whole numbers: 4e-6 off the shares reversed
     shares = attenuation_factor(10, 10) ** np.arange(10)
     assert (shares / shares.sum())[::-1] == pytest.approx(expected, abs=6e-7)
     weights = class_counts(499875).max() / class_counts(499875)
-    assert weights == pytest.approx([1, 1.29155, 1.66810, 2.15443, 2.78256, 3.59381, 4.64159, 5.99484, 7.74264, 10],
-                                    rel=1e-4)
+    assert weights == pytest.approx(
+        [1, 1.29155, 1.66810, 2.15443, 2.78256, 3.59381, 4.64159, 5.99484, 7.74264, 10], rel=1e-4
+    )
     assert weights.sum() == pytest.approx(40.86953, rel=1e-4)
 
 
@@ -44,10 +49,17 @@ def test_tiny_set_by_hand():
     assert class_probabilities([4, 2, 1]) == pytest.approx([1 / 7, 2 / 7, 4 / 7])
 
 
-@pytest.mark.parametrize('num_classes, imbalance_factor, mu', [
-    (10, 10, 0.774264), (5, 10, 0.562341), (20, 10, 0.885867), (10, 50, 0.647479), (10, 100, 0.599484),
-    (10, 200, 0.555047),
-])
+@pytest.mark.parametrize(
+    'num_classes, imbalance_factor, mu',
+    [
+        (10, 10, 0.774264),
+        (5, 10, 0.562341),
+        (20, 10, 0.885867),
+        (10, 50, 0.647479),
+        (10, 100, 0.599484),
+        (10, 200, 0.555047),
+    ],
+)
 def test_attenuation_factor(num_classes, imbalance_factor, mu):
     assert attenuation_factor(num_classes, imbalance_factor) == pytest.approx(mu, abs=1e-6)
 
@@ -91,15 +103,25 @@ def test_a_flat_policy_has_equal_classes():
     assert class_probabilities([25] * 4).tolist() == [0.25] * 4
 
 
-@pytest.mark.parametrize('num_items, num_classes, imbalance_factor', [
-    (5, 10, 10), (20, 10, 10), (20, 10, 200), (50, 20, 100), (1, 2, 10),
-])
+@pytest.mark.parametrize(
+    'num_items, num_classes, imbalance_factor',
+    [
+        (5, 10, 10),
+        (20, 10, 10),
+        (20, 10, 200),
+        (50, 20, 100),
+        (1, 2, 10),
+    ],
+)
 def test_an_empty_class_is_refused_and_the_remedy_works(num_items, num_classes, imbalance_factor):
     with pytest.raises(OptionError, match='would be empty') as caught:
         class_counts(num_items, num_classes, imbalance_factor)
     words = caught.value.remedy.replace(',', '').split()
-    advised = {name: int(words[words.index(f'{name}:') + 1]) for name in ('num_classes', 'imbalance_factor')
-               if f'{name}:' in words}
+    advised = {
+        name: int(words[words.index(f'{name}:') + 1])
+        for name in ('num_classes', 'imbalance_factor')
+        if f'{name}:' in words
+    }
     assert advised
     if 'num_classes' in advised:
         fewer = advised['num_classes']
@@ -138,17 +160,17 @@ def test_probabilities_of_an_empty_class(counts):
 
 def test_ranking_by_hand():
     keys = ['d', 'c', 'b', 'a', 'e', 'f', 'g']
-    mse = [.9, .1, .1, .1, .5, .3, .2]
+    mse = [0.9, 0.1, 0.1, 0.1, 0.5, 0.3, 0.2]
     ranked = rank_into_classes(keys, mse, [4, 2, 1])
     assert ranked.class_index.tolist() == [2, 0, 0, 0, 1, 1, 0]
-    assert ranked.thresholds.tolist() == [.2, .5, .9]
+    assert ranked.thresholds.tolist() == [0.2, 0.5, 0.9]
     assert difficulty_order(keys, mse).tolist() == [3, 2, 1, 6, 5, 4, 0]
 
 
 def test_classes_do_not_depend_on_the_order_of_the_items():
     rng = np.random.default_rng(0)
     keys = np.array([f'{n:04d}_s{s:03d}' for n in range(20) for s in range(10)])
-    mse = rng.choice([0.0, .01, .02, .5], keys.size)  # many ties, some over a class edge
+    mse = rng.choice([0.0, 0.01, 0.02, 0.5], keys.size)  # many ties, some over a class edge
     counts = class_counts(keys.size, 5, 10)
     ranked = rank_into_classes(keys, mse, counts)
     assert np.bincount(ranked.class_index).tolist() == counts.tolist()
@@ -174,9 +196,9 @@ def test_thresholds_give_the_training_classes_back():
 
 
 def test_other_data_is_classed_by_the_thresholds():
-    classes = classify_by_thresholds([0, .2, .21, .5, .50001, .9, 7], [.2, .5, .9])
+    classes = classify_by_thresholds([0, 0.2, 0.21, 0.5, 0.50001, 0.9, 7], [0.2, 0.5, 0.9])
     assert classes.tolist() == [0, 0, 1, 1, 2, 2, 2]
-    assert classify_by_thresholds([0, 9], [.3]).tolist() == [0, 0]
+    assert classify_by_thresholds([0, 9], [0.3]).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf'), -1.0])

@@ -1,4 +1,5 @@
 """PIC of a patch against figures computed by hand, and that of every window against each window cut out."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -16,21 +17,33 @@ def noise(*shape, seed=0):
 
 
 def cut_out(image, size, pad='reflect', channel='max'):
-    return np.array([[patch_information_capacity(image[y:y + size, x:x + size], pad, channel)
-                      for x in range(image.shape[1] - size + 1)] for y in range(image.shape[0] - size + 1)])
+    return np.array(
+        [
+            [
+                patch_information_capacity(image[y : y + size, x : x + size], pad, channel)
+                for x in range(image.shape[1] - size + 1)
+            ]
+            for y in range(image.shape[0] - size + 1)
+        ]
+    )
 
 
 def by_definition(patch, pad, channel):
     """Eq. 1 to 3 word for word: one multiplication at a time."""
     kernel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], float)
-    padded = patch if pad == 'valid' else np.pad(patch, ((1, 1), (1, 1), (0, 0)),
-                                                 mode='reflect' if pad == 'reflect' else 'edge')
+    padded = (
+        patch
+        if pad == 'valid'
+        else np.pad(patch, ((1, 1), (1, 1), (0, 0)), mode='reflect' if pad == 'reflect' else 'edge')
+    )
     total = 0.0
     for y in range(padded.shape[0] - 2):
         for x in range(padded.shape[1] - 2):
-            around = padded[y:y + 3, x:x + 3]
-            magnitudes = [abs((around[..., c] * kernel).sum()) + abs((around[..., c] * kernel.T).sum())
-                          for c in range(patch.shape[2])]
+            around = padded[y : y + 3, x : x + 3]
+            magnitudes = [
+                abs((around[..., c] * kernel).sum()) + abs((around[..., c] * kernel.T).sum())
+                for c in range(patch.shape[2])
+            ]
             total += max(magnitudes) if channel == 'max' else sum(magnitudes)
     return total
 
@@ -45,14 +58,22 @@ IMPULSE = np.zeros((8, 8, 3))
 IMPULSE[3, 4, 2] = 1
 
 
-@pytest.mark.parametrize(('patch', 'pad', 'channel', 'expected'), [
-    (three(np.full((8, 8), .7)), 'reflect', 'max', 0),
-    (three(np.full((8, 8), .7)), 'replicate', 'sum', 0),
-    (STEP, 'reflect', 'max', 64), (STEP, 'reflect', 'sum', 192),
-    (STEP, 'valid', 'max', 48), (STEP, 'valid', 'sum', 144),
-    (RAMP, 'reflect', 'max', 384), (RAMP, 'replicate', 'max', 448), (RAMP, 'valid', 'max', 288),
-    (IMPULSE, 'reflect', 'max', 16), (IMPULSE, 'reflect', 'sum', 16),
-])
+@pytest.mark.parametrize(
+    ('patch', 'pad', 'channel', 'expected'),
+    [
+        (three(np.full((8, 8), 0.7)), 'reflect', 'max', 0),
+        (three(np.full((8, 8), 0.7)), 'replicate', 'sum', 0),
+        (STEP, 'reflect', 'max', 64),
+        (STEP, 'reflect', 'sum', 192),
+        (STEP, 'valid', 'max', 48),
+        (STEP, 'valid', 'sum', 144),
+        (RAMP, 'reflect', 'max', 384),
+        (RAMP, 'replicate', 'max', 448),
+        (RAMP, 'valid', 'max', 288),
+        (IMPULSE, 'reflect', 'max', 16),
+        (IMPULSE, 'reflect', 'sum', 16),
+    ],
+)
 def test_figures_by_hand(patch, pad, channel, expected):
     assert patch_information_capacity(patch, pad, channel) == pytest.approx(expected, abs=1e-12)
     assert window_pic(patch, 8, pad, channel) == pytest.approx(np.full((1, 1), expected), abs=1e-9)
@@ -90,9 +111,10 @@ def test_the_steepest_image_does_not_overflow():
     for size in (592, 593, 639):
         for channel in CHANNELS:
             found = window_pic(image, size, 'replicate', channel)
-            assert found[1, 1] == patch_information_capacity(image[1:size + 1, 1:size + 1], 'replicate', channel)
+            assert found[1, 1] == patch_information_capacity(image[1 : size + 1, 1 : size + 1], 'replicate', channel)
             assert found[1, 1] == pytest.approx(
-                patch_information_capacity(image[1:size + 1, 1:size + 1] / 255, 'replicate', channel), rel=1e-12)
+                patch_information_capacity(image[1 : size + 1, 1 : size + 1] / 255, 'replicate', channel), rel=1e-12
+            )
 
 
 @pytest.mark.parametrize('max_pixels', [1, 25 * 26, 30 * 26, 10**9])

@@ -1,4 +1,5 @@
 """Intervals of PIC: edges, membership, the quotas of a batch and the nearest interval that has patches."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """The start of RFS: the largest PIC and how much of each image lies in each interval, against brute force."""
+
 from __future__ import annotations
 
 import cv2
@@ -22,8 +23,16 @@ def images(tmp_path):
         image = (128 + np.linspace(0, 25 * index, 16)[None, :, None] * rng.uniform(-1, 1, (12, 16, 3))).astype(np.uint8)
         for folder, factor in (('LR', 1), ('HR', 2)):
             cv2.imwrite(str(tmp_path / folder / f'{index}.png'), image.repeat(factor, 0).repeat(factor, 1))
-    return PairedImages({'type': 'x', 'dataroot_gt': str(tmp_path / 'HR'), 'dataroot_lq': str(tmp_path / 'LR'),
-                         'scale': 2, 'io_backend': {'type': 'disk'}, 'gt_size': 2 * SIZE})
+    return PairedImages(
+        {
+            'type': 'x',
+            'dataroot_gt': str(tmp_path / 'HR'),
+            'dataroot_lq': str(tmp_path / 'LR'),
+            'scale': 2,
+            'io_backend': {'type': 'disk'},
+            'gt_size': 2 * SIZE,
+        }
+    )
 
 
 def test_fractions_are_those_of_brute_force(images):
@@ -32,7 +41,7 @@ def test_fractions_are_those_of_brute_force(images):
     assert fractions.dtype == np.float32 and fractions.sum(1) == pytest.approx(np.ones(5))
     for index in range(5):
         image = images.read_lq(index)
-        values = [patch_information_capacity(image[y:y + SIZE, x:x + SIZE]) for y in range(5) for x in range(9)]
+        values = [patch_information_capacity(image[y : y + SIZE, x : x + SIZE]) for y in range(5) for x in range(9)]
         counts = np.bincount(interval_of(values, edges), minlength=6)
         assert fractions[index] == pytest.approx(counts / 45)
     assert fractions[0].tolist() == [1, 0, 0, 0, 0, 0] and fractions[4, -1] > 0.2
@@ -70,6 +79,9 @@ def test_results_are_kept(images, monkeypatch):
 def test_what_is_kept_is_of_one_size_and_one_set_of_edges(images):
     found = {pic_table.auto_pic_max(images, size) for size in (6, 8, 10)}
     assert len(found) == 3
-    shares = {pic_table.image_fractions(images, size, interval_edges(top, 6)).tobytes()
-              for size in (6, 8) for top in (30.0, 40.0)}
+    shares = {
+        pic_table.image_fractions(images, size, interval_edges(top, 6)).tobytes()
+        for size in (6, 8)
+        for top in (30.0, 40.0)
+    }
     assert len(shares) == 4

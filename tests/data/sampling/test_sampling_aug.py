@@ -1,4 +1,5 @@
 """PSNR maps of all patches against one patch at a time, golden numbers, and which positions a portion takes."""
+
 from __future__ import annotations
 
 import cv2
@@ -15,13 +16,14 @@ def psnr_of_patch(lq, gt, top, left, gt_size, scale):
     image = torch.from_numpy(lq).permute(2, 0, 1)[None].double()
     sr = torch.nn.functional.interpolate(image, size=gt.shape[:2], mode='bilinear', align_corners=False)
     difference = (sr[0].clamp(0, 255).permute(1, 2, 0).numpy() - gt) / 255
-    patch = difference[top * scale:top * scale + gt_size, left * scale:left * scale + gt_size]
+    patch = difference[top * scale : top * scale + gt_size, left * scale : left * scale + gt_size]
     shave = scale + 6
-    return -10 * np.log10((patch[shave:-shave, shave:-shave]**2).mean() + 1e-9)
+    return -10 * np.log10((patch[shave:-shave, shave:-shave] ** 2).mean() + 1e-9)
 
 
-@pytest.mark.parametrize('scale, gt_size, lr_shape', [(4, 48, (15, 21)), (2, 20, (12, 10)), (3, 36, (12, 14)),
-                                                      (4, 24, (6, 6))])
+@pytest.mark.parametrize(
+    'scale, gt_size, lr_shape', [(4, 48, (15, 21)), (2, 20, (12, 10)), (3, 36, (12, 14)), (4, 24, (6, 6))]
+)
 def test_every_patch_equals_the_patch_by_itself(scale, gt_size, lr_shape):
     rng = np.random.default_rng(scale)
     lq = rng.integers(0, 256, (*lr_shape, 3)).astype(np.uint8)
@@ -80,12 +82,24 @@ def test_patches_too_small_to_compare(scale, gt_size):
         inner_side(gt_size, scale)
 
 
-@pytest.mark.parametrize('portion, expected', [
-    (0, [2]), (0.1, [2]), (0.34, [0, 2]), (0.5, [0, 2, 4]), (1, [0, 1, 2, 3, 4, 5]), (1.0, [0, 1, 2, 3, 4, 5]),
-    (-0.01, [1]), (-0.34, [1, 5]), (-0.5, [1, 3, 5]), (-1, [0, 1, 2, 3, 4, 5]), (0.33, [2]),
-])
+@pytest.mark.parametrize(
+    'portion, expected',
+    [
+        (0, [2]),
+        (0.1, [2]),
+        (0.34, [0, 2]),
+        (0.5, [0, 2, 4]),
+        (1, [0, 1, 2, 3, 4, 5]),
+        (1.0, [0, 1, 2, 3, 4, 5]),
+        (-0.01, [1]),
+        (-0.34, [1, 5]),
+        (-0.5, [1, 3, 5]),
+        (-1, [0, 1, 2, 3, 4, 5]),
+        (0.33, [2]),
+    ],
+)
 def test_portions(portion, expected):
-    psnr = np.array([[21., 40., 20.], [30., 25., 33.]])
+    psnr = np.array([[21.0, 40.0, 20.0], [30.0, 25.0, 33.0]])
     assert informative_positions(psnr, portion).tolist() == expected
 
 
@@ -99,8 +113,8 @@ def test_they_are_the_ends_of_the_ascending_list(portion):
 
 
 def test_equal_patches_are_taken_in_order():
-    assert informative_positions(np.full((4, 5), 90.), 0.25).tolist() == [0, 1, 2, 3, 4]
-    assert informative_positions(np.full((4, 5), 90.), -0.25).tolist() == [15, 16, 17, 18, 19]
+    assert informative_positions(np.full((4, 5), 90.0), 0.25).tolist() == [0, 1, 2, 3, 4]
+    assert informative_positions(np.full((4, 5), 90.0), -0.25).tolist() == [15, 16, 17, 18, 19]
 
 
 @pytest.mark.parametrize('portion', [1.01, -1.5, float('nan'), '0.1', None, True, [0.1]])
@@ -126,4 +140,4 @@ def gt_detail(gt, positions, columns):
     """The mean Laplacian of the patches of 96 at ``positions``."""
     laplacian = np.abs(cv2.Laplacian(gt, cv2.CV_32F))
     tops, lefts = (np.array(part) * 4 for part in np.divmod(positions, columns))
-    return np.mean([laplacian[top:top + 96, left:left + 96].mean() for top, left in zip(tops, lefts)])
+    return np.mean([laplacian[top : top + 96, left : left + 96].mean() for top, left in zip(tops, lefts)])

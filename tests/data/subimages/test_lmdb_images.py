@@ -1,4 +1,5 @@
 """Sequential reading of an LMDB: exact images, bounded memory, errors that name the record."""
+
 from __future__ import annotations
 
 from pathlib import Path

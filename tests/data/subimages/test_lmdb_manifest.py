@@ -1,4 +1,5 @@
 """manifest.json and meta_info.txt of a sub-image LMDB."""
+
 from __future__ import annotations
 
 import hashlib
@@ -44,8 +45,10 @@ def test_missing_folder_and_missing_file_are_named(read, folder):
         read(folder)
 
 
-@pytest.mark.parametrize(('text', 'words'), [('{', 'cannot be read as JSON'), ('[]', 'not the manifest'),
-                                             ('{"format": 99}', 'not the manifest')])
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [('{', 'cannot be read as JSON'), ('[]', 'not the manifest'), ('{"format": 99}', 'not the manifest')],
+)
 def test_foreign_manifests_are_refused(folder, text, words):
     (folder / 'manifest.json').write_text(text)
     with pytest.raises(DataError, match=words) as caught:

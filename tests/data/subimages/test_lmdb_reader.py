@@ -1,4 +1,5 @@
 """LMDB handles: shared in a process, opened anew after fork, typed errors."""
+
 from __future__ import annotations
 
 import multiprocessing
@@ -32,7 +33,7 @@ def test_image_as_basicsr_reads_it(folder):
     path, image = folder
     read = open_reader(path).image('0001_s001')
     assert read.dtype == np.float32
-    assert (read == image.astype(np.float32) / 255.).all()
+    assert (read == image.astype(np.float32) / 255.0).all()
 
 
 def test_one_handle_a_database(folder, tmp_path):
@@ -69,7 +70,7 @@ def test_after_fork(folder):
     same, total = receiver.recv()
     process.join(20)
     assert same and process.exitcode == 0
-    assert total == pytest.approx(float((image / 255.).sum()), rel=1e-5)
+    assert total == pytest.approx(float((image / 255.0).sum()), rel=1e-5)
     assert reader.image('0001_s001') is not None
 
 
@@ -78,11 +79,14 @@ def test_pickle_opens_the_same_lmdb(folder):
     assert pickle.loads(pickle.dumps(reader)) is reader
 
 
-@pytest.mark.parametrize('key, message', [
-    ('absent', "no record 'absent', though its meta_info.txt lists it"),
-    ('garbage', "record 'garbage' of the LMDB is no readable image"),
-    ('empty', "record 'empty' of the LMDB is no readable image"),
-])
+@pytest.mark.parametrize(
+    'key, message',
+    [
+        ('absent', "no record 'absent', though its meta_info.txt lists it"),
+        ('garbage', "record 'garbage' of the LMDB is no readable image"),
+        ('empty', "record 'empty' of the LMDB is no readable image"),
+    ],
+)
 def test_a_record_that_is_no_image(folder, key, message):
     with pytest.raises(DataError, match=message) as caught:
         open_reader(folder[0]).image(key)

@@ -1,4 +1,5 @@
 """The writer: growth, continuation, order, and folders that nobody takes for finished."""
+
 from __future__ import annotations
 
 from types import SimpleNamespace

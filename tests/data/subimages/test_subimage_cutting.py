@@ -1,4 +1,5 @@
 """Pixels of HR and LR windows, and photographs that cannot be cut."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -49,15 +50,18 @@ def test_windows_are_the_pixels_of_the_files(write, scale):
     grid = default_grid(scale)
     hr, lr = noise(192, 312), noise(192 // scale, 312 // scale, 1)
     made = cut(photograph(write('hr.png', hr), write('lr.png', lr)), grid, scale, modulus(grid, scale), same)
-    assert [key for key, _ in made.hr] == [key for key, _ in made.lr] == [
-        f'a_s{number:03d}' for number in range(1, len(made.hr) + 1)]
+    assert (
+        [key for key, _ in made.hr]
+        == [key for key, _ in made.lr]
+        == [f'a_s{number:03d}' for number in range(1, len(made.hr) + 1)]
+    )
     tops, lefts = ((0, 63), (0, 63, 126, 183)) if scale == 3 else ((0, 64), (0, 64, 128, 184))
     places = [(top, left) for top in tops for left in lefts]
     assert len(made.hr) == len(places)
     side, low = grid.crop, grid.crop // scale
     for (top, left), (_, window), (_, small) in zip(places, made.hr, made.lr):
-        assert np.array_equal(pixels(window), hr[top:top + side, left:left + side])
-        assert np.array_equal(pixels(small), lr[top // scale:top // scale + low, left // scale:left // scale + low])
+        assert np.array_equal(pixels(window), hr[top : top + side, left : left + side])
+        assert np.array_equal(pixels(small), lr[top // scale : top // scale + low, left // scale : left // scale + low])
 
 
 def test_lr_is_made_from_the_cropped_hr(write):
@@ -78,8 +82,13 @@ def test_a_shrunk_photograph_is_8_bit_before_its_lr_is_made(write):
 
 @pytest.mark.parametrize(('hr_wanted', 'lr_wanted'), [(True, False), (False, True)])
 def test_only_the_side_that_is_wanted_is_made(write, hr_wanted, lr_wanted):
-    made = cut(photograph(write('hr.png', noise(48, 48)), write('lr.png', noise(24, 24)), 1.0, hr_wanted, lr_wanted),
-               SMALL, 2, 12, same)
+    made = cut(
+        photograph(write('hr.png', noise(48, 48)), write('lr.png', noise(24, 24)), 1.0, hr_wanted, lr_wanted),
+        SMALL,
+        2,
+        12,
+        same,
+    )
     assert (len(made.hr) > 0, len(made.lr) > 0) == (hr_wanted, lr_wanted)
 
 

@@ -1,4 +1,5 @@
 """Whole LMDBs: content, sharing between scales, any number of workers, interruptions, BasicSR's own reader."""
+
 from __future__ import annotations
 
 import sys
@@ -57,8 +58,9 @@ def make(photographs, out, scale=4, **changes):
 
 @pytest.mark.parametrize('scale', [2, 3, 4])
 def test_real_photographs_window_by_window(bsr_data, tmp_path, scale):
-    created = create_subimage_lmdbs(bsr_data / 'Set5' / 'HR', tmp_path, scale,
-                                    lr=bsr_data / 'Set5' / f'LRbicX{scale}', progress=False)
+    created = create_subimage_lmdbs(
+        bsr_data / 'Set5' / 'HR', tmp_path, scale, lr=bsr_data / 'Set5' / f'LRbicX{scale}', progress=False
+    )
     grid = default_grid(scale)
     keys = read_keys(created.hr)
     assert keys == read_keys(created.lr) == sorted(keys)
@@ -71,9 +73,9 @@ def test_real_photographs_window_by_window(bsr_data, tmp_path, scale):
         for number, (top, left) in enumerate(windows(*hr.shape[:2], grid), 1):
             key = f'{name}_s{number:03d}'
             expected.append(key)
-            assert np.array_equal(decoded(hr_items[key]), hr[top:top + grid.crop, left:left + grid.crop])
+            assert np.array_equal(decoded(hr_items[key]), hr[top : top + grid.crop, left : left + grid.crop])
             low, (y, x) = grid.crop // scale, (top // scale, left // scale)
-            assert np.array_equal(decoded(lr_items[key]), lr[y:y + low, x:x + low])
+            assert np.array_equal(decoded(lr_items[key]), lr[y : y + low, x : x + low])
     assert keys == expected
     assert created.sub_images == len(keys)
     assert created.made == [created.hr, created.lr]
@@ -83,8 +85,9 @@ def test_real_photographs_window_by_window(bsr_data, tmp_path, scale):
 
 
 def test_lr_made_here_is_the_published_one(bsr_data, tmp_path):
-    given = create_subimage_lmdbs(bsr_data / 'Set5' / 'HR', tmp_path / 'given', 4,
-                                  lr=bsr_data / 'Set5' / 'LRbicX4', progress=False)
+    given = create_subimage_lmdbs(
+        bsr_data / 'Set5' / 'HR', tmp_path / 'given', 4, lr=bsr_data / 'Set5' / 'LRbicX4', progress=False
+    )
     made = create_subimage_lmdbs(bsr_data / 'Set5' / 'HR', tmp_path / 'made', 4, progress=False)
     assert content(made.lr)[0] == content(given.lr)[0]
     assert read_manifest(made.lr)['source'] is None
@@ -95,10 +98,19 @@ def test_stock_basicsr_reads_every_encoding(bsr_data, tmp_path, encoding):
     if encoding == 'fpng':
         pytest.importorskip('fpng')
     from basicsr.data.paired_image_dataset import PairedImageDataset
-    created = create_subimage_lmdbs(bsr_data / 'Set5' / 'HR', tmp_path, 4, lr=bsr_data / 'Set5' / 'LRbicX4',
-                                    encoding=encoding, progress=False)
-    dataset = PairedImageDataset({'dataroot_gt': str(created.hr), 'dataroot_lq': str(created.lr), 'scale': 4,
-                                  'io_backend': {'type': 'lmdb'}, 'phase': 'val'})
+
+    created = create_subimage_lmdbs(
+        bsr_data / 'Set5' / 'HR', tmp_path, 4, lr=bsr_data / 'Set5' / 'LRbicX4', encoding=encoding, progress=False
+    )
+    dataset = PairedImageDataset(
+        {
+            'dataroot_gt': str(created.hr),
+            'dataroot_lq': str(created.lr),
+            'scale': 4,
+            'io_backend': {'type': 'lmdb'},
+            'phase': 'val',
+        }
+    )
     assert len(dataset) == created.sub_images
     sample = dataset[0]
     assert (sample['gt_path'], sample['lq_path']) == ('baby_s001', 'baby_s001')
@@ -110,9 +122,17 @@ def test_stock_basicsr_reads_every_encoding(bsr_data, tmp_path, encoding):
 
 def test_stock_basicsr_reads_the_pyramid(photographs, tmp_path):
     from basicsr.data.paired_image_dataset import PairedImageDataset
+
     created = make(photographs, tmp_path, grid=WindowGrid(24, 12, 0), factors=(1, 0.9))
-    dataset = PairedImageDataset({'dataroot_gt': str(created.hr), 'dataroot_lq': str(created.lr), 'scale': 4,
-                                  'io_backend': {'type': 'lmdb'}, 'phase': 'val'})
+    dataset = PairedImageDataset(
+        {
+            'dataroot_gt': str(created.hr),
+            'dataroot_lq': str(created.lr),
+            'scale': 4,
+            'io_backend': {'type': 'lmdb'},
+            'phase': 'val',
+        }
+    )
     assert len({path['gt_path'] for path in dataset.paths}) == created.sub_images
     assert any(path['gt_path'].startswith('0-9_') for path in dataset.paths)
     assert all(sample['gt'].shape == (3, 24, 24) and sample['lq'].shape == (3, 6, 6) for sample in dataset)
@@ -160,8 +180,18 @@ class Killed(BaseException):
     """Ends a run as a kill does: nothing after it happens."""
 
 
-@pytest.mark.parametrize(('method', 'call'), [('put', 3), ('flush', 2), ('flush', 5), ('complete', 1), ('complete', 2),
-                                              ('move_into_place', 1), ('move_into_place', 2)])
+@pytest.mark.parametrize(
+    ('method', 'call'),
+    [
+        ('put', 3),
+        ('flush', 2),
+        ('flush', 5),
+        ('complete', 1),
+        ('complete', 2),
+        ('move_into_place', 1),
+        ('move_into_place', 2),
+    ],
+)
 def test_interrupted_at_any_step_a_rerun_ends_as_if_it_never_was(photographs, tmp_path, monkeypatch, method, call):
     make(photographs, tmp_path / 'whole')
     monkeypatch.setattr(subimage_lmdb, '_TRANSACTION_BYTES', 1 << 17)

@@ -1,4 +1,5 @@
 """Parameters checked against each other, manifests, and outputs that exist already."""
+
 from __future__ import annotations
 
 import shutil
@@ -58,8 +59,14 @@ def test_the_manifest_says_where_the_photographs_are(folders):
 
 def test_prefixes_of_the_pyramid_have_no_dot(folders):
     request = request_of(folders, factors=[0.6, 1, 0.9])
-    assert request.prefixes() == [('a', 'a', 1.0), ('b', 'b', 1.0), ('0-9_a', 'a', 0.9), ('0-9_b', 'b', 0.9),
-                                  ('0-6_a', 'a', 0.6), ('0-6_b', 'b', 0.6)]
+    assert request.prefixes() == [
+        ('a', 'a', 1.0),
+        ('b', 'b', 1.0),
+        ('0-9_a', 'a', 0.9),
+        ('0-9_b', 'b', 0.9),
+        ('0-6_a', 'a', 0.6),
+        ('0-6_b', 'b', 0.6),
+    ]
 
 
 def test_a_name_that_meets_a_prefix_is_refused(folders):
@@ -68,11 +75,18 @@ def test_a_name_that_meets_a_prefix_is_refused(folders):
         request_of(folders, lr=None, factors=[1, 0.9])
 
 
-@pytest.mark.parametrize(('changes', 'words'), [
-    ({'factors': []}, 'different numbers'), ({'factors': [1, 1]}, 'different numbers'),
-    ({'factors': [0]}, 'different numbers'), ({'factors': [1.5]}, 'different numbers'),
-    ({'factors': [0.9]}, 'has no 1 that would use it'), ({'scale': 5}, 'crop 48 is not divisible'),
-    ({'encoding': 'jpg'}, "unknown encoding 'jpg'")])
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'factors': []}, 'different numbers'),
+        ({'factors': [1, 1]}, 'different numbers'),
+        ({'factors': [0]}, 'different numbers'),
+        ({'factors': [1.5]}, 'different numbers'),
+        ({'factors': [0.9]}, 'has no 1 that would use it'),
+        ({'scale': 5}, 'crop 48 is not divisible'),
+        ({'encoding': 'jpg'}, "unknown encoding 'jpg'"),
+    ],
+)
 def test_wrong_parameters_are_refused(folders, changes, words):
     with pytest.raises(OptionError, match=words):
         request_of(folders, **changes)
@@ -88,13 +102,17 @@ def test_the_same_request_stands_even_from_a_moved_folder(folders, existing):
     assert stands(existing, request_of(folders, hr=folders / 'moved').hr_manifest)
 
 
-@pytest.mark.parametrize(('changes', 'words'), [
-    ({'grid': WindowGrid(72, 24, 0)}, '--crop 48 there, 72 asked for'),
-    ({'grid': WindowGrid(48, 12, 0)}, '--step 24 there, 12 asked for'),
-    ({'grid': WindowGrid(48, 24, 12)}, '--thresh 0 there, 12 asked for'),
-    ({'encoding': 'bmp'}, '--encoding png-fast there, bmp asked for'),
-    ({'factors': [1, 0.9]}, r'--factors \[1\.0\] there, \[1\.0, 0\.9\] asked for'),
-    ({'scale': 8, 'lr': None}, 'sides cropped to multiples of 12 there, 24 asked for')])
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'grid': WindowGrid(72, 24, 0)}, '--crop 48 there, 72 asked for'),
+        ({'grid': WindowGrid(48, 12, 0)}, '--step 24 there, 12 asked for'),
+        ({'grid': WindowGrid(48, 24, 12)}, '--thresh 0 there, 12 asked for'),
+        ({'encoding': 'bmp'}, '--encoding png-fast there, bmp asked for'),
+        ({'factors': [1, 0.9]}, r'--factors \[1\.0\] there, \[1\.0, 0\.9\] asked for'),
+        ({'scale': 8, 'lr': None}, 'sides cropped to multiples of 12 there, 24 asked for'),
+    ],
+)
 def test_every_difference_is_named(folders, existing, changes, words):
     with pytest.raises(DataError, match='exists and is not what is asked for') as caught:
         stands(existing, request_of(folders, **changes).hr_manifest)

@@ -1,4 +1,5 @@
 """Windows against the published counts and against a direct restatement of the rule."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -18,9 +19,25 @@ from bsr_plugins.data.subimages.windows import (
 USUAL, THREE = WindowGrid(128, 64, 48), WindowGrid(129, 63, 48)
 
 # Height -> rows of windows by (128, 64, 48) and by (129, 63, 48), for sides that DIV2K has.
-ROWS = {648: (9, 9), 768: (11, 11), 816: (11, 12), 972: (14, 14), 1128: (16, 17), 1152: (17, 17), 1200: (17, 18),
-        1320: (19, 20), 1344: (20, 20), 1356: (20, 20), 1368: (20, 20), 1380: (20, 21), 1404: (21, 21), 1440: (21, 22),
-        1536: (23, 23), 1848: (28, 28), 2040: (31, 31)}
+ROWS = {
+    648: (9, 9),
+    768: (11, 11),
+    816: (11, 12),
+    972: (14, 14),
+    1128: (16, 17),
+    1152: (17, 17),
+    1200: (17, 18),
+    1320: (19, 20),
+    1344: (20, 20),
+    1356: (20, 20),
+    1368: (20, 20),
+    1380: (20, 21),
+    1404: (21, 21),
+    1440: (21, 22),
+    1536: (23, 23),
+    1848: (28, 28),
+    2040: (31, 31),
+}
 
 
 @pytest.mark.parametrize('height', ROWS)
@@ -28,8 +45,10 @@ def test_rows_of_the_published_heights(height):
     assert (len(positions(height, *USUAL)), len(positions(height, *THREE))) == ROWS[height]
 
 
-@pytest.mark.parametrize(('length', 'count', 'last'), [(2040, 31, 1912), (1356, 20, 1216), (1404, 21, 1276),
-                                                       (128, 1, 0), (176, 1, 0), (177, 2, 49)])
+@pytest.mark.parametrize(
+    ('length', 'count', 'last'),
+    [(2040, 31, 1912), (1356, 20, 1216), (1404, 21, 1276), (128, 1, 0), (176, 1, 0), (177, 2, 49)],
+)
 def test_golden_sides(length, count, last):
     starts = positions(length, *USUAL)
     assert (len(starts), starts[-1]) == (count, last)
@@ -75,9 +94,19 @@ def test_default_grids_fit_their_scales(scale, grid):
     check_grid(grid, scale)
 
 
-@pytest.mark.parametrize(('grid', 'scale', 'expected'), [
-    (USUAL, 2, 4), (USUAL, 4, 4), (USUAL, 1, 4), (THREE, 3, 3), (USUAL, 8, 8), (WindowGrid(480, 240, 48), 4, 12),
-    (WindowGrid(480, 240, 48), 3, 12), (WindowGrid(50, 10, 0), 5, 10)])
+@pytest.mark.parametrize(
+    ('grid', 'scale', 'expected'),
+    [
+        (USUAL, 2, 4),
+        (USUAL, 4, 4),
+        (USUAL, 1, 4),
+        (THREE, 3, 3),
+        (USUAL, 8, 8),
+        (WindowGrid(480, 240, 48), 4, 12),
+        (WindowGrid(480, 240, 48), 3, 12),
+        (WindowGrid(50, 10, 0), 5, 10),
+    ],
+)
 def test_modulus(grid, scale, expected):
     assert modulus(grid, scale) == expected
     assert expected % scale == 0
@@ -87,14 +116,18 @@ def test_scales_of_one_grid_share_their_windows():
     assert modulus(USUAL, 2) == modulus(USUAL, 4)
 
 
-@pytest.mark.parametrize(('grid', 'scale', 'words'), [
-    (WindowGrid(128, 64, 48), 3, 'crop 128 is not divisible by the scale 3'),
-    (WindowGrid(129, 64, 48), 3, 'step 64 is not divisible by the scale 3'),
-    (WindowGrid(128, 64, 50), 4, 'thresh 50 is not divisible by the scale 4'),
-    (WindowGrid(128, 0, 48), 4, 'step must be at least 1'),
-    (WindowGrid(0, 64, 48), 4, 'crop must be at least 1'),
-    (WindowGrid(128, 64, -4), 4, 'thresh must be at least 0'),
-    (WindowGrid(128, 64, 48), 0, 'scale must be at least 1')])
+@pytest.mark.parametrize(
+    ('grid', 'scale', 'words'),
+    [
+        (WindowGrid(128, 64, 48), 3, 'crop 128 is not divisible by the scale 3'),
+        (WindowGrid(129, 64, 48), 3, 'step 64 is not divisible by the scale 3'),
+        (WindowGrid(128, 64, 50), 4, 'thresh 50 is not divisible by the scale 4'),
+        (WindowGrid(128, 0, 48), 4, 'step must be at least 1'),
+        (WindowGrid(0, 64, 48), 4, 'crop must be at least 1'),
+        (WindowGrid(128, 64, -4), 4, 'thresh must be at least 0'),
+        (WindowGrid(128, 64, 48), 0, 'scale must be at least 1'),
+    ],
+)
 def test_unusable_grids_are_refused(grid, scale, words):
     with pytest.raises(OptionError, match=words):
         check_grid(grid, scale)

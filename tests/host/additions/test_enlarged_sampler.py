@@ -1,4 +1,5 @@
 """The mended sampler: stock order for stock data sets, draw numbers for ours, and a resumed epoch that goes on."""
+
 from __future__ import annotations
 
 import types

@@ -1,4 +1,5 @@
 """The stop itself: a model that cannot be saved between two saves of its script stops all the same."""
+
 from __future__ import annotations
 
 import logging
@@ -58,8 +59,9 @@ def test_it_is_saved_and_then_stopped(parts: Any) -> None:
 
 
 @pytest.mark.parametrize('error', [KeyError('best_metric'), TypeError("missing 1 required argument: 'best'")])
-def test_a_save_that_wants_more_is_said_and_the_exit_code_stays(parts: Any, error: Exception,
-                                                               caplog: pytest.LogCaptureFixture) -> None:
+def test_a_save_that_wants_more_is_said_and_the_exit_code_stays(
+    parts: Any, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     def save(self: Any, epoch: int, current_iter: int) -> None:
         raise error
 

@@ -1,4 +1,5 @@
 """BasicSR's own saving: whole files or a stop."""
+
 from __future__ import annotations
 
 import inspect
@@ -18,10 +19,18 @@ pytest.importorskip('basicsr')
 @pytest.fixture
 def model(tmp_path: Path) -> Any:
     from basicsr.models.base_model import BaseModel
+
     for folder in ('models', 'training_states'):
         (tmp_path / folder).mkdir()
-    model = BaseModel({'num_gpu': 0, 'is_train': True, 'rank': 0, 'dist': False, 'path': {
-        'models': str(tmp_path / 'models'), 'training_states': str(tmp_path / 'training_states')}})
+    model = BaseModel(
+        {
+            'num_gpu': 0,
+            'is_train': True,
+            'rank': 0,
+            'dist': False,
+            'path': {'models': str(tmp_path / 'models'), 'training_states': str(tmp_path / 'training_states')},
+        }
+    )
     model.net_g = torch.nn.Linear(64, 64)
     return model
 
@@ -29,8 +38,9 @@ def model(tmp_path: Path) -> Any:
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every write of torch.save is cut short by the system's error."""
+
     def save(content: Any, f: Any, *args: Any, **kwargs: Any) -> None:
-        with (open(f, 'wb') if isinstance(f, (str, Path)) else f) as file:
+        with open(f, 'wb') if isinstance(f, (str, Path)) else f as file:
             file.write(b'half')
             raise OSError(28, 'No space left on device')
 
@@ -52,19 +62,22 @@ def test_the_files_are_those_of_upstream(model: Any, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / 'models').iterdir()) == ['net_g_5.pth', 'net_g_latest.pth']
 
 
-def test_without_the_mend_a_full_disk_is_ignored_and_leaves_half_a_file(model: Any, tmp_path: Path,
-                                                                        full_disk: None) -> None:
+def test_without_the_mend_a_full_disk_is_ignored_and_leaves_half_a_file(
+    model: Any, tmp_path: Path, full_disk: None
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name in METHODS:
             method = getattr(type(model), name)
-            patch.setattr(type(model), name, inspect.unwrap(method, stop=lambda f: not hasattr(
-                f, 'mended_by_bsr_plugins')))
+            patch.setattr(
+                type(model), name, inspect.unwrap(method, stop=lambda f: not hasattr(f, 'mended_by_bsr_plugins'))
+            )
         save_both(model, 5)
     assert (tmp_path / 'models' / 'net_g_5.pth').read_bytes() == b'half'
 
 
-def test_with_the_mend_it_stops_the_run_and_keeps_the_old_pair(model: Any, tmp_path: Path,
-                                                               request: pytest.FixtureRequest) -> None:
+def test_with_the_mend_it_stops_the_run_and_keeps_the_old_pair(
+    model: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     save_both(model, 5)
     before = {path: path.read_bytes() for path in tmp_path.rglob('*') if path.is_file()}
     request.getfixturevalue('full_disk')

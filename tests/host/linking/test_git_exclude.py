@@ -1,4 +1,5 @@
 """Lines in git's info/exclude come and go; what stood there before and what came after stay to the byte."""
+
 from __future__ import annotations
 
 import subprocess

@@ -1,4 +1,5 @@
 """Linked, a fork's own script finds the pack; without the pack it runs as before; unlinked, the tree is what it was."""
+
 from __future__ import annotations
 
 import subprocess
@@ -12,24 +13,34 @@ from bsr_plugins.common.errors import LinkError
 from bsr_plugins.host import linking
 from bsr_plugins.host.linking import link, stub, unlink
 
-STUBS = {'registry': 'basicsr/archs/bsr_plugins_arch.py', 'explicit': 'basicsr/data/bsr_plugins_dataset.py',
-         'legacy': 'basicsr/models/bsr_plugins_model.py', 'namespace': 'basicsr/models/bsr_plugins_model.py',
-         'dependent': 'hat/archs/bsr_plugins_arch.py'}
-OWN = {'registry': ['SRModel'], 'explicit': ['SRModel'], 'legacy': ['ImageCleanModel'],
-       'namespace': ['ImageCleanModel']}
+STUBS = {
+    'registry': 'basicsr/archs/bsr_plugins_arch.py',
+    'explicit': 'basicsr/data/bsr_plugins_dataset.py',
+    'legacy': 'basicsr/models/bsr_plugins_model.py',
+    'namespace': 'basicsr/models/bsr_plugins_model.py',
+    'dependent': 'hat/archs/bsr_plugins_arch.py',
+}
+OWN = {
+    'registry': ['SRModel'],
+    'explicit': ['SRModel'],
+    'legacy': ['ImageCleanModel'],
+    'namespace': ['ImageCleanModel'],
+}
 
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make it so that no basicsr is installed, and nothing is missing that BasicSR imports."""
     from bsr_plugins.host.linking import obstacles
+
     monkeypatch.setattr(obstacles, 'installed_package', lambda *names: None)
     monkeypatch.setattr(obstacles, 'missing_modules', dict)
 
 
 @pytest.mark.parametrize('kind', sorted(STUBS))
-def test_one_file_in_the_folder_of_the_forks_generation(kind: str, tree: Callable[..., Path], alone: None,
-                                                        content: Callable[[Path], Any]) -> None:
+def test_one_file_in_the_folder_of_the_forks_generation(
+    kind: str, tree: Callable[..., Path], alone: None, content: Callable[[Path], Any]
+) -> None:
     root = tree(kind)
     before = content(root)
     linked = link(root)
@@ -42,8 +53,9 @@ def test_one_file_in_the_folder_of_the_forks_generation(kind: str, tree: Callabl
 
 
 @pytest.mark.parametrize('kind', sorted(OWN))
-def test_the_forks_own_script_finds_the_pack(kind: str, tree: Callable[..., Path], alone: None, repo: Path,
-                                             run_script: Callable[..., Any]) -> None:
+def test_the_forks_own_script_finds_the_pack(
+    kind: str, tree: Callable[..., Path], alone: None, repo: Path, run_script: Callable[..., Any]
+) -> None:
     root = tree(kind)
     assert run_script(root, repo).stdout == f'{OWN[kind]}\n'
     link(root)
@@ -56,8 +68,9 @@ def test_the_forks_own_script_finds_the_pack(kind: str, tree: Callable[..., Path
     assert run_script(root, repo).stdout == f'{OWN[kind]}\n'
 
 
-def test_a_fault_inside_the_pack_is_not_hidden(tree: Callable[..., Path], alone: None, tmp_path: Path,
-                                               run_script: Callable[..., Any]) -> None:
+def test_a_fault_inside_the_pack_is_not_hidden(
+    tree: Callable[..., Path], alone: None, tmp_path: Path, run_script: Callable[..., Any]
+) -> None:
     root = tree('registry')
     link(root)
     (tmp_path / 'broken' / 'bsr_plugins').mkdir(parents=True)
@@ -97,8 +110,12 @@ def test_git_does_not_see_the_stub(tree: Callable[..., Path], alone: None) -> No
     subprocess.run(['git', '-C', str(root), 'add', '.'], check=True)
 
     def untracked() -> str:
-        return subprocess.run(['git', '-C', str(root), 'ls-files', '--others', '--exclude-standard'],
-                              capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            ['git', '-C', str(root), 'ls-files', '--others', '--exclude-standard'],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
 
     (root / 'basicsr' / 'archs' / 'other_arch.py').write_text('')
     link(root)
@@ -121,8 +138,9 @@ def test_an_edited_stub_is_neither_overwritten_nor_removed(tree: Callable[..., P
     assert unlink(root) == [] and path.read_text() == '# their own file\n'
 
 
-def test_a_checkout_that_cannot_be_written(tree: Callable[..., Path], alone: None,
-                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkout_that_cannot_be_written(
+    tree: Callable[..., Path], alone: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tree('registry')
 
     def refuse(path: Path, text: str) -> None:
@@ -134,11 +152,17 @@ def test_a_checkout_that_cannot_be_written(tree: Callable[..., Path], alone: Non
     assert f'in {root}, which writes nothing there' in caught.value.remedy
 
 
-def test_worktrees_share_the_line_until_the_last_is_unlinked(tree: Callable[..., Path], alone: None,
-                                                             tmp_path: Path) -> None:
+def test_worktrees_share_the_line_until_the_last_is_unlinked(
+    tree: Callable[..., Path], alone: None, tmp_path: Path
+) -> None:
     def git(folder: Path, *arguments: str) -> str:
-        return subprocess.run(['git', '-c', 'user.name=a', '-c', 'user.email=a@b.c', *arguments], cwd=folder,
-                              check=True, stdout=subprocess.PIPE, text=True).stdout
+        return subprocess.run(
+            ['git', '-c', 'user.name=a', '-c', 'user.email=a@b.c', *arguments],
+            cwd=folder,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
 
     root = tree('registry')
     git(root, 'init', '-q')
@@ -156,14 +180,16 @@ def test_worktrees_share_the_line_until_the_last_is_unlinked(tree: Callable[...,
         assert exclude.read_bytes() == before
 
 
-def test_the_commands(tree: Callable[..., Path], alone: None, monkeypatch: pytest.MonkeyPatch,
-                      capsys: pytest.CaptureFixture) -> None:
+def test_the_commands(
+    tree: Callable[..., Path], alone: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     root = tree('registry')
     monkeypatch.chdir(root.parent)
     assert main(['link', 'fork']) == 0
     assert capsys.readouterr().out == (
         f'linked: {root}/basicsr/archs/bsr_plugins_arch.py\n'
-        "run the fork's scripts with the checkout on the path: cd fork && PYTHONPATH=. python basicsr/train.py ...\n")
+        "run the fork's scripts with the checkout on the path: cd fork && PYTHONPATH=. python basicsr/train.py ...\n"
+    )
     assert main(['link', 'fork']) == 0
     assert capsys.readouterr().out.startswith(f'linked already: {root}')
     assert main(['unlink', 'fork']) == 0

@@ -1,4 +1,5 @@
 """Where a stub cannot work `basicsr link` writes nothing, says why, and names what works."""
+
 from __future__ import annotations
 
 import sys
@@ -18,11 +19,17 @@ IMPORTS_VERSION = 'from distutils.version import LooseVersion\n'
 
 
 @pytest.fixture
-def attempt(tree: Callable[..., Path], content: Callable[[Path], Any], tmp_path: Path,
-            monkeypatch: pytest.MonkeyPatch) -> Callable[..., Optional[LinkError]]:
+def attempt(
+    tree: Callable[..., Path], content: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Optional[LinkError]]:
     """Return ``attempt(kind, files, missing, installed)``: the refusal, None where the stub was written."""
-    def run(kind: str, files: Mapping[str, str] = {}, missing: Mapping[str, str] = {},  # noqa: B006
-            installed: Optional[str] = None) -> Optional[LinkError]:
+
+    def run(
+        kind: str,
+        files: Mapping[str, str] = {},
+        missing: Mapping[str, str] = {},  # noqa: B006
+        installed: Optional[str] = None,
+    ) -> Optional[LinkError]:
         root = tree(kind, files)
         other = tree(installed, files, name='site') / 'basicsr' if installed else None
         monkeypatch.setattr(obstacles, 'installed_package', lambda *names: other)
@@ -34,21 +41,40 @@ def attempt(tree: Callable[..., Path], content: Callable[[Path], Any], tmp_path:
             assert content(root) == before
             return error
         return None
+
     return run
 
 
-@pytest.mark.parametrize(('kind', 'files', 'missing', 'importer'), [
-    ('registry', {'basicsr/archs/arch_util.py': IMPORTS_VERSION,
-                  'basicsr/archs/net_arch.py': 'from . import arch_util'}, DISTUTILS,
-     'archs/arch_util.py'),
-    ('registry', {'basicsr/utils/__init__.py': 'from .misc import *\nfrom basicsr.utils import *',
-                  'basicsr/utils/misc.py': IMPORTS_TENSOR}, TENSOR, 'utils/misc.py'),
-    ('registry', {'basicsr/archs/net_arch.py': f'class A:\n    {IMPORTS_TENSOR}'}, TENSOR, 'archs/net_arch.py'),
-    ('legacy', {'basicsr/data/a_dataset.py': IMPORTS_TENSOR}, TENSOR, 'data/a_dataset.py'),
-    ('dependent', {'basicsr/data/a_dataset.py': IMPORTS_TENSOR}, TENSOR, 'data/a_dataset.py'),
-])
-def test_a_stub_that_would_come_too_late(kind: str, files: Mapping[str, str], missing: Mapping[str, str],
-                                         importer: str, attempt: Callable[..., Optional[LinkError]]) -> None:
+@pytest.mark.parametrize(
+    ('kind', 'files', 'missing', 'importer'),
+    [
+        (
+            'registry',
+            {'basicsr/archs/arch_util.py': IMPORTS_VERSION, 'basicsr/archs/net_arch.py': 'from . import arch_util'},
+            DISTUTILS,
+            'archs/arch_util.py',
+        ),
+        (
+            'registry',
+            {
+                'basicsr/utils/__init__.py': 'from .misc import *\nfrom basicsr.utils import *',
+                'basicsr/utils/misc.py': IMPORTS_TENSOR,
+            },
+            TENSOR,
+            'utils/misc.py',
+        ),
+        ('registry', {'basicsr/archs/net_arch.py': f'class A:\n    {IMPORTS_TENSOR}'}, TENSOR, 'archs/net_arch.py'),
+        ('legacy', {'basicsr/data/a_dataset.py': IMPORTS_TENSOR}, TENSOR, 'data/a_dataset.py'),
+        ('dependent', {'basicsr/data/a_dataset.py': IMPORTS_TENSOR}, TENSOR, 'data/a_dataset.py'),
+    ],
+)
+def test_a_stub_that_would_come_too_late(
+    kind: str,
+    files: Mapping[str, str],
+    missing: Mapping[str, str],
+    importer: str,
+    attempt: Callable[..., Optional[LinkError]],
+) -> None:
     refusal = attempt(kind, files, missing, 'registry' if kind == 'dependent' else None)
     assert refusal is not None
     name, why = next(iter(missing.items()))
@@ -57,20 +83,28 @@ def test_a_stub_that_would_come_too_late(kind: str, files: Mapping[str, str], mi
     assert refusal.remedy.startswith('run `basicsr train -opt X.yml` in ')
 
 
-@pytest.mark.parametrize(('kind', 'files', 'missing'), [
-    # The stub is in archs/, which comes before data/.
-    ('registry', {'basicsr/data/a_dataset.py': IMPORTS_TENSOR}, TENSOR),
-    # Nothing imports the file; it may fail; it may never run.
-    ('registry', {'basicsr/archs/arch_util.py': IMPORTS_VERSION}, DISTUTILS),
-    ('registry', {'basicsr/archs/net_arch.py': f'try:\n    {IMPORTS_TENSOR}except ImportError:\n    pass\n'}, TENSOR),
-    ('registry', {'basicsr/archs/net_arch.py': f'def f():\n    {IMPORTS_TENSOR}'}, TENSOR),
-    # Nothing is missing.
-    ('registry', {'basicsr/archs/net_arch.py': IMPORTS_VERSION}, {}),
-    ('dependent', {'basicsr/archs/net_arch.py': IMPORTS_VERSION}, TENSOR),
-    ('namespace', {}, TENSOR),
-])
-def test_a_stub_in_time(kind: str, files: Mapping[str, str], missing: Mapping[str, str],
-                        attempt: Callable[..., Optional[LinkError]]) -> None:
+@pytest.mark.parametrize(
+    ('kind', 'files', 'missing'),
+    [
+        # The stub is in archs/, which comes before data/.
+        ('registry', {'basicsr/data/a_dataset.py': IMPORTS_TENSOR}, TENSOR),
+        # Nothing imports the file; it may fail; it may never run.
+        ('registry', {'basicsr/archs/arch_util.py': IMPORTS_VERSION}, DISTUTILS),
+        (
+            'registry',
+            {'basicsr/archs/net_arch.py': f'try:\n    {IMPORTS_TENSOR}except ImportError:\n    pass\n'},
+            TENSOR,
+        ),
+        ('registry', {'basicsr/archs/net_arch.py': f'def f():\n    {IMPORTS_TENSOR}'}, TENSOR),
+        # Nothing is missing.
+        ('registry', {'basicsr/archs/net_arch.py': IMPORTS_VERSION}, {}),
+        ('dependent', {'basicsr/archs/net_arch.py': IMPORTS_VERSION}, TENSOR),
+        ('namespace', {}, TENSOR),
+    ],
+)
+def test_a_stub_in_time(
+    kind: str, files: Mapping[str, str], missing: Mapping[str, str], attempt: Callable[..., Optional[LinkError]]
+) -> None:
     files = dict(files) if kind != 'dependent' else {}
     assert attempt(kind, files, missing, 'registry' if kind == 'dependent' else None) is None
 
@@ -91,9 +125,14 @@ def test_a_fork_that_scans_nothing(attempt: Callable[..., Optional[LinkError]]) 
 
 @pytest.mark.parametrize('text', ['', 'class Theirs: pass\n', '# bsr_plugins stub of my own\n'])
 def test_another_file_of_the_stubs_name(text: str, attempt: Callable[..., Optional[LinkError]]) -> None:
-    refusal = attempt('registry', {'basicsr/archs/bsr_plugins_arch.py': text,
-                                   'basicsr/data/bsr_plugins_dataset.py': text,
-                                   'basicsr/models/bsr_plugins_model.py': text})
+    refusal = attempt(
+        'registry',
+        {
+            'basicsr/archs/bsr_plugins_arch.py': text,
+            'basicsr/data/bsr_plugins_dataset.py': text,
+            'basicsr/models/bsr_plugins_model.py': text,
+        },
+    )
     assert refusal.problem == "Another file has the stub's name"
     assert refusal.where.name == 'bsr_plugins_arch.py'
 
@@ -149,9 +188,14 @@ def test_the_installed_package_is_not_the_checkouts_own(tmp_path: Path, monkeypa
 
 def test_imports_are_followed_through_the_package(tmp_path: Path) -> None:
     package = tmp_path / 'fork'
-    for name, text in {'__init__': 'import top', 'a': 'from .b import thing\nfrom . import c\nimport os.path as p',
-                       'b': 'import x.y', 'c': 'def f():\n  import never', 'sub/__init__': 'from ..a import *',
-                       'broken': 'import ('}.items():
+    for name, text in {
+        '__init__': 'import top',
+        'a': 'from .b import thing\nfrom . import c\nimport os.path as p',
+        'b': 'import x.y',
+        'c': 'def f():\n  import never',
+        'sub/__init__': 'from ..a import *',
+        'broken': 'import (',
+    }.items():
         (package / f'{name}.py').parent.mkdir(parents=True, exist_ok=True)
         (package / f'{name}.py').write_text(text)
     found = imported_modules([package / 'sub' / '__init__.py', package / 'broken.py'], package)

@@ -1,4 +1,5 @@
 """Fixtures of the mends' tests: fresh interpreters, and the functions as they are upstream."""
+
 from __future__ import annotations
 
 import os
@@ -19,8 +20,13 @@ def run_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
     def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
         paths = os.pathsep.join([str(tmp_path), str(REPO)])
-        return subprocess.run([sys.executable, '-c', textwrap.dedent(code)], cwd=tmp_path, capture_output=True,
-                              text=True, env={**os.environ, 'PYTHONPATH': paths, 'OMP_NUM_THREADS': '1', **environment})
+        return subprocess.run(
+            [sys.executable, '-c', textwrap.dedent(code)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env={**os.environ, 'PYTHONPATH': paths, 'OMP_NUM_THREADS': '1', **environment},
+        )
 
     return run
 

@@ -1,4 +1,5 @@
 """A test and a save of a model without averaged weights."""
+
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -33,8 +34,10 @@ def test_without_the_mend_they_are_asked_for() -> None:
         model_of(fresh(), ema_decay=0).save(1, 2)
 
 
-@pytest.mark.parametrize('attributes, output', [
-    ({'ema_decay': 0}, 'weights'), ({}, 'weights'), ({'ema_decay': .9, 'net_g_ema': 'averages'}, 'averages')])
+@pytest.mark.parametrize(
+    'attributes, output',
+    [({'ema_decay': 0}, 'weights'), ({}, 'weights'), ({'ema_decay': 0.9, 'net_g_ema': 'averages'}, 'averages')],
+)
 def test_with_the_mend_the_weights_there_are_tested(attributes: Any, output: str) -> None:
     module = fresh()
     assert mend_absent_ema(module) is True
@@ -48,5 +51,6 @@ def test_with_the_mend_the_weights_there_are_tested(attributes: Any, output: str
 
 def test_upstream_has_no_such_defect() -> None:
     from basicsr.models import sr_model
+
     assert mend_absent_ema(sr_model) is False
     assert mend_absent_ema(SimpleNamespace()) is False

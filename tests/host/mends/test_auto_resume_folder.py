@@ -1,4 +1,5 @@
 """--auto_resume with the states elsewhere than under the working directory."""
+
 from __future__ import annotations
 
 import copy
@@ -14,8 +15,13 @@ from bsr_plugins.host.mends.auto_resume_folder import mend_auto_resume_folder, s
 
 
 def options_of(root: Path, auto_resume: bool = True) -> Dict[str, Any]:
-    return {'name': 'run', 'auto_resume': auto_resume, 'rank': 0, 'network_g': {},
-            'path': {'training_states': str(root / 'run' / 'training_states'), 'models': str(root / 'run' / 'models')}}
+    return {
+        'name': 'run',
+        'auto_resume': auto_resume,
+        'rank': 0,
+        'network_g': {},
+        'path': {'training_states': str(root / 'run' / 'training_states'), 'models': str(root / 'run' / 'models')},
+    }
 
 
 def mended_parse(opt: Dict[str, Any]) -> Dict[str, Any]:
@@ -29,6 +35,7 @@ def mended_parse(opt: Dict[str, Any]) -> Dict[str, Any]:
 
 def save_state(folder: Path, *names: str) -> Path:
     import torch
+
     folder.mkdir(parents=True)
     (folder.parent / 'models').mkdir()
     for name in names:
@@ -37,8 +44,9 @@ def save_state(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_upstream_restarts_in_silence_and_the_mend_finds_the_latest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                                    no_cuda: None) -> None:
+def test_upstream_restarts_in_silence_and_the_mend_finds_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_cuda: None
+) -> None:
     train = pytest.importorskip('basicsr.train')
     (tmp_path / 'work').mkdir()
     monkeypatch.chdir(tmp_path / 'work')
@@ -50,8 +58,9 @@ def test_upstream_restarts_in_silence_and_the_mend_finds_the_latest(tmp_path: Pa
     assert opt['path']['resume_state'] == str(folder / '10000.state')
 
 
-def test_a_pair_in_the_usual_folder_is_the_one_upstream_would_take(tmp_path: Path,
-                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_in_the_usual_folder_is_the_one_upstream_would_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     folder = save_state(tmp_path / 'experiments' / 'run' / 'training_states', '4', '5')
     assert mended_parse(options_of(tmp_path / 'experiments'))['path']['resume_state'] == str(folder / '5.state')
@@ -65,11 +74,13 @@ def replace_by_text(path: Path) -> None:
     path.write_text('garbage')
 
 
-@pytest.mark.parametrize(('damage', 'words'), [(cut, 'cut short'), (replace_by_text, 'no file of torch.save'),
-                                               (Path.unlink, 'missing')])
+@pytest.mark.parametrize(
+    ('damage', 'words'), [(cut, 'cut short'), (replace_by_text, 'no file of torch.save'), (Path.unlink, 'missing')]
+)
 @pytest.mark.parametrize('name', ['training_states/5.state', 'models/net_g_5.pth'])
-def test_the_last_whole_pair_is_taken_and_the_others_are_said(tmp_path: Path, damage: Any, words: str, name: str,
-                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_whole_pair_is_taken_and_the_others_are_said(
+    tmp_path: Path, damage: Any, words: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: List[str] = []
     monkeypatch.setattr('bsr_plugins.host.mends.auto_resume_folder.say_when_logging', said.append)
     folder = save_state(tmp_path / 'run' / 'training_states', '3', '4', '5')
@@ -111,8 +122,9 @@ def test_nothing_changes_without_the_option(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('exists', [True, False])
-def test_without_a_state_the_run_starts_and_no_other_one_is_taken(tmp_path: Path, exists: bool,
-                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_state_the_run_starts_and_no_other_one_is_taken(
+    tmp_path: Path, exists: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train = pytest.importorskip('basicsr.train')
     save_state(tmp_path / 'work' / 'experiments' / 'run' / 'training_states', '7')
     monkeypatch.chdir(tmp_path / 'work')
@@ -176,8 +188,11 @@ def test_without_a_state_every_rank_starts(tmp_path: Path, broadcast: List[Any])
 
 
 def test_options_of_a_test_run_pass(tmp_path: Path) -> None:
-    assert mended_parse({'name': 'x', 'auto_resume': True, 'path': {}}) == {'name': 'x', 'auto_resume': True,
-                                                                            'path': {}}
+    assert mended_parse({'name': 'x', 'auto_resume': True, 'path': {}}) == {
+        'name': 'x',
+        'auto_resume': True,
+        'path': {},
+    }
 
 
 def test_the_latest_state_is_the_greatest_number(tmp_path: Path) -> None:

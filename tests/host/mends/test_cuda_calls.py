@@ -1,4 +1,5 @@
 """``.cuda()`` without CUDA, on request."""
+
 from __future__ import annotations
 
 from typing import Any, Callable
@@ -19,8 +20,9 @@ except (RuntimeError, AssertionError) as error:
 
 
 @pytest.mark.parametrize('asked, said', [('1', 'True False\ncpu\n'), ('0', None), ('', None)])
-def test_calls_stay_on_the_cpu_where_that_is_asked_for(no_cuda: None, run_python: Callable[..., Any], asked: str,
-                                                      said: str) -> None:
+def test_calls_stay_on_the_cpu_where_that_is_asked_for(
+    no_cuda: None, run_python: Callable[..., Any], asked: str, said: str
+) -> None:
     done = run_python(CODE, BSR_PLUGINS_CPU=asked)
     assert done.returncode == 0, done.stderr
     if said:

@@ -1,4 +1,5 @@
 """filter2D on memory that is not contiguous."""
+
 from __future__ import annotations
 
 import inspect
@@ -19,6 +20,7 @@ def images() -> Any:
 @pytest.mark.parametrize('kernels', [1, 2])
 def test_upstream_fails_and_the_mend_agrees_with_contiguous_memory(images: Any, kernels: int) -> None:
     import torch
+
     filter2d = pytest.importorskip('basicsr.utils.img_process_util').filter2D
     kernel = torch.rand(kernels, 3, 3, generator=torch.Generator().manual_seed(1))
     upstream = inspect.unwrap(filter2d)

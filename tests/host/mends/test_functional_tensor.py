@@ -1,4 +1,5 @@
 """torchvision.transforms.functional_tensor."""
+
 from __future__ import annotations
 
 import importlib
@@ -27,8 +28,9 @@ def test_without_the_mend_it_is_missing(forgotten: None, monkeypatch: pytest.Mon
 
 def test_with_the_mend_it_has_what_basicsr_takes(forgotten: None) -> None:
     import torch
+
     module = importlib.import_module(NAME)
-    gray = module.rgb_to_grayscale(torch.tensor([1., 2., 3.]).reshape(1, 3, 1, 1), num_output_channels=1)
+    gray = module.rgb_to_grayscale(torch.tensor([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1), num_output_channels=1)
     assert gray.shape == (1, 1, 1, 1)
     assert gray.item() == pytest.approx(0.2989 * 1 + 0.587 * 2 + 0.114 * 3, abs=1e-5)
 

@@ -1,4 +1,5 @@
 """Two training processes on a machine without CUDA."""
+
 from __future__ import annotations
 
 import inspect
@@ -95,10 +96,26 @@ def write_data(root: Path, workers: int) -> None:
 def torchrun(root: Path, first: str, workers: int) -> subprocess.CompletedProcess[str]:
     write_data(root, workers)
     (root / 'script.py').write_text(SCRIPT.format(first=first))
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', 'script.py',
-               '-opt', 'x.yml', '--launcher', 'pytorch']
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300,
-                          env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(REPO)})
+    command = [
+        sys.executable,
+        '-m',
+        'torch.distributed.run',
+        '--standalone',
+        '--nproc_per_node=2',
+        'script.py',
+        '-opt',
+        'x.yml',
+        '--launcher',
+        'pytorch',
+    ]
+    return subprocess.run(
+        command,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(REPO)},
+    )
 
 
 @pytest.mark.parametrize('workers', [0, pytest.param(1, marks=pytest.mark.slow)])
@@ -128,6 +145,7 @@ def test_upstream_divides_by_the_number_of_gpus(no_cuda: None, monkeypatch: pyte
 def process_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     dist_util = pytest.importorskip('basicsr.utils.dist_util')
     import torch.distributed as dist
+
     dist_util._init_dist_pytorch('nccl', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
     yield dist
     dist.destroy_process_group()
@@ -140,6 +158,7 @@ def test_the_mended_launch_takes_gloo_whatever_is_asked(no_cuda: None, process_g
 def test_a_wrapped_network(no_cuda: None, process_group: Any) -> None:
     import torch
     from basicsr.models import base_model
+
     model = base_model.BaseModel({'num_gpu': 0, 'is_train': True, 'dist': True})
     network = torch.nn.Linear(2, 2)
     wrapped = model.model_to_device(network)

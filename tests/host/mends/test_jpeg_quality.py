@@ -1,4 +1,5 @@
 """JPEG compression at a float quality."""
+
 from __future__ import annotations
 
 import inspect
@@ -18,6 +19,7 @@ def degradations() -> Any:
 
 def test_upstream_fails_and_the_mend_takes_the_whole_part(degradations: Any) -> None:
     import cv2
+
     image = np.random.default_rng(0).random((16, 16, 3), np.float32)
     upstream = inspect.unwrap(degradations.add_jpg_compression)
     if upstream is degradations.add_jpg_compression:
@@ -30,12 +32,13 @@ def test_upstream_fails_and_the_mend_takes_the_whole_part(degradations: Any) -> 
 
 
 def test_the_random_version_uses_the_mended_one(degradations: Any) -> None:
-    image = np.full((8, 8, 3), .5, np.float32)
+    image = np.full((8, 8, 3), 0.5, np.float32)
     assert degradations.random_add_jpg_compression(image, (60, 100)).shape == (8, 8, 3)
 
 
 def test_a_repaired_function_is_left_alone() -> None:
     import cv2
+
     repaired = SimpleNamespace(add_jpg_compression=lambda img, quality=90: img, np=np, cv2=cv2)
     before = repaired.add_jpg_compression
     assert mend_jpeg_quality(repaired) is False and repaired.add_jpg_compression is before

@@ -1,4 +1,5 @@
 """Two stock data sets on one LMDB in one process: an error upstream, mended here."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -57,7 +58,8 @@ def test_in_a_forked_worker(file_client, folders):
     client = opened(file_client, folders)
     receiver, sender = multiprocessing.Pipe()
     process = multiprocessing.get_context('fork').Process(
-        target=lambda: sender.send((client.get('key', 'gt'), opened(file_client, folders).get('key', 'lq'))))
+        target=lambda: sender.send((client.get('key', 'gt'), opened(file_client, folders).get('key', 'lq')))
+    )
     process.start()
     assert receiver.poll(20)
     assert receiver.recv() == (b'gt.lmdb', b'lq.lmdb')

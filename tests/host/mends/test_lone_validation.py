@@ -1,4 +1,5 @@
 """A validation that reduces over processes, in a run of one."""
+
 from __future__ import annotations
 
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from bsr_plugins.host.mends.lone_validation import mend_lone_validation
 def fresh() -> Any:
     class NAFNets:
         def dist_validation(self, dataloader: Any, fails: bool = False) -> float:
-            metrics = torch.tensor([float(dataloader), 2.])
+            metrics = torch.tensor([float(dataloader), 2.0])
             torch.distributed.reduce(metrics, dst=0)
             if fails:
                 raise OSError('disk')

@@ -1,4 +1,5 @@
 """distutils.version.LooseVersion on a Python without distutils."""
+
 from __future__ import annotations
 
 from typing import Any, Callable
@@ -7,7 +8,7 @@ import pytest
 
 from bsr_plugins.host.mends.loose_version import LooseVersion
 
-WITHOUT_DISTUTILS = '''
+WITHOUT_DISTUTILS = """
 import sys
 class Without:
     def __init__(self, finder):
@@ -17,11 +18,11 @@ class Without:
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path if hasattr(finder, 'find_spec')]
 for name in [name for name in sys.modules if name.partition('.')[0] == 'distutils']:
     del sys.modules[name]
-'''
-AS_IN_ARCH_UTIL = '''
+"""
+AS_IN_ARCH_UTIL = """
 from distutils.version import LooseVersion
 print(LooseVersion('0.29.0+cu132') >= LooseVersion('0.9.0'), LooseVersion('0.8.2') >= LooseVersion('0.9.0'))
-'''
+"""
 
 
 def test_without_the_mend_it_is_missing(run_python: Callable[..., Any]) -> None:
@@ -33,14 +34,40 @@ def test_with_the_mend_basicsr_can_compare(run_python: Callable[..., Any]) -> No
     assert done.stdout.strip() == 'True False', done.stderr
 
 
-ORDERED = ['0.4', '0.4.1', '0.9.0', '0.10.0', '0.10.1', '1.0rc1', '1.0.1', '1.5.1', '1.5.2b2', '1.13', '161', '3.10a',
-           '1996.07.12']
+ORDERED = [
+    '0.4',
+    '0.4.1',
+    '0.9.0',
+    '0.10.0',
+    '0.10.1',
+    '1.0rc1',
+    '1.0.1',
+    '1.5.1',
+    '1.5.2b2',
+    '1.13',
+    '161',
+    '3.10a',
+    '1996.07.12',
+]
 
 
 def test_order() -> None:
     ordered = sorted(ORDERED, key=LooseVersion)
-    assert ordered == ['0.4', '0.4.1', '0.9.0', '0.10.0', '0.10.1', '1.0rc1', '1.0.1', '1.5.1', '1.5.2b2', '1.13',
-                       '3.10a', '161', '1996.07.12']
+    assert ordered == [
+        '0.4',
+        '0.4.1',
+        '0.9.0',
+        '0.10.0',
+        '0.10.1',
+        '1.0rc1',
+        '1.0.1',
+        '1.5.1',
+        '1.5.2b2',
+        '1.13',
+        '3.10a',
+        '161',
+        '1996.07.12',
+    ]
     assert LooseVersion('0.10.0') > '0.9.0'
     assert LooseVersion('1.7') <= '1.7'
 

@@ -1,4 +1,5 @@
 """Colour conversions in their place of old."""
+
 from __future__ import annotations
 
 import importlib.util

@@ -1,4 +1,5 @@
 """The table of mends, and how one is put in place."""
+
 from __future__ import annotations
 
 import sys
@@ -37,8 +38,11 @@ def test_names_are_unique() -> None:
 def test_no_mend_finds_its_defect_a_second_time() -> None:
     """What is mended is no longer defective: applied again to the modules in use, every mend declines."""
     pytest.importorskip('basicsr')
-    again = [mend.name for mend in MENDS if mend.when == AFTER_IMPORT and mend.module in sys.modules
-             and mend.apply(sys.modules[mend.module])]
+    again = [
+        mend.name
+        for mend in MENDS
+        if mend.when == AFTER_IMPORT and mend.module in sys.modules and mend.apply(sys.modules[mend.module])
+    ]
     assert again == []
 
 

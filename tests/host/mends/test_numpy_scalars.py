@@ -1,4 +1,5 @@
 """Training states with numpy scalars."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -24,6 +25,7 @@ class Upstreams:
 @pytest.fixture
 def torch() -> Iterator[Any]:
     import torch
+
     if not hasattr(torch.serialization, 'add_safe_globals'):
         pytest.skip('this torch has no weights_only default')
     before = torch.serialization.get_safe_globals()
@@ -35,13 +37,13 @@ def torch() -> Iterator[Any]:
 
 def test_a_state_with_a_best_metric_loads(torch: Any, tmp_path: Path) -> None:
     path = tmp_path / '6.state'
-    torch.save({'best_metric': {'psnr': np.float64(27.5), 'ssim': np.float32(.5), 'iter': 6}}, path)
+    torch.save({'best_metric': {'psnr': np.float64(27.5), 'ssim': np.float32(0.5), 'iter': 6}}, path)
     with pytest.raises(Exception, match='numpy'):
         torch.load(path, weights_only=True)
     module = SimpleNamespace(BaseModel=Retinexformers)
     assert mend_numpy_scalars(module) is True
     assert mend_numpy_scalars(module) is False
-    assert torch.load(path, weights_only=True)['best_metric'] == {'psnr': 27.5, 'ssim': .5, 'iter': 6}
+    assert torch.load(path, weights_only=True)['best_metric'] == {'psnr': 27.5, 'ssim': 0.5, 'iter': 6}
 
 
 @pytest.mark.parametrize('module', [SimpleNamespace(BaseModel=Upstreams), SimpleNamespace()])

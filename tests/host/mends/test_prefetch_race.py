@@ -1,4 +1,5 @@
 """prefetch_mode: cpu."""
+
 from __future__ import annotations
 
 import importlib.util
@@ -38,7 +39,7 @@ def mended() -> ModuleType:
 class Numbers:
     """A map-style data set that fails at one index, and tells which threads read it."""
 
-    def __init__(self, size: int, fails_at: int = -1, seconds: float = 0.) -> None:
+    def __init__(self, size: int, fails_at: int = -1, seconds: float = 0.0) -> None:
         self.size, self.fails_at, self.seconds = size, fails_at, seconds
         self.threads: List[int] = []
 
@@ -57,7 +58,7 @@ def alive(module: ModuleType) -> List[Any]:
     return [thread for thread in threading.enumerate() if isinstance(thread, module.PrefetchGenerator)]
 
 
-def wait_for(condition: Any, seconds: float = 5.) -> bool:
+def wait_for(condition: Any, seconds: float = 5.0) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)
@@ -83,8 +84,9 @@ def test_mended_one_thread_reads_at_a_time(mended: ModuleType) -> None:
 
 
 def test_mended_persistent_workers_give_every_epoch_whole(mended: ModuleType) -> None:
-    loader = mended.PrefetchDataLoader(1, dataset=Numbers(6, seconds=.002), batch_size=1, num_workers=1,
-                                       persistent_workers=True)
+    loader = mended.PrefetchDataLoader(
+        1, dataset=Numbers(6, seconds=0.002), batch_size=1, num_workers=1, persistent_workers=True
+    )
     prefetcher = mended.CPUPrefetcher(loader)
     for _ in range(4):
         prefetcher.reset()
@@ -117,7 +119,7 @@ def test_upstream_an_error_in_the_thread_never_arrives(upstream: ModuleType) -> 
 
 
 def test_closing_does_not_read_the_rest_of_the_epoch(mended: ModuleType) -> None:
-    data = Numbers(10_000, seconds=.001)
+    data = Numbers(10_000, seconds=0.001)
     generator: Iterator[Any] = iter(mended.PrefetchDataLoader(1, dataset=data, batch_size=1))
     next(generator)
     generator.close()
@@ -127,6 +129,7 @@ def test_closing_does_not_read_the_rest_of_the_epoch(mended: ModuleType) -> None
 
 def test_torchs_random_draws_stay_as_they_are_upstream(upstream: ModuleType, mended: ModuleType) -> None:
     import torch
+
     drawn = []
     for module in (upstream, mended):
         torch.manual_seed(3)

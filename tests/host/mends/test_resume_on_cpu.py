@@ -1,4 +1,5 @@
 """Resuming without CUDA."""
+
 from __future__ import annotations
 
 import inspect
@@ -12,13 +13,14 @@ import pytest
 def torch(no_cuda: None) -> Any:
     pytest.importorskip('basicsr')
     import torch
+
     return torch
 
 
 @pytest.fixture
 def state_file(tmp_path: Path, torch: Any) -> Path:
     path = tmp_path / '7.state'
-    torch.save({'epoch': 1, 'iter': 7, 'weights': torch.arange(3.), 'schedulers': []}, path)
+    torch.save({'epoch': 1, 'iter': 7, 'weights': torch.arange(3.0), 'schedulers': []}, path)
     return path
 
 
@@ -26,8 +28,9 @@ def options_of(state: Path) -> Dict[str, Any]:
     return {'auto_resume': False, 'network_g': {}, 'path': {'resume_state': str(state), 'models': str(state.parent)}}
 
 
-def test_without_the_mend_resuming_asks_for_a_gpu(torch: Any, state_file: Path,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_mend_resuming_asks_for_a_gpu(
+    torch: Any, state_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train = pytest.importorskip('basicsr.train')
     monkeypatch.setattr(torch.cuda, 'current_device', inspect.unwrap(torch.cuda.current_device))
     with pytest.raises((RuntimeError, AssertionError), match='NVIDIA|CUDA|exchangeDevice'):

@@ -1,4 +1,5 @@
 """The listing of training states in scripts that resume by themselves."""
+
 from __future__ import annotations
 
 import os
@@ -35,6 +36,7 @@ print(script.other('run/training_states'), len(script.other('run')))
 @pytest.fixture
 def states(tmp_path: Path) -> Path:
     import torch
+
     (tmp_path / 'script.py').write_text(SCRIPT)
     legacy = tmp_path / 'basicsr' / 'utils'
     legacy.mkdir(parents=True)
@@ -57,13 +59,17 @@ def test_with_the_mend_the_newest_whole_state_is_found(states: Path, run_python:
     done = run_python(CODE.format(mended=True))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        'True False', '10', "['10.state', '11.state', '12.state.partial', '8.state', '9.state'] 1"]
+        'True False',
+        '10',
+        "['10.state', '11.state', '12.state.partial', '8.state', '9.state'] 1",
+    ]
     assert '11.state is passed over: it is cut short' in done.stderr
 
 
 def test_scripts_of_registries_are_left_alone() -> None:
     pytest.importorskip('basicsr')
     from bsr_plugins.host.mends.state_listing import mend_state_listing
+
     before = os.listdir
     assert mend_state_listing(None) is False
     assert os.listdir is before

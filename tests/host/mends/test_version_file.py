@@ -1,4 +1,5 @@
 """basicsr.version in a clone."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -19,14 +20,22 @@ def test_without_the_mend_a_clone_cannot_be_imported(tmp_path: Path, run_python:
     assert "No module named 'basicsr.version'" in run_python('import basicsr').stderr
 
 
-@pytest.mark.parametrize(('text', 'shown'), [
-    ('1.4.2\n', '1.4.2 unknown (1, 4, 2)'), ('0.1.1rc2', '0.1.1rc2 unknown (0, 1, \'1rc2\')'),
-    ('\n', '0.0.0+unknown unknown (0, 0, 0)'), (None, '0.0.0+unknown unknown (0, 0, 0)')])
-def test_with_the_mend_it_reads_the_version_file(text: Optional[str], shown: str, tmp_path: Path,
-                                                 run_python: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ('text', 'shown'),
+    [
+        ('1.4.2\n', '1.4.2 unknown (1, 4, 2)'),
+        ('0.1.1rc2', "0.1.1rc2 unknown (0, 1, '1rc2')"),
+        ('\n', '0.0.0+unknown unknown (0, 0, 0)'),
+        (None, '0.0.0+unknown unknown (0, 0, 0)'),
+    ],
+)
+def test_with_the_mend_it_reads_the_version_file(
+    text: Optional[str], shown: str, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
     clone(tmp_path, text)
-    done = run_python('import bsr_plugins, basicsr; print(basicsr.__version__, basicsr.__gitsha__,'
-                      'basicsr.version.version_info)')
+    done = run_python(
+        'import bsr_plugins, basicsr; print(basicsr.__version__, basicsr.__gitsha__,basicsr.version.version_info)'
+    )
     assert done.stdout.strip() == shown, done.stderr
 
 
@@ -40,6 +49,8 @@ def test_a_version_file_inside_the_package_is_read_too(tmp_path: Path, run_pytho
 def test_a_generated_version_file_wins(tmp_path: Path, run_python: Callable[..., Any]) -> None:
     clone(tmp_path, '1.4.2')
     (tmp_path / 'basicsr' / 'version.py').write_text("__version__, __gitsha__ = '9.9', 'abc'\n")
-    done = run_python('import bsr_plugins, basicsr; from bsr_plugins.host.mends import active_mends;'
-                      'print(basicsr.__version__, active_mends())')
+    done = run_python(
+        'import bsr_plugins, basicsr; from bsr_plugins.host.mends import active_mends;'
+        'print(basicsr.__version__, active_mends())'
+    )
     assert done.stdout.strip() == '9.9 []', done.stderr

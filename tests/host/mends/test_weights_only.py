@@ -1,4 +1,5 @@
 """Nothing in a weights file or a training state is executed."""
+
 from __future__ import annotations
 
 import os
@@ -57,6 +58,7 @@ def test_a_hostile_pickle_is_refused_and_not_executed(hostile: Path) -> None:
 
 def test_basicsrs_base_model_refuses_it(hostile: Path) -> None:
     from basicsr.models.base_model import BaseModel
+
     model = BaseModel({'num_gpu': 0, 'is_train': False})
     with pytest.raises(CheckpointError, match='is refused'):
         model.load_network(torch.nn.Linear(1, 2, bias=False), str(hostile))
@@ -79,13 +81,23 @@ def test_a_torch_without_weights_only_refuses_it_too(hostile: Path, monkeypatch:
 @pytest.mark.parametrize('old_format', [False, True])
 def test_the_restricted_pickle_reads_what_a_state_is_made_of(tmp_path: Path, old_format: bool) -> None:
     from collections import Counter, OrderedDict
+
     network = torch.nn.Linear(3, 2)
     optimizer = torch.optim.Adam(network.parameters())
     network(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    state = {'epoch': 1, 'optimizers': [optimizer.state_dict()], 'schedulers': [{'milestones': Counter([4])}],
-             'params': OrderedDict(network.state_dict()), 'set': {1}, 'half': torch.ones(2, dtype=torch.half),
-             'size': torch.Size([1, 2]), 'parameter': network.weight, 'whole': torch.arange(3), 'bytes': b'x'}
+    state = {
+        'epoch': 1,
+        'optimizers': [optimizer.state_dict()],
+        'schedulers': [{'milestones': Counter([4])}],
+        'params': OrderedDict(network.state_dict()),
+        'set': {1},
+        'half': torch.ones(2, dtype=torch.half),
+        'size': torch.Size([1, 2]),
+        'parameter': network.weight,
+        'whole': torch.arange(3),
+        'bytes': b'x',
+    }
     torch.save(state, tmp_path / 'a.state', _use_new_zipfile_serialization=not old_format)
     back = torch.load(tmp_path / 'a.state', pickle_module=restricted_pickle, weights_only=False)
     assert list(back) == list(state) and back['schedulers'] == state['schedulers'] and back['bytes'] == b'x'
@@ -94,10 +106,12 @@ def test_the_restricted_pickle_reads_what_a_state_is_made_of(tmp_path: Path, old
 
 @pytest.mark.parametrize('old_format', [False, True])
 @pytest.mark.parametrize('version', ['1.13.1', '2.3.0+cu121', '2.5.1', '2.6.0'])
-def test_a_state_is_read_by_every_torch(version: str, old_format: bool, tmp_path: Path,
-                                        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_is_read_by_every_torch(
+    version: str, old_format: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """torch's own ``weights_only`` refuses the Counter of MultiStepLR before 2.4, and numpy's numbers."""
     from collections import Counter
+
     monkeypatch.setattr(torch, '__version__', version)
     state: Any = {'schedulers': [{'milestones': Counter([4])}], 'weight': torch.ones(2)}
     if version != '2.6.0':

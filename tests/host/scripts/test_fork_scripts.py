@@ -1,4 +1,5 @@
 """Which script is a fork's own, and which arguments it knows."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -20,8 +21,10 @@ OURS = 'import os\nfrom basicsr.train import train_pipeline\n'
 READS = '    import basicsr\nparser.add_argument("--opt")\n'
 OWN = 'from basicsr.archs.rrdbnet_arch import RRDBNet\nparser.add_argument("--optimizer")\n'
 OTHERS = 'import keras  # not basicsr\n'
-UPSTREAM = ("parser.add_argument('-opt', type=str)\nparser.add_argument('--launcher')\n"
-            "parser.add_argument('--auto_resume')\nparser.add_argument('--local_rank', '--rank')\n")
+UPSTREAM = (
+    "parser.add_argument('-opt', type=str)\nparser.add_argument('--launcher')\n"
+    "parser.add_argument('--auto_resume')\nparser.add_argument('--local_rank', '--rank')\n"
+)
 
 
 def write(root: Path, files: Dict[str, str]) -> Path:
@@ -31,17 +34,20 @@ def write(root: Path, files: Dict[str, str]) -> Path:
     return root
 
 
-@pytest.mark.parametrize('files, found', [
-    ({'basicsr/train.py': '', 'train.py': OURS, 'hat/train.py': OURS}, 'basicsr/train.py'),
-    ({'train.py': OURS, 'hat/train.py': OURS}, 'train.py'),
-    ({'train.py': OTHERS, 'hat/train.py': OURS}, 'hat/train.py'),
-    ({'hat/train.py': READS, 'yolo/train.py': OTHERS, '.venv/train.py': OURS}, 'hat/train.py'),
-    ({'train.py': OWN, 'hat/train.py': OURS}, 'hat/train.py'),
-    ({'train.py': OWN, 'mine/train.py': OWN}, None),
-    ({'hat/deep/train.py': OURS, 'hat/test.py': OURS}, None),
-    ({'__init__.py': '', 'train.py': OURS}, None),
-    ({}, None),
-])
+@pytest.mark.parametrize(
+    'files, found',
+    [
+        ({'basicsr/train.py': '', 'train.py': OURS, 'hat/train.py': OURS}, 'basicsr/train.py'),
+        ({'train.py': OURS, 'hat/train.py': OURS}, 'train.py'),
+        ({'train.py': OTHERS, 'hat/train.py': OURS}, 'hat/train.py'),
+        ({'hat/train.py': READS, 'yolo/train.py': OTHERS, '.venv/train.py': OURS}, 'hat/train.py'),
+        ({'train.py': OWN, 'hat/train.py': OURS}, 'hat/train.py'),
+        ({'train.py': OWN, 'mine/train.py': OWN}, None),
+        ({'hat/deep/train.py': OURS, 'hat/test.py': OURS}, None),
+        ({'__init__.py': '', 'train.py': OURS}, None),
+        ({}, None),
+    ],
+)
 def test_the_script_is_found(tmp_path: Path, files: Dict[str, str], found: Optional[str]) -> None:
     assert find_script(write(tmp_path, files), 'train') == (tmp_path / found if found else None)
     assert has_own_script(tmp_path) == (found is not None)
@@ -69,29 +75,37 @@ def test_a_parser_that_is_not_found(tmp_path: Path) -> None:
     assert known_arguments(tmp_path / 'broken.py', None) == known_arguments(tmp_path / 'absent.py', None) == set()
 
 
-@pytest.mark.parametrize('known, given, expected', [
-    ({'-opt', '--local_rank'}, ['-opt', 'x', '--local-rank=1'], ['-opt', 'x', '--local_rank=1']),
-    ({'--opt', '--local-rank'}, ['-opt', 'x', '--local_rank', '1'], ['--opt', 'x', '--local-rank', '1']),
-    ({'-opt'}, ['--opt=x'], ['-opt=x']),
-    ({'--other'}, ['-opt', 'x', '--local-rank=1'], ['-opt', 'x', '--local-rank=1']),
-    (set(), ['--opt', 'x', '--local-rank=1'], ['--opt', 'x', '--local_rank=1']),
-])
-def test_arguments_are_spelled_as_the_script_knows_them(known: Set[str], given: List[str],
-                                                        expected: List[str]) -> None:
+@pytest.mark.parametrize(
+    'known, given, expected',
+    [
+        ({'-opt', '--local_rank'}, ['-opt', 'x', '--local-rank=1'], ['-opt', 'x', '--local_rank=1']),
+        ({'--opt', '--local-rank'}, ['-opt', 'x', '--local_rank', '1'], ['--opt', 'x', '--local-rank', '1']),
+        ({'-opt'}, ['--opt=x'], ['-opt=x']),
+        ({'--other'}, ['-opt', 'x', '--local-rank=1'], ['-opt', 'x', '--local-rank=1']),
+        (set(), ['--opt', 'x', '--local-rank=1'], ['--opt', 'x', '--local_rank=1']),
+    ],
+)
+def test_arguments_are_spelled_as_the_script_knows_them(known: Set[str], given: List[str], expected: List[str]) -> None:
     assert spelled_for(given, known) == expected
 
 
 def test_arguments_that_the_script_does_not_know() -> None:
     known = {'-opt', '--launcher', '--local_rank'}
     assert unknown_to(['-opt', '--x.yml', '--launcher=none', '--auto_resume', '--lau', 'none'], known) == [
-        '--x.yml', '--auto_resume']
+        '--x.yml',
+        '--auto_resume',
+    ]
     assert unknown_to(['--auto_resume'], set()) == []
 
 
-@pytest.mark.parametrize('text, expected', [
-    ("folder = 'experiments/{}/training_states/'", True),
-    ("parser.add_argument('--auto_resume')\nfolder = 'training_states'", False),
-    ('opt = parse_options()', False)])
+@pytest.mark.parametrize(
+    'text, expected',
+    [
+        ("folder = 'experiments/{}/training_states/'", True),
+        ("parser.add_argument('--auto_resume')\nfolder = 'training_states'", False),
+        ('opt = parse_options()', False),
+    ],
+)
 def test_scripts_that_resume_by_themselves(tmp_path: Path, text: str, expected: bool) -> None:
     script = write(tmp_path, {'train.py': text}) / 'train.py'
     assert resumes_by_itself(script) is expected

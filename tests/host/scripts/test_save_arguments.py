@@ -1,4 +1,5 @@
 """What a script hands to save beside epoch and iteration."""
+
 from __future__ import annotations
 
 import sys
@@ -13,28 +14,33 @@ from bsr_plugins.host.scripts.save_arguments import MoreArguments, more_argument
 def told(call: str, tmp_path: Path, more: str = '') -> Optional[MoreArguments]:
     """Return what is told of a script whose loop holds ``call``, from where it fetches a batch."""
     script = tmp_path / 'train.py'
-    script.write_text('SUFFIX = "x"\n'
-                      'def main(model, fetch):\n'
-                      '    epoch, current_iter, best = 1, 2, {"iter": 0}\n'
-                      '    best["iter"] = 2\n'
-                      '    if current_iter % 100 == 0:\n'
-                      f'        {call}\n'
-                      '    return fetch()\n'
-                      f'{more}')
+    script.write_text(
+        'SUFFIX = "x"\n'
+        'def main(model, fetch):\n'
+        '    epoch, current_iter, best = 1, 2, {"iter": 0}\n'
+        '    best["iter"] = 2\n'
+        '    if current_iter % 100 == 0:\n'
+        f'        {call}\n'
+        '    return fetch()\n'
+        f'{more}'
+    )
     namespace: Any = {}
     exec(compile(script.read_bytes(), str(script), 'exec'), namespace)
     return namespace['main'](None, lambda: more_arguments(sys._getframe(1)))
 
 
-@pytest.mark.parametrize(('call', 'positional', 'named'), [
-    ('model.save(epoch, current_iter)', [], {}),
-    ('model.save(epoch=epoch, current_iter=current_iter)', [], {}),
-    ('model.save(epoch, current_iter, best_metric=best)', [], {'best_metric': {'iter': 2}}),
-    ('model.save(epoch, current_iter, best, "all", name=SUFFIX)', [{'iter': 2}, 'all'], {'name': 'x'}),
-    ('model.save(epoch=-1, current_iter=-1, best_metric=best)', [], {}),
-    ('best.save(epoch, current_iter, best)', [], {}),
-    ('pass', [], {}),
-])
+@pytest.mark.parametrize(
+    ('call', 'positional', 'named'),
+    [
+        ('model.save(epoch, current_iter)', [], {}),
+        ('model.save(epoch=epoch, current_iter=current_iter)', [], {}),
+        ('model.save(epoch, current_iter, best_metric=best)', [], {'best_metric': {'iter': 2}}),
+        ('model.save(epoch, current_iter, best, "all", name=SUFFIX)', [{'iter': 2}, 'all'], {'name': 'x'}),
+        ('model.save(epoch=-1, current_iter=-1, best_metric=best)', [], {}),
+        ('best.save(epoch, current_iter, best)', [], {}),
+        ('pass', [], {}),
+    ],
+)
 def test_variables_and_constants(call: str, positional: Any, named: Any, tmp_path: Path) -> None:
     assert told(call, tmp_path) == (positional, named)
 

@@ -1,4 +1,5 @@
 """The table of options says of every registered type exactly what its code takes, with the same defaults."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -39,14 +40,18 @@ def test_every_registered_type_is_in_the_table(kind: str, name: str) -> None:
 
 
 def test_the_table_has_no_type_that_is_not_registered() -> None:
-    assert [options.name for options in OPTION_SETS
-            if options.kind != 'basicsr' and options.name not in TABLE[options.kind]] == []
+    assert [
+        options.name for options in OPTION_SETS if options.kind != 'basicsr' and options.name not in TABLE[options.kind]
+    ] == []
 
 
 @pytest.mark.parametrize(('kind', 'name', 'target'), BUILT, ids=[entry[1] for entry in BUILT])
 def test_keys_and_defaults_are_those_of_the_constructor(kind: str, name: str, target: str) -> None:
-    parameters = {each.name: each.default for each in inspect.signature(built(target)).parameters.values()
-                  if each.kind is not each.VAR_KEYWORD and each.name not in GIVEN}
+    parameters = {
+        each.name: each.default
+        for each in inspect.signature(built(target)).parameters.values()
+        if each.kind is not each.VAR_KEYWORD and each.name not in GIVEN
+    }
     rows = keys_of(kind, name)
     assert sorted(rows) == sorted(parameters)
     for key, default in parameters.items():
@@ -72,7 +77,8 @@ def test_keys_of_the_engine() -> None:
 def test_keys_of_bspa() -> None:
     rows = {path: key for path, key in keys_of('model', 'BSPAModel').items() if path.startswith('train.bspa.')}
     assert {path: key.default for path, key in rows.items()} == {
-        f'train.bspa.{field.name}': field.default for field in dataclasses.fields(BSPAOptions)}
+        f'train.bspa.{field.name}': field.default for field in dataclasses.fields(BSPAOptions)
+    }
     for name, words in CHOICES.items():
         assert rows[f'train.bspa.{name}'].kind.words == words
     for path, key in rows.items():  # what the table takes, the model takes

@@ -1,4 +1,5 @@
 """options/README.md is what the table of options gives."""
+
 from __future__ import annotations
 
 from pathlib import Path

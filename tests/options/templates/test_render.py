@@ -1,4 +1,5 @@
 """Every combination of network, method and scale: it loads, its network builds, twins differ in the method alone."""
+
 from __future__ import annotations
 
 import functools
@@ -18,8 +19,11 @@ from bsr_plugins.options.templates.render import render
 COMBINATIONS = list(itertools.product(NETWORKS, [*METHODS, None], SCALES))
 # Parameters of the whole network at x2, x3, x4; the papers' tables round them.
 PARAMETERS = {
-    'EDSR': (1369859, 1554499, 1517571), 'EDSR_L': (40729603, 43680003, 43089923),
-    'RCAN': (15444643, 15629283, 15592355), 'FSRCNN': (24518,) * 3, 'CARN': (964163, 1148803, 1111875),
+    'EDSR': (1369859, 1554499, 1517571),
+    'EDSR_L': (40729603, 43680003, 43089923),
+    'RCAN': (15444643, 15629283, 15592355),
+    'FSRCNN': (24518,) * 3,
+    'CARN': (964163, 1148803, 1111875),
     'BSR': (9059085, 9243725, 9206797),
 }
 # Those of FPL's protocol; its paper has 295K and 1.2M at x4.
@@ -48,6 +52,7 @@ def options_of(*recipe):
 
 def build(options):
     from basicsr.archs import build_network
+
     return build_network(options['network_g'])
 
 
@@ -129,6 +134,7 @@ def test_twins_differ_in_the_method_alone(net, method, scale):
 def test_published_schedule(net, scale):
     from bsr_plugins.models.bspa_options import BSPAOptions
     from bsr_plugins.models.bspa_schedule import BSPASchedule
+
     for method in ('bspa', 'fpl_bspa_sigma'):
         options = options_of(net, method, scale)
         bspa, train = BSPAOptions.from_mapping(options['train']['bspa']), options['train']
@@ -136,24 +142,34 @@ def test_published_schedule(net, scale):
         assert train['total_iter'] == options_of(net, 'baseline', scale)['train']['total_iter'] == 37500
         schedule = BSPASchedule(train['total_iter'], bspa.interval_iter, bspa.inverse_iter)
         assert schedule.rounds == 7 and schedule.warnings() == []
-        assert schedule.frozen_share(bspa.beta, 5000) == pytest.approx(.0125)
-        assert schedule.frozen_share(bspa.beta, 35000) == pytest.approx(.0875)
-        assert train['optim_g'] == {'type': 'Adam', 'lr': 2e-4, 'weight_decay': 0, 'betas': [.9, .999]}
-        assert train['scheduler'] == {'type': 'MultiStepLR', 'milestones': [17450], 'gamma': .5}
+        assert schedule.frozen_share(bspa.beta, 5000) == pytest.approx(0.0125)
+        assert schedule.frozen_share(bspa.beta, 35000) == pytest.approx(0.0875)
+        assert train['optim_g'] == {'type': 'Adam', 'lr': 2e-4, 'weight_decay': 0, 'betas': [0.9, 0.999]}
+        assert train['scheduler'] == {'type': 'MultiStepLR', 'milestones': [17450], 'gamma': 0.5}
         assert 'ema_decay' not in train
 
 
-@pytest.mark.parametrize('net, lr, total', [
-    ('FSRCNN', 1e-3, 500000), ('CARN', 1e-3, 1000000), ('SwinIR', 2e-4, 500000), ('MSRResNet', 2e-4, 1000000),
-])
+@pytest.mark.parametrize(
+    'net, lr, total',
+    [
+        ('FSRCNN', 1e-3, 500000),
+        ('CARN', 1e-3, 1000000),
+        ('SwinIR', 2e-4, 500000),
+        ('MSRResNet', 2e-4, 1000000),
+    ],
+)
 @pytest.mark.parametrize('method', ['fpl', 'l1_bicubic'])
 def test_schedule_of_fpl(net, lr, total, method):
     """FPL, section 4.1: batch 16, LR patches of 32, cosine down to 1e-7, RGB measures."""
     options = options_of(net, method, 2)
     train = options['train']
     assert (train['optim_g']['lr'], train['total_iter']) == (lr, total)
-    assert train['scheduler'] == {'type': 'CosineAnnealingRestartLR', 'periods': [total], 'restart_weights': [1],
-                                  'eta_min': 1e-7}
+    assert train['scheduler'] == {
+        'type': 'CosineAnnealingRestartLR',
+        'periods': [total],
+        'restart_weights': [1],
+        'eta_min': 1e-7,
+    }
     assert options['datasets']['train']['gt_size'] == 64
     assert options['datasets']['train']['batch_size_per_gpu'] == 16
     assert options_of(net, method, 4)['datasets']['train']['gt_size'] == 128
@@ -161,11 +177,11 @@ def test_schedule_of_fpl(net, lr, total, method):
 
 @pytest.mark.parametrize('method', ['le', 'le_sigma', 'l1'])
 def test_schedule_of_the_expectation_loss(method):
-    """"Revisiting L1 loss", section 4: LR patches of 48, 1e-4 halved every 2e5 of 1e6 updates."""
+    """ "Revisiting L1 loss", section 4: LR patches of 48, 1e-4 halved every 2e5 of 1e6 updates."""
     options = options_of('EDSR', method, 2)
     train = options['train']
-    assert train['optim_g'] == {'type': 'Adam', 'lr': 1e-4, 'weight_decay': 0, 'betas': [.9, .999]}
-    assert train['scheduler'] == {'type': 'MultiStepLR', 'milestones': [2e5, 4e5, 6e5, 8e5], 'gamma': .5}
+    assert train['optim_g'] == {'type': 'Adam', 'lr': 1e-4, 'weight_decay': 0, 'betas': [0.9, 0.999]}
+    assert train['scheduler'] == {'type': 'MultiStepLR', 'milestones': [2e5, 4e5, 6e5, 8e5], 'gamma': 0.5}
     assert train['total_iter'] == 1e6
     assert options['datasets']['train']['gt_size'] == 96
 
@@ -175,7 +191,7 @@ def test_schedule_of_bsr(method):
     """BSR, section IV: 2e-4, divided by ten every 100 epochs; patches of 48 and 60."""
     train = options_of('EDSR', method, 4)['train']
     assert train['optim_g']['lr'] == 2e-4
-    assert train['scheduler'] == {'type': 'MultiStepLR', 'milestones': [100000, 200000], 'gamma': .1}
+    assert train['scheduler'] == {'type': 'MultiStepLR', 'milestones': [100000, 200000], 'gamma': 0.1}
     assert [options_of('EDSR', method, scale)['datasets']['train']['gt_size'] for scale in SCALES] == [96, 162, 240]
 
 
@@ -184,7 +200,12 @@ def test_a_batch_has_a_patch_of_each_interval(net, method):
     """BSR, Fig. 1 and section III-B: 16 intervals, as many patches of each in every batch."""
     train = options_of(net, method, 4)['datasets']['train']
     assert (train['type'], train['num_intervals'], train['pic_max'], train['max_tries'], train['num_images']) == (
-        'RFSBalancedBatchDataset', 16, 'auto', 50, None)
+        'RFSBalancedBatchDataset',
+        16,
+        'auto',
+        50,
+        None,
+    )
     assert train['batch_size_per_gpu'] % train['num_intervals'] == 0
 
 
@@ -193,11 +214,26 @@ def test_the_paper_whole():
     options = options_of('BSR', 'bsr', 4)
     assert options['model_type'] == 'SRModel'
     assert options['network_g'] == {
-        'type': 'BSRNet', 'num_in_ch': 3, 'num_out_ch': 3, 'num_feat': 64, 'num_fmg': 10, 'num_rb': 12, 'upscale': 4,
-        'fuse_kernel': 1, 'use_fmg_skips': True, 'rgb_mean': [0.4488, 0.4371, 0.4040]}
+        'type': 'BSRNet',
+        'num_in_ch': 3,
+        'num_out_ch': 3,
+        'num_feat': 64,
+        'num_fmg': 10,
+        'num_rb': 12,
+        'upscale': 4,
+        'fuse_kernel': 1,
+        'use_fmg_skips': True,
+        'rgb_mean': [0.4488, 0.4371, 0.4040],
+    }
     loss = options['train']['pixel_opt']
     assert (loss['type'], loss['l1_weight'], loss['l2_weight'], loss['lp_weight'], loss['p'], loss['eps']) == (
-        'HybridLpLoss', 1, 1, .1, .5, 1e-3)
+        'HybridLpLoss',
+        1,
+        1,
+        0.1,
+        0.5,
+        1e-3,
+    )
     assert options['datasets']['train']['type'] == 'RFSBalancedBatchDataset'
     assert options['val']['metrics']['psnr']['test_y_channel'] is True
 
@@ -206,7 +242,7 @@ def test_the_paper_whole():
 def test_samplingaug_trains_as_in_the_tables_of_bspa(net):
     options = options_of(net, 'samplingaug', 4)
     train = options['datasets']['train']
-    assert (train['type'], train['portion'], train['gt_size']) == ('SamplingAugDataset', .1, 128)
+    assert (train['type'], train['portion'], train['gt_size']) == ('SamplingAugDataset', 0.1, 128)
     assert options['train'] == options_of(net, 'baseline', 4)['train']
 
 
@@ -247,6 +283,7 @@ def test_patch_sizes():
     assert [BSPA.gt_size(scale) for scale in SCALES] == [window(scale) for scale in SCALES] == [128, 129, 128]
     assert [BSPA.gt_size(scale, 8) for scale in SCALES] == [128, 120, 128]
     from bsr_plugins.data.subimages.windows import default_grid
+
     assert [default_grid(scale).crop for scale in SCALES] == [window(scale) for scale in SCALES]
 
 
@@ -262,8 +299,10 @@ def test_measures(method, scale):
         assert luma == {'psnr': True, 'ssim': True}
 
 
-@pytest.mark.parametrize('net, method', [
-    (net, method) for net in NETWORKS for method in (None, *METHODS) if method not in default_test_methods(net)])
+@pytest.mark.parametrize(
+    'net, method',
+    [(net, method) for net in NETWORKS for method in (None, *METHODS) if method not in default_test_methods(net)],
+)
 @pytest.mark.parametrize('scale', [2, 3])
 def test_test_file_has_the_trained_network(net, method, scale):
     test, train = options_of(net, method, scale, True), options_of(net, method or OWN.get(net, 'bspa'), scale)
@@ -285,8 +324,10 @@ def test_the_twin_of_a_test_file_fits_its_network():
         weights = [line.split('/')[1] for line in render(recipe).splitlines() if line.startswith('  # its twin:')]
         if recipe.is_test and recipe.method != 'fpl_bspa_sigma':
             assert weights == [recipe.training.twin.name]
-            assert (options_of(recipe.net, recipe.training.twin.method, recipe.scale)['network_g']
-                    == options_of(recipe.net, recipe.training.method, recipe.scale)['network_g'])
+            assert (
+                options_of(recipe.net, recipe.training.twin.method, recipe.scale)['network_g']
+                == options_of(recipe.net, recipe.training.method, recipe.scale)['network_g']
+            )
         else:
             assert weights == []
 
@@ -304,15 +345,16 @@ def test_small_networks_run(net, method, scale):
 def test_a_residual_network_starts_as_bicubic(net):
     """Not DIV2K's mean above it, which rgb_mean would add."""
     network = build(options_of(net, 'fpl', 4))
-    x = torch.full((1, 3, 12, 12), .5)
+    x = torch.full((1, 3, 12, 12), 0.5)
     with torch.no_grad():
-        assert (network(x) - x.mean()).mean((0, 2, 3)).abs().max() < .1
+        assert (network(x) - x.mean()).mean((0, 2, 3)).abs().max() < 0.1
 
 
 @pytest.mark.parametrize('net', NETWORKS)
 @pytest.mark.parametrize('method', ['le_sigma', 'fpl_bspa_sigma'])
 def test_the_sigma_branch_finds_its_features(net, method):
     from bsr_plugins.archs.feature_tap import find_tap
+
     options = options_of(net, method, 2)
     network = options['network_g'].get('base', options['network_g'])
     for key in ('num_block', 'num_group', 'num_fmg'):
@@ -326,12 +368,23 @@ def test_the_sigma_branch_finds_its_features(net, method):
 
 def test_opening_a_commented_benchmark_gives_yaml():
     text = render(Recipe('RCAN', None, 2))
-    opened = yaml.safe_load('\n'.join(line.replace('  # ', '  ', 1) if line.startswith('  # ') and ': ' in line
-                                      or line.rstrip().endswith(':') and line.startswith('  # ') else line
-                                      for line in text.splitlines() if "paper's other sets" not in line
-                                      and 'its twin' not in line))
+    opened = yaml.safe_load(
+        '\n'.join(
+            line.replace('  # ', '  ', 1)
+            if line.startswith('  # ') and ': ' in line or line.rstrip().endswith(':') and line.startswith('  # ')
+            else line
+            for line in text.splitlines()
+            if "paper's other sets" not in line and 'its twin' not in line
+        )
+    )
     assert [dataset['name'] for dataset in opened['datasets'].values()] == [
-        'Set5', 'Set14', 'B100', 'Urban100', 'Manga109', 'DIV2K100']
+        'Set5',
+        'Set14',
+        'B100',
+        'Urban100',
+        'Manga109',
+        'DIV2K100',
+    ]
     assert opened['datasets']['test_6']['filename_tmpl'] == '{}x2'
 
 
