@@ -12,8 +12,9 @@ from bsr_plugins.checks.pair_listing import lmdb_sizes
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.images.image_folders import EXTENSIONS
-from bsr_plugins.host.registration import TABLE, plain_name
+from bsr_plugins.host.registration import TABLE
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 _AT_ONCE = 256
@@ -68,7 +69,7 @@ def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
 
 def _open_lmdbs(folders: Iterable[Path]) -> List[Any]:
     """Return readers that keep the LMDBs open; one that cannot be opened is reported with its first record."""
-    from bsr_plugins.data.subimages.lmdb_reader import open_reader
+    from bsr_plugins.data.images.lmdb_reader import open_reader
 
     readers = []
     for folder in folders:
@@ -103,7 +104,7 @@ def _images(folder: Path) -> Iterator[_Image]:
 
 def _decode_record(folder: Path, key: str) -> None:
     from bsr_plugins.data.images.image_reading import decode_image
-    from bsr_plugins.data.subimages.lmdb_reader import open_reader
+    from bsr_plugins.data.images.lmdb_reader import open_reader
 
     record = open_reader(folder).get(key)
     if record is None:

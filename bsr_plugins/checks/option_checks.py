@@ -16,7 +16,7 @@ from bsr_plugins.checks.type_checks import KnownNames, check_types, known_names
 from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.value_checks import NUMBER_AS_TEXT, check_values
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
-from bsr_plugins.host.registration import plain_name
+from bsr_plugins.common.naming import plain_name
 from bsr_plugins.host.source_names import basicsr_folder
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from copy import deepcopy
 from types import ModuleType
 from typing import Any, Mapping
 
-from bsr_plugins.host.registries import has_registries
+REGISTRY_MODULE = 'basicsr.utils.registry'
+
+
+def has_registries() -> bool:
+    """Return whether the basicsr that runs has registries (releases before 1.3 do not); imports it for it."""
+    import basicsr.utils  # noqa: F401
+
+    return REGISTRY_MODULE in sys.modules or importlib.util.find_spec(REGISTRY_MODULE) is not None
 
 
 def build_dataset(options: Mapping[str, Any]) -> Any:

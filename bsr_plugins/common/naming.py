@@ -1,9 +1,18 @@
-"""The closest valid name for a misspelled one."""
+"""Names in option files: without the suffix of the pack, and the closest valid one for a misspelled one."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Iterable, List, Optional
+from typing import Any, Iterable, List, Optional
+
+#: ``NAME_bsrp`` always means the pack's own.
+SUFFIX = 'bsrp'
+
+
+def plain_name(name: Any) -> str:
+    """Return a ``type`` of an option file without the suffix that asks for the pack's own."""
+    text = str(name)
+    return text[: -len(SUFFIX) - 1] if text.endswith(f'_{SUFFIX}') else text
 
 
 def closest_name(name: str, valid: Iterable[str]) -> Optional[str]:

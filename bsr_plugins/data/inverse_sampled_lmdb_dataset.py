@@ -20,11 +20,11 @@ from bsr_plugins.data.dataset_options import (
     check_training_phase,
     option_place,
 )
+from bsr_plugins.data.difficulty.lmdb_pair import check_sizes, read_pair_difficulty
+from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.images.sample_tensors import TENSOR_OPTIONS, SampleTensors, random_crop
 from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
-from bsr_plugins.data.subimages.lmdb_pair import check_sizes, read_pair_difficulty
-from bsr_plugins.data.subimages.lmdb_reader import LmdbReader, open_reader
 
 OWN_OPTIONS = (
     'dataroot_gt',

@@ -18,10 +18,10 @@ from bsr_plugins.data.dataset_options import (
     check_whole,
     option_place,
 )
-from bsr_plugins.data.images.pair_reader import PAIRED_OPTIONS, PairedImages
 from bsr_plugins.data.sampling.balance_counts import BalanceCounts, named
 from bsr_plugins.data.sampling.balanced_draws import BalancedDraws, Pick
 from bsr_plugins.data.sampling.batch_fetching import fetches_batches
+from bsr_plugins.data.sampling.pair_reader import PAIRED_OPTIONS, PairedImages
 from bsr_plugins.data.sampling.pic import window_pic
 from bsr_plugins.data.sampling.pic_intervals import interval_edges
 from bsr_plugins.data.sampling.pic_table import auto_pic_max, image_fractions

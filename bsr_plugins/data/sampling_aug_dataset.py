@@ -20,8 +20,8 @@ from bsr_plugins.data.dataset_options import (
     check_whole,
     option_place,
 )
-from bsr_plugins.data.images.pair_reader import PAIRED_OPTIONS, PairedImages
 from bsr_plugins.data.images.result_cache import cached_per_image
+from bsr_plugins.data.sampling.pair_reader import PAIRED_OPTIONS, PairedImages
 from bsr_plugins.data.sampling.sampling_aug import check_portion, informative_positions, inner_side, patch_psnr_map
 
 OWN_OPTIONS = (*PAIRED_OPTIONS, 'portion')

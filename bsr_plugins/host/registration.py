@@ -12,19 +12,19 @@ import sys
 from types import ModuleType
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
+from bsr_plugins.common.builders import REGISTRY_MODULE
 from bsr_plugins.common.errors import DependencyError, RegistrationError
+from bsr_plugins.common.naming import SUFFIX
 from bsr_plugins.host.import_hooks import is_complete, post_import
 from bsr_plugins.host.lazy import is_lazy_call, lazy_call
 from bsr_plugins.host.registries import (
     LEGACY_PLACES,
-    REGISTRY_MODULE,
     AnyRegistry,
     find_registries,
     holder_name,
     say_when_logging,
 )
 
-SUFFIX = 'bsrp'
 # Of all basicsr's subpackages this one is imported last, so whoever else registers a name has done it by then.
 LAST_MODULE = 'basicsr.models'
 # Of a fork without registries a script may import some of these alone, in any order.
@@ -32,12 +32,6 @@ _LEGACY_MODULES = [module for module, _ in LEGACY_PLACES.values() if module != L
 
 # kind -> NAME -> 'module:Class'
 TABLE: Dict[str, Dict[str, str]] = {'dataset': {}, 'arch': {}, 'model': {}, 'loss': {}, 'metric': {}}
-
-
-def plain_name(name: Any) -> str:
-    """Return a ``type`` of an option file without the suffix that asks for the pack's own."""
-    text = str(name)
-    return text[: -len(SUFFIX) - 1] if text.endswith(f'_{SUFFIX}') else text
 
 
 def add(kind: str, name: str, target: str) -> None:

@@ -10,6 +10,8 @@ import sys
 from types import ModuleType
 from typing import Any, Callable, Dict, List, Optional, Union
 
+from bsr_plugins.common.builders import REGISTRY_MODULE
+
 REGISTRIES = {
     'dataset': 'DATASET_REGISTRY',
     'arch': 'ARCH_REGISTRY',
@@ -17,7 +19,6 @@ REGISTRIES = {
     'loss': 'LOSS_REGISTRY',
     'metric': 'METRIC_REGISTRY',
 }
-REGISTRY_MODULE = 'basicsr.utils.registry'
 # kind -> where forks without registries look its names up: a module, and the list of modules in it (None: in itself).
 LEGACY_PLACES = {
     'dataset': ('basicsr.data', '_dataset_modules'),
@@ -126,15 +127,6 @@ class ModuleRegistry:
 
 
 AnyRegistry = Union[NamedRegistry, ModuleRegistry]
-
-
-def has_registries() -> bool:
-    """Return whether the basicsr that runs has registries (releases before 1.3 do not); imports it for it."""
-    import importlib.util
-
-    import basicsr.utils  # noqa: F401
-
-    return REGISTRY_MODULE in sys.modules or importlib.util.find_spec(REGISTRY_MODULE) is not None
 
 
 def find_registries() -> Dict[str, AnyRegistry]:

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.files import PathLike, write_text
+from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.difficulty.scorers import choose_device
-from bsr_plugins.host.registration import plain_name
 from bsr_plugins.options.option_file import read_option_file
 
 _PAIRED = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')

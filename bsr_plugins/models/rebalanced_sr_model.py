@@ -7,9 +7,9 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Type
 
 from basicsr.utils import get_root_logger
 
+from bsr_plugins.common.builders import has_registries
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.data.sampling.dropped_batches import check_not_dropped
-from bsr_plugins.host.registries import has_registries
 from bsr_plugins.models.base_models import over_base, queues_samples
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.engine import Engine

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, List, Mapping, Optional
 
-from bsr_plugins.host.registration import TABLE, plain_name
+from bsr_plugins.common.naming import plain_name
+from bsr_plugins.host.registration import TABLE
 
 
 def describe_resume(opt: Mapping[str, Any], own: Optional[Mapping[str, Any]]) -> List[str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import replacing
-from bsr_plugins.host.registration import plain_name
+from bsr_plugins.common.naming import plain_name
 from bsr_plugins.models.constant_sigma import measuring_command, read_constant_sigma
 from bsr_plugins.models.stock_model import StockModel
 

@@ -21,9 +21,9 @@ from torch.utils.data import DataLoader
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data import sampling_aug_dataset
 from bsr_plugins.data.images import result_cache
+from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.sampling.sampling_aug import informative_positions, patch_psnr_map
 from bsr_plugins.data.sampling_aug_dataset import SamplingAugDataset
-from bsr_plugins.data.subimages.lmdb_reader import open_reader
 
 SCALE, SIZE, NUMBER = 4, 48, 6
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.data.subimages.lmdb_reader import open_reader
+from bsr_plugins.data.images.lmdb_reader import open_reader
 
 #: Size in bytes and time of the last change in ns, of the image's file or of its LMDB's ``data.mdb``.
 Stamp = Tuple[int, int]

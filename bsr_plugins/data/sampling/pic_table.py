@@ -9,8 +9,8 @@ import numpy as np
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_generator
-from bsr_plugins.data.images.pair_reader import PairedImages
 from bsr_plugins.data.images.result_cache import cached, cached_per_image, worker_threads
+from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.pic import patch_information_capacity, window_pic_bands
 
 #: ``pic_max: auto``: this quantile of the PIC of so many random patches, drawn by a seed of their own, so that all

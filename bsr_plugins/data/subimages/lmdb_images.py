@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.declared_size import refuse_lying_size
-from bsr_plugins.data.subimages.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 
 if TYPE_CHECKING:
     import numpy as np

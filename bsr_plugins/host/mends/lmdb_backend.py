@@ -34,7 +34,7 @@ def mend_lmdb_backend(module: ModuleType) -> bool:
         if args or kwargs or len(paths) != len(names):
             upstream_init(self, db_paths, client_keys, *args, **kwargs)
             return
-        from bsr_plugins.data.subimages.lmdb_reader import open_reader
+        from bsr_plugins.data.images.lmdb_reader import open_reader
 
         self.db_paths = [str(path) for path in paths]
         self._client = {name: open_reader(path) for name, path in zip(names, self.db_paths)}

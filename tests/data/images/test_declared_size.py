@@ -103,7 +103,7 @@ def test_files_and_records_are_refused(make: Any, tmp_path: Path) -> None:
 def test_the_training_reader_refuses_a_record(tmp_path: Path) -> None:
     lmdb = pytest.importorskip('lmdb')
     pytest.importorskip('basicsr')
-    from bsr_plugins.data.subimages.lmdb_reader import open_reader
+    from bsr_plugins.data.images.lmdb_reader import open_reader
 
     with lmdb.open(str(tmp_path / 'x.lmdb')) as env, env.begin(write=True) as transaction:
         transaction.put(b'k', jpeg(60000, 60000))

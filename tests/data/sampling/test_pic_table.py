@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bsr_plugins.data.images.pair_reader import PairedImages
 from bsr_plugins.data.sampling import pic_table
+from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.pic import patch_information_capacity, window_pic
 from bsr_plugins.data.sampling.pic_intervals import interval_edges, interval_of
 

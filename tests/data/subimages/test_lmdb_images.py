@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bsr_plugins.common.errors import DataError
+from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 from bsr_plugins.data.subimages.lmdb_manifest import read_keys
-from bsr_plugins.data.subimages.lmdb_reader import open_reader
 
 
 def test_the_image_is_basicsrs_in_rgb(sub_images: Any) -> None:

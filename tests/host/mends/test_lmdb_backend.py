@@ -8,7 +8,7 @@ import multiprocessing
 import lmdb
 import pytest
 
-from bsr_plugins.data.subimages.lmdb_reader import open_reader
+from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.host.mends.lmdb_backend import mend_lmdb_backend
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.data.subimages import lmdb_reader
-from bsr_plugins.data.subimages.lmdb_reader import open_reader
+from bsr_plugins.data.images import lmdb_reader
+from bsr_plugins.data.images.lmdb_reader import open_reader
 
 
 @pytest.fixture

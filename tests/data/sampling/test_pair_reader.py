@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.data.images.pair_reader import PairedImages
+from bsr_plugins.data.sampling.pair_reader import PairedImages
 
 SCALE, NAMES = 4, ('b', 'a', 'c d', 'é')
 
