@@ -205,7 +205,7 @@ def test_without_any_basicsr_both_remedies_are_named(tmp_path: Path) -> None:
         'import bsr_plugins.host.registration as r; r.register_all()',
         'import basicsr.archs, bsr_plugins, basicsr',
         'import bsr_plugins, importlib, basicsr; importlib.reload(bsr_plugins)',
-        'import bsr_plugins, importlib, basicsr; from bsr_plugins import registration;'
+        'import bsr_plugins, importlib, basicsr; from bsr_plugins.host import registration;'
         'importlib.reload(registration).install(); registration.register_all()',
     ],
 )

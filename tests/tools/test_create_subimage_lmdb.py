@@ -135,7 +135,7 @@ def test_a_full_disk_is_said_and_the_rerun_goes_on(command, tmp_path):
 
 def test_ctrl_c_ends_with_130(command, tmp_path):
     before = (
-        'from bsr_plugins.data import subimage_lmdb\n'
+        'from bsr_plugins.data.subimages import subimage_lmdb\n'
         'def interrupted(*arguments): raise KeyboardInterrupt\n'
         'subimage_lmdb._check_counts = interrupted'
     )
