@@ -10,7 +10,7 @@ from bsr_plugins.checks.signatures import REQUIRED, Signature
 from bsr_plugins.checks.type_checks import typed_keys
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import closest_name, did_you_mean, misspelt
-from bsr_plugins.data.dataset_options import CARRIED_OPTIONS
+from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS
 from bsr_plugins.host.registries import STOCK_MODELS
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import key as table_key

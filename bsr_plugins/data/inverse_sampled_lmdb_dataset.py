@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
-from bsr_plugins.data.dataset_options import (
+from bsr_plugins.data.difficulty.lmdb_pair import check_sizes, read_pair_difficulty
+from bsr_plugins.data.images.dataset_options import (
     CARRIED_OPTIONS,
     check_given,
     check_gt_size,
@@ -20,7 +21,6 @@ from bsr_plugins.data.dataset_options import (
     check_training_phase,
     option_place,
 )
-from bsr_plugins.data.difficulty.lmdb_pair import check_sizes, read_pair_difficulty
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.images.sample_tensors import TENSOR_OPTIONS, SampleTensors, random_crop
 from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
-from bsr_plugins.data.dataset_options import (
+from bsr_plugins.data.images.dataset_options import (
     CARRIED_OPTIONS,
     check_gt_size,
     check_known,

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_generator
-from bsr_plugins.data.dataset_options import (
+from bsr_plugins.data.images.dataset_options import (
     CARRIED_OPTIONS,
     check_given,
     check_gt_size,

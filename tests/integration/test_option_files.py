@@ -86,7 +86,7 @@ def test_training_keys(options):
 def test_keys_of_our_data_sets(options):
     import importlib
 
-    from bsr_plugins.data.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
+    from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
     from bsr_plugins.host.registration import TABLE
 
     train = options['datasets'].get('train', {})
@@ -98,7 +98,7 @@ def test_keys_of_our_data_sets(options):
 
 
 def test_bspa(options):
-    from bsr_plugins.data.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
+    from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
     from bsr_plugins.data.inverse_sampled_lmdb_dataset import OWN_OPTIONS
     from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
     from bsr_plugins.models.bspa_schedule import BSPASchedule

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.data.dataset_options import option_place
+from bsr_plugins.data.images.dataset_options import option_place
 
 #: The options read here, all of BasicSR's PairedImageDataset.
 TENSOR_OPTIONS = ('use_hflip', 'use_rot', 'mean', 'std', 'color')

@@ -15,8 +15,8 @@ import numpy as np
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
-from bsr_plugins.data.dataset_options import check_given, check_whole, names_images, option_place
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
+from bsr_plugins.data.images.dataset_options import check_given, check_whole, names_images, option_place
 from bsr_plugins.data.images.image_reading import decode_image
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.images.sample_tensors import TENSOR_OPTIONS, SampleTensors

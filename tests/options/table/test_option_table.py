@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 import pytest
 
-from bsr_plugins.data.dataset_options import CARRIED_OPTIONS
+from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS
 from bsr_plugins.host.registration import TABLE
 from bsr_plugins.models.bspa_options import CHOICES, INHERITED, BSPAOptions
 from bsr_plugins.models.engine_options import AMP, NON_FINITE, EngineOptions
