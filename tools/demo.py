@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo: every command of the flow, one after the other, on photographs that come with scikit-image."""
+"""The demo: every command of the flow, one after the other, on images that come with scikit-image."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def remove_earlier_run() -> None:
 
 
 def prepare(commands: Commands) -> None:
-    """Write the photographs; LMDBs made of others are removed."""
+    """Write the images; LMDBs made of others are removed."""
     from bsr_plugins.analysis.demo_images import write_demo_images
 
-    with commands.step('photographs'):
+    with commands.step('images'):
         images = write_demo_images(DATA, SCALE)
         if images.changed:
             shutil.rmtree(WINDOWS, ignore_errors=True)
@@ -118,7 +118,8 @@ def report(commands: Commands) -> Dict[str, float]:
     """Write the report and return its PSNRs."""
     import json
 
-    from bsr_plugins.analysis.report import Run, Sources, write_report
+    from bsr_plugins.analysis.comparison import Run, Sources
+    from bsr_plugins.analysis.report import write_report
 
     runs = [
         Run(
@@ -134,7 +135,7 @@ def report(commands: Commands) -> Dict[str, float]:
     return json.loads((REPORT / 'report.json').read_text(encoding='utf-8'))
 
 
-def closing_words(figures: Dict[str, float], seconds: float) -> str:
+def closing_words(results: Dict[str, float], seconds: float) -> str:
     """Return what the demo says at its end."""
     from bsr_plugins.analysis.report_words import verdict
 
@@ -143,12 +144,12 @@ def closing_words(figures: Dict[str, float], seconds: float) -> str:
     return '\n'.join(
         [
             '',
-            *verdict(figures),
+            *verdict(results),
             '',
             f'report   {(REPORT / "report.html").resolve()}',
             f'         {(REPORT / "report.png").resolve()}',
-            f'PSNR     bicubic {figures["psnr_bicubic"]:.2f} dB, plain L1 {figures["psnr_baseline"]:.2f} dB, '
-            f'BSPA {figures["psnr_bspa"]:.2f} dB',
+            f'PSNR     bicubic {results["psnr_bicubic"]:.2f} dB, plain L1 {results["psnr_baseline"]:.2f} dB, '
+            f'BSPA {results["psnr_bspa"]:.2f} dB',
             f'time     {seconds:.0f} s',
             '',
             'Next, your own images (README.md says more):',
@@ -171,14 +172,14 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         remove_earlier_run()
         run(commands, options.updates)
-        figures = report(commands)
+        results = report(commands)
     except (BsrPluginsError, StepError) as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, BsrPluginsError) else 1
     except KeyboardInterrupt:
         print('\ninterrupted: run it again, it starts over and keeps finished LMDBs', file=sys.stderr)
         return 130
-    print(closing_words(figures, time.monotonic() - start))
+    print(closing_words(results, time.monotonic() - start))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""PSNR by difficulty class on held-out photographs: their windows classed by the *training* set's thresholds.
+"""PSNR by difficulty class on held-out images: their windows classed by the *training* set's thresholds.
 
 Ranking the held-out windows afresh would call a tenth of them hard whatever they are; the thresholds t_k of BSPA's
 Eq. 3 mean the same difficulty in both sets.
@@ -21,9 +21,9 @@ _BATCH = 16
 
 
 class HeldOutWindows(NamedTuple):
-    """Windows of held-out photographs.
+    """Windows of held-out images.
 
-    ``corners``: name of the photograph -> (top, left) of its windows; ``difficulty`` and ``class_index``: name -> one
+    ``corners``: name of the image -> (top, left) of its windows; ``difficulty`` and ``class_index``: name -> one
     value a window, (M,) float64 and (M,) int64; ``counts``: (K,) windows of each class.
     """
 
@@ -45,8 +45,8 @@ def class_held_out_windows(
     """Cut and score windows exactly as the training set's sub-images were, and class them by its thresholds.
 
     Args:
-        hr: Name -> photograph (H, W, 3), uint8, BGR.
-        lr: The same of the LR photographs.
+        hr: Name -> image (H, W, 3), uint8, BGR.
+        lr: The same of the LR images.
         grid: Windows of the training LMDB.
         scale: HR side / LR side.
         scorer: The scorer of the training difficulty.
@@ -70,11 +70,11 @@ def psnr_by_class(
 ) -> List[Optional[float]]:
     """Return the PSNR (dB) of each class: ``-10 log10(mean MSE over its windows)``, None for a class without windows.
 
-    The photographs are super-resolved whole, as in any test; the windows only say where to look. Of each window
+    The images are super-resolved whole, as in any test; the windows only say where to look. Of each window
     ``border`` pixels along each side are left out, as when it was scored. The luma is that of BasicSR's PSNR.
 
     Args:
-        images: Name -> super-resolved photograph (H, W, 3), uint8, BGR.
+        images: Name -> super-resolved image (H, W, 3), uint8, BGR.
         hr: The originals.
         held_out: ``class_held_out_windows`` of the originals.
         crop: Side of a window.

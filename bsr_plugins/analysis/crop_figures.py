@@ -1,4 +1,4 @@
-"""Rows of crops: where in the photograph, then what each method makes of it, pixel for pixel."""
+"""Rows of crops: where in the image, then what each method makes of it, pixel for pixel."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS
 def draw_crops(
     figure: Any, crops: Sequence[Crop], images: Mapping[str, Mapping[str, Any]], hr: Mapping[str, Any]
 ) -> None:
-    """Draw one row a crop: the photograph with a box, the crop by each method with its PSNR there, the original.
+    """Draw one row a crop: the image with a box, the crop by each method with its PSNR there, the original.
 
     The best of ``baseline`` and ``bspa`` is set in bold.
 
     Args:
         figure: matplotlib figure or subfigure.
         crops: What to show.
-        images: Method -> name -> super-resolved photograph (H, W, 3), uint8, BGR.
+        images: Method -> name -> super-resolved image (H, W, 3), uint8, BGR.
         hr: The originals.
     """
     if not crops:
@@ -46,10 +46,10 @@ def draw_crops(
         _draw_square(row[-1], _cut(hr[crop.name], crop), 'original', 'black', False)
 
 
-def _draw_place(axes: Any, crop: Crop, photograph: Any) -> None:
+def _draw_place(axes: Any, crop: Crop, image: Any) -> None:
     from matplotlib.patches import Rectangle
 
-    axes.imshow(photograph[..., ::-1])
+    axes.imshow(image[..., ::-1])
     axes.add_patch(Rectangle((crop.left, crop.top), crop.size, crop.size, fill=False, edgecolor='black', linewidth=2.6))
     axes.add_patch(
         Rectangle((crop.left, crop.top), crop.size, crop.size, fill=False, edgecolor='#ffd800', linewidth=1.3)

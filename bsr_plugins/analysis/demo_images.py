@@ -1,4 +1,4 @@
-"""The photographs of the demo: those that lie inside the installed scikit-image, parted into training and held-out."""
+"""The images of the demo: those that lie inside the installed scikit-image, parted into training and held-out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAINING = (
 HELD_OUT = ('camera.png', 'chelsea.png', 'coffee.png', 'grass.png', 'rocket.jpg')
 #: Sides that x2, x3 and x4 divide.
 MULTIPLE = 12
-#: The middle of larger photographs is taken, so that none of them makes up most of the sub-images.
+#: The middle of larger images is taken, so that none of them makes up most of the sub-images.
 LARGEST_SIDE = 720
 _FEWEST = 2
 
@@ -48,16 +48,16 @@ class DemoImages(NamedTuple):
 def write_demo_images(out: PathLike, scale: int = 4, source: Optional[PathLike] = None) -> DemoImages:
     """Write ``train_HR``, ``test_HR`` and ``test_LR`` into ``out``; files that are right already are left as they are.
 
-    HR is the photograph cut to multiples of ``MULTIPLE`` (at most ``LARGEST_SIDE``, its middle); LR is BasicSR's
+    HR is the image cut to multiples of ``MULTIPLE`` (at most ``LARGEST_SIDE``, its middle); LR is BasicSR's
     MATLAB-like bicubic of it, rounded to 8 bit.
 
     Args:
         out: Folder to write to; images in the three folders that do not belong there are removed.
         scale: HR side / LR side.
-        source: Folder of the photographs; None: that of scikit-image.
+        source: Folder of the images; None: that of scikit-image.
 
     Raises:
-        DataError: Too few of the photographs are there, or one cannot be read.
+        DataError: Too few of the images are there, or one cannot be read.
         DependencyError: scikit-image is not installed.
     """
     from bsr_plugins.data.images.image_resizing import shrink
@@ -66,17 +66,17 @@ def write_demo_images(out: PathLike, scale: int = 4, source: Optional[PathLike] 
     out = Path(out)
     training, held_out = (_present(folder, names) for names in (TRAINING, HELD_OUT))
     changed = False
-    for name, photographs in (('train_HR', training), ('test_HR', held_out)):
-        images = {path.stem: cut_for_demo(path) for path in photographs}
+    for name, paths in (('train_HR', training), ('test_HR', held_out)):
+        images = {path.stem: cut_for_demo(path) for path in paths}
         changed |= _write_folder(out / name, images)
         if name == 'test_HR':
             changed |= _write_folder(out / 'test_LR', {key: shrink(image, 1 / scale) for key, image in images.items()})
-    stems = [tuple(path.stem for path in photographs) for photographs in (training, held_out)]
+    stems = [tuple(path.stem for path in paths) for paths in (training, held_out)]
     return DemoImages(out / 'train_HR', out / 'test_HR', out / 'test_LR', stems[0], stems[1], changed)
 
 
 def cut_for_demo(path: PathLike):  # noqa: ANN201  numpy is imported late
-    """Return a photograph as the demo uses it: (H, W, 3), uint8, BGR, sides multiples of ``MULTIPLE``."""
+    """Return an image as the demo uses it: (H, W, 3), uint8, BGR, sides multiples of ``MULTIPLE``."""
     from bsr_plugins.data.images.image_reading import read_image
     from bsr_plugins.data.images.image_resizing import crop_to_multiple
 
@@ -94,7 +94,7 @@ def scikit_image_folder() -> Path:
     spec = importlib.util.find_spec('skimage')
     if spec is None or not spec.submodule_search_locations:
         raise DependencyError(
-            "scikit-image is needed for the demo's photographs and is not installed",
+            "scikit-image is needed for the demo's images and is not installed",
             remedy='python tools/bootstrap.py installs it, as a dependency of basicsr',
         )
     return Path(next(iter(spec.submodule_search_locations))) / 'data'
@@ -105,7 +105,7 @@ def _present(folder: Path, names: Sequence[str]) -> List[Path]:
     paths = [folder / name for name in names if (folder / name).is_file()]
     if len(paths) < _FEWEST:
         raise DataError(
-            'Too few of the photographs for the demo are in scikit-image',
+            'Too few of the images for the demo are in scikit-image',
             where=folder,
             expected=f'at least {_FEWEST} of {", ".join(names)}',
             found=len(paths),

@@ -1,4 +1,4 @@
-"""Where two super-resolutions of the same photographs differ most: crops that show either of them ahead."""
+"""Where two super-resolutions of the same images differ most: crops that show either of them ahead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STEP = 4
 
 
 class Crop(NamedTuple):
-    """A square of a photograph. ``gain``: MSE (Y) there of the first method less that of the second."""
+    """A square of an image. ``gain``: MSE (Y) there of the first method less that of the second."""
 
     name: str
     top: int
@@ -33,15 +33,15 @@ def differing_crops(
 
     Half of them where ``second`` is ahead, then half where ``first`` is, so that neither is picked to look good.
 
-    No photograph is shown twice while there are others; a side that is ahead nowhere gives none.
+    No image is shown twice while there are others; a side that is ahead nowhere gives none.
 
     Args:
-        first: Name -> super-resolved photograph (H, W, 3), uint8, BGR.
+        first: Name -> super-resolved image (H, W, 3), uint8, BGR.
         second: The same of another method.
         hr: The originals.
         size: Side of a square in pixels.
         count: Squares in all.
-        border: Pixels along each side of a photograph that are left out.
+        border: Pixels along each side of an image that are left out.
     """
     differences = {}
     for name, original in hr.items():

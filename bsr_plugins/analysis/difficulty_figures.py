@@ -1,4 +1,4 @@
-"""Pictures of a difficulty file: the long tail with its class edges (BSPA, Fig. 1), easiest and hardest sub-images."""
+"""Figures of a difficulty file: the long tail with its class edges (BSPA, Fig. 1), easiest and hardest sub-images."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def histogram(keys: Sequence[str], mse: np.ndarray, header: DifficultyHeader) ->
 
 
 def contact_sheet(keys: Sequence[str], mse: np.ndarray, hr_lmdb: PathLike, header: DifficultyHeader) -> Any:
-    """Return a matplotlib figure of the easiest and hardest HR sub-images, one of each photograph while there are any.
+    """Return a matplotlib figure of the easiest and hardest HR sub-images, one of each image while there are any.
 
     Raises:
         DependencyError: matplotlib is not installed.
@@ -103,15 +103,13 @@ def contact_sheet(keys: Sequence[str], mse: np.ndarray, hr_lmdb: PathLike, heade
     order = difficulty_order(keys, mse)
     count = min(_COLUMNS * _ROWS, (len(keys) + 1) // 2)
     chosen = (
-        ('Easiest', spread_over_photographs(keys, order, count)),
-        ('Hardest', spread_over_photographs(keys, order[::-1], count)),
+        ('Easiest', spread_over_images(keys, order, count)),
+        ('Hardest', spread_over_images(keys, order[::-1], count)),
     )
     figure = _new_figure(1.5 * _COLUMNS, 2 * (1.85 * _ROWS + 0.5))
     with closing(LmdbImages(hr_lmdb)) as images:
         for part, (title, indices) in zip(figure.subfigures(2, 1), chosen):
-            part.suptitle(
-                f'{title} of each photograph, x{header.scale}, scored by {header.scorer}', y=0.985, fontsize=12
-            )
+            part.suptitle(f'{title} of each image, x{header.scale}, scored by {header.scorer}', y=0.985, fontsize=12)
             grid = part.subplots(_ROWS, _COLUMNS)
             part.subplots_adjust(left=0.01, right=0.99, top=0.85, bottom=0.02, wspace=0.06, hspace=0.34)
             for axes in grid.flat:
@@ -122,16 +120,16 @@ def contact_sheet(keys: Sequence[str], mse: np.ndarray, hr_lmdb: PathLike, heade
     return figure
 
 
-def spread_over_photographs(keys: Sequence[str], order: np.ndarray, count: int) -> List[int]:
-    """Return the first ``count`` of ``order``, the first of each photograph before the second of any.
+def spread_over_images(keys: Sequence[str], order: np.ndarray, count: int) -> List[int]:
+    """Return the first ``count`` of ``order``, the first of each image before the second of any.
 
-    Neighbouring windows overlap by half: the hardest ones as they are ranked would be one place of one photograph.
+    Neighbouring windows overlap by half: the hardest ones as they are ranked would be one place of one image.
     """
     seen, first, rest = set(), [], []
     for index in order.tolist():
-        photograph = keys[index].rpartition('_s')[0]
-        (rest if photograph in seen else first).append(index)
-        seen.add(photograph)
+        image = keys[index].rpartition('_s')[0]
+        (rest if image in seen else first).append(index)
+        seen.add(image)
         if len(first) == count:
             break
     return (first + rest)[:count]
@@ -207,7 +205,7 @@ def _new_figure(width: float, height: float) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise DependencyError(
-            'Pictures need matplotlib', found=error, remedy="pip install 'bsr-plugins[figures]'"
+            'Figures need matplotlib', found=error, remedy="pip install 'bsr-plugins[figures]'"
         ) from error
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)

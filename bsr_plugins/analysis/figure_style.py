@@ -1,4 +1,4 @@
-"""What the report's pictures share: colours that colour-blind readers can part (Okabe and Ito), plain axes, PNGs."""
+"""What the report's figures share: colours that colour-blind readers can part (Okabe and Ito), plain axes, PNGs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def new_figure(width: float, height: float) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise DependencyError(
-            'Pictures need matplotlib', found=error, remedy="pip install 'bsr-plugins[figures]'"
+            'Figures need matplotlib', found=error, remedy="pip install 'bsr-plugins[figures]'"
         ) from error
     figure = Figure(figsize=(width, height), layout='constrained', facecolor='white')
     FigureCanvasAgg(figure)

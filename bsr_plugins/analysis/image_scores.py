@@ -1,4 +1,4 @@
-"""Super-resolved photographs against their originals by BasicSR's own metrics, and bicubic upscaling as a method."""
+"""Super-resolved images against their originals by BasicSR's own metrics, and bicubic upscaling as a method."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def image_names(folder: PathLike) -> List[str]:
     return names
 
 
-def read_photographs(folder: PathLike, names: Sequence[str], suffix: str = '') -> Dict[str, Any]:
+def read_images(folder: PathLike, names: Sequence[str], suffix: str = '') -> Dict[str, Any]:
     """Return name -> (H, W, 3) uint8 BGR of ``<folder>/<name><suffix>.png``.
 
     Raises:

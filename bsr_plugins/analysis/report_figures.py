@@ -1,215 +1,136 @@
-"""The panels of the report: long tail with classes, curves, frozen share by layer, PSNR by class."""
+"""The report's figures: one for each section of the page, and the overview that says most of it at a glance."""
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List
 
 import numpy as np
 
-from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, class_colours, plain
-from bsr_plugins.analysis.training_log import TrainingLog
+from bsr_plugins.analysis.comparison import Comparison
+from bsr_plugins.analysis.crop_figures import draw_crops
+from bsr_plugins.analysis.differing_crops import Crop, differing_crops
+from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, new_figure, png_bytes
+from bsr_plugins.analysis.report_panels import (
+    draw_class_gains,
+    draw_frozen_share,
+    draw_long_tail,
+    draw_loss,
+    draw_validation,
+)
 
-_SMALLEST = 1e-7
-_SHADE = '0.9'
+_WIDTH = 10.5
 
 
-def draw_long_tail(axes: Any, mse: np.ndarray, class_index: np.ndarray, num_classes: int) -> None:
-    """Draw the histogram of the training windows' difficulty, the bars coloured by class (BSPA, Fig. 1).
+def draw_figures(comparison: Comparison) -> Dict[str, bytes]:
+    """Return section -> PNG; a section that has nothing to show (no round, no difference) is left out."""
+    figures = {'long_tail': _figure(3.4, _long_tail, comparison), 'curves': _curves(comparison)}
+    if comparison.results['rounds']:
+        layers = len(comparison.results['rounds'][0]['layers'])
+        figures['frozen'] = _figure(1.1 + 0.3 * layers, _frozen, comparison)
+    figures['classes'] = _figure(3.6, _classes, comparison)
+    crops = _crops(comparison, 4)
+    if crops:
+        figure = new_figure(_WIDTH, 2.15 * len(crops))
+        draw_crops(figure, crops, comparison.images, comparison.hr)
+        figures['crops'] = png_bytes(figure)
+    return figures
 
-    Args:
-        axes: matplotlib axes.
-        mse: (N,) difficulty of the training windows.
-        class_index: (N,) their classes.
-        num_classes: K.
-    """
-    # The few hardest windows would squeeze all others into the first bars.
-    limit = max(float(np.quantile(mse, 0.99)), _SMALLEST)
-    shown = np.minimum(mse, limit)
-    parts = [shown[class_index == k] for k in range(num_classes)]
-    axes.hist(parts, np.linspace(0, limit, 61), stacked=True, color=class_colours(num_classes))
-    plain(
-        axes,
-        f'The long tail: {len(mse):,} training windows by difficulty',
-        'MSE of bicubic upscaling (luma, images in [0, 1]; the last bar holds all that is harder)',
-        'windows',
+
+def draw_overview(comparison: Comparison) -> bytes:
+    """Return one PNG with the results, all panels and two crops."""
+    crops = _crops(comparison, 2)
+    figure = new_figure(15, 10.2 + 2.5 * len(crops))
+    parts = figure.subfigures(3 if crops else 2, 1, height_ratios=[0.75, 9, 2.5 * len(crops)][: 3 if crops else 2])
+    _headline(parts[0], comparison.results)
+    grid = parts[1].subplots(2, 2)
+    _long_tail(grid[0, 0], comparison)
+    _classes(grid[0, 1], comparison)
+    draw_validation(grid[1, 0], comparison.logs, comparison.results['psnr_bicubic'])
+    if comparison.results['rounds']:
+        _frozen(grid[1, 1], comparison)
+    else:
+        draw_loss(grid[1, 1], comparison.logs)
+    if crops:
+        draw_crops(parts[2], crops, comparison.images, comparison.hr)
+    return png_bytes(figure)
+
+
+def _headline(figure: Any, results: Dict[str, Any]) -> None:
+    names = ', '.join(results['held_out_images'])
+    figure.text(
+        0.01,
+        0.78,
+        f'x{results["scale"]} super-resolution of held-out images ({names})',
+        fontsize=FONT_SIZE + 4,
+        fontweight='bold',
+        va='center',
     )
-    _class_legend(axes, np.bincount(class_index, minlength=num_classes))
-
-
-def draw_loss(axes: Any, runs: Mapping[str, TrainingLog]) -> None:
-    """Draw the training loss of each run (thin: as logged, thick: running mean), inverse stages shaded.
-
-    The mean stays within a stage: batches of the two kinds are not comparable.
-    """
-    for method, log in runs.items():
-        iterations, loss = _series(log.values.get('l_pix', {}))
-        axes.plot(iterations, loss, color=COLOURS[method], alpha=0.25, linewidth=0.8)
-        inverse = np.array([log.values.get('inverse_stage', {}).get(iteration, 0.0) for iteration in iterations])
-        stages = np.split(loss, np.flatnonzero(np.diff(inverse)) + 1)
-        axes.plot(
-            iterations,
-            np.concatenate([running_mean(stage) for stage in stages]),
+    for number, (method, label) in enumerate(LABELS.items()):
+        figure.text(
+            0.01 + 0.17 * number,
+            0.25,
+            f'{label}  {results[f"psnr_{method}"]:.2f} dB',
+            fontsize=FONT_SIZE + 6,
             color=COLOURS[method],
-            linewidth=1.8,
-            label=LABELS[method],
-        )
-    plain(axes, 'Training loss (L1)', 'gradient updates', 'L1')
-    _shade_inverse(axes, runs)
-    axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
-    _legend_over_shade(axes, 'upper right', columns=3)
-
-
-def draw_validation(axes: Any, runs: Mapping[str, TrainingLog], bicubic: float, metric: str = 'psnr') -> None:
-    """Draw the PSNR of the held-out photographs over the training, with bicubic upscaling as a line."""
-    axes.axhline(bicubic, color=COLOURS['bicubic'], linestyle='--', linewidth=1.2, label=LABELS['bicubic'])
-    for method, log in runs.items():
-        for (_, name), curve in sorted(log.metrics.items()):
-            if name == metric:
-                iterations, values = _series(curve)
-                axes.plot(
-                    iterations,
-                    values,
-                    color=COLOURS[method],
-                    marker='o',
-                    markersize=3,
-                    linewidth=1.5,
-                    label=LABELS[method],
-                )
-                break
-    plain(axes, 'Held-out photographs while training', 'gradient updates', 'PSNR (dB, Y)')
-    _shade_inverse(axes, runs)
-    _legend_over_shade(axes, 'center right')
-
-
-def draw_frozen_share(axes: Any, layers: Sequence[str], shares: np.ndarray, titles: Sequence[str]) -> None:
-    """Draw which share of each layer's weights every round froze, as a table of shaded numbers.
-
-    Args:
-        axes: matplotlib axes.
-        layers: Names, the input side first.
-        shares: (layers, rounds) in [0, 1].
-        titles: One a round.
-    """
-    percent = 100 * np.asarray(shares, dtype=np.float64).reshape(len(layers), len(titles))
-    top = max(float(percent.max()) if percent.size else 0.0, 1e-9)
-    axes.imshow(percent, aspect='auto', cmap='cividis', vmin=0, vmax=top)
-    for (row, column), value in np.ndenumerate(percent):
-        axes.text(
-            column,
-            row,
-            f'{value:.1f} %',
-            ha='center',
+            fontweight='bold',
             va='center',
-            fontsize=FONT_SIZE - 1,
-            color='white' if value < 0.6 * top else 'black',
         )
-    plain(axes, "Frozen share of each layer's weights")
-    axes.set_xticks(range(len(titles)), titles)
-    axes.set_yticks(range(len(layers)), layers)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def draw_class_gains(axes: Any, per_class: Mapping[str, Sequence[Optional[float]]], counts: Sequence[int]) -> None:
-    """Draw by how much each method is above bicubic in every difficulty class; classes span 20 dB, gains less than 2.
-
-    Args:
-        axes: matplotlib axes.
-        per_class: Method -> PSNR of each class, None where it has no window; ``bicubic`` must be among them.
-        counts: Held-out windows of each class.
-    """
-    base = per_class['bicubic']
-    methods = [method for method in per_class if method != 'bicubic']
-    width = 0.8 / max(1, len(methods))
-    for number, method in enumerate(methods):
-        gains = [_gain(value, reference) for value, reference in zip(per_class[method], base)]
-        places = np.arange(len(base)) - 0.4 + width * (number + 0.5)
-        axes.bar(places, gains, width * 0.92, color=COLOURS[method], label=LABELS[method])
-    if len(methods) == 2:
-        _label_differences(axes, *(per_class[method] for method in methods), base)
-    axes.axhline(0, color=COLOURS['bicubic'], linewidth=1)
-    labels = [f'{k}\n{_decibel(value)}\n{count}' for k, (value, count) in enumerate(zip(base, counts))]
-    axes.set_xticks(range(len(base)), labels)
-    axes.set_xlim(-0.7, len(base) - 0.3)
-    plain(
-        axes,
-        'PSNR by difficulty class: gain over bicubic',
-        'class (0 easiest) / PSNR of bicubic in dB / held-out windows; over the bars: BSPA less plain L1',
-        'gain (dB, Y)',
-    )
-    axes.legend(frameon=False, fontsize=FONT_SIZE - 1)
-
-
-def _label_differences(
-    axes: Any, first: Sequence[Optional[float]], second: Sequence[Optional[float]], base: Sequence[Optional[float]]
-) -> None:
-    """Write over each pair of bars by how much the second is ahead: too little to be seen in their heights."""
-    for place, (one, other, reference) in enumerate(zip(first, second, base)):
-        difference, top = _gain(other, one), max(_gain(one, reference), _gain(other, reference), 0)
-        if np.isfinite([difference, top]).all():
-            text = f'{difference:+.2f}'
-            axes.annotate(
-                '0' if float(text) == 0 else text,
-                (place, top),
-                (0, 3),
-                textcoords='offset points',
-                ha='center',
-                fontsize=FONT_SIZE - 1,
-                color='0.25',
-            )
-    axes.margins(y=0.12)
-
-
-def running_mean(values: np.ndarray, width: int = 9) -> np.ndarray:
-    """Return the centred mean over ``width`` neighbours, over fewer at both ends."""
-    if values.size == 0:
-        return values
-    half = width // 2
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(values.size)
-    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, values.size)
-    return (total[high] - total[low]) / (high - low)
-
-
-def _series(curve: Mapping[int, float]) -> Tuple[np.ndarray, np.ndarray]:
-    pairs = sorted(curve.items())
-    return np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs], dtype=np.float64)
-
-
-def _shade_inverse(axes: Any, runs: Mapping[str, TrainingLog]) -> None:
-    label: Optional[str] = 'BSPA: inverse stage'
-    for log in runs.values():
-        for start, end in log.spans('inverse_stage'):
-            axes.axvspan(start, end, color=_SHADE, zorder=0, linewidth=0, label=label)
-            label = None
-
-
-def _legend_over_shade(axes: Any, place: str, columns: int = 1) -> None:
-    axes.legend(loc=place, ncols=columns, fontsize=FONT_SIZE - 1, facecolor='white', framealpha=1, edgecolor='0.8')
-
-
-def _class_legend(axes: Any, counts: np.ndarray) -> None:
-    from matplotlib.patches import Patch
-
-    handles: List[Any] = [Patch(color=colour) for colour in class_colours(len(counts))]
-    names = [f'{k}: {count:,}' for k, count in enumerate(counts.tolist())]
-    axes.legend(
-        handles,
-        names,
-        title='class: windows',
-        frameon=False,
-        fontsize=FONT_SIZE - 1,
-        title_fontsize=FONT_SIZE - 1,
-        ncols=2,
+    figure.text(
+        0.53,
+        0.25,
+        'mean PSNR on Y; one seed and a small budget: an example, not a benchmark',
+        fontsize=FONT_SIZE + 1,
+        color='0.35',
+        va='center',
     )
 
 
-def _gain(value: Optional[float], reference: Optional[float]) -> float:
-    if value is None or reference is None or not np.isfinite([value, reference]).all():
-        return float('nan')
-    return value - reference
+def _figure(height: float, draw: Any, comparison: Comparison) -> bytes:
+    figure = new_figure(_WIDTH, height)
+    draw(figure.subplots(), comparison)
+    return png_bytes(figure)
 
 
-def _decibel(value: Optional[float]) -> str:
-    return '-' if value is None else f'{value:.1f}'
+def _curves(comparison: Comparison) -> bytes:
+    figure = new_figure(_WIDTH, 3.6)
+    loss, validation = figure.subplots(1, 2)
+    draw_loss(loss, comparison.logs)
+    draw_validation(validation, comparison.logs, comparison.results['psnr_bicubic'])
+    return png_bytes(figure)
+
+
+def _long_tail(axes: Any, comparison: Comparison) -> None:
+    draw_long_tail(
+        axes, comparison.training_mse, comparison.training_class, len(comparison.results['training_class_counts'])
+    )
+
+
+def _classes(axes: Any, comparison: Comparison) -> None:
+    draw_class_gains(axes, comparison.results['per_class'], comparison.results['class_counts'])
+
+
+def _frozen(axes: Any, comparison: Comparison) -> None:
+    rounds = comparison.results['rounds']
+    layers = list(rounds[0]['layers'])
+    shares = np.array([[each['layers'][layer] for each in rounds] for layer in layers])
+    titles = [
+        f'round {each["number"]}\nafter update {each["iteration"]:,}\nall: {100 * each["frozen_share"]:.1f} %'
+        for each in rounds
+    ]
+    draw_frozen_share(axes, [_short(layer) for layer in layers], shares, titles)
+
+
+def _short(layer: str) -> str:
+    name = layer[: -len('.weight')] if layer.endswith('.weight') else layer
+    return name[len('base.') :] if name.startswith('base.') else name
+
+
+def _crops(comparison: Comparison, count: int) -> List[Crop]:
+    return differing_crops(
+        comparison.images['baseline'],
+        comparison.images['bspa'],
+        comparison.hr,
+        size=64,
+        count=count,
+        border=comparison.results['border'],
+    )

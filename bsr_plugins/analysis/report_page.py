@@ -1,4 +1,4 @@
-"""The report as one HTML file: pictures inside it as data, no script, nothing fetched from anywhere."""
+"""The report as one HTML file: figures inside it as data, no script, nothing fetched from anywhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SECTIONS: Tuple[Tuple[str, str, str], ...] = (
     (
         'long_tail',
         'The long tail',
-        'Training photographs are cut into overlapping windows; each is scored by the error of bicubic upscaling. '
+        'Training images are cut into overlapping windows; each is scored by the error of bicubic upscaling. '
         'Ranked by it they fall into classes of shrinking size (Eq. 2 of the BSPA paper): many easy windows, few '
         'hard ones. '
         "Plain training draws windows as they come; BSPA's inverse stages draw each class with a probability that "
@@ -48,7 +48,7 @@ _SECTIONS: Tuple[Tuple[str, str, str], ...] = (
     (
         'classes',
         'PSNR by difficulty class',
-        'Windows of the held-out photographs, classed by the thresholds of the training windows. The PSNR of a class '
+        'Windows of the held-out images, classed by the thresholds of the training windows. The PSNR of a class '
         'is that of the mean squared error over its windows.',
     ),
     (
@@ -60,32 +60,32 @@ _SECTIONS: Tuple[Tuple[str, str, str], ...] = (
 )
 
 
-def render_page(figures: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
+def render_page(results: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
     """Return the page.
 
     Args:
-        figures: What ``report.json`` holds.
-        pictures: Section -> PNG; sections without a picture are left out.
+        results: What ``report.json`` holds.
+        figures: Section -> PNG; sections without a figure are left out.
     """
-    title = f'BSPA and plain training, x{figures["scale"]}'
+    title = f'BSPA and plain training, x{results["scale"]}'
     body = [
         f'<h1>{escape(title)}</h1>',
-        _note(figures),
-        _headline(figures),
-        *(f'<p>{escape(sentence)}</p>' for sentence in verdict(figures)),
+        _note(results),
+        _headline(results),
+        *(f'<p>{escape(sentence)}</p>' for sentence in verdict(results)),
     ]
-    tables = {'classes': _class_table(figures), 'frozen': _round_table(figures)}
+    tables = {'classes': _class_table(results), 'frozen': _round_table(results)}
     for name, heading, text in _SECTIONS:
-        if name in pictures:
+        if name in figures:
             body += [
                 f'<h2>{escape(heading)}</h2>',
                 f'<p>{escape(text)}</p>',
-                _image(pictures[name], heading),
+                _image(figures[name], heading),
                 tables.get(name, ''),
             ]
-    body += ['<h2>Each photograph</h2>', _image_table(figures), '<h2>How it was made</h2>', _time_table(figures)]
-    if figures['commands']:
-        body.append(f'<pre>{escape(chr(10).join(figures["commands"]))}</pre>')
+    body += ['<h2>Each image</h2>', _image_table(results), '<h2>How it was made</h2>', _time_table(results)]
+    if results['commands']:
+        body.append(f'<pre>{escape(chr(10).join(results["commands"]))}</pre>')
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
@@ -93,19 +93,19 @@ def render_page(figures: Mapping[str, Any], pictures: Mapping[str, bytes]) -> st
     )
 
 
-def _note(figures: Mapping[str, Any]) -> str:
-    held_out = figures['held_out_images']
+def _note(results: Mapping[str, Any]) -> str:
+    held_out = results['held_out_images']
     return (
-        f'<p class="note">Trained on {len(figures["training_images"])} photographs, tested on {len(held_out)} '
-        f'others ({escape(", ".join(held_out))}). PSNR and SSIM on the Y channel, {figures["border"]} pixels of '
-        'border left out, mean over the photographs.</p>'
+        f'<p class="note">Trained on {len(results["training_images"])} images, tested on {len(held_out)} '
+        f'others ({escape(", ".join(held_out))}). PSNR and SSIM on the Y channel, {results["border"]} pixels of '
+        'border left out, mean over the images.</p>'
     )
 
 
-def _headline(figures: Mapping[str, Any]) -> str:
+def _headline(results: Mapping[str, Any]) -> str:
     cards = [
         f'<div class="figure" style="border-color: {COLOURS[method]}">{escape(label)}'
-        f'<b>{figures[f"psnr_{method}"]:.2f} dB</b>SSIM {figures[f"ssim_{method}"]:.4f}</div>'
+        f'<b>{results[f"psnr_{method}"]:.2f} dB</b>SSIM {results[f"ssim_{method}"]:.4f}</div>'
         for method, label in LABELS.items()
     ]
     return f'<div class="figures">{"".join(cards)}</div>'
@@ -115,11 +115,11 @@ def _image(png: bytes, alt: str) -> str:
     return f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
 
 
-def _class_table(figures: Mapping[str, Any]) -> str:
+def _class_table(results: Mapping[str, Any]) -> str:
     columns = [
-        figures['training_class_counts'],
-        figures['class_counts'],
-        *(figures['per_class'][method] for method in LABELS),
+        results['training_class_counts'],
+        results['class_counts'],
+        *(results['per_class'][method] for method in LABELS),
     ]
     rows = []
     for k, (training, held_out, *psnr) in enumerate(zip(*columns)):
@@ -128,7 +128,7 @@ def _class_table(figures: Mapping[str, Any]) -> str:
     return _table(['class', 'training windows', 'held-out windows', *LABELS.values(), 'BSPA less plain L1'], rows)
 
 
-def _round_table(figures: Mapping[str, Any]) -> str:
+def _round_table(results: Mapping[str, Any]) -> str:
     rows = [
         [
             f'{each["number"]}',
@@ -139,7 +139,7 @@ def _round_table(figures: Mapping[str, Any]) -> str:
             f'{each["loss_uniform"]:.5f}',
             f'{each["loss_inverse"]:.5f}',
         ]
-        for each in figures['rounds']
+        for each in results['rounds']
     ]
     return _table(
         [
@@ -155,14 +155,14 @@ def _round_table(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _image_table(figures: Mapping[str, Any]) -> str:
-    rows = [[name, *(_decibel(psnr[method]) for method in LABELS)] for name, psnr in figures['per_image'].items()]
-    return _table(['photograph', *(f'{label} (dB)' for label in LABELS.values())], rows)
+def _image_table(results: Mapping[str, Any]) -> str:
+    rows = [[name, *(_decibel(psnr[method]) for method in LABELS)] for name, psnr in results['per_image'].items()]
+    return _table(['image', *(f'{label} (dB)' for label in LABELS.values())], rows)
 
 
-def _time_table(figures: Mapping[str, Any]) -> str:
-    rows = [[name, f'{value:.1f}'] for name, value in figures['seconds_by_step'].items()]
-    return _table(['step', 'seconds'], [*rows, ['all', f'{figures["seconds"]:.1f}']])
+def _time_table(results: Mapping[str, Any]) -> str:
+    rows = [[name, f'{value:.1f}'] for name, value in results['seconds_by_step'].items()]
+    return _table(['step', 'seconds'], [*rows, ['all', f'{results["seconds"]:.1f}']])
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

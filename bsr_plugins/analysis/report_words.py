@@ -1,4 +1,4 @@
-"""What the figures of a comparison say, in plain words: who is ahead, by how much, and how little that means."""
+"""What the results of a comparison say, in plain words: who is ahead, by how much, and how little that means."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, List, Mapping, Optional
 LEVEL = 0.005
 
 
-def verdict(figures: Mapping[str, Any]) -> List[str]:
+def verdict(results: Mapping[str, Any]) -> List[str]:
     """Return sentences on the PSNRs, the classes and what may be concluded."""
-    bicubic, baseline, bspa = (figures[f'psnr_{method}'] for method in ('bicubic', 'baseline', 'bspa'))
+    bicubic, baseline, bspa = (results[f'psnr_{method}'] for method in ('bicubic', 'baseline', 'bspa'))
     sentences = [
         f'Against bicubic upscaling ({bicubic:.2f} dB) plain L1 training is {_apart(baseline - bicubic)}, '
         f'BSPA {_apart(bspa - bicubic)}.',
@@ -18,7 +18,7 @@ def verdict(figures: Mapping[str, Any]) -> List[str]:
     ]
     differences = [
         _difference(ours, theirs)
-        for ours, theirs in zip(figures['per_class']['bspa'], figures['per_class']['baseline'])
+        for ours, theirs in zip(results['per_class']['bspa'], results['per_class']['baseline'])
     ]
     known = [(k, value) for k, value in enumerate(differences) if value is not None]
     if known:
@@ -30,7 +30,7 @@ def verdict(figures: Mapping[str, Any]) -> List[str]:
             f'hardest one with held-out windows (class {hardest}) it is {_apart(value)}.'
         )
     sentences.append(
-        f'One seed, {_updates(figures):,} updates, {len(figures["held_out_images"])} photographs: an '
+        f'One seed, {_updates(results):,} updates, {len(results["held_out_images"])} images: an '
         'example of the method at work, not a benchmark. The published comparison takes 37,500 updates on '
         'DIV2K.'
     )
@@ -50,5 +50,5 @@ def _difference(ours: Optional[float], theirs: Optional[float]) -> Optional[floa
     return 0.0 if ours == theirs else ours - theirs
 
 
-def _updates(figures: Mapping[str, Any]) -> int:
-    return max(figures['updates'].values())
+def _updates(results: Mapping[str, Any]) -> int:
+    return max(results['updates'].values())

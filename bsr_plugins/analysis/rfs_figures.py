@@ -1,4 +1,4 @@
-"""Pictures of random filter sampling (BSR, Fig. 1): patches by their PIC before and after, and one balanced batch."""
+"""Figures of random filter sampling (BSR, Fig. 1): patches by their PIC before and after, and one balanced batch."""
 
 from __future__ import annotations
 

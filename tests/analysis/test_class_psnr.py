@@ -21,7 +21,7 @@ from bsr_plugins.data.subimages.windows import WindowGrid, windows
 GRID = WindowGrid(32, 16, 12)
 
 
-def photograph(seed: int, height: int = 64, width: int = 96) -> np.ndarray:
+def make_image(seed: int, height: int = 64, width: int = 96) -> np.ndarray:
     """Smooth to the left, noisy to the right, so that windows differ in difficulty."""
     rng = np.random.default_rng(seed)
     noise = rng.normal(0, 1, (height, width, 3)) * np.linspace(0, 60, width)[None, :, None]
@@ -32,7 +32,7 @@ def photograph(seed: int, height: int = 64, width: int = 96) -> np.ndarray:
 def pair():
     from bsr_plugins.data.images.image_resizing import shrink
 
-    hr = {'a': photograph(1), 'b': photograph(2)}
+    hr = {'a': make_image(1), 'b': make_image(2)}
     return hr, {name: shrink(image, 1 / 4) for name, image in hr.items()}
 
 
@@ -46,7 +46,7 @@ def test_pooled_psnr_by_hand():
 def test_luma_error_is_that_of_basicsrs_psnr():
     from basicsr.metrics import calculate_psnr
 
-    one, other = photograph(3), photograph(4)
+    one, other = make_image(3), make_image(4)
     mse = squared_error_y(one, other)[4:-4, 4:-4].mean()
     assert -10 * np.log10(mse) == pytest.approx(calculate_psnr(one, other, 4, test_y_channel=True), abs=1e-9)
 
@@ -62,10 +62,10 @@ def test_class_psnr_by_hand():
     assert psnr == [math.inf, None, pytest.approx(20 * math.log10(255 / (10 * 219 / 255)), abs=1e-3)]
 
 
-def test_one_class_over_one_window_is_the_photographs_psnr():
+def test_one_class_over_one_window_is_the_images_psnr():
     from basicsr.metrics import calculate_psnr
 
-    original, image = photograph(5, 40, 40), photograph(6, 40, 40)
+    original, image = make_image(5, 40, 40), make_image(6, 40, 40)
     held_out = HeldOutWindows({'a': [(0, 0)]}, {'a': np.array([0.1])}, {'a': np.array([0])}, np.array([1]))
     psnr = psnr_by_class({'a': image}, {'a': original}, held_out, crop=40, border=4)
     assert psnr[0] == pytest.approx(calculate_psnr(image, original, 4, test_y_channel=True), abs=1e-9)
@@ -102,7 +102,7 @@ def test_classes_follow_the_thresholds_given(pair):
         assert held_out.corners[name] == windows(64, 96, GRID)
 
 
-def test_a_photograph_smaller_than_a_window_has_none(pair):
+def test_an_image_smaller_than_a_window_has_none(pair):
     hr, lr = pair
     held_out = class_held_out_windows({'a': hr['a'][:16]}, {'a': lr['a'][:4]}, GRID, 4, bicubic_scorer(4), 4, [1.0])
     assert held_out.counts.tolist() == [0]

@@ -1,4 +1,4 @@
-"""The demo's photographs: parted, cut, written once."""
+"""The demo's images: parted, cut, written once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def source(tmp_path):
     return folder
 
 
-def test_no_photograph_is_on_both_sides():
+def test_no_image_is_on_both_sides():
     assert not {name.split('.')[0] for name in TRAINING} & {name.split('.')[0] for name in HELD_OUT}
     sides = [{name.startswith('motorcycle') for name in names} for names in (TRAINING, HELD_OUT)]
     assert sides == [{True, False}, {False}]
@@ -59,14 +59,14 @@ def test_a_second_run_changes_nothing_and_mends_what_differs(source, tmp_path):
     assert dict.fromkeys(out.rglob('*.png')) == dict.fromkeys(before)
 
 
-def test_large_photographs_give_their_middle(tmp_path, monkeypatch):
+def test_large_images_give_their_middle(tmp_path, monkeypatch):
     monkeypatch.setattr(demo_images, 'LARGEST_SIDE', 36)
     image = np.arange(60 * 30 * 3, dtype=np.uint32).astype(np.uint8).reshape(60, 30, 3)
     cv2.imwrite(str(tmp_path / 'a.png'), image)
     assert np.array_equal(cut_for_demo(tmp_path / 'a.png'), image[12:48, :24])
 
 
-def test_too_few_photographs(source, tmp_path):
+def test_too_few_images(source, tmp_path):
     for name in HELD_OUT[1:2]:
         (source / name).unlink()
     with pytest.raises(DataError, match='Too few') as error:

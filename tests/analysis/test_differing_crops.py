@@ -1,4 +1,4 @@
-"""Crops where two methods differ: both sides shown, no overlap, as many photographs as there are."""
+"""Crops where two methods differ: both sides shown, no overlap, as many images as there are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bsr_plugins.analysis.differing_crops import differing_crops
 
 
 def scene(spots, size=120):
-    """Grey photographs with bright squares: (photograph, top, left, brightness)."""
+    """Grey images with bright squares: (image, top, left, brightness)."""
     images = {name: np.full((size, size, 3), 100, np.uint8) for name in 'abc'}
     for name, top, left, brightness in spots:
         images[name][top : top + 16, left : left + 16] = brightness
@@ -29,7 +29,7 @@ def test_each_side_gets_its_place():
     assert crops[0].gain == pytest.approx((100 * 219 / 255 / 255) ** 2 / 4, rel=1e-3)
 
 
-def test_other_photographs_come_before_a_second_place_in_one():
+def test_other_images_come_before_a_second_place_in_one():
     first = scene([('a', 0, 0, 250), ('a', 100, 100, 240), ('b', 40, 40, 150), ('c', 40, 40, 140)])
     crops = differing_crops(first, HR, HR, size=32, count=6)
     assert [crop.name for crop in crops[:3]] == ['a', 'b', 'c']
@@ -41,7 +41,7 @@ def test_other_photographs_come_before_a_second_place_in_one():
         )
 
 
-def test_a_photograph_of_one_side_is_not_taken_for_the_other_while_there_are_more():
+def test_an_image_of_one_side_is_not_taken_for_the_other_while_there_are_more():
     first = scene([('a', 8, 8, 250)])
     second = scene([('a', 80, 80, 240), ('b', 40, 40, 200)])
     assert [crop.name for crop in differing_crops(first, second, HR, size=32, count=2)] == ['a', 'b']
@@ -51,7 +51,7 @@ def test_equal_images_give_none():
     assert differing_crops(HR, HR, HR, size=32, count=4) == []
 
 
-def test_border_and_photographs_too_small():
+def test_border_and_images_too_small():
     first = scene([('a', 0, 0, 250), ('b', 50, 50, 120)])
     crops = differing_crops(first, HR, HR, size=32, count=2, border=16)
     assert [crop.name for crop in crops] == ['b']

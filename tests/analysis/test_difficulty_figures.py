@@ -1,4 +1,4 @@
-"""Pictures of the difficulty: they show what they should, at any number of sub-images."""
+"""Figures of the difficulty: they show what they should, at any number of sub-images."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def test_too_few_sub_images_for_classes(count: int) -> None:
     assert figure.axes[1].lines[:] == []
 
 
-def test_spread_over_photographs() -> None:
+def test_spread_over_images() -> None:
     keys = ['a_s001', 'a_s002', 'b_s001', 'a_s003', 'c_s001']
-    assert figures.spread_over_photographs(keys, np.arange(5), 2) == [0, 2]
-    assert figures.spread_over_photographs(keys, np.arange(5), 4) == [0, 2, 4, 1]
-    assert figures.spread_over_photographs(keys, np.arange(5), 9) == [0, 2, 4, 1, 3]
+    assert figures.spread_over_images(keys, np.arange(5), 2) == [0, 2]
+    assert figures.spread_over_images(keys, np.arange(5), 4) == [0, 2, 4, 1]
+    assert figures.spread_over_images(keys, np.arange(5), 9) == [0, 2, 4, 1, 3]
 
 
 def test_contact_sheet_shows_the_extremes_with_their_mse(lmdb_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_contact_sheet_shows_the_extremes_with_their_mse(lmdb_path: Path) -> Non
     assert shown[16] == f'{keys[hardest]}\n{mse[hardest]:.2e}'
 
 
-def test_files_are_pictures(lmdb_path: Path, tmp_path: Path) -> None:
+def test_files_are_figures(lmdb_path: Path, tmp_path: Path) -> None:
     import cv2
 
     keys, mse = long_tailed(60)

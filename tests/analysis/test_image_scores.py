@@ -1,4 +1,4 @@
-"""Scores of photographs: BasicSR's metrics, and bicubic as its ``imresize`` computes it."""
+"""Scores of images: BasicSR's metrics, and bicubic as its ``imresize`` computes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bsr_plugins.analysis.image_scores import (
     bicubic_images,
     image_names,
     mean_score,
-    read_photographs,
+    read_images,
     score_images,
 )
 from bsr_plugins.common.errors import DataError
@@ -64,10 +64,10 @@ def test_names_and_suffixes(original, tmp_path):
     for name in ('b_run', 'a_run'):
         cv2.imwrite(str(tmp_path / f'{name}.png'), original)
     assert image_names(tmp_path) == ['a_run', 'b_run']
-    images = read_photographs(tmp_path, ['a', 'b'], '_run')
+    images = read_images(tmp_path, ['a', 'b'], '_run')
     assert list(images) == ['a', 'b']
     assert np.array_equal(images['a'], original)
     with pytest.raises(DataError, match='c_run.png'):
-        read_photographs(tmp_path, ['c'], '_run')
+        read_images(tmp_path, ['c'], '_run')
     with pytest.raises(DataError, match='No PNG'):
         image_names(tmp_path / 'absent')

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bsr_plugins.analysis.report import METHODS, Run, Sources, compare, read_rounds, write_report
+from bsr_plugins.analysis.comparison import METHODS, Run, Sources, compare, read_rounds
+from bsr_plugins.analysis.report import write_report
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader, difficulty_path, write_difficulty
 
@@ -44,7 +45,7 @@ KEYS = {
 NAMES = ('plain', 'x<y&z')
 
 
-def photograph(seed: int) -> np.ndarray:
+def make_image(seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     smooth = cv2.resize(rng.uniform(60, 200, (6, 9, 3)), (180, 144), interpolation=cv2.INTER_CUBIC)
     noise = rng.normal(0, 1, (144, 180, 3)) * np.linspace(0, 40, 180)[None, :, None]
@@ -75,12 +76,12 @@ def sources(tmp_path_factory) -> Sources:
     for folder in ('train', 'hr', 'lr', 'baseline', 'bspa', 'runs/bspa/bspa_rounds', 'runs/baseline'):
         (root / folder).mkdir(parents=True)
     for seed in range(3):
-        cv2.imwrite(str(root / 'train' / f't{seed}.png'), photograph(seed))
+        cv2.imwrite(str(root / 'train' / f't{seed}.png'), make_image(seed))
     for seed, name in enumerate(NAMES):
-        original = photograph(10 + seed)
+        original = make_image(10 + seed)
         cv2.imwrite(str(root / 'hr' / f'{name}.png'), original)
         cv2.imwrite(str(root / 'lr' / f'{name}.png'), shrink(original, 1 / 4))
-        # BSPA restores the second photograph exactly, plain training the first to one grey level.
+        # BSPA restores the second image exactly, plain training the first to one grey level.
         cv2.imwrite(str(root / 'baseline' / f'{name}_a.png'), (original + 2) // 2 * 2)
         cv2.imwrite(str(root / 'bspa' / f'{name}_b.png'), original if seed else (original + 8) // 16 * 16)
     lmdbs = create_subimage_lmdbs(root / 'train', root / 'lmdb', 4, grid=WindowGrid(32, 16, 12), progress=False)
@@ -125,18 +126,18 @@ def written(sources, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='module')
-def figures(written) -> dict:
+def results(written) -> dict:
     return json.loads((written / 'report.json').read_text(encoding='utf-8'))
 
 
-def test_keys_of_the_json(figures):
-    assert set(figures) == KEYS
-    assert set(figures['per_class']) == set(METHODS) == {'bicubic', 'baseline', 'bspa'}
-    assert all(len(figures['per_class'][method]) == 4 for method in METHODS)
-    assert len(figures['class_counts']) == len(figures['training_class_counts']) == 4
+def test_keys_of_the_json(results):
+    assert set(results) == KEYS
+    assert set(results['per_class']) == set(METHODS) == {'bicubic', 'baseline', 'bspa'}
+    assert all(len(results['per_class'][method]) == 4 for method in METHODS)
+    assert len(results['class_counts']) == len(results['training_class_counts']) == 4
 
 
-def test_psnr_is_basicsrs_mean_over_the_photographs(figures, sources):
+def test_psnr_is_basicsrs_mean_over_the_images(results, sources):
     from basicsr.metrics import calculate_psnr
 
     for method, run in (('baseline', sources.baseline), ('bspa', sources.bspa)):
@@ -150,36 +151,36 @@ def test_psnr_is_basicsrs_mean_over_the_photographs(figures, sources):
             for name in NAMES
         ]
         if method == 'baseline':
-            assert figures['psnr_baseline'] == pytest.approx(np.mean(values), abs=1e-9)
+            assert results['psnr_baseline'] == pytest.approx(np.mean(values), abs=1e-9)
         else:
-            # the second photograph is exact: infinity, which JSON does not know
+            # the second image is exact: infinity, which JSON does not know
             assert values[1] == np.inf
-            assert figures['psnr_bspa'] is None
-            assert figures['per_image'][NAMES[0]]['bspa'] == pytest.approx(values[0], abs=1e-9)
-    assert 15 < figures['psnr_bicubic'] < 40
+            assert results['psnr_bspa'] is None
+            assert results['per_image'][NAMES[0]]['bspa'] == pytest.approx(values[0], abs=1e-9)
+    assert 15 < results['psnr_bicubic'] < 40
 
 
-def test_classes(figures, sources):
+def test_classes(results, sources):
     comparison = compare(sources)
-    assert sum(figures['training_class_counts']) == len(comparison.training_mse)
-    assert figures['training_class_counts'] == np.bincount(comparison.training_class).tolist()
-    assert figures['class_thresholds'] == sorted(figures['class_thresholds'])
-    assert max(comparison.training_mse) == figures['class_thresholds'][-1]
+    assert sum(results['training_class_counts']) == len(comparison.training_mse)
+    assert results['training_class_counts'] == np.bincount(comparison.training_class).tolist()
+    assert results['class_thresholds'] == sorted(results['class_thresholds'])
+    assert max(comparison.training_mse) == results['class_thresholds'][-1]
     # 144 x 180, windows of 32 every 16: 8 x 10, and a tail of 4 pixels that is below 12
-    assert sum(figures['class_counts']) == 2 * 8 * 10
-    bicubic = [value for value in figures['per_class']['bicubic'] if value is not None]
+    assert sum(results['class_counts']) == 2 * 8 * 10
+    bicubic = [value for value in results['per_class']['bicubic'] if value is not None]
     assert bicubic == sorted(bicubic, reverse=True)
 
 
-def test_rounds_and_seconds(figures):
-    assert figures['frozen_share'] == 0.2
-    assert figures['completeness_gap'] == -1.5
-    assert figures['completeness_gap_by_round'] == [-0.5, -1.5]
-    assert [each['iteration'] for each in figures['rounds']] == [10, 20]
-    steps = figures['seconds_by_step']
+def test_rounds_and_seconds(results):
+    assert results['frozen_share'] == 0.2
+    assert results['completeness_gap'] == -1.5
+    assert results['completeness_gap_by_round'] == [-0.5, -1.5]
+    assert [each['iteration'] for each in results['rounds']] == [10, 20]
+    steps = results['seconds_by_step']
     assert list(steps) == ['training', 'test', 'report']
-    assert figures['seconds'] == pytest.approx(3.25 + steps['report'], abs=0.2)
-    assert figures['updates'] == {'baseline': 30, 'bspa': 30}
+    assert results['seconds'] == pytest.approx(3.25 + steps['report'], abs=0.2)
+    assert results['updates'] == {'baseline': 30, 'bspa': 30}
 
 
 class Page(HTMLParser):
@@ -216,7 +217,7 @@ def test_the_page_fetches_nothing(page, written):
     assert not re.search(r'https?:|//|@import|url\(', outside)
 
 
-def test_the_page_shows_every_picture_and_names_it(page):
+def test_the_page_shows_every_figure_and_names_it(page):
     import base64
 
     assert len(page.sources) == 5
@@ -234,7 +235,7 @@ def test_the_page_escapes_names_and_commands(page, written):
     assert '<x>' not in (written / 'report.html').read_text(encoding='utf-8')
 
 
-def test_the_overview_is_a_picture(written):
+def test_the_overview_is_a_figure(written):
     image = cv2.imread(str(written / 'report.png'))
     assert image.shape[0] > 900
     assert image.shape[1] > 1200
@@ -255,8 +256,8 @@ def _parsed(folder: Path) -> Page:
 def test_without_a_round_the_report_says_so(sources, tmp_path):
     plain = sources._replace(bspa=sources.bspa._replace(experiment=sources.baseline.experiment))
     write_report(plain, tmp_path, {})
-    figures = json.loads((tmp_path / 'report.json').read_text(encoding='utf-8'))
-    assert (figures['rounds'], figures['frozen_share'], figures['completeness_gap']) == ([], 0.0, None)
+    results = json.loads((tmp_path / 'report.json').read_text(encoding='utf-8'))
+    assert (results['rounds'], results['frozen_share'], results['completeness_gap']) == ([], 0.0, None)
     assert len(_parsed(tmp_path).sources) == 4
 
 
@@ -272,7 +273,7 @@ def test_a_damaged_round(tmp_path):
 def test_another_scorer_is_refused(sources, tmp_path, monkeypatch):
     path = tmp_path / difficulty_path(sources.hr_lmdb, 4).name
     write_difficulty(path, {'a': 0.1}, DifficultyHeader('MSRResNet-1f2e', 4, 'y', 4, 1, '0' * 64))
-    monkeypatch.setattr('bsr_plugins.analysis.report.difficulty_path', lambda lmdb, scale: path)
+    monkeypatch.setattr('bsr_plugins.analysis.comparison.difficulty_path', lambda lmdb, scale: path)
     with pytest.raises(DataError, match='scored by bicubic') as error:
         compare(sources)
     assert 'MSRResNet-1f2e' in str(error.value)
@@ -287,7 +288,7 @@ def test_no_partial_file_is_left(written):
     assert sorted(path.name for path in written.iterdir()) == ['report.html', 'report.json', 'report.png']
 
 
-def test_pictures_need_no_screen(written):
+def test_figures_need_no_screen(written):
     from bsr_plugins.analysis.figure_style import new_figure, png_bytes
 
     figure = new_figure(2, 1)

@@ -9,7 +9,7 @@ import pytest
 from bsr_plugins.analysis.report_words import verdict
 
 
-def figures(baseline, bspa, per_class=None):
+def results(baseline, bspa, per_class=None):
     return {
         'psnr_bicubic': 29.0,
         'psnr_baseline': baseline,
@@ -24,24 +24,24 @@ def figures(baseline, bspa, per_class=None):
     ('bspa', 'words'), [(30.12, '0.12 dB above'), (29.88, '0.12 dB below'), (30.004, 'level'), (29.996, 'level')]
 )
 def test_win_lose_or_level(bspa, words):
-    sentences = verdict(figures(30.0, bspa))
+    sentences = verdict(results(30.0, bspa))
     assert sentences[1] == f'BSPA against plain training at equal updates: {words}.'
 
 
 def test_a_net_below_bicubic_is_called_below():
-    assert verdict(figures(28.5, 29.25))[0] == (
+    assert verdict(results(28.5, 29.25))[0] == (
         'Against bicubic upscaling (29.00 dB) plain L1 training is 0.50 dB below, BSPA 0.25 dB above.'
     )
 
 
 def test_classes_are_counted_and_the_hardest_with_windows_is_named():
     per_class = {'baseline': [40.0, 30.0, 25.0, math.inf, None], 'bspa': [40.2, 29.9, 25.3, math.inf, None]}
-    text = verdict(figures(30, 30, per_class))[2]
+    text = verdict(results(30, 30, per_class))[2]
     assert 'ahead in 2 and behind in 1 of 4' in text
     assert 'class 3) it is level' in text
 
 
 def test_it_says_how_little_it_means():
-    last = verdict(figures(30, 31))[-1]
-    assert 'One seed, 1,400 updates, 2 photographs' in last
+    last = verdict(results(30, 31))[-1]
+    assert 'One seed, 1,400 updates, 2 images' in last
     assert 'not a benchmark' in last

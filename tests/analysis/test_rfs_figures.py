@@ -1,4 +1,4 @@
-"""Pictures of random filter sampling: they show the shares and the patches they are given."""
+"""Figures of random filter sampling: they show the shares and the patches they are given."""
 
 from __future__ import annotations
 
@@ -55,21 +55,21 @@ def test_histogram_shows_both_shares_and_the_even_one():
 def test_contact_sheet_is_sorted_by_interval(count, shown):
     patches = batch(count)
     figure = contact_sheet(patches, table(), 'x4')
-    pictures = [axes for axes in figure.axes if axes.images]
-    assert len(pictures) == shown
-    labels = [axes.get_xlabel().replace('interval ', '').split('\nPIC ') for axes in pictures]
+    figures = [axes for axes in figure.axes if axes.images]
+    assert len(figures) == shown
+    labels = [axes.get_xlabel().replace('interval ', '').split('\nPIC ') for axes in figures]
     order = [(int(interval), float(pic)) for interval, pic in labels]
     assert order == sorted(order)
     assert {(patch.interval_index, patch.pic) for patch in patches} >= set(order)
     assert order[0] == min((patch.interval_index, patch.pic) for patch in patches)
-    for axes, (_, pic) in zip(pictures, order):
+    for axes, (_, pic) in zip(figures, order):
         assert (axes.images[0].get_array() == int(pic) % 256).all()
     title = figure.get_suptitle() if hasattr(figure, 'get_suptitle') else figure._suptitle.get_text()
     assert f'batch of {count}' in title
     assert ('64 shown' in title) == (count > 64)
 
 
-def test_files_are_pictures(tmp_path: Path):
+def test_files_are_figures(tmp_path: Path):
     import cv2
 
     written = write(tmp_path / 'new' / 'rfs.v1', table(16), batch(16, 16), 'x4')

@@ -10,7 +10,7 @@ import pytest
 from bsr_plugins.analysis.crop_figures import draw_crops
 from bsr_plugins.analysis.differing_crops import Crop
 from bsr_plugins.analysis.figure_style import COLOURS, LABELS, class_colours, new_figure
-from bsr_plugins.analysis.report_figures import (
+from bsr_plugins.analysis.report_panels import (
     draw_class_gains,
     draw_frozen_share,
     draw_long_tail,
