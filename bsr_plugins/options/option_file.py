@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +86,7 @@ def read_option_file(path: PathLike) -> OptionFile:
     text = _read_text(name)
     loader = _SafeLoader(text)
     try:
-        _refuse_deep(name, text)
+        _refuse_deep(name, text, _SafeLoader)
         root = loader.get_single_node()
         if root is None:
             raise OptionError('The option file is empty', where=name)
@@ -99,7 +100,7 @@ def read_option_file(path: PathLike) -> OptionFile:
             )
         reader = _Reader(name, text, loader)
         options = reader.value(root, ())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise _malformed(name, text, error) from None
     finally:
         loader.dispose()
@@ -130,6 +131,8 @@ class _Reader:
             )
         if any(node is outer for outer in self._open):
             raise self._error('An alias stands inside its own anchor', node, remedy='write the value out')
+        if len(self._open) > _DEEPEST:
+            raise _too_deep(_at(self.name, node))
         self._open.append(node)
         try:
             if isinstance(node, yaml.MappingNode):
@@ -191,16 +194,20 @@ class _Reader:
         return OptionError(problem, where=_at(self.name, node), **details)
 
 
-def _refuse_deep(name: str, text: str) -> None:
+def _refuse_deep(name: str, text: str, reader: Any) -> None:
     depth = 0
-    for event in yaml.parse(text, Loader=_SafeLoader):
+    for event in yaml.parse(text, Loader=reader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise OptionError(
-                'The option file is nested too deep',
-                where=f'{name}:{event.start_mark.line + 1}',
-                expected=f'at most {_DEEPEST} sections and lists in each other',
-            )
+            raise _too_deep(f'{name}:{event.start_mark.line + 1}')
+
+
+def _too_deep(where: str) -> OptionError:
+    return OptionError(
+        'The option file is nested too deep',
+        where=where,
+        expected=f'at most {_DEEPEST} sections and lists in each other',
+    )
 
 
 def _read_text(name: str) -> str:
@@ -253,7 +260,10 @@ def _same_name(path: Path) -> Optional[str]:
     return f"did you mean '{found}'?" if found else None
 
 
-def _malformed(name: str, text: str, error: yaml.YAMLError) -> OptionError:
+def _malformed(name: str, text: str, error: Exception) -> OptionError:
+    # Newer C readers scan ahead and stop at deep nesting in words of their own; the Python reader comes to the place.
+    with contextlib.suppress(yaml.YAMLError):
+        _refuse_deep(name, text, yaml.SafeLoader)
     mark = getattr(error, 'problem_mark', None)
     if mark is None:
         return OptionError('The option file is not valid YAML', where=name, found=str(error))
