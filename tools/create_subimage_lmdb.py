@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Command line of ``bsr_plugins.data.subimages.subimage_lmdb``: photographs into sub-image LMDBs that BasicSR reads."""
+"""Command line of ``bsr_plugins.data.subimages.subimage_lmdb``: images into sub-image LMDBs that BasicSR reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bsr_plugins.data.images.image_encoding import ENCODINGS  # noqa: E402
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid  # noqa: E402
 
 DESCRIPTION = """\
-Cut HR and LR photographs into overlapping windows and store them as BasicSR LMDBs:
+Cut HR and LR images into overlapping windows and store them as BasicSR LMDBs:
   OUT/HR_sub.lmdb, OUT/LR_sub_x<scale>.lmdb (keys <image>_s001, the same in both; meta_info.txt; manifest.json)
 
 A further scale with the same windows adds only its LR LMDB. Interrupted at any moment, the same command goes on where
@@ -39,11 +39,11 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--hr', required=True, metavar='DIR', help='folder of HR photographs')
+    parser.add_argument('--hr', required=True, metavar='DIR', help='folder of HR images')
     parser.add_argument(
         '--lr',
         metavar='DIR',
-        help='folder of LR photographs, named <name>x<scale> or as the HR ones; '
+        help='folder of LR images, named <name>x<scale> or as the HR ones; '
         "without it they are made by BasicSR's MATLAB-like bicubic",
     )
     parser.add_argument('--scale', required=True, type=int, metavar='S', help='HR side / LR side')

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets .venv up where needed, then runs BSPA end to end on photographs that come with scikit-image: sub-image LMDBs,
+# Sets .venv up where needed, then runs BSPA end to end on images that come with scikit-image: sub-image LMDBs,
 # difficulty, two trainings, two tests, a report in results/demo. On the CPU, in minutes. Arguments go to tools/demo.py.
 # PYTHON names the interpreter to make .venv with (default: python3).
 set -euo pipefail

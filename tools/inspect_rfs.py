@@ -40,7 +40,7 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--intervals', type=int, default=16, metavar='P', help='intervals of PIC (%(default)s)')
     parser.add_argument('--patches', type=int, default=16384, metavar='N', help='how many are drawn (%(default)s)')
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='manual_seed of the draws (%(default)s)')
-    parser.add_argument('--out', default='results/rfs', metavar='OUT', help='what the pictures are named (%(default)s)')
+    parser.add_argument('--out', default='results/rfs', metavar='OUT', help='what the figures are named (%(default)s)')
     parser.add_argument('--no-pictures', action='store_true', help='print the table alone')
     return parser.parse_args(argv)
 
@@ -98,12 +98,12 @@ def main(argv: Optional[List[str]] = None) -> int:
                 for path in write_rfs_figures(args.out, draws.table, draws.batch, title):
                     print(path)
             except DependencyError as error:
-                print(f'pictures skipped: {error}', file=sys.stderr)
+                print(f'figures skipped: {error}', file=sys.stderr)
     except BsrPluginsError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print('interrupted: no picture is left half-written', file=sys.stderr)
+        print('interrupted: no figure is left half-written', file=sys.stderr)
         return 130
     return 0
 

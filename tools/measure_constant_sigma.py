@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bsr_plugins.common.errors import BsrPluginsError  # noqa: E402
 
 DESCRIPTION = """\
-Measure the mean of |y - mu| over the pictures of the training set and write it to
+Measure the mean of |y - mu| over the images of the training set and write it to
   <weights>_constant_sigma.json    read by tests with val.sigma: true, as the row beside calculate_pll and
                                    calculate_sigma_psnr (the baseline of Table 7 of "Revisiting L1 loss")
 """

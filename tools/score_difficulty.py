@@ -27,7 +27,7 @@ goes on where it stopped.
 EXAMPLES = """\
 examples:
   %(prog)s --hr-lmdb datasets/DIV2K/sub_128/HR_sub.lmdb --lr-lmdb datasets/DIV2K/sub_128/LR_sub_x4.lmdb --scale 4
-  # the paper's scorer, one forward pass a photograph: about three times faster, the same ranking but for near ties
+  # the paper's scorer, one forward pass per image: about three times faster, the same ranking but for near ties
   %(prog)s --hr-lmdb datasets/DIV2K/sub_128/HR_sub.lmdb --lr-lmdb datasets/DIV2K/sub_128/LR_sub_x4.lmdb --scale 4 \\
       --opt options/train_MSRResNet_x4.yml --weights experiments/train_MSRResNet_x4/models/net_g_latest.pth \\
       --whole-image
@@ -44,9 +44,9 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument('--scorer', choices=['bicubic'], help='a reference without weights (default: bicubic)')
     parser.add_argument('--opt', metavar='YML', help='option file of the scoring network: its network_g is taken')
     parser.add_argument('--weights', metavar='PTH', help='its trained weights')
-    parser.add_argument('--whole-image', action='store_true', help='one forward pass a photograph: 3 times faster')
-    parser.add_argument('--hr', metavar='DIR', help='HR photographs, if not where the LMDB was made from')
-    parser.add_argument('--lr', metavar='DIR', help='LR photographs, if not where the LMDB was made from')
+    parser.add_argument('--whole-image', action='store_true', help='one forward pass per image: 3 times faster')
+    parser.add_argument('--hr', metavar='DIR', help='HR images, if not where the LMDB was made from')
+    parser.add_argument('--lr', metavar='DIR', help='LR images, if not where the LMDB was made from')
     parser.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: cuda where there is one)')
     parser.add_argument('--batch', type=int, default=32, metavar='N', help='windows in a forward pass (32)')
     parser.add_argument('--out', metavar='TXT', help='difficulty file (default: inside the HR LMDB)')
@@ -73,10 +73,10 @@ def draw(result: Any, hr_lmdb: str) -> None:
     try:
         from bsr_plugins.analysis.difficulty_figures import write_difficulty_figures
 
-        for picture in write_difficulty_figures(result.path, result.keys, result.mse, hr_lmdb, result.header):
-            print(picture)
+        for figure in write_difficulty_figures(result.path, result.keys, result.mse, hr_lmdb, result.header):
+            print(figure)
     except DependencyError as error:
-        print(f'pictures skipped: {error}', file=sys.stderr)
+        print(f'figures skipped: {error}', file=sys.stderr)
 
 
 def main(argv: Optional[List[str]] = None) -> int:

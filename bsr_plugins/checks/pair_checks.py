@@ -165,7 +165,7 @@ class _PairSizes:
     def _fits(self, gt: Size, lq: Size, name: str) -> bool:
         if not isinstance(self.scale, int) or isinstance(self.scale, bool):
             return True
-        # OpenCV turns a photograph by its EXIF entry, which may say so for one of the two alone.
+        # OpenCV turns an image by its EXIF entry, which may say so for one of the two alone.
         turned = [gt, gt[::-1]] if name.lower().endswith(('.jpg', '.jpeg')) else [gt]
         return any(self._side_fits(size[0], lq[0]) and self._side_fits(size[1], lq[1]) for size in turned)
 

@@ -150,8 +150,8 @@ class RFSBalancedBatchDataset(Dataset):
         for pick in picks:
             y, x = self._position(pic, pick)
             crops = [
-                picture[y * factor : (y + self.lq_size) * factor, x * factor : (x + self.lq_size) * factor]
-                for picture, factor in ((lq, 1), (gt, self.scale))
+                whole[y * factor : (y + self.lq_size) * factor, x * factor : (x + self.lq_size) * factor]
+                for whole, factor in ((lq, 1), (gt, self.scale))
             ]
             sample = self.images.to_sample(image, *crops)
             samples.append({**sample, 'pic': np.float32(pic[y, x]), 'interval_index': pick.interval})

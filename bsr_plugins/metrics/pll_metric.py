@@ -43,9 +43,9 @@ def calculate_pll(
     img1: Optional[np.ndarray] = None,
     **unknown: Any,
 ) -> float:
-    """Return :func:`pll` of a picture, over all channels, for BasicSR's validation.
+    """Return :func:`pll` of an image, over all channels, for BasicSR's validation.
 
-    The paper does not say on which channels it is; here on all of RGB. mu is the picture as BasicSR hands it to every
+    The paper does not say on which channels it is; here on all of RGB. mu is the image as BasicSR hands it to every
     metric, rounded to 8 bit.
 
     Args:
@@ -63,7 +63,7 @@ def calculate_pll(
 
     Raises:
         OptionError: No sigma map and no constant, or an unknown or wrong option.
-        DataError: Pictures or a map that do not fit.
+        DataError: Images or a map that do not fit.
     """
     mu, y, spread = sigma_inputs(
         'calculate_pll',

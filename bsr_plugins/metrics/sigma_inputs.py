@@ -1,4 +1,4 @@
-"""What the metrics of the sigma branch share: pictures and sigma map, checked, cropped, as float64 in [0, 1]."""
+"""What the metrics of the sigma branch share: images and sigma map, checked, cropped, as float64 in [0, 1]."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sigma_inputs(
         metric: The name of the metric, for the errors.
         img: mu, the output as BasicSR hands it to metrics: uint8.
         img2: y, the ground truth: uint8.
-        sigma: The sigma map in [0, 1], its channels in the order of the pictures', or one for all.
+        sigma: The sigma map in [0, 1], its channels in the order of the images', or one for all.
         crop_border: Pixels left out at each edge.
         input_order: ``HWC`` or ``CHW``, for all three.
         constant_sigma: Evaluated everywhere instead of the map, where given.
@@ -39,7 +39,7 @@ def sigma_inputs(
     Raises:
         OptionError: An unknown option or order, a border that leaves nothing, a ``constant_sigma`` outside (0, 1], or
             neither it nor a sigma map.
-        DataError: A picture is missing, is not uint8, or differs from the other in shape; a sigma map that does not fit
+        DataError: An image is missing, is not uint8, or differs from the other in shape; a sigma map that does not fit
             them, or has values outside [0, 1].
     """
     for key in unknown:
@@ -59,19 +59,19 @@ def sigma_inputs(
         )
     if img is None or img2 is None:
         raise DataError(
-            f'{metric} was given one picture or none',
+            f'{metric} was given one image or none',
             expected='img (or img1) and img2',
             found='no img2' if img2 is None else 'no img',
         )
     if img.dtype != np.uint8 or img2.dtype != np.uint8 or img.shape != img2.shape:
         raise DataError(
-            f'{metric} cannot compare these pictures',
+            f'{metric} cannot compare these images',
             expected='two of uint8 and of one shape',
             found=f'{img.dtype} {img.shape} and {img2.dtype} {img2.shape}',
         )
     from basicsr.metrics.metric_util import reorder_image
 
-    mu, y = (reorder_image(picture, input_order).astype(np.float64) / 255 for picture in (img, img2))
+    mu, y = (reorder_image(image, input_order).astype(np.float64) / 255 for image in (img, img2))
     if constant_sigma is None:
         spread = _checked_map(metric, sigma, mu.shape, input_order)
     else:
@@ -101,7 +101,7 @@ def _checked_map(metric: str, sigma: Optional[np.ndarray], shape: Tuple[int, ...
     spread = reorder_image(np.asarray(sigma), input_order).astype(np.float64)
     if spread.shape not in (shape, (*shape[:2], 1)):
         raise DataError(
-            f'the sigma map does not fit the picture that {metric} is of',
+            f'the sigma map does not fit the image that {metric} is of',
             expected=f'{shape}, or one channel',
             found=spread.shape,
         )

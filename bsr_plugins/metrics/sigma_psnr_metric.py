@@ -32,7 +32,7 @@ def calculate_sigma_psnr(
     img1: Optional[np.ndarray] = None,
     **unknown: Any,
 ) -> float:
-    """Return :func:`sigma_psnr` of a picture, over all channels, for BasicSR's validation.
+    """Return :func:`sigma_psnr` of an image, over all channels, for BasicSR's validation.
 
     Args:
         img: Output, uint8, as of ``input_order``; by position in releases of BasicSR before 1.3.
@@ -47,7 +47,7 @@ def calculate_sigma_psnr(
 
     Raises:
         OptionError: No sigma map and no constant, or an unknown or wrong option.
-        DataError: Pictures or a map that do not fit.
+        DataError: Images or a map that do not fit.
     """
     mu, y, spread = sigma_inputs(
         'calculate_sigma_psnr',

@@ -14,7 +14,7 @@ from bsr_plugins.data.subimages.windows import WindowGrid
 
 
 class SubImages(NamedTuple):
-    """A pair of sub-image LMDBs (x4, 32/16/12 windows) of three drawn photographs, and the folders they are from."""
+    """A pair of sub-image LMDBs (x4, 32/16/12 windows) of three drawn images, and the folders they are from."""
 
     hr_lmdb: Path
     lr_lmdb: Path
@@ -23,7 +23,7 @@ class SubImages(NamedTuple):
     grid: WindowGrid
 
 
-def draw_photograph(seed: int, height: int, width: int) -> Any:
+def draw_image(seed: int, height: int, width: int) -> Any:
     """Return flat, smooth and textured parts side by side: sub-images of every difficulty, uint8 BGR."""
     rng = np.random.default_rng(seed)
     noise = rng.normal(0, 1, (height, width, 3))
@@ -35,23 +35,23 @@ def draw_photograph(seed: int, height: int, width: int) -> Any:
 
 
 @pytest.fixture(scope='session')
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with HR and LR (x4) folders of three drawn photographs; names hold blanks, underscores and dots."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with HR and LR (x4) folders of three drawn images; names hold blanks, underscores and dots."""
     from bsr_plugins.data.images.image_resizing import shrink
 
-    root = tmp_path_factory.mktemp('photographs')
+    root = tmp_path_factory.mktemp('images')
     for name in ('HR', 'LR'):
         (root / name).mkdir()
     for seed, (name, height, width) in enumerate((('a_s002 b', 96, 144), ('0001', 64, 128), ('c.d', 80, 120))):
-        image = draw_photograph(seed, height, width)
+        image = draw_image(seed, height, width)
         cv2.imwrite(str(root / 'HR' / f'{name}.png'), image)
         cv2.imwrite(str(root / 'LR' / f'{name}.png'), shrink(image, 1 / 4))
     return root
 
 
 @pytest.fixture
-def sub_images(photographs: Path, tmp_path: Path) -> SubImages:
-    """Fresh LMDBs of ``photographs``."""
+def sub_images(images: Path, tmp_path: Path) -> SubImages:
+    """Fresh LMDBs of ``images``."""
     grid = WindowGrid(32, 16, 12)
-    made = create_subimage_lmdbs(photographs / 'HR', tmp_path / 'lmdb', 4, photographs / 'LR', grid, progress=False)
-    return SubImages(made.hr, made.lr, photographs / 'HR', photographs / 'LR', grid)
+    made = create_subimage_lmdbs(images / 'HR', tmp_path / 'lmdb', 4, images / 'LR', grid, progress=False)
+    return SubImages(made.hr, made.lr, images / 'HR', images / 'LR', grid)

@@ -392,7 +392,7 @@ def test_a_damaged_record_is_named(folders):
         next(iter(loader))
 
 
-def test_real_photographs(bsr_data, tmp_path):
+def test_real_images(bsr_data, tmp_path):
     hr, lr = {}, {}
     for path in sorted((bsr_data / 'train' / 'HR').glob('*.png'))[:4]:
         large, small = (cv2.imread(str(bsr_data / 'train' / kind / path.name)) for kind in ('HR', 'LRbicX4'))

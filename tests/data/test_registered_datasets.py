@@ -26,13 +26,13 @@ every_dataset = pytest.mark.parametrize('name', NAMES)
 
 
 @pytest.fixture(scope='module')
-def opt(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
+def opt(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
     """Options that every data set of the pack is built with: LMDBs, scored."""
     lmdbs = create_subimage_lmdbs(
-        photographs / 'HR',
+        images / 'HR',
         tmp_path_factory.mktemp('windows'),
         SCALE,
-        photographs / 'LR',
+        images / 'LR',
         WindowGrid(GT_SIZE, 16, 12),
         progress=False,
     )

@@ -447,13 +447,11 @@ def test_num_images(root, monkeypatch, batch_size, num_images, expected):
     assert sizes == [expected]
 
 
-def test_lmdb(photographs, tmp_path):
+def test_lmdb(images, tmp_path):
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
 
-    made = create_subimage_lmdbs(
-        photographs / 'HR', tmp_path, 4, photographs / 'LR', WindowGrid(32, 16, 12), progress=False
-    )
+    made = create_subimage_lmdbs(images / 'HR', tmp_path, 4, images / 'LR', WindowGrid(32, 16, 12), progress=False)
     dataset = build(
         tmp_path, dataroot_gt=str(made.hr), dataroot_lq=str(made.lr), io_backend={'type': 'lmdb'}, scale=4, gt_size=20
     )

@@ -282,12 +282,12 @@ def test_killed_half_way_nothing_looks_finished(root, cache, computed, moment):
     assert sorted(computed) == list(range(NUMBER))
 
 
-def test_lmdb(root, photographs, tmp_path):
+def test_lmdb(root, images, tmp_path):
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
 
     made = create_subimage_lmdbs(
-        photographs / 'HR', tmp_path / 'lmdb', SCALE, photographs / 'LR', WindowGrid(64, 32, 12), progress=False
+        images / 'HR', tmp_path / 'lmdb', SCALE, images / 'LR', WindowGrid(64, 32, 12), progress=False
     )
     opt = {'dataroot_gt': str(made.hr), 'dataroot_lq': str(made.lr), 'io_backend': {'type': 'lmdb'}}
     dataset = build(root, **opt, use_hflip=False, use_rot=False)

@@ -1,4 +1,4 @@
-"""A small project that is whole: photographs, LMDBs, difficulty, option files, a run of four iterations."""
+"""A small project that is whole: images, LMDBs, difficulty, option files, a run of four iterations."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ val: {{save_img: false, metrics: {{psnr: {{type: calculate_psnr, crop_border: 2}
 """
 
 
-def make_photographs(root: Path, count: int = 4, side: int = 64) -> None:
+def make_images(root: Path, count: int = 4, side: int = 64) -> None:
     """Write ``count`` pairs of noise under root/data, HR of ``side`` and LR of half of it."""
     import cv2
     import numpy as np
@@ -143,7 +143,7 @@ def whole_project(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     """Make the project, through the commands that a user types."""
     pytest.importorskip('basicsr')
     root = tmp_path_factory.mktemp('whole') / 'project'
-    make_photographs(root)
+    make_images(root)
     (root / 'train.yml').write_text(TRAIN)
     (root / 'test.yml').write_text(TEST)
     from bsr_plugins.cli.main import main

@@ -20,7 +20,7 @@ Options = Dict[str, Any]
 
 @pytest.fixture(scope='session')
 def sr_data(bsr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight real photographs with their x4 LR, as folders, as sub-image LMDBs and with a difficulty file."""
+    """Eight real images with their x4 LR, as folders, as sub-image LMDBs and with a difficulty file."""
     from bsr_plugins.data.difficulty.scorers import bicubic_scorer
     from bsr_plugins.data.difficulty.scoring import score_difficulty
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs

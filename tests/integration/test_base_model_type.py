@@ -204,8 +204,8 @@ def test_its_own_test_is_used(
     run = train(options, tmp_path)
     import cv2
 
-    picture = next(run.glob('visualization/*/*_4.png'))
-    assert cv2.imread(str(picture)).max() == 0
+    image = next(run.glob('visualization/*/*_4.png'))
+    assert cv2.imread(str(image)).max() == 0
 
 
 def test_bspa_over_a_foreign_pass(base_options: Options, train: Train, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bsr_plugins.options.templates.recipe import SHIPPED, Recipe, default_test_m
 from bsr_plugins.options.templates.render import render
 
 METHODS = ('fpl', 'l1_bicubic', 'le_sigma', 'hybrid_lp', 'fpl_bspa_sigma', 'rfs', 'bsr', 'samplingaug')
-# At x4, as the photographs at hand.
+# At x4, as the images at hand.
 TRAINED = list(
     dict.fromkeys(
         Recipe(recipe.net, recipe.method, 4) for recipe in SHIPPED if not recipe.is_test and recipe.method in METHODS
@@ -22,7 +22,7 @@ TRAINED = list(
 
 
 def small(recipe, sr_data):
-    """The file's options on eight photographs, with a small network and few iterations; nothing else is changed."""
+    """The file's options on eight images, with a small network and few iterations; nothing else is changed."""
     options = yaml.safe_load(render(recipe))
     for dataset in options['datasets'].values():
         dataset.update(dataroot_gt=str(sr_data / 'HR'), dataroot_lq=str(sr_data / 'LR'), filename_tmpl='{}')
@@ -89,9 +89,9 @@ def test_a_shipped_file_trains_and_its_test_file_reads_it(recipe, sr_data, train
     test = small(Recipe(recipe.net, method, 4, test=True), sr_data)
     assert test['path']['pretrain_network_g'] == str((experiment / 'models' / 'net_g_latest.pth').relative_to(tmp_path))
     results = run_test(test, tmp_path, monkeypatch)
-    pictures = sorted(path.name for path in (results / 'visualization' / 'Set5').iterdir())
-    sigma_maps = [name for name in pictures if name.endswith('_sigma.png')]
-    assert len(pictures) - len(sigma_maps) == 8 and len(sigma_maps) == (8 if 'sigma' in recipe.method else 0)
+    images = sorted(path.name for path in (results / 'visualization' / 'Set5').iterdir())
+    sigma_maps = [name for name in images if name.endswith('_sigma.png')]
+    assert len(images) - len(sigma_maps) == 8 and len(sigma_maps) == (8 if 'sigma' in recipe.method else 0)
     report = next(results.glob('test_*.log')).read_text()
     for metric in test['val']['metrics']:
         assert f'# {metric}: ' in report

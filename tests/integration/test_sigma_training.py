@@ -169,11 +169,11 @@ def test_validation_draws_maps_and_hands_them_to_metrics(
     )
     run = train(options, tmp_path / 'run')
     same(load(run, 'net_g_4.pth'), load(plain, 'net_g_4.pth'))
-    pictures = sorted(run.glob('visualization/*/*_2_sigma.png'))
-    assert len(pictures) == 8
-    for picture in pictures:
-        result = picture.with_name(picture.name.replace('_sigma', ''))
-        assert cv2.imread(str(picture)).shape == cv2.imread(str(result)).shape
+    images = sorted(run.glob('visualization/*/*_2_sigma.png'))
+    assert len(images) == 8
+    for image in images:
+        result = image.with_name(image.name.replace('_sigma', ''))
+        assert cv2.imread(str(image)).shape == cv2.imread(str(result)).shape
     assert '# pll: ' in log_of(run) and '# sigma_psnr: ' in log_of(run) and '_constant' not in log_of(run)
     from basicsr.metrics import calculate_metric
     from basicsr.models import sr_model

@@ -11,10 +11,10 @@ from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.metrics.pll_metric import calculate_pll, pll
 
 
-def pictures(error=0):
-    """Two pictures, uint8 BGR, that differ by ``error`` steps everywhere."""
-    picture = np.random.default_rng(0).integers(20, 200, size=(9, 7, 3), dtype=np.uint8)
-    return picture, (picture + error).astype(np.uint8)
+def images(error=0):
+    """Two images, uint8 BGR, that differ by ``error`` steps everywhere."""
+    image = np.random.default_rng(0).integers(20, 200, size=(9, 7, 3), dtype=np.uint8)
+    return image, (image + error).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ def test_floor(sigma):
 def test_called_by_bsr(name):
     from basicsr.metrics import calculate_metric
 
-    img, img2 = pictures(5)
+    img, img2 = images(5)
     data = {'img': img, 'img2': img2, 'sigma': np.full(img.shape, 5 / 255, dtype=np.float32)}
     value = calculate_metric(data, {'type': name, 'crop_border': 2, 'better': 'higher'})
     assert type(value) is float
     assert value == pytest.approx(-math.log(5 / 255) - 0.5 - 0.5 * math.log(2 * math.pi), abs=1e-5)
-    # BasicSR's own metrics take the sigma map beside the pictures and leave it alone.
+    # BasicSR's own metrics take the sigma map beside the images and leave it alone.
     psnr = calculate_metric(data, {'type': 'calculate_psnr', 'crop_border': 2})
     assert psnr == pytest.approx(20 * math.log10(255 / 5))
 
 
 def test_the_border_is_left_out():
-    img, img2 = pictures(0)
+    img, img2 = images(0)
     sigma = np.full(img.shape, 0.1)
     img2 = img2.copy()
     img2[:2], img2[-2:], img2[:, :2], img2[:, -2:] = 255, 255, 255, 255
@@ -80,14 +80,14 @@ def test_the_border_is_left_out():
 
 @pytest.mark.parametrize('shape', [(9, 7, 1), (9, 7)])
 def test_one_sigma_for_all_channels(shape):
-    img, img2 = pictures(3)
+    img, img2 = images(3)
     sigma = np.random.default_rng(1).uniform(0.01, 0.1, size=shape)
     full = np.repeat(sigma.reshape(9, 7, 1), 3, axis=2)
     assert calculate_pll(img, img2, sigma=sigma) == calculate_pll(img, img2, sigma=full)
 
 
 def test_channel_order_and_channels_first():
-    img, img2 = pictures(0)
+    img, img2 = images(0)
     img2 = img2.copy()
     img2[..., 2] += 10
     sigma = np.full(img.shape, 0.01)
@@ -98,22 +98,22 @@ def test_channel_order_and_channels_first():
     assert calculate_pll(first[0], first[1], input_order='CHW', sigma=first[2]) == pytest.approx(value)
 
 
-def test_grey_pictures():
-    img, img2 = (picture[..., 0] for picture in pictures(4))
+def test_grey_images():
+    img, img2 = (image[..., 0] for image in images(4))
     assert calculate_pll(img, img2, sigma=np.full((9, 7), 4 / 255)) == pytest.approx(
         -math.log(4 / 255) - 0.5 - 0.5 * math.log(2 * math.pi)
     )
 
 
 def test_the_constant_row_takes_the_place_of_the_map():
-    img, img2 = pictures(5)
+    img, img2 = images(5)
     constant = calculate_pll(img, img2, sigma=np.full(img.shape, 0.013))
     assert calculate_pll(img, img2, constant_sigma=0.013) == pytest.approx(constant)
     assert calculate_pll(img, img2, sigma=np.full(img.shape, 0.5), constant_sigma=0.013) == pytest.approx(constant)
 
 
 def test_nothing_is_changed():
-    img, img2 = pictures(5)
+    img, img2 = images(5)
     sigma = np.zeros(img.shape, dtype=np.float32)
     kept = [array.copy() for array in (img, img2, sigma)]
     calculate_pll(img, img2, sigma=sigma)
@@ -141,19 +141,19 @@ def test_nothing_is_changed():
 )
 def test_what_is_refused(options, error, message):
     with pytest.raises(error, match=message):
-        calculate_pll(*pictures(5), **options)
+        calculate_pll(*images(5), **options)
 
 
-def test_pictures_that_do_not_fit():
-    img, img2 = pictures(0)
+def test_images_that_do_not_fit():
+    img, img2 = images(0)
     with pytest.raises(DataError, match='(?s)cannot compare.*float64'):
         calculate_pll(img / 255, img2, constant_sigma=0.1)
     with pytest.raises(DataError, match=r'(?s)cannot compare.*\(9, 7, 3\) and uint8 \(8, 7, 3\)'):
         calculate_pll(img, img2[1:], constant_sigma=0.1)
 
 
-def test_the_three_ways_in_which_forks_hand_pictures_over():
-    img, img2 = pictures(5)
+def test_the_three_ways_in_which_forks_hand_images_over():
+    img, img2 = images(5)
     value = calculate_pll(img=img, img2=img2, constant_sigma=0.02, crop_border=1)
     assert calculate_pll(img1=img, img2=img2, constant_sigma=0.02, crop_border=1) == value
     assert calculate_pll(img, img2, constant_sigma=0.02, crop_border=1) == value
@@ -161,6 +161,6 @@ def test_the_three_ways_in_which_forks_hand_pictures_over():
 
 
 @pytest.mark.parametrize('given, found', [('img', 'no img2'), ('img1', 'no img2'), ('img2', 'no img')])
-def test_one_picture_alone_is_refused(given, found):
-    with pytest.raises(DataError, match=f'(?s)one picture or none.*img1.*{found}'):
-        calculate_pll(**{given: pictures(0)[0]}, constant_sigma=0.1)
+def test_one_image_alone_is_refused(given, found):
+    with pytest.raises(DataError, match=f'(?s)one image or none.*img1.*{found}'):
+        calculate_pll(**{given: images(0)[0]}, constant_sigma=0.1)

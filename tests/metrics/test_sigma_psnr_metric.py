@@ -15,8 +15,8 @@ def test_by_hand(gap, expected):
     assert sigma_psnr(error + gap, error) == pytest.approx(expected)
 
 
-def test_of_the_pictures_of_table_7():
-    """It is BasicSR's PSNR between the map and the error shown as pictures, but for their rounding."""
+def test_of_the_images_of_table_7():
+    """It is BasicSR's PSNR between the map and the error shown as images, but for their rounding."""
     from basicsr.metrics import calculate_psnr
 
     rng = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def test_called_by_bsr(name):
             OptionError,
             'calculate_sigma_psnr has no option pll_sigma_min',
         ),
-        ({'sigma': np.zeros((4, 4, 3))}, DataError, 'does not fit the picture that calculate_sigma_psnr is of'),
+        ({'sigma': np.zeros((4, 4, 3))}, DataError, 'does not fit the image that calculate_sigma_psnr is of'),
         ({'constant_sigma': True}, OptionError, 'constant sigma is out of its range'),
     ],
 )
@@ -72,7 +72,7 @@ def test_what_is_refused(options, error, message):
         calculate_sigma_psnr(img, img, **options)
 
 
-def test_the_three_ways_in_which_forks_hand_pictures_over():
+def test_the_three_ways_in_which_forks_hand_images_over():
     img = np.arange(108, dtype=np.uint8).reshape(6, 6, 3)
     img2 = img[::-1].copy()
     value = calculate_sigma_psnr(img=img, img2=img2, constant_sigma=0.1)

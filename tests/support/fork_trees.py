@@ -37,7 +37,7 @@ def write_tree(kind: str, root: Path) -> Path:
 
 
 def write_data(out: Path, scale: int = 2, count: int = 6) -> Path:
-    """Write HR and LR folders of smooth pictures, their sub-image LMDBs and a difficulty file; return ``out``."""
+    """Write HR and LR folders of smooth images, their sub-image LMDBs and a difficulty file; return ``out``."""
     from bsr_plugins.data.difficulty.scorers import bicubic_scorer
     from bsr_plugins.data.difficulty.scoring import score_difficulty
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs

@@ -38,8 +38,8 @@ def contents(out):
 
 
 @pytest.fixture(scope='module')
-def photographs(tmp_path_factory):
-    root = tmp_path_factory.mktemp('photographs')
+def images(tmp_path_factory):
+    root = tmp_path_factory.mktemp('images')
     rng = np.random.default_rng(0)
     for folder in ('hr', 'lr'):
         (root / folder).mkdir()
@@ -51,7 +51,7 @@ def photographs(tmp_path_factory):
 
 
 @pytest.fixture
-def command(repo, photographs):
+def command(repo, images):
     """The command line of a run into ``out``; ``before`` is Python code that runs ahead of it."""
 
     def build(out, *more, before=''):
@@ -61,9 +61,9 @@ def command(repo, photographs):
             '-c',
             script,
             '--hr',
-            str(photographs / 'hr'),
+            str(images / 'hr'),
             '--lr',
-            str(photographs / 'lr'),
+            str(images / 'lr'),
             '--scale',
             '4',
             '--out',
@@ -176,13 +176,13 @@ def main(repo):
         (['--hr', '{hr}', '--scale', '4', '--workers', '0'], ['--workers must be at least 1']),
     ],
 )
-def test_errors_name_what_is_wrong_with_exit_code_2(main, photographs, tmp_path, capsys, arguments, words):
+def test_errors_name_what_is_wrong_with_exit_code_2(main, images, tmp_path, capsys, arguments, words):
     (tmp_path / 'empty').mkdir()
     places = {
         'absent': tmp_path / 'absent',
         'empty': tmp_path / 'empty',
-        'hr': photographs / 'hr',
-        'lr': photographs / 'lr',
+        'hr': images / 'hr',
+        'lr': images / 'lr',
     }
     code = main([argument.format(**places) for argument in arguments] + ['--out', str(tmp_path / 'out')])
     text = capsys.readouterr().err
@@ -191,8 +191,8 @@ def test_errors_name_what_is_wrong_with_exit_code_2(main, photographs, tmp_path,
     assert not list(tmp_path.glob('out/*.lmdb'))
 
 
-def test_an_output_that_does_not_match_is_refused(main, photographs, tmp_path, capsys):
-    usual = ['--hr', str(photographs / 'hr'), '--lr', str(photographs / 'lr'), '--scale', '4', '--out', str(tmp_path)]
+def test_an_output_that_does_not_match_is_refused(main, images, tmp_path, capsys):
+    usual = ['--hr', str(images / 'hr'), '--lr', str(images / 'lr'), '--scale', '4', '--out', str(tmp_path)]
     assert main(usual) == 0
     assert main([*usual, '--step', '128']) == 2
     assert '--step 64 there, 128 asked for' in capsys.readouterr().err

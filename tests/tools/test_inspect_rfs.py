@@ -1,4 +1,4 @@
-"""The command: its table, its pictures, its errors."""
+"""The command: its table, its figures, its errors."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def rows(text: str) -> List[List[str]]:
     return [line.split() for line in text.splitlines()[1:] if 'to' in line.split()]
 
 
-def test_table_and_pictures(images: Path, capsys: pytest.CaptureFixture) -> None:
+def test_table_and_figures(images: Path, capsys: pytest.CaptureFixture) -> None:
     assert load_tool().main(flags(images)) == 0
     out = capsys.readouterr().out
     assert [row[5] for row in rows(out)] == ['25.0%'] * 4
@@ -91,7 +91,7 @@ def test_without_matplotlib_the_table_stands(
     assert load_tool().main(flags(images)) == 0
     text = capsys.readouterr()
     assert len(rows(text.out)) == 4
-    assert 'pictures skipped: Pictures need matplotlib' in text.err
+    assert 'figures skipped: Figures need matplotlib' in text.err
 
 
 def test_what_else_is_not_installed_is_an_error(

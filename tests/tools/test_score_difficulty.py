@@ -33,7 +33,7 @@ def load_tool() -> Any:
 
 @pytest.fixture
 def arguments(tmp_path: Path) -> List[str]:
-    """Arguments of the command for 147 sub-images of three photographs."""
+    """Arguments of the command for 147 sub-images of three images."""
     (tmp_path / 'HR').mkdir()
     rng = np.random.default_rng(0)
     for name in 'abc':
@@ -64,7 +64,7 @@ def test_without_matplotlib_the_scores_stand_and_the_output_says_so(
     assert load_tool().main(arguments) == 0
     text = capsys.readouterr()
     assert '147 scored' in text.out
-    assert 'pictures skipped: Pictures need matplotlib' in text.err
+    assert 'figures skipped: Figures need matplotlib' in text.err
     assert 'bsr-plugins[figures]' in text.err
     assert (tmp_path / 'HR_sub.lmdb' / 'difficulty_x4.txt').is_file()
 

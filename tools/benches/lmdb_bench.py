@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import cv2
 import numpy as np
-from benches.training_sets import photographs
+from benches.training_sets import write_images
 
 SCALE = 4
 TOOLS = Path(__file__).resolve().parents[1]
@@ -32,7 +32,7 @@ def bench_lmdb(quick: bool) -> List[Dict[str, Any]]:
     if not _has_fpng():
         targets.pop('fpng')
     with _folder() as root:
-        photographs(root, 2 if quick else 4)
+        write_images(root, 2 if quick else 4)
         stock: List[float] = []
         ours: Dict[str, List[float]] = {name: [] for name in targets}
         for number in range(1 if quick else 3):
@@ -70,7 +70,7 @@ def bench_read(quick: bool) -> List[Dict[str, Any]]:
         targets.pop('fpng')
     rows = []
     with _folder() as root:
-        photographs(root, 1 if quick else 2)
+        write_images(root, 1 if quick else 2)
         _make_stock(root, root / 'stock')
         for name in targets:
             create_subimage_lmdbs(root / 'hr', root / name, SCALE, lr=root / 'lr', encoding=name, progress=False)
@@ -94,13 +94,13 @@ def bench_read(quick: bool) -> List[Dict[str, Any]]:
 
 
 def bench_memory(quick: bool) -> List[Dict[str, Any]]:
-    """Peak memory (resident set) of making and of scoring LMDBs with four times the photographs over that with few."""
+    """Peak memory (resident set) of making and of scoring LMDBs with four times the images over that with few."""
     few = {'making': 12 if quick else 24, 'scoring': 2 if quick else 4}
     peaks: Dict[Tuple[str, int], List[float]] = {}
     with _folder() as root:
         for job, start in few.items():
             for count in (start, 4 * start):
-                photographs(root / f'{job}{count}', count, distinct=2)
+                write_images(root / f'{job}{count}', count, distinct=2)
         for number in range(1 if quick else 3):
             for job, start in few.items():
                 for count in (start, 4 * start):
@@ -136,7 +136,7 @@ def bench_memory(quick: bool) -> List[Dict[str, Any]]:
     return [
         _row(
             'memory',
-            f'{job}, {4 * start} against {start} photographs of 2K',
+            f'{job}, {4 * start} against {start} images of 2K',
             [a / b for a, b in zip(peaks[job, 4 * start], peaks[job, start])],
             '<= 1.1',
             few_mib=float(np.median(peaks[job, start])),

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List
 
-from benches.training_sets import photographs, rate_rows, row, train_options, workplace
+from benches.training_sets import rate_rows, row, train_options, workplace, write_images
 
 KIND = 'RFSBalancedBatchDataset'
 GT_SIZE = 240
@@ -15,7 +15,7 @@ IMAGES = 800
 
 
 def bench_rfs(quick: bool) -> List[Dict[str, Any]]:
-    """Samples a second over PairedImageDataset's, and the seconds of a start over 800 photographs of 2K."""
+    """Samples a second over PairedImageDataset's, and the seconds of a start over 800 images of 2K."""
     return [*rate_rows('rfs', KIND, GT_SIZE, '>= 0.85x', quick), _start_up(quick)]
 
 
@@ -28,7 +28,7 @@ def _start_up(quick: bool) -> Dict[str, Any]:
     estimates: List[float] = []
     with workplace() as root:
         for count in (few, many):
-            photographs(root / str(count), count, distinct=4)
+            write_images(root / str(count), count, distinct=4)
         for _ in range(1 if quick else 5):
             seconds = [_build_seconds(root, count) for count in (few, many)]
             estimates.append(seconds[1] + (IMAGES - many) * (seconds[1] - seconds[0]) / (many - few))

@@ -1,4 +1,4 @@
-"""Scoring: windows in batches and whole photographs against one forward pass a window, as BasicSR validates."""
+"""Scoring: windows in batches and whole images against one forward pass a window, as BasicSR validates."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TARGETS = {'batched': '>= 2x', 'whole image': '>= 4x'}
 def bench_score(quick: bool = False) -> List[Dict[str, Any]]:
     """Return a row for each scorer and way of scoring: sub-images a second over those of one forward pass a window.
 
-    One 2040x1356 mosaic of real photographs (``quick``: 1020x680), x4, windows 128/64/48; random weights, which cost
+    One 2040x1356 mosaic of real images (``quick``: 1020x680), x4, windows 128/64/48; random weights, which cost
     what trained ones do. The baseline reads with PairedImageDataset and computes calculate_psnr on luma. It and the
-    batches run over some of the windows, the whole photograph over all. `BSR_DATA` names the folder of the images.
+    batches run over some of the windows, the whole image over all. `BSR_DATA` names the folder of the images.
 
     Where convolutions already fill the processor (MSRResNet on few cores) a batch saves only the overhead of a pass,
-    and a whole photograph ``window_area``: the pixels of all windows over those of the photograph.
+    and a whole image ``window_area``: the pixels of all windows over those of the image.
     """
     import torch
 
@@ -36,7 +36,7 @@ def bench_score(quick: bool = False) -> List[Dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         height, width = (680, 1020) if quick else (1356, 2040)
-        _photograph(root / 'hr', height, width)
+        _write_image(root / 'hr', height, width)
         lmdbs = create_subimage_lmdbs(root / 'hr', root, SCALE, progress=False)
         area = lmdbs.sub_images * default_grid(SCALE).crop ** 2 / (height * width)
         for scorer in _scorers(device):
@@ -145,8 +145,8 @@ def _as_in_validation(scorer: Any) -> Callable[[Any], Any]:
     return copy.deepcopy(scorer.upscale._network).to(memory_format=torch.contiguous_format)
 
 
-def _photograph(folder: Path, height: int, width: int) -> None:
-    """Write one mosaic of real photographs."""
+def _write_image(folder: Path, height: int, width: int) -> None:
+    """Write one mosaic of real images."""
     import cv2
     import numpy as np
 
@@ -155,7 +155,7 @@ def _photograph(folder: Path, height: int, width: int) -> None:
     tiles = [cv2.imread(str(path)) for path in sorted(data.glob('bsds_*.png'))]
     tiles = [tile[:312, :312] for tile in tiles if min(tile.shape[:2]) >= 312]
     if len(tiles) < 35:
-        raise SystemExit(f'too few photographs in {data}: set BSR_DATA')
+        raise SystemExit(f'too few images in {data}: set BSR_DATA')
     mosaic = np.vstack([np.hstack(tiles[row * 7 : row * 7 + 7]) for row in range(5)])[:height, :width]
     folder.mkdir(parents=True)
     cv2.imwrite(str(folder / '0001.png'), mosaic)

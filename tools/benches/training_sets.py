@@ -1,4 +1,4 @@
-"""What the benches of training sets share: photographs, LMDBs of large windows, and BasicSR's loader timed in turns."""
+"""What the benches of training sets share: images, LMDBs of large windows, and BasicSR's loader timed in turns."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def workplace() -> Iterator[Path]:
                 os.environ['BSR_PLUGINS_CACHE'] = before
 
 
-def photographs(root: Path, count: int, distinct: int = 8) -> None:
-    """Write ``count`` HR images of 2040x1356, mosaics of real photographs, and LR images of a quarter of the sides.
+def write_images(root: Path, count: int, distinct: int = 8) -> None:
+    """Write ``count`` HR images of 2040x1356, mosaics of real images, and LR images of a quarter of the sides.
 
     From number ``distinct`` on they are links to the first ones: files of their own to all that read them.
     """
@@ -50,7 +50,7 @@ def photographs(root: Path, count: int, distinct: int = 8) -> None:
     tiles = [cv2.imread(str(path)) for path in sorted(data.glob('bsds_*.png'))]
     tiles = [tile[:312, :312] for tile in tiles if min(tile.shape[:2]) >= 312]
     if not tiles:
-        raise SystemExit(f'no photographs in {data}: set BSR_DATA')
+        raise SystemExit(f'no images in {data}: set BSR_DATA')
     for folder in ('hr', 'lr'):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for number in range(count):
@@ -70,7 +70,7 @@ def make_sets(root: Path, quick: bool) -> Dict[str, Dict[str, Any]]:
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
 
-    photographs(root, 32 if quick else 64, distinct=2 if quick else 8)
+    write_images(root, 32 if quick else 64, distinct=2 if quick else 8)
     sets = {
         '2K PNG on disk': {
             'dataroot_gt': str(root / 'hr'),
@@ -80,7 +80,7 @@ def make_sets(root: Path, quick: bool) -> Dict[str, Dict[str, Any]]:
         }
     }
     few = root / 'few'
-    photographs(few, 2 if quick else 8)
+    write_images(few, 2 if quick else 8)
     for encoding in ('bmp', 'png'):
         made = create_subimage_lmdbs(
             few / 'hr',

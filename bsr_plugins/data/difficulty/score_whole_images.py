@@ -1,7 +1,7 @@
-"""Difficulty by whole images: one forward pass a photograph, its squared error summed by windows.
+"""Difficulty by whole images: one forward pass per image, its squared error summed by windows.
 
-Windows of the published grid overlap fourfold, so a pass over the photograph costs about a quarter of one over them.
-Inside the photograph a window then sees its true surroundings instead of the network's padding, which the border that
+Windows of the published grid overlap fourfold, so a pass over the image costs about a quarter of one over them.
+Inside the image a window then sees its true surroundings instead of the network's padding, which the border that
 is left out does not fully hide: the order is the same but for near ties.
 """
 
@@ -28,7 +28,7 @@ _READ_AHEAD = 2
 
 
 class WholeImage(NamedTuple):
-    """One photograph at one factor: its files (``lr`` None: made from HR) and the keys of its windows, row by row."""
+    """One image at one factor: its files (``lr`` None: made from HR) and the keys of its windows, row by row."""
 
     hr: Path
     lr: Optional[Path]
@@ -43,25 +43,25 @@ def find_whole_images(
     hr: Optional[PathLike] = None,
     lr: Optional[PathLike] = None,
 ) -> List[WholeImage]:
-    """Return the photographs that a pair of sub-image LMDBs was cut from, each with its keys.
+    """Return the images that a pair of sub-image LMDBs was cut from, each with its keys.
 
     Args:
         hr_manifest: Of the HR LMDB.
         lr_manifest: Of the LR LMDB.
         keys: All keys of the HR LMDB.
-        hr: Folder of the HR photographs; None: where the manifest says.
+        hr: Folder of the HR images; None: where the manifest says.
         lr: Folder of the LR ones; None: where the manifest says.
 
     Raises:
         OptionError: ``lr`` is given, but the LMDB's LR images were made from the HR ones.
-        DataError: A folder or an image is missing, the photographs are not those of the LMDB, or keys have none.
+        DataError: A folder or an image is missing, the images are not those of the LMDB, or keys have none.
     """
     if lr is not None and lr_manifest['source'] is None:
         raise OptionError(
-            'The LR sub-images were made from the HR photographs, not from a folder',
+            'The LR sub-images were made from the HR images, not from a folder',
             where='--lr',
             found=lr,
-            remedy='omit --lr: the LR photographs are made again in the same way',
+            remedy='omit --lr: the LR images are made again in the same way',
         )
     hr_files = _source_files(hr_manifest['source'], hr, '--hr')
     lr_files = None if lr_manifest['source'] is None else _source_files(lr_manifest['source'], lr, '--lr')
@@ -76,7 +76,7 @@ def find_whole_images(
     strangers = sorted(set(keys).difference(*(image.keys for image in images)))
     if strangers:
         raise DataError(
-            'Some sub-images come from no photograph of the manifest',
+            'Some sub-images come from no image of the manifest',
             where=hr_manifest['source']['folder'],
             found=some_of(strangers),
             remedy='make the LMDBs anew, or score without --whole-image',
@@ -87,15 +87,15 @@ def find_whole_images(
 def score_whole_images(
     images: Sequence[WholeImage], scorer: Scorer, scale: int, border: int, grid: WindowGrid, mod: int
 ) -> Iterator[Tuple[List[str], np.ndarray]]:
-    """Yield the keys of each photograph's windows and their MSE, (len(keys),) float64; the next are read meanwhile.
+    """Yield the keys of each image's windows and their MSE, (len(keys),) float64; the next are read meanwhile.
 
     Args:
-        images: The photographs.
+        images: What to score.
         scorer: The reference super-resolution.
         scale: Upscaling factor.
         border: HR pixels left out along each side of a *window*.
         grid: The windows of the LMDB.
-        mod: HR photographs are cropped to multiples of it first.
+        mod: HR images are cropped to multiples of it first.
 
     Raises:
         DataError: An image is unreadable, or does not have the windows that the LMDB has of it.
@@ -120,7 +120,7 @@ def load_pair(image: WholeImage, scale: int, mod: int) -> Tuple[np.ndarray, np.n
     """Return HR (H, W, 3) and LR (H / scale, W / scale, 3), uint8, RGB, as the LMDB's windows were cut from them.
 
     Raises:
-        DataError: A file is unreadable, or the LR photograph is not the HR one's size divided by ``scale``.
+        DataError: A file is unreadable, or the LR image is not the HR one's size divided by ``scale``.
     """
     hr = read_image(image.hr)
     if image.factor < 1:
@@ -163,23 +163,23 @@ def _source_files(source: Mapping[str, Any], folder: Optional[PathLike], option:
     there = next((place for place in places if place.is_dir()), None)
     if there is None:
         raise DataError(
-            'The photographs that the LMDB was made from are not there',
+            'The images that the LMDB was made from are not there',
             where=places[0],
-            expected='the folder of the photographs',
+            expected='the folder of the images',
             remedy=f'give their folder by {option}, or score without --whole-image',
         )
     files = {key: there / name for key, name in source['images'].items()}
     missing = [path.name for path in files.values() if not path.is_file()]
     if missing:
         raise DataError(
-            f'{len(missing)} photographs that the LMDB was made from are not in the folder',
+            f'{len(missing)} images that the LMDB was made from are not in the folder',
             where=there,
             found=f'missing: {some_of(missing)}',
             remedy=f'give their folder by {option}, or score without --whole-image',
         )
     if fingerprint(files) != source['fingerprint']:
         raise DataError(
-            'The photographs are not those that the LMDB was made from',
+            'The images are not those that the LMDB was made from',
             where=there,
             expected=f'fingerprint {source["fingerprint"]}',
             found='files with the same names but other content',

@@ -64,15 +64,15 @@ def score_difficulty(
         lr_lmdb: LMDB of the LR ones.
         scale: Upscaling factor.
         scorer: The reference super-resolution.
-        whole_image: One forward pass a photograph instead of one a batch of windows.
-        hr: Folder of the HR photographs, for ``whole_image``; None: where the manifest says.
+        whole_image: One forward pass per image instead of one a batch of windows.
+        hr: Folder of the HR images, for ``whole_image``; None: where the manifest says.
         lr: Folder of the LR ones.
         batch: Windows in a forward pass.
         out: Destination; None: ``difficulty_x<scale>.txt`` inside ``hr_lmdb``.
         progress: Show a bar on stderr.
 
     Raises:
-        DataError: LMDBs are missing, damaged, do not fit each other or ``scale``; photographs are missing or changed;
+        DataError: LMDBs are missing, damaged, do not fit each other or ``scale``; images are missing or changed;
             a score is not finite; another process writes the same file.
         OptionError: Contradicting arguments, or a scorer of another scale.
     """
@@ -147,7 +147,7 @@ def _check_arguments(whole_image: bool, hr: Optional[PathLike], lr: Optional[Pat
         raise OptionError('The batch must be at least 1', where='--batch', found=batch)
     if not whole_image and (hr is not None or lr is not None):
         raise OptionError(
-            'Folders of photographs are read by whole-image scoring alone',
+            'Folders of images are read by whole-image scoring alone',
             where='--hr, --lr',
             remedy='add --whole-image, or omit them',
         )
@@ -176,7 +176,7 @@ def _check_pair(hr_lmdb: PathLike, lr_lmdb: PathLike, scale: int) -> Tuple[List[
             remedy=f'give the LR LMDB of scale {scale}, or --scale {lr_manifest["scale"]}',
         )
     if lr_manifest['hr'] != hr_manifest['source']['fingerprint']:
-        raise DataError('The LR LMDB was made with other HR photographs', where=both, remedy=remedy)
+        raise DataError('The LR LMDB was made with other HR images', where=both, remedy=remedy)
     if set(keys) != set(lr_keys):
         alone = sorted(set(keys) ^ set(lr_keys))
         raise DataError(

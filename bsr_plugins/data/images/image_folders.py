@@ -1,4 +1,4 @@
-"""Folders of photographs: their files, the key each one gets, HR and LR paired by name, and a fingerprint."""
+"""Folders of images: their files, the key each one gets, HR and LR paired by name, and a fingerprint."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def image_key(name: str) -> str:
 
 
 def pyramid_prefix(key: str, factor: float) -> str:
-    """Return the key prefix of a photograph shrunk by ``factor``: ClassSR's ``0.9_<image>``, its dot as in any key."""
+    """Return the key prefix of an image shrunk by ``factor``: ClassSR's ``0.9_<image>``, its dot as in any key."""
     return key if factor == 1 else image_key(f'{factor:g}_') + key
 
 

@@ -1,4 +1,4 @@
-"""Photographs read from disk as BasicSR reads them, with an error that names the file where one cannot be."""
+"""Images read from disk as BasicSR reads them, with an error that names the file where one cannot be."""
 
 from __future__ import annotations
 

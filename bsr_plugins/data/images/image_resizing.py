@@ -1,4 +1,4 @@
-"""Photographs made smaller as the published data were: MATLAB-like antialiased bicubic, rounded to 8 bit."""
+"""Images made smaller as the published data were: MATLAB-like antialiased bicubic, rounded to 8 bit."""
 
 from __future__ import annotations
 

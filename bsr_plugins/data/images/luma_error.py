@@ -25,7 +25,7 @@ def squared_luma_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
         hr: Their ground truth (N, 3, H, W), uint8.
 
     Returns:
-        (N, H, W), float64 (float32 cannot hold a sum over a whole photograph).
+        (N, H, W), float64 (float32 cannot hold a sum over a whole image).
     """
     import torch
 
@@ -44,10 +44,10 @@ def window_mse(squared_error: torch.Tensor, border: int) -> torch.Tensor:
 
 
 def windows_mse(squared_error: np.ndarray, corners: Sequence[Tuple[int, int]], size: int, border: int) -> np.ndarray:
-    """Return ``window_mse`` of many windows of one photograph, by an integral image.
+    """Return ``window_mse`` of many windows of one image, by an integral image.
 
     The windows of a grid overlap fourfold; with ``I(y, x) = sum_{i<y, j<x} e(i, j)`` the sum over a window takes four
-    look-ups. In float64 a 2K photograph loses about 1e-12 of the mean of a window.
+    look-ups. In float64 a 2K image loses about 1e-12 of the mean of a window.
 
     Args:
         squared_error: (H, W), float64.

@@ -33,7 +33,7 @@ def read_manifest(lmdb_path: PathLike) -> Dict[str, Any]:
     Keys of both kinds: ``format``, ``kind`` (``hr`` or ``lr``), ``tool_version``, ``sub_images`` (count), ``crop``,
     ``step``, ``threshold``, ``mod`` (sides are cropped to a multiple of it first), ``factors`` (1.0 and ClassSR's
     shrinking factors), ``encoding`` and ``source``, a dict of ``folder`` (as given), ``resolved`` (absolute path),
-    ``images`` (key prefix of a photograph -> file name in the folder) and ``fingerprint``.
+    ``images`` (key prefix of an image -> file name in the folder) and ``fingerprint``.
     The HR manifest says nothing of scales, so that adding one leaves it as it was. That of an LR LMDB has ``scale``,
     ``hr`` (fingerprint of the HR source), and its ``source`` is None where the LR images were made from the HR ones.
 

@@ -1,4 +1,4 @@
-"""One photograph, read once, into the encoded HR and LR sub-images of one shrinking factor."""
+"""One image, read once, into the encoded HR and LR sub-images of one shrinking factor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name, windo
 Items = List[Tuple[str, Any]]
 
 
-class Photograph(NamedTuple):
-    """One photograph at one factor: start of its keys, its files (``lr`` None: made from HR), what is to be made."""
+class SourceImage(NamedTuple):
+    """One image at one factor: start of its keys, its files (``lr`` None: made from HR), what is to be made."""
 
     prefix: str
     hr: Path
@@ -32,36 +32,35 @@ class Cut(NamedTuple):
     lr: Items
 
 
-def cut(photograph: Photograph, grid: WindowGrid, scale: int, mod: int, encode: Encoder) -> Cut:
+def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Encoder) -> Cut:
     """Read, shrink, crop to multiples of ``mod``, make the LR image if none is given, cut and encode.
 
     Raises:
         DataError: an unreadable image, an LR image whose sides times ``scale`` are not those of the HR image, or an
             image smaller than the window.
     """
-    hr = read_image(photograph.hr)
-    if photograph.factor < 1:
-        hr = shrink(hr, photograph.factor)
-    given = read_image(photograph.lr) if photograph.lr is not None and photograph.lr_wanted else None
+    hr = read_image(source.hr)
+    if source.factor < 1:
+        hr = shrink(hr, source.factor)
+    given = read_image(source.lr) if source.lr is not None and source.lr_wanted else None
     if given is not None:
-        _check_pair(photograph, hr, given, scale)
+        _check_pair(source, hr, given, scale)
     hr = crop_to_multiple(hr, mod)
     places = windows(*hr.shape[:2], grid)
     if not places:
-        made = f' (shrunk by {photograph.factor:g})' if photograph.factor < 1 else ''
+        made = f' (shrunk by {source.factor:g})' if source.factor < 1 else ''
         raise DataError(
-            f'image {photograph.hr}{made} is smaller than the window',
-            where=photograph.hr,
+            f'image {source.hr}{made} is smaller than the window',
+            where=source.hr,
             expected=f'both sides at least {grid.crop} pixels',
             found=f'{hr.shape[1]}x{hr.shape[0]} after cropping to multiples of {mod}',
-            remedy='remove the image, or take a smaller --crop'
-            + (' or fewer --factors' if photograph.factor < 1 else ''),
+            remedy='remove the image, or take a smaller --crop' + (' or fewer --factors' if source.factor < 1 else ''),
         )
-    hr_items = _cut_all(hr, places, grid.crop, 1, photograph.prefix, encode) if photograph.hr_wanted else []
-    if not photograph.lr_wanted:
+    hr_items = _cut_all(hr, places, grid.crop, 1, source.prefix, encode) if source.hr_wanted else []
+    if not source.lr_wanted:
         return Cut(hr_items, [])
     lr = crop_to_multiple(given, mod // scale) if given is not None else shrink(hr, 1 / scale) if scale > 1 else hr
-    return Cut(hr_items, _cut_all(lr, places, grid.crop // scale, scale, photograph.prefix, encode))
+    return Cut(hr_items, _cut_all(lr, places, grid.crop // scale, scale, source.prefix, encode))
 
 
 def _cut_all(image: Any, places: List[Tuple[int, int]], side: int, scale: int, prefix: str, encode: Encoder) -> Items:
@@ -69,7 +68,7 @@ def _cut_all(image: Any, places: List[Tuple[int, int]], side: int, scale: int, p
     for top, left in places:
         top, left = top // scale, left // scale
         encoded.append(memoryview(encode(image[top : top + side, left : left + side])).cast('B'))
-    # One block a photograph: thousands of small ones of many sizes leave holes that the process never gives back.
+    # One block an image: thousands of small ones of many sizes leave holes that the process never gives back.
     block, items, end = memoryview(b''.join(encoded)), [], 0
     for number, value in enumerate(encoded, 1):
         start, end = end, end + len(value)
@@ -77,12 +76,12 @@ def _cut_all(image: Any, places: List[Tuple[int, int]], side: int, scale: int, p
     return items
 
 
-def _check_pair(photograph: Photograph, hr: Any, lr: Any, scale: int) -> None:
+def _check_pair(source: SourceImage, hr: Any, lr: Any, scale: int) -> None:
     (height, width), (low_height, low_width) = hr.shape[:2], lr.shape[:2]
     if (height, width) != (low_height * scale, low_width * scale):
         raise DataError(
-            f'{photograph.lr} ({low_width}x{low_height}) is not {photograph.hr} ({width}x{height}) divided by {scale}',
-            where=photograph.lr,
+            f'{source.lr} ({low_width}x{low_height}) is not {source.hr} ({width}x{height}) divided by {scale}',
+            where=source.lr,
             expected=f'{width / scale:g}x{height / scale:g}',
             found=f'{low_width}x{low_height}',
             remedy='check --scale and --lr; HR sides must be multiples of the scale (crop them, or omit '

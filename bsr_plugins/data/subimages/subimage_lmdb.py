@@ -1,4 +1,4 @@
-"""HR and LR photographs into BasicSR LMDBs of sub-images: one pass, bounded memory, safe against being killed."""
+"""HR and LR images into BasicSR LMDBs of sub-images: one pass, bounded memory, safe against being killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bsr_plugins.data.images.image_encoding import ENCODINGS, encoder
 from bsr_plugins.data.images.image_resizing import load_imresize
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter
-from bsr_plugins.data.subimages.subimage_cutting import Cut, Photograph, cut
+from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut
 from bsr_plugins.data.subimages.subimage_request import Request, make_request, stands
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name
 
@@ -52,16 +52,16 @@ def create_subimage_lmdbs(
 ) -> Created:
     """Make ``HR_sub.lmdb`` and ``LR_sub_x<scale>.lmdb`` in ``out``, or only the one that is missing.
 
-    Every photograph is read once. Memory holds ``workers`` + 1 photographs' windows and one transaction, however many
-    photographs there are. Keys, values, meta_info.txt and manifest.json are the same for any number of workers and
+    Every image is read once. Memory holds ``workers`` + 1 images' windows and one transaction, however many
+    images there are. Keys, values, meta_info.txt and manifest.json are the same for any number of workers and
     after any number of interruptions: each LMDB grows as ``<name>.partial``, a rerun goes on where it stopped, and the
     name appears when all of it is on disk.
 
     Args:
-        hr: Folder of HR photographs.
+        hr: Folder of HR images.
         out: Folder for the LMDBs.
         scale: HR side / LR side.
-        lr: Folder of LR photographs (``<name>x<scale>`` or the same name); None: MATLAB-like bicubic of HR.
+        lr: Folder of LR images (``<name>x<scale>`` or the same name); None: MATLAB-like bicubic of HR.
         grid: Windows; None: ``default_grid(scale)``.
         factors: ClassSR's shrinking factors; for those below 1 the LR image is always made from the shrunk HR.
         encoding: A key of ``image_encoding.ENCODINGS``.
@@ -96,16 +96,16 @@ def _make(request: Request, missing: Dict[Path, Dict], out: Path, workers: int, 
         for path, manifest in missing.items():
             writers[path] = LMDBWriter(path, manifest)
             stack.callback(writers[path].close)
-        photographs = _left_to_do(request, writers.get(hr_path), writers.get(lr_path))
-        if any(photograph.factor < 1 or photograph.lr is None for photograph in photographs):
+        images = _left_to_do(request, writers.get(hr_path), writers.get(lr_path))
+        if any(source.factor < 1 or source.lr is None for source in images):
             load_imresize()
-        bar = stack.enter_context(_bar(len(request.prefixes()), len(photographs), progress))
+        bar = stack.enter_context(_bar(len(request.prefixes()), len(images), progress))
         cut_so_far = 0
-        for done in _cut_in_order(photographs, request, workers):
+        for done in _cut_in_order(images, request, workers):
             for path, items in ((hr_path, done.hr), (lr_path, done.lr)):
                 if items:
                     writers[path].put(items)
-            # Both at once: a photograph is read again by a rerun if either side of it is missing.
+            # Both at once: an image is read again by a rerun if either side of it is missing.
             if sum(writer.pending_bytes for writer in writers.values()) >= _TRANSACTION_BYTES:
                 for writer in writers.values():
                     writer.flush()
@@ -122,25 +122,25 @@ def _make(request: Request, missing: Dict[Path, Dict], out: Path, workers: int, 
             writer.move_into_place()
 
 
-def _left_to_do(request: Request, hr: Optional[LMDBWriter], lr: Optional[LMDBWriter]) -> List[Photograph]:
-    photographs = []
+def _left_to_do(request: Request, hr: Optional[LMDBWriter], lr: Optional[LMDBWriter]) -> List[SourceImage]:
+    images = []
     for prefix, key, factor in request.prefixes():
         first = sub_image_name(prefix, 1)
         hr_wanted, lr_wanted = (writer is not None and not writer.has(first) for writer in (hr, lr))
         if hr_wanted or lr_wanted:
             given = request.lr_images[key] if request.lr_images is not None and factor == 1 else None
-            photographs.append(Photograph(prefix, request.hr_images[key], given, factor, hr_wanted, lr_wanted))
-    return photographs
+            images.append(SourceImage(prefix, request.hr_images[key], given, factor, hr_wanted, lr_wanted))
+    return images
 
 
-def _cut_in_order(photographs: Sequence[Photograph], request: Request, workers: int) -> Iterator[Cut]:
-    """Yield what threads cut, in the order of ``photographs``, never more than ``workers`` + 1 of them in memory."""
+def _cut_in_order(images: Sequence[SourceImage], request: Request, workers: int) -> Iterator[Cut]:
+    """Yield what threads cut, in the order of ``images``, never more than ``workers`` + 1 of them in memory."""
     encode = encoder(request.encoding)
     waiting: Deque[Future] = deque()
     with _one_opencv_thread(), ThreadPoolExecutor(workers) as pool:
         try:
-            for photograph in photographs:
-                waiting.append(pool.submit(cut, photograph, request.grid, request.scale, request.mod, encode))
+            for source in images:
+                waiting.append(pool.submit(cut, source, request.grid, request.scale, request.mod, encode))
                 if len(waiting) > workers:
                     yield waiting.popleft().result()
             while waiting:

@@ -1,4 +1,4 @@
-"""What a pair of sub-image LMDBs is asked to be: photographs and parameters, compared with what stands there."""
+"""What a pair of sub-image LMDBs is asked to be: images and parameters, compared with what stands there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COMPARED = {
 
 
 class Request(NamedTuple):
-    """Parameters checked against each other, photographs found and paired; nothing decoded yet."""
+    """Parameters checked against each other, images found and paired; nothing decoded yet."""
 
     scale: int
     grid: WindowGrid
@@ -39,7 +39,7 @@ class Request(NamedTuple):
     lr_manifest: Dict[str, Any]
 
     def prefixes(self) -> List[Tuple[str, str, float]]:
-        """Return (start of the keys, key of the photograph, factor), in the order of writing."""
+        """Return (start of the keys, key of the image, factor), in the order of writing."""
         return [(pyramid_prefix(key, factor), key, factor) for factor in self.factors for key in self.hr_images]
 
 
@@ -53,7 +53,7 @@ def make_request(
     hr_template: str = '{}',
     lr_template: Optional[str] = None,
 ) -> Request:
-    """Find and pair the photographs and check the parameters.
+    """Find and pair the images and check the parameters.
 
     Raises:
         OptionError: a parameter is wrong or they contradict each other.
@@ -93,7 +93,7 @@ def make_request(
 def stands(path: Path, asked: Dict[str, Any]) -> bool:
     """Return whether ``path`` is already there, whole and as ``asked`` for; False where there is nothing.
 
-    Source folders may have moved, as long as the photographs are the same ones.
+    Source folders may have moved, as long as the images are the same ones.
 
     Raises:
         DataError: what is there is something else; the text names every difference and how to go on.
@@ -126,7 +126,7 @@ def stands(path: Path, asked: Dict[str, Any]) -> bool:
 
 
 def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[str]:
-    differences = [] if there.get('hr') == asked.get('hr') else ['the HR photographs are others']
+    differences = [] if there.get('hr') == asked.get('hr') else ['the HR images are others']
     mine, theirs = asked['source'], there.get('source')
     if (mine is None) != (theirs is None):
         return [*differences, 'LR images made from HR there, --lr given' if mine else '--lr given there, absent here']
@@ -134,7 +134,7 @@ def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[st
         return differences
     gone = sorted(set(theirs['images'].values()) - set(mine['images'].values()))
     new = sorted(set(mine['images'].values()) - set(theirs['images'].values()))
-    text = f'other photographs: {theirs["resolved"]} there, {mine["resolved"]} asked for'
+    text = f'other images: {theirs["resolved"]} there, {mine["resolved"]} asked for'
     text += f', gone: {some_of(gone)}' if gone else ''
     text += f', new: {some_of(new)}' if new else ''
     return [*differences, text if gone or new else text + ', files with the same names but other content']

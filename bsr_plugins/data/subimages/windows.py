@@ -1,4 +1,4 @@
-"""The overlapping windows that photographs are cut into (sub-images), as ClassSR (CVPR 2021) and BSPA's data do it."""
+"""The overlapping windows that images are cut into (sub-images), as ClassSR (CVPR 2021) and BSPA's data do it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_grid(grid: WindowGrid, scale: int) -> None:
 
 
 def modulus(grid: WindowGrid, scale: int) -> int:
-    """Return m: photographs are cropped (top-left kept) to sides that are multiples of m before they are cut.
+    """Return m: images are cropped (top-left kept) to sides that are multiples of m before they are cut.
 
     m = lcm(gcd(crop, step, threshold, 12), scale): 4 for 128/64/48 (ClassSR's ``mod_scale``), 3 for 129/63/48. It is
     taken from the grid, so that x2 and x4 cut the same HR windows and share one HR LMDB.

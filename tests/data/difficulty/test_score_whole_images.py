@@ -1,4 +1,4 @@
-"""Scoring by whole images: the same photographs, the same windows, the same ranking."""
+"""Scoring by whole images: the same images, the same windows, the same ranking."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize('given', [True, False], ids=['lr given', 'lr made'])
 @pytest.mark.parametrize('factors', [(1.0,), (1.0, 0.7)], ids=['', 'pyramid'])
-def test_photographs_are_those_the_windows_were_cut_from(
-    photographs: Path, tmp_path: Path, given: bool, factors: Tuple[float, ...]
+def test_images_are_those_the_windows_were_cut_from(
+    images: Path, tmp_path: Path, given: bool, factors: Tuple[float, ...]
 ) -> None:
-    """Pixel for pixel: every stored HR and LR window is in the photograph at its place."""
+    """Pixel for pixel: every stored HR and LR window is in the image at its place."""
     from bsr_plugins.data.subimages.windows import WindowGrid
 
     grid = WindowGrid(32, 16, 12)
     made = create_subimage_lmdbs(
-        photographs / 'HR', tmp_path, 4, photographs / 'LR' if given else None, grid, factors, progress=False
+        images / 'HR', tmp_path, 4, images / 'LR' if given else None, grid, factors, progress=False
     )
     manifest = read_manifest(made.hr)
     images = find_whole_images(manifest, read_manifest(made.lr), read_keys(made.hr))
@@ -69,7 +69,7 @@ def test_a_scorer_that_sees_one_pixel_gives_the_same_scores(sub_images: Any) -> 
 
 
 @pytest.mark.parametrize(('name', 'least'), [('bicubic', 0.9999), ('network', 0.99)])
-def test_real_photographs_rank_alike(bsr_data: Path, tmp_path: Path, name: str, least: float) -> None:
+def test_real_images_rank_alike(bsr_data: Path, tmp_path: Path, name: str, least: float) -> None:
     for side, folder in (('HR', 'HR'), ('LR', 'LRbicX4')):
         (tmp_path / side).mkdir()
         for path in sorted((bsr_data / 'train' / folder).glob('bsds_*'))[:40:4]:
@@ -91,7 +91,7 @@ def test_real_photographs_rank_alike(bsr_data: Path, tmp_path: Path, name: str, 
     assert not np.array_equal(by_window.mse, by_image.mse)
 
 
-def test_moved_photographs_are_given(sub_images: Any, tmp_path: Path) -> None:
+def test_moved_images_are_given(sub_images: Any, tmp_path: Path) -> None:
     """The manifest's folders are gone: the error names the option, and with it the scores are the same."""
     for lmdb_path in (sub_images.hr_lmdb, sub_images.lr_lmdb):
         manifest = read_manifest(lmdb_path)
@@ -107,7 +107,7 @@ def test_moved_photographs_are_given(sub_images: Any, tmp_path: Path) -> None:
     assert {image.hr.parent for image in images} == {sub_images.hr}
 
 
-def test_changed_and_missing_photographs_are_refused(sub_images: Any, tmp_path: Path) -> None:
+def test_changed_and_missing_images_are_refused(sub_images: Any, tmp_path: Path) -> None:
     hr = tmp_path / 'HR'
     shutil.copytree(sub_images.hr, hr)
     image = cv2.imread(str(hr / '0001.png'))
@@ -116,23 +116,23 @@ def test_changed_and_missing_photographs_are_refused(sub_images: Any, tmp_path: 
         find(sub_images, hr=hr)
     assert caught.value.where == hr
     (hr / '0001.png').unlink()
-    with pytest.raises(DataError, match='1 photographs') as caught:
+    with pytest.raises(DataError, match='1 images') as caught:
         find(sub_images, hr=hr)
     assert caught.value.found == 'missing: 0001.png'
 
 
-def test_a_folder_for_lr_that_was_made_is_refused(photographs: Path, tmp_path: Path) -> None:
+def test_a_folder_for_lr_that_was_made_is_refused(images: Path, tmp_path: Path) -> None:
     from bsr_plugins.data.subimages.windows import WindowGrid
 
-    made = create_subimage_lmdbs(photographs / 'HR', tmp_path, 4, grid=WindowGrid(32, 16, 12), progress=False)
-    with pytest.raises(OptionError, match='were made from the HR photographs'):
-        find_whole_images(read_manifest(made.hr), read_manifest(made.lr), read_keys(made.hr), lr=photographs / 'LR')
+    made = create_subimage_lmdbs(images / 'HR', tmp_path, 4, grid=WindowGrid(32, 16, 12), progress=False)
+    with pytest.raises(OptionError, match='were made from the HR images'):
+        find_whole_images(read_manifest(made.hr), read_manifest(made.lr), read_keys(made.hr), lr=images / 'LR')
 
 
-def test_windows_that_are_not_the_photographs(sub_images: Any) -> None:
+def test_windows_that_are_not_the_images(sub_images: Any) -> None:
     manifests = read_manifest(sub_images.hr_lmdb), read_manifest(sub_images.lr_lmdb)
     keys = read_keys(sub_images.hr_lmdb)
-    with pytest.raises(DataError, match='no photograph') as caught:
+    with pytest.raises(DataError, match='no image') as caught:
         find_whole_images(*manifests, [*keys, 'zebra_s001'])
     assert caught.value.found == 'zebra_s001'
     images = find_whole_images(*manifests, keys[:-1])
@@ -140,7 +140,7 @@ def test_windows_that_are_not_the_photographs(sub_images: Any) -> None:
         list(score_whole_images(images, bicubic_scorer(4), 4, 4, sub_images.grid, 4))
 
 
-def test_an_lr_photograph_of_another_size(sub_images: Any) -> None:
+def test_an_lr_image_of_another_size(sub_images: Any) -> None:
     image = find(sub_images)[0]
     with pytest.raises(DataError, match='divided by 2') as caught:
         load_pair(image, 2, 4)

@@ -67,8 +67,8 @@ def test_the_lmdb_holds_red_first(sub_images: Any) -> None:
 
     key = '0001_s001'
     images = LmdbImages(sub_images.hr_lmdb)
-    photograph = cv2.imread(str(sub_images.hr / '0001.png'))
-    assert np.array_equal(images.decode(key, images.read(key)), photograph[:32, :32, ::-1])
+    image = cv2.imread(str(sub_images.hr / '0001.png'))
+    assert np.array_equal(images.decode(key, images.read(key)), image[:32, :32, ::-1])
 
 
 def test_windows_of_several_sizes_share_a_batch(sub_images: Any) -> None:

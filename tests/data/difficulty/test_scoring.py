@@ -58,7 +58,7 @@ def test_the_file_is_complete_and_fresh(sub_images: Any, whole_image: bool) -> N
 def test_harder_texture_scores_higher(sub_images: Any) -> None:
     result = score(sub_images)
     mse = dict(zip(result.keys, result.mse))
-    # Columns of the photograph go from flat to textured: 6 windows a row in '0001', from left to right.
+    # Columns of the image go from flat to textured: 6 windows a row in '0001', from left to right.
     row = [mse[f'0001_s{number:03d}'] for number in range(1, 8)]
     assert row[0] < row[3] < row[6]
 
@@ -127,7 +127,7 @@ def test_missing_lmdbs(tmp_path: Path, sub_images: Any) -> None:
         assert 'create_subimage_lmdb.py' in caught.value.remedy
 
 
-def test_misfitting_lmdbs(sub_images: Any, photographs: Path, tmp_path: Path) -> None:
+def test_misfitting_lmdbs(sub_images: Any, images: Path, tmp_path: Path) -> None:
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 
     with pytest.raises(OptionError, match='not one of HR') as caught:
@@ -137,13 +137,13 @@ def test_misfitting_lmdbs(sub_images: Any, photographs: Path, tmp_path: Path) ->
         score_difficulty(sub_images.hr_lmdb, sub_images.lr_lmdb, 2, bicubic_scorer(2))
     assert (caught.value.expected, caught.value.found) == ('scale 2', 'scale 4')
     other = create_subimage_lmdbs(
-        photographs / 'LR',
+        images / 'LR',
         tmp_path / 'other',
         4,
         grid=sub_images.grid._replace(crop=16, step=8, threshold=8),
         progress=False,
     )
-    with pytest.raises(DataError, match='other HR photographs'):
+    with pytest.raises(DataError, match='other HR images'):
         score_difficulty(sub_images.hr_lmdb, other.lr, 4, bicubic_scorer(4))
     meta = sub_images.lr_lmdb / 'meta_info.txt'
     meta.write_text(''.join(meta.read_text().splitlines(keepends=True)[1:]))

@@ -15,7 +15,7 @@ from bsr_plugins.data.images.image_encoding import ENCODINGS, encoder
 
 @pytest.fixture(scope='module')
 def image():
-    """Smooth with noise: what a photograph is to an encoder."""
+    """Smooth with noise: what an image is to an encoder."""
     rng = np.random.default_rng(0)
     smooth = cv2.resize(rng.integers(0, 250, (8, 8, 3), np.uint8), (200, 160), interpolation=cv2.INTER_CUBIC)
     return smooth // 2 + rng.integers(0, 6, smooth.shape, np.uint8)

@@ -1,4 +1,4 @@
-"""Photographs as BasicSR reads them, and files that are none."""
+"""Images as BasicSR reads them, and files that are none."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_integral_image_equals_brute_force(border: int) -> None:
     assert (found >= 0).all()
 
 
-def test_integral_image_keeps_its_digits_on_a_2k_photograph() -> None:
+def test_integral_image_keeps_its_digits_on_a_2k_image() -> None:
     rng = np.random.default_rng(1)
     error = rng.random((1356, 2040)) * 1e-2
     error[1216:1344, 1912:2040] *= 1e-5

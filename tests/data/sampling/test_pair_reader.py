@@ -54,12 +54,12 @@ def names_of(pairs):
     return [Path(pairs.stored_gt(index).path).name for index in range(len(pairs))]
 
 
-def lmdb_options(root, photographs_root):
+def lmdb_options(root, images_root):
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
 
     made = create_subimage_lmdbs(
-        photographs_root / 'HR', root / 'lmdb', SCALE, photographs_root / 'LR', WindowGrid(32, 16, 12), progress=False
+        images_root / 'HR', root / 'lmdb', SCALE, images_root / 'LR', WindowGrid(32, 16, 12), progress=False
     )
     return options(root, dataroot_gt=str(made.hr), dataroot_lq=str(made.lr), io_backend={'type': 'lmdb'})
 
@@ -89,8 +89,8 @@ def test_a_meta_info_file_chooses(root):
     assert names_of(pairs) == ['a.png', 'b.png']
 
 
-def test_lmdb(root, photographs):
-    opt = lmdb_options(root, photographs)
+def test_lmdb(root, images):
+    opt = lmdb_options(root, images)
     pairs = PairedImages(opt)
     from basicsr.data.paired_image_dataset import PairedImageDataset
 
@@ -109,8 +109,8 @@ def read_in_child(pairs, queue):
 
 
 @pytest.mark.parametrize('backend, method', [('disk', 'fork'), ('lmdb', 'fork'), ('lmdb', 'spawn')])
-def test_other_processes_read_too(root, photographs, backend, method):
-    pairs = PairedImages(options(root) if backend == 'disk' else lmdb_options(root, photographs))
+def test_other_processes_read_too(root, images, backend, method):
+    pairs = PairedImages(options(root) if backend == 'disk' else lmdb_options(root, images))
     expected = int(pairs.read_lq(1).sum())
     assert int(pickle.loads(pickle.dumps(pairs)).read_lq(1).sum()) == expected
     context = multiprocessing.get_context(method)
@@ -121,8 +121,8 @@ def test_other_processes_read_too(root, photographs, backend, method):
     process.join()
 
 
-def test_the_options_are_not_changed(root, photographs):
-    for opt in (options(root), lmdb_options(root, photographs)):
+def test_the_options_are_not_changed(root, images):
+    for opt in (options(root), lmdb_options(root, images)):
         before = copy.deepcopy(opt)
         PairedImages(opt).read_lq(0)
         assert opt == before
@@ -216,10 +216,10 @@ def test_another_scale_is_named(root):
         pairs.check_pair(0, np.zeros((20, 24, 3), np.uint8), pairs.read_gt(0))
 
 
-def test_records_of_an_lmdb_are_named(root, photographs):
+def test_records_of_an_lmdb_are_named(root, images):
     import lmdb
 
-    opt = lmdb_options(root, photographs)
+    opt = lmdb_options(root, images)
     key = PairedImages(opt).gt_path(0)
     with lmdb.open(opt['dataroot_lq'], map_size=2**26) as environment, environment.begin(write=True) as transaction:
         transaction.put(key.encode(), b'nothing')

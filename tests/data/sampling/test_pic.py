@@ -99,7 +99,7 @@ def test_windows_equal_patches_to_the_last_bit(pad, channel, size):
 
 
 @pytest.mark.parametrize('pad', PADS)
-def test_windows_of_a_photograph(bsr_data: Path, pad):
+def test_windows_of_an_image(bsr_data: Path, pad):
     image = read_image(sorted((bsr_data / 'train' / 'LRbicX4').iterdir())[0])[:70, :80]
     assert np.array_equal(window_pic(image, 48, pad), cut_out(image, 48, pad))
 

@@ -1,4 +1,4 @@
-"""Pixels of HR and LR windows, and photographs that cannot be cut."""
+"""Pixels of HR and LR windows, and images that cannot be cut."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.image_resizing import shrink
-from bsr_plugins.data.subimages.subimage_cutting import Photograph, cut
+from bsr_plugins.data.subimages.subimage_cutting import SourceImage, cut
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid, modulus
 
 SMALL = WindowGrid(24, 12, 0)
@@ -41,15 +41,15 @@ def noise(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def photograph(hr, lr=None, factor=1.0, hr_wanted=True, lr_wanted=True):
-    return Photograph('a', Path(hr), lr, factor, hr_wanted, lr_wanted)
+def source(hr, lr=None, factor=1.0, hr_wanted=True, lr_wanted=True):
+    return SourceImage('a', Path(hr), lr, factor, hr_wanted, lr_wanted)
 
 
 @pytest.mark.parametrize('scale', [2, 3, 4])
 def test_windows_are_the_pixels_of_the_files(write, scale):
     grid = default_grid(scale)
     hr, lr = noise(192, 312), noise(192 // scale, 312 // scale, 1)
-    made = cut(photograph(write('hr.png', hr), write('lr.png', lr)), grid, scale, modulus(grid, scale), same)
+    made = cut(source(write('hr.png', hr), write('lr.png', lr)), grid, scale, modulus(grid, scale), same)
     assert (
         [key for key, _ in made.hr]
         == [key for key, _ in made.lr]
@@ -66,15 +66,15 @@ def test_windows_are_the_pixels_of_the_files(write, scale):
 
 def test_lr_is_made_from_the_cropped_hr(write):
     hr = noise(51, 74)
-    made = cut(photograph(write('hr.png', hr)), SMALL, 4, 12, same)
+    made = cut(source(write('hr.png', hr)), SMALL, 4, 12, same)
     lr = shrink(hr[:48, :72], 1 / 4)
     assert np.array_equal(pixels(made.lr[0][1]), lr[:6, :6])
     assert np.array_equal(pixels(made.lr[-1][1]), lr[-6:, -6:])
 
 
-def test_a_shrunk_photograph_is_8_bit_before_its_lr_is_made(write):
+def test_a_shrunk_image_is_8_bit_before_its_lr_is_made(write):
     hr = noise(80, 80)
-    made = cut(photograph(write('hr.png', hr), factor=0.6), SMALL, 2, 12, same)
+    made = cut(source(write('hr.png', hr), factor=0.6), SMALL, 2, 12, same)
     shrunk = shrink(hr, 0.6)[:48, :48]
     assert np.array_equal(pixels(made.hr[-1][1]), shrunk[-24:, -24:])
     assert np.array_equal(pixels(made.lr[-1][1]), shrink(shrunk, 1 / 2)[-12:, -12:])
@@ -83,7 +83,7 @@ def test_a_shrunk_photograph_is_8_bit_before_its_lr_is_made(write):
 @pytest.mark.parametrize(('hr_wanted', 'lr_wanted'), [(True, False), (False, True)])
 def test_only_the_side_that_is_wanted_is_made(write, hr_wanted, lr_wanted):
     made = cut(
-        photograph(write('hr.png', noise(48, 48)), write('lr.png', noise(24, 24)), 1.0, hr_wanted, lr_wanted),
+        source(write('hr.png', noise(48, 48)), write('lr.png', noise(24, 24)), 1.0, hr_wanted, lr_wanted),
         SMALL,
         2,
         12,
@@ -96,21 +96,21 @@ def test_only_the_side_that_is_wanted_is_made(write, hr_wanted, lr_wanted):
 def test_a_wrong_scale_names_both_files_and_sizes(write, lr_shape):
     hr, lr = write('hr.png', noise(48, 48)), write('lr.png', noise(*lr_shape))
     with pytest.raises(DataError, match='divided by 4') as caught:
-        cut(photograph(hr, lr), SMALL, 4, 12, same)
+        cut(source(hr, lr), SMALL, 4, 12, same)
     text = str(caught.value)
     assert f'{lr} ({lr_shape[1]}x{lr_shape[0]})' in text
     assert f'{hr} (48x48)' in text
     assert '12x12' in text
 
 
-def test_a_photograph_smaller_than_the_window_is_named(write):
+def test_an_image_smaller_than_the_window_is_named(write):
     with pytest.raises(DataError, match=r'small\.png is smaller than the window') as caught:
-        cut(photograph(write('small.png', noise(23, 90))), SMALL, 2, 12, same)
+        cut(source(write('small.png', noise(23, 90))), SMALL, 2, 12, same)
     assert '84x12' in str(caught.value)
     assert 'at least 24' in str(caught.value)
 
 
-def test_a_photograph_too_small_once_shrunk_says_so(write):
+def test_an_image_too_small_once_shrunk_says_so(write):
     with pytest.raises(DataError, match=r'shrunk by 0\.6\) is smaller than the window') as caught:
-        cut(photograph(write('small.png', noise(36, 90)), factor=0.6), SMALL, 2, 12, same)
+        cut(source(write('small.png', noise(36, 90)), factor=0.6), SMALL, 2, 12, same)
     assert 'fewer --factors' in str(caught.value)

@@ -37,9 +37,9 @@ def decoded(value):
 
 
 @pytest.fixture(scope='module')
-def photographs(tmp_path_factory):
-    """Seven small photographs, their x2 and x4 LR images under the names <name>x<scale>."""
-    root = tmp_path_factory.mktemp('photographs')
+def images(tmp_path_factory):
+    """Seven small images, their x2 and x4 LR images under the names <name>x<scale>."""
+    root = tmp_path_factory.mktemp('images')
     rng = np.random.default_rng(0)
     for number in range(7):
         height, width = 4 * rng.integers(12, 40, 2)
@@ -51,13 +51,13 @@ def photographs(tmp_path_factory):
     return root
 
 
-def make(photographs, out, scale=4, **changes):
-    arguments = {'lr': photographs / f'X{scale}', 'grid': GRID, 'workers': 1, 'progress': False, **changes}
-    return create_subimage_lmdbs(photographs / 'hr', out, scale, **arguments)
+def make(images, out, scale=4, **changes):
+    arguments = {'lr': images / f'X{scale}', 'grid': GRID, 'workers': 1, 'progress': False, **changes}
+    return create_subimage_lmdbs(images / 'hr', out, scale, **arguments)
 
 
 @pytest.mark.parametrize('scale', [2, 3, 4])
-def test_real_photographs_window_by_window(bsr_data, tmp_path, scale):
+def test_real_images_window_by_window(bsr_data, tmp_path, scale):
     created = create_subimage_lmdbs(
         bsr_data / 'Set5' / 'HR', tmp_path, scale, lr=bsr_data / 'Set5' / f'LRbicX{scale}', progress=False
     )
@@ -120,10 +120,10 @@ def test_stock_basicsr_reads_every_encoding(bsr_data, tmp_path, encoding):
     assert np.array_equal(np.round(sample['lq'].numpy() * 255), lr)
 
 
-def test_stock_basicsr_reads_the_pyramid(photographs, tmp_path):
+def test_stock_basicsr_reads_the_pyramid(images, tmp_path):
     from basicsr.data.paired_image_dataset import PairedImageDataset
 
-    created = make(photographs, tmp_path, grid=WindowGrid(24, 12, 0), factors=(1, 0.9))
+    created = make(images, tmp_path, grid=WindowGrid(24, 12, 0), factors=(1, 0.9))
     dataset = PairedImageDataset(
         {
             'dataroot_gt': str(created.hr),
@@ -139,39 +139,39 @@ def test_stock_basicsr_reads_the_pyramid(photographs, tmp_path):
 
 
 @pytest.mark.parametrize('encoding', ['png-fast', 'bmp'])
-def test_any_number_of_workers_makes_the_same(photographs, tmp_path, encoding):
+def test_any_number_of_workers_makes_the_same(images, tmp_path, encoding):
     for workers in (1, 3):
-        make(photographs, tmp_path / str(workers), workers=workers, encoding=encoding)
+        make(images, tmp_path / str(workers), workers=workers, encoding=encoding)
     assert contents(tmp_path / '1') == contents(tmp_path / '3')
 
 
-def test_a_further_scale_adds_its_lr_and_leaves_hr_alone(photographs, tmp_path):
-    first = make(photographs, tmp_path)
+def test_a_further_scale_adds_its_lr_and_leaves_hr_alone(images, tmp_path):
+    first = make(images, tmp_path)
     before, stamp = manifest_sha256(first.hr), (first.hr / 'data.mdb').stat().st_mtime_ns
-    second = make(photographs, tmp_path, scale=2)
+    second = make(images, tmp_path, scale=2)
     assert second.made == [second.lr]
     assert (manifest_sha256(first.hr), (first.hr / 'data.mdb').stat().st_mtime_ns) == (before, stamp)
     assert read_keys(second.lr) == read_keys(first.hr)
-    make(photographs, tmp_path / 'both', scale=2)
+    make(images, tmp_path / 'both', scale=2)
     assert contents(tmp_path / 'both')['LR_sub_x2.lmdb'] == content(second.lr)
 
 
-def test_a_complete_output_is_left_alone_without_reading_an_image(photographs, tmp_path, monkeypatch):
-    make(photographs, tmp_path)
+def test_a_complete_output_is_left_alone_without_reading_an_image(images, tmp_path, monkeypatch):
+    make(images, tmp_path)
     monkeypatch.setattr(subimage_lmdb, 'cut', None)
-    again = make(photographs, tmp_path)
+    again = make(images, tmp_path)
     assert again.made == []
     assert again.sub_images == read_manifest(again.hr)['sub_images']
 
 
-def test_an_output_of_another_kind_is_never_touched(photographs, tmp_path):
-    created = make(photographs, tmp_path)
+def test_an_output_of_another_kind_is_never_touched(images, tmp_path):
+    created = make(images, tmp_path)
     before = contents(tmp_path)
     with pytest.raises(DataError, match=r'HR_sub\.lmdb exists and is not what is asked for'):
-        make(photographs, tmp_path, grid=WindowGrid(24, 12, 0))
+        make(images, tmp_path, grid=WindowGrid(24, 12, 0))
     (tmp_path / 'foreign' / 'HR_sub.lmdb').mkdir(parents=True)
     with pytest.raises(DataError, match='was not made by this tool'):
-        make(photographs, tmp_path / 'foreign')
+        make(images, tmp_path / 'foreign')
     assert contents(tmp_path) == before
     assert created.hr.is_dir()
 
@@ -192,8 +192,8 @@ class Killed(BaseException):
         ('move_into_place', 2),
     ],
 )
-def test_interrupted_at_any_step_a_rerun_ends_as_if_it_never_was(photographs, tmp_path, monkeypatch, method, call):
-    make(photographs, tmp_path / 'whole')
+def test_interrupted_at_any_step_a_rerun_ends_as_if_it_never_was(images, tmp_path, monkeypatch, method, call):
+    make(images, tmp_path / 'whole')
     monkeypatch.setattr(subimage_lmdb, '_TRANSACTION_BYTES', 1 << 17)
     original, calls = getattr(LMDBWriter, method), []
 
@@ -206,65 +206,65 @@ def test_interrupted_at_any_step_a_rerun_ends_as_if_it_never_was(photographs, tm
     with monkeypatch.context() as patch:
         patch.setattr(LMDBWriter, method, interrupted)
         with pytest.raises(Killed):
-            make(photographs, tmp_path / 'out')
+            make(images, tmp_path / 'out')
     whole = contents(tmp_path / 'whole')
     for name, left in contents(tmp_path / 'out').items():
         assert left == whole[name]
-    make(photographs, tmp_path / 'out')
+    make(images, tmp_path / 'out')
     assert contents(tmp_path / 'out') == whole
     assert not list((tmp_path / 'out').glob('*.partial'))
 
 
-def test_a_rerun_reads_only_what_is_left(photographs, tmp_path, monkeypatch):
+def test_a_rerun_reads_only_what_is_left(images, tmp_path, monkeypatch):
     monkeypatch.setattr(subimage_lmdb, '_TRANSACTION_BYTES', 1)
     original, read = subimage_lmdb.cut, []
 
-    def counting(photograph, *arguments):
-        read.append(photograph.prefix)
+    def counting(source, *arguments):
+        read.append(source.prefix)
         if len(read) == 5:
             raise DataError('stop here')
-        return original(photograph, *arguments)
+        return original(source, *arguments)
 
     monkeypatch.setattr(subimage_lmdb, 'cut', counting)
     with pytest.raises(DataError, match='stop here'):
-        make(photographs, tmp_path)
+        make(images, tmp_path)
     assert read[:5] == ['0000', '0001', '0002', '0003', '0004']
     read.clear()
     read.extend('.' * 10)
-    make(photographs, tmp_path)
+    make(images, tmp_path)
     assert read[10:] == ['0004', '0005', '0006']
 
 
-def test_a_damaged_photograph_is_named_and_nothing_looks_finished(photographs, tmp_path):
+def test_a_damaged_image_is_named_and_nothing_looks_finished(images, tmp_path):
     hr = tmp_path / 'hr'
     hr.mkdir()
-    for path in (photographs / 'hr').iterdir():
+    for path in (images / 'hr').iterdir():
         (hr / path.name).write_bytes(path.read_bytes())
     (hr / '0003.png').write_bytes((hr / '0003.png').read_bytes()[:2000])
     with pytest.raises(DataError, match=r'0003\.png is damaged'):
-        create_subimage_lmdbs(hr, tmp_path / 'out', 4, lr=photographs / 'X4', grid=GRID, progress=False)
+        create_subimage_lmdbs(hr, tmp_path / 'out', 4, lr=images / 'X4', grid=GRID, progress=False)
     assert not list((tmp_path / 'out').glob('*.lmdb'))
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='no folder locks')
-def test_two_runs_never_share_a_folder(photographs, tmp_path):
+def test_two_runs_never_share_a_folder(images, tmp_path):
     with subimage_lmdb._alone_in(tmp_path), pytest.raises(DataError, match='another run is making LMDBs'):
-        make(photographs, tmp_path)
+        make(images, tmp_path)
 
 
-def test_workers_must_be_positive(photographs, tmp_path):
+def test_workers_must_be_positive(images, tmp_path):
     with pytest.raises(OptionError, match='--workers must be at least 1'):
-        make(photographs, tmp_path, workers=0)
+        make(images, tmp_path, workers=0)
 
 
-def test_opencv_keeps_its_number_of_threads(photographs, tmp_path):
+def test_opencv_keeps_its_number_of_threads(images, tmp_path):
     before = cv2.getNumThreads()
-    make(photographs, tmp_path)
+    make(images, tmp_path)
     assert cv2.getNumThreads() == before
 
 
-def test_the_bar_goes_to_stderr(photographs, tmp_path, capsys):
-    make(photographs, tmp_path, progress=True)
+def test_the_bar_goes_to_stderr(images, tmp_path, capsys):
+    make(images, tmp_path, progress=True)
     shown = capsys.readouterr()
     assert shown.out == ''
     assert '7/7' in shown.err

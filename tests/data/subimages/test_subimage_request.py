@@ -51,7 +51,7 @@ def test_the_hr_manifest_knows_no_scale(folders):
     assert first.lr_manifest['hr'] == first.hr_manifest['source']['fingerprint']
 
 
-def test_the_manifest_says_where_the_photographs_are(folders):
+def test_the_manifest_says_where_the_images_are(folders):
     source = request_of(folders).hr_manifest['source']
     assert source['resolved'] == str((folders / 'hr').resolve())
     assert source['images'] == {'a': 'a.png', 'b': 'b.png'}
@@ -120,14 +120,14 @@ def test_every_difference_is_named(folders, existing, changes, words):
     caught.match('give another --out, or delete')
 
 
-def test_other_photographs_are_named(folders, existing):
+def test_other_images_are_named(folders, existing):
     shutil.copy(folders / 'hr' / 'a.png', folders / 'hr' / 'c.png')
     (folders / 'hr' / 'b.png').unlink()
     with pytest.raises(DataError, match=r'gone: b\.png, new: c\.png'):
         stands(existing, request_of(folders, lr=None).hr_manifest)
 
 
-def test_changed_photographs_are_noticed(folders, existing):
+def test_changed_images_are_noticed(folders, existing):
     shutil.copy(folders / 'hr' / 'a.png', folders / 'hr' / 'b.png')
     with pytest.raises(DataError, match='same names but other content'):
         stands(existing, request_of(folders).hr_manifest)

@@ -54,7 +54,7 @@ def test_golden_sides(length, count, last):
     assert (len(starts), starts[-1]) == (count, last)
 
 
-def test_a_2k_photograph_and_its_pyramid_have_the_published_number_of_windows():
+def test_a_2k_image_and_its_pyramid_have_the_published_number_of_windows():
     counts = []
     for factor in (10, 9, 8, 7, 6):
         sides = [-(-side * factor // 10) // 4 * 4 for side in (1356, 2040)]
