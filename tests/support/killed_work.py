@@ -10,7 +10,8 @@ from typing import Any, Callable
 
 def make_lmdbs(out: str) -> None:
     """Make the sub-image LMDBs of data/HR and data/LR, in transactions of a few records."""
-    from bsr_plugins.data.subimages.windows import WindowGrid, subimage_lmdb
+    from bsr_plugins.data.subimages import subimage_lmdb
+    from bsr_plugins.data.subimages.windows import WindowGrid
 
     subimage_lmdb._TRANSACTION_BYTES = 1 << 14
     subimage_lmdb.create_subimage_lmdbs(
