@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from pathlib import Path
 
@@ -9,14 +10,43 @@ import pytest
 import torch
 import yaml
 
+from cases import case
+
 OPTIONS = Path(__file__).resolve().parents[2] / 'options'
 FILES = sorted(OPTIONS.rglob('*.yml'))
 IDS = [str(path.relative_to(OPTIONS)) for path in FILES]
 
+READ = {name: yaml.safe_load(path.read_text(encoding='utf-8')) for name, path in zip(IDS, FILES)}
 
-@pytest.fixture(params=FILES, ids=IDS)
-def options(request):
-    return yaml.safe_load(request.param.read_text(encoding='utf-8'))
+
+def of_every_file(takes=lambda options: True):
+    """Make of a test of options one of every file's; ``takes`` tells which files it is about."""
+
+    def decorate(test):
+        def run():
+            chosen = [name for name, options in READ.items() if takes(options)]
+            assert chosen
+            for name in chosen:
+                with case(name):
+                    test(copy.deepcopy(READ[name]))
+
+        return run
+
+    return decorate
+
+
+def of_training(options):
+    return 'train' in options
+
+
+def of_our_data_sets(options):
+    from bsr_plugins.host.registration import TABLE
+
+    return options['datasets'].get('train', {}).get('type') in TABLE['dataset']
+
+
+def of_bspa(options):
+    return options['model_type'] == 'BSPAModel'
 
 
 def registered(kind, name):
@@ -41,10 +71,7 @@ def check_call(function, given, *skipped):
     inspect.signature(function).bind(**{key: value for key, value in given.items() if key not in skipped})
 
 
-def test_there_are_files():
-    assert len(FILES) >= 30
-
-
+@of_every_file()
 def test_types_and_keys(options):
     assert inspect.isclass(registered('model', options['model_type']))
     for network in (options['network_g'], options.get('network_sigma')):
@@ -57,9 +84,8 @@ def test_types_and_keys(options):
         check_call(registered('metric', metric['type']), {'img': 0, 'img2': 0, **metric}, 'type', 'better')
 
 
+@of_every_file(of_training)
 def test_training_keys(options):
-    if 'train' not in options:
-        pytest.skip('a test file')
     train = options['train']
     losses = [key for key in train if key.endswith('_opt')]
     assert losses
@@ -83,28 +109,26 @@ def test_training_keys(options):
         assert sum(train['scheduler']['periods']) == train['total_iter']
 
 
+@of_every_file(of_our_data_sets)
 def test_keys_of_our_data_sets(options):
     import importlib
 
     from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
     from bsr_plugins.host.registration import TABLE
 
-    train = options['datasets'].get('train', {})
-    if train.get('type') not in TABLE['dataset']:
-        pytest.skip('stock data sets')
+    train = options['datasets']['train']
     own = importlib.import_module(TABLE['dataset'][train['type']].partition(':')[0]).OWN_OPTIONS
     check_known(train, own, CARRIED_OPTIONS, train['type'])
     assert check_gt_size(train, options['scale'], whole=None) == train['gt_size']
 
 
+@of_every_file(of_bspa)
 def test_bspa(options):
     from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
     from bsr_plugins.data.inverse_sampled_lmdb_dataset import OWN_OPTIONS
     from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
     from bsr_plugins.models.bspa_schedule import BSPASchedule
 
-    if options['model_type'] != 'BSPAModel':
-        pytest.skip('not BSPA')
     bspa = BSPAOptions.from_mapping(options['train']['bspa'])
     schedule = BSPASchedule(options['train']['total_iter'], bspa.interval_iter, bspa.inverse_iter)
     assert schedule.warnings() == [] and schedule.rounds >= 1

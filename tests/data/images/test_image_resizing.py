@@ -19,10 +19,10 @@ def test_crop_keeps_the_top_left():
 
 
 @pytest.mark.parametrize('scale', [2, 3, 4])
-def test_lr_images_of_the_published_recipe(bsr_data, scale):
+def test_lr_images_of_the_published_recipe(published_images, scale):
     for name in ('baby.png', 'woman.png'):
-        made = shrink(read_image(bsr_data / 'Set5' / 'HR' / name), 1 / scale)
-        assert np.array_equal(made, read_image(bsr_data / 'Set5' / f'LRbicX{scale}' / name))
+        made = shrink(read_image(published_images / 'Set5' / 'HR' / name), 1 / scale)
+        assert np.array_equal(made, read_image(published_images / 'Set5' / f'LRbicX{scale}' / name))
 
 
 def test_sides_are_rounded_up():

@@ -36,6 +36,10 @@ def decoded(value):
     return cv2.imdecode(np.frombuffer(value, np.uint8), cv2.IMREAD_COLOR)
 
 
+def names_of(folder):
+    return sorted(path.stem for path in folder.glob('*.png'))
+
+
 @pytest.fixture(scope='module')
 def images(tmp_path_factory):
     """Seven small images, their x2 and x4 LR images under the names <name>x<scale>."""
@@ -67,7 +71,9 @@ def test_real_images_window_by_window(bsr_data, tmp_path, scale):
     hr_items, lr_items = content(created.hr)[0], content(created.lr)[0]
     assert list(hr_items) == list(lr_items) == keys
     expected = []
-    for name in ('baby', 'bird', 'butterfly', 'head', 'woman'):
+    names = names_of(bsr_data / 'Set5' / 'HR')
+    assert len(names) == 5
+    for name in names:
         hr = read_image(bsr_data / 'Set5' / 'HR' / f'{name}.png')
         lr = read_image(bsr_data / 'Set5' / f'LRbicX{scale}' / f'{name}.png')
         for number, (top, left) in enumerate(windows(*hr.shape[:2], grid), 1):
@@ -80,8 +86,8 @@ def test_real_images_window_by_window(bsr_data, tmp_path, scale):
     assert created.sub_images == len(keys)
     assert created.made == [created.hr, created.lr]
     side, low = grid.crop, grid.crop // scale
-    assert (created.hr / 'meta_info.txt').read_text().startswith(f'baby_s001.png ({side},{side},3) 1\n')
-    assert (created.lr / 'meta_info.txt').read_text().startswith(f'baby_s001.png ({low},{low},3) 1\n')
+    assert (created.hr / 'meta_info.txt').read_text().startswith(f'{names[0]}_s001.png ({side},{side},3) 1\n')
+    assert (created.lr / 'meta_info.txt').read_text().startswith(f'{names[0]}_s001.png ({low},{low},3) 1\n')
 
 
 def test_lr_made_here_is_the_published_one(bsr_data, tmp_path):
@@ -112,10 +118,10 @@ def test_stock_basicsr_reads_every_encoding(bsr_data, tmp_path, encoding):
         }
     )
     assert len(dataset) == created.sub_images
-    sample = dataset[0]
-    assert (sample['gt_path'], sample['lq_path']) == ('baby_s001', 'baby_s001')
-    hr = read_image(bsr_data / 'Set5' / 'HR' / 'baby.png')[:128, :128, ::-1].transpose(2, 0, 1)
-    lr = read_image(bsr_data / 'Set5' / 'LRbicX4' / 'baby.png')[:32, :32, ::-1].transpose(2, 0, 1)
+    sample, first = dataset[0], names_of(bsr_data / 'Set5' / 'HR')[0]
+    assert (sample['gt_path'], sample['lq_path']) == (f'{first}_s001', f'{first}_s001')
+    hr = read_image(bsr_data / 'Set5' / 'HR' / f'{first}.png')[:128, :128, ::-1].transpose(2, 0, 1)
+    lr = read_image(bsr_data / 'Set5' / 'LRbicX4' / f'{first}.png')[:32, :32, ::-1].transpose(2, 0, 1)
     assert np.array_equal(np.round(sample['gt'].numpy() * 255), hr)
     assert np.array_equal(np.round(sample['lq'].numpy() * 255), lr)
 
