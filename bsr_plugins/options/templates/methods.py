@@ -42,8 +42,7 @@ class Method:
 
 METHODS: Dict[str, Method] = {
     'baseline': Method(
-        about="Plain L1 training by BasicSR's own model: the twin that the methods are compared with, of the same "
-        'length',
+        about="Plain L1 training by BasicSR's own model: the twin of the same length that methods are compared with",
         protocol=BSPA,
     ),
     'bspa': Method(
@@ -56,7 +55,7 @@ METHODS: Dict[str, Method] = {
     ),
     'l1_bicubic': Method(
         about="Plain L1 on the bicubic residual, by FPL's protocol: the twin of fpl, which shows what bicubic does "
-        'alone',
+        'by itself',
         protocol=FPL,
         residual=True,
     ),
@@ -70,7 +69,7 @@ METHODS: Dict[str, Method] = {
     ),
     'l1': Method(about="Plain L1 training by EDSR's protocol: the twin of le and le_sigma", protocol=EDSR),
     'le': Method(
-        about='l_E, the expectation of L1 over plausible images ("Revisiting L1 loss", arXiv 2201.10084, Eq. 8), alone',
+        about='l_E, the expectation of L1 over plausible images ("Revisiting L1 loss", arXiv 2201.10084, Eq. 8)',
         protocol=EDSR,
         twin='l1',
         model_type='RebalancedSRModel',

@@ -7,7 +7,7 @@ from typing import Dict, Optional
 
 # What networks take off their input and add to their output: DIV2K's mean; none where that output is a residual.
 MEAN = '[0.4488, 0.4371, 0.4040]'
-RESIDUAL_MEAN = '[0., 0., 0.]  # not that of DIV2K: it is added to the output too, and a residual has none'
+RESIDUAL_MEAN = '[0., 0., 0.]  # not the mean of DIV2K: it would be added to the output, which is a residual'
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ num_in_ch: 3
 num_out_ch: 3
 num_feat: 64
 num_group: 10
-num_block: 20  # BasicSR's default is 16, the RCAN paper's 20
+num_block: 20  # 20 in the RCAN paper; BasicSR's default is 16
 squeeze_factor: 16
 upscale: {scale}
 res_scale: 1
-img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
+img_range: 255.  # of the published weights, inside the network; images are in [0, 1]
 rgb_mean: {mean}
 """,
     ),
@@ -61,8 +61,8 @@ num_out_ch: 3
 num_feat: 64
 num_block: 16
 upscale: {scale}
-res_scale: 1  # 0.1 belongs to the large EDSR of 256 channels
-img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
+res_scale: 1  # 0.1 is for the large EDSR of 256 channels
+img_range: 255.  # of the published weights, inside the network; images are in [0, 1]
 rgb_mean: {mean}
 """,
     ),
@@ -75,8 +75,8 @@ num_out_ch: 3
 num_feat: 256
 num_block: 32
 upscale: {scale}
-res_scale: 0.1  # so wide a network is unstable with 1
-img_range: 255.  # as the published weights; the images that go in and out are in [0, 1]
+res_scale: 0.1  # with 1 so wide a network is unstable
+img_range: 255.  # of the published weights, inside the network; images are in [0, 1]
 rgb_mean: {mean}
 """,
     ),
@@ -98,7 +98,7 @@ m: 4
         options="""\
 upscale: {scale}
 in_chans: 3
-img_size: {lr_size}  # side of the LR patches: the attention masks in the weights are of this size
+img_size: {lr_size}  # side of the LR patches; the attention masks saved with the weights have this size
 window_size: 8
 img_range: 1.
 depths: [6, 6, 6, 6, 6, 6]
@@ -112,7 +112,7 @@ resi_connection: 1conv
         lr_multiple=8,
     ),
     'MSRResNet': Network(
-        about="MSRResNet, 16 blocks of 64 channels: the paper's scorer of sub-images",
+        about='MSRResNet, 16 blocks of 64 channels: the network that scores sub-images in the BSPA paper',
         arch='MSRResNet',
         options="""\
 num_in_ch: 3
@@ -144,10 +144,10 @@ num_in_ch: 3
 num_out_ch: 3
 num_feat: 64  # the paper gives none
 num_fmg: 10
-num_rb: 12  # of the ablation, "around 240 convolution layers"; section III-C says five
+num_rb: 12  # by the ablation and the "around 240 convolution layers"; Sec. III-C says five
 upscale: {scale}
-fuse_kernel: 1  # of the convolution that fuses the groups; the paper gives none
-use_fmg_skips: true  # false is the ablation without SC of Table 4
+fuse_kernel: 1  # kernel of the convolution that fuses the groups; the paper gives none
+use_fmg_skips: true  # false: the ablation "w/o SC" of Table 4
 rgb_mean: {mean}
 """,
         own_method='bsr',
@@ -163,14 +163,14 @@ FPL_NETWORKS: Dict[str, Network] = {
     ),
     'SwinIR': replace(
         NETWORKS['SwinIR'],
-        about="SwinIR, FPL's lightweight one (1.2M parameters at x4)",
+        about="SwinIR in FPL's lightweight size (1.2M parameters at x4)",
         options=NETWORKS['SwinIR']
         .options.replace('depths: [6, 6, 6, 6, 6, 6]', 'depths: [6, 6, 6, 6]')
         .replace('num_heads: [6, 6, 6, 6, 6, 6]', 'num_heads: [6, 6, 6, 6]')
         .replace('embed_dim: 180', 'embed_dim: 60')
         .replace(
             'upsampler: pixelshuffle',
-            'upsampler: pixelshuffle  # makes the 1.2M of the FPL paper; pixelshuffledirect would be 0.9M',
+            'upsampler: pixelshuffle  # gives the 1.2M parameters of the FPL paper; pixelshuffledirect gives 0.9M',
         ),
     ),
 }

@@ -62,9 +62,9 @@ class Protocol:
 def _published(net: str) -> Schedule:
     return Schedule(
         val_freq=2500,
-        enlarge_ratio='50  # an epoch is 800 * 50 / 16 = 2500 iterations, a stage: 15 whole ones, none cut short',
+        enlarge_ratio='50  # an epoch is 800 * 50 / 16 = 2500 iterations, one stage; the run has 15',
         train="""\
-# no ema_decay: the published runs keep no moving average
+# no ema_decay: the published runs have no moving average of the weights
 optim_g:
   type: Adam
   lr: !!float 2e-4
@@ -73,10 +73,10 @@ optim_g:
 
 scheduler:
   type: MultiStepLR
-  milestones: [17450]  # the authors halve at their epoch 200: 199 * 50 uniform + 3 * 2500 inverse iterations
+  milestones: [17450]  # the authors halve it at epoch 200: after 199 * 50 uniform + 3 * 2500 inverse iterations
   gamma: 0.5
 
-total_iter: 37500  # 8 uniform and 7 inverse stages of 2500, the same for every method
+total_iter: 37500  # BSPA's 8 uniform and 7 inverse stages of 2500; the same for every method compared with it
 warmup_iter: -1  # no warm up
 """,
     )
@@ -112,14 +112,14 @@ SHORT_NETWORKS = ('FSRCNN', 'SwinIR')
 
 
 def _fpl(net: str) -> Schedule:
-    lr = '1e-3  # of FSRCNN and CARN; 2e-4 of the others' if net in FAST_NETWORKS else '2e-4  # FSRCNN, CARN: 1e-3'
-    total, whose = (500000, 'of FSRCNN and SwinIR') if net in SHORT_NETWORKS else (1000000, 'of the larger CNNs')
+    lr = '1e-3  # for FSRCNN and CARN; 2e-4 for the others' if net in FAST_NETWORKS else '2e-4  # FSRCNN, CARN: 1e-3'
+    total, whose = (500000, 'for FSRCNN and SwinIR') if net in SHORT_NETWORKS else (1000000, 'for the larger CNNs')
     return Schedule(
         val_freq=5000,
         enlarge_ratio=_HUNDRED.format(total // 5000),
         train=f"""\
-# where the paper and its published code differ (batch 16 or 64, length, eta_min), this is the paper's, whose tables
-# are to be compared with; no ema_decay: it keeps no moving average
+# where the paper and its published code differ (batch 16 or 64, length, eta_min), this is the paper, since its tables
+# are what one compares with; no ema_decay: it has no moving average of the weights
 optim_g:
   type: Adam
   lr: !!float {lr}
@@ -132,7 +132,7 @@ scheduler:
   restart_weights: [1]
   eta_min: !!float 1e-7  # the code has 1e-6
 
-total_iter: {total}  # the paper's {whose}; the code has 500000 for all, at batch 64
+total_iter: {total}  # the paper's, {whose}; the code has 500000 for all networks, at batch 64
 warmup_iter: -1  # no warm up
 """,
     )
@@ -144,12 +144,12 @@ def _edsr(net: str) -> Schedule:
         val_freq=5000,
         enlarge_ratio=_HUNDRED.format(200),
         train="""\
-# no ema_decay: the paper keeps no moving average
+# no ema_decay: the paper has no moving average of the weights
 optim_g:
   type: Adam
   lr: !!float 1e-4
   weight_decay: 0
-  betas: [0.9, 0.999]  # and eps 1e-8: Adam's defaults, as EDSR's
+  betas: [0.9, 0.999]  # Adam's defaults, as in EDSR (and eps 1e-8)
 
 scheduler:
   type: MultiStepLR
@@ -168,7 +168,7 @@ def _bsr(net: str) -> Schedule:
         val_freq=5000,
         enlarge_ratio=_HUNDRED.format(60),
         train="""\
-# the paper gives the learning rate and its steps of 100 epochs; batch, epoch (1000 updates) and length (300 epochs)
+# the paper gives the learning rate and its drop every 100 epochs; batch, epoch (1000 updates) and length (300 epochs)
 # are those of EDSR's code
 optim_g:
   type: Adam
@@ -187,7 +187,7 @@ warmup_iter: -1  # no warm up
     )
 
 
-_HUNDRED = '100  # an epoch is 800 * 100 / 16 = 5000 iterations; {} whole ones'
+_HUNDRED = '100  # an epoch is 800 * 100 / 16 = 5000 iterations; the run has {}'
 
 BSPA = Protocol(schedule=_published, lr_patch={2: 64, 3: 43, 4: 32}, patch_reason='HR patches of the paper')
 SCORER = Protocol(schedule=_scorer, lr_patch=dict.fromkeys(SCALES, 32))
@@ -196,19 +196,19 @@ FPL = Protocol(
     lr_patch=dict.fromkeys(SCALES, 32),
     patch_reason='LR patches of 32, as in the paper',
     data_note="""\
-# the paper draws from windows of these images and of copies of 0.9, 0.8, 0.7 and 0.6 of their size (ClassSR):
-# the command above makes an LMDB of them, too, with --factors 1 .9 .8 .7 .6
+# the paper takes windows of these images and of copies shrunk by 0.9, 0.8, 0.7 and 0.6 (ClassSR): the command above
+# makes an LMDB of them with --factors 1 .9 .8 .7 .6
 """,
     rgb=True,
     measures='the paper measures on RGB, most others on Y',
     networks=FPL_NETWORKS,
 )
-EDSR = Protocol(schedule=_edsr, lr_patch=dict.fromkeys(SCALES, 48), patch_reason='LR patches of 48, as EDSR')
+EDSR = Protocol(schedule=_edsr, lr_patch=dict.fromkeys(SCALES, 48), patch_reason='LR patches of 48, as in EDSR')
 BSR = Protocol(
     schedule=_bsr,
     lr_patch={2: 48, 3: 54, 4: 60},
-    patch_reason="LR patches of 48 at x2 and 60 at x4, those of the paper's Fig. 1; between them at x3",
-    measures="the paper says RGB for PSNR, but the bicubic row of its Table 2 is Y's: Y",
+    patch_reason="LR patches of 48 at x2 and 60 at x4, as in the paper's Fig. 1; 54 at x3, in between",
+    measures='Y: the paper says RGB for PSNR, but the bicubic row of its Table 2 is on Y',
 )
 
 # Beside DIV2K's validation images, what BasicSR users keep under datasets/, with the images of each.

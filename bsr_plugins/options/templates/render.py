@@ -46,7 +46,7 @@ path:
 val:
   val_freq: {schedule.val_freq}
   save_img: false
-  # save_best: psnr  # keeps net_g_best.pth too; the stock models have no such thing, and twins are compared alike
+  # save_best: psnr  # also keeps net_g_best.pth; off, so that twins are compared alike (stock models cannot do it)
 
 {indent(metrics(recipe), '  ')}""",
         f"""\
@@ -60,7 +60,7 @@ logger:
     resume_id: ~
 
 # dist training settings
-dist_params:  # read by --launcher slurm only; torchrun sets its own
+dist_params:  # read only by --launcher slurm; torchrun sets its own
   backend: nccl
   port: 29500
 """,
@@ -82,13 +82,13 @@ def _test_parts(recipe: Recipe) -> Sequence[str]:
 # validation settings
 val:
   save_img: true
-  suffix: ~  # add suffix to saved images, if None, use exp name
+  suffix: ~  # appended to the names of saved images; ~: the name of the experiment
 {_SIGMA_MAPS if recipe.method_row.sigma else ''}
 {indent(metrics(recipe), '  ')}""",
     )
 
 
-_SIGMA_MAPS = '  sigma: true  # sigma maps, as pictures beside the images (white: 0.1 or more) and for the metrics\n'
+_SIGMA_MAPS = '  sigma: true  # sigma maps for the metrics, and saved beside the images (white: 0.1 or more)\n'
 
 
 def _test_path(recipe: Recipe) -> str:
@@ -120,7 +120,7 @@ def _head(recipe: Recipe, about: str) -> str:
     if method.dataset:
         lines += [
             '#',
-            "# Once before, the sub-images and their difficulty (scorer: bicubic; the paper's is a trained "
+            '# First make the sub-images and score their difficulty (here by bicubic; the paper has a trained '
             'MSRResNet, see --help):',
             *cutting_command(recipe.scale),
             *scoring_command(recipe.scale),
@@ -129,7 +129,7 @@ def _head(recipe: Recipe, about: str) -> str:
         weights = f'--opt {file} --weights experiments/{recipe.name}/models/net_g_latest.pth'
         lines += [
             '#',
-            "# Then it scores; the weights that BasicSR's model zoo has for this recipe do too:",
+            "# Then score the sub-images by it; the weights for this recipe in BasicSR's model zoo will do, too:",
             *scoring_command(recipe.scale, weights),
         ]
     return '\n'.join(lines)
@@ -137,9 +137,9 @@ def _head(recipe: Recipe, about: str) -> str:
 
 def _general(recipe: Recipe) -> str:
     gpus = (
-        'auto  # none: the CPU'
+        'auto  # all GPUs; the CPU where there is none'
         if recipe.is_test
-        else 'auto  # none: the CPU. Several without torchrun multiply the batch: CUDA_VISIBLE_DEVICES=0 takes one'
+        else 'auto  # all, or the CPU. Several GPUs without torchrun multiply the batch; CUDA_VISIBLE_DEVICES=0: one'
     )
     return f"""\
 # general settings
@@ -161,11 +161,11 @@ def _network(recipe: Recipe) -> str:
         text = f"""\
 type: BicubicResidual
 upscale: {recipe.scale}
-bicubic: torch  # a = -0.75, as in FPL's code; matlab (a = -0.5) is the kernel of the LR images
+bicubic: torch  # a = -0.75, as in FPL's code; matlab: a = -0.5, the kernel that made the LR images
 base:
 """ + indent(text, '  ')
     elif recipe.method_row.residual:
-        text = text.replace('\n', '  # adds a bilinear image itself: a bicubic one would be one too many\n', 1)
+        text = text.replace('\n', '  # no BicubicResidual: this network adds a bilinear image itself\n', 1)
     return '# network structures\nnetwork_g:\n' + indent(text, '  ')
 
 

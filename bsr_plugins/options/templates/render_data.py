@@ -50,11 +50,11 @@ datasets:
     filename_tmpl: '{{}}x{scale}'  # an LR image is 0001x{scale}.png
     io_backend:
       type: disk
-    # whole images are decoded for each patch; from an LMDB of large windows they are read many times faster:
+    # a whole image is decoded for every patch; an LMDB of large windows is read many times faster:
     # tools/create_subimage_lmdb.py ... --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
     # dataroot_gt: datasets/DIV2K/sub_480/HR_sub.lmdb
     # dataroot_lq: datasets/DIV2K/sub_480/LR_sub_x{scale}.lmdb
-    # filename_tmpl: '{{}}', io_backend.type: lmdb; dataset_enlarge_ratio: 1, there are far more windows than images
+    # filename_tmpl: '{{}}', io_backend.type: lmdb, dataset_enlarge_ratio: 1 (there are far more windows than images)
 {indent(method.protocol.data_note, '    ')}
     gt_size: {recipe.gt_size}{_gt_size_reason(recipe)}
     use_hflip: true
@@ -78,15 +78,15 @@ datasets:
     )
 
 
-_WORKERS_KEPT = 'BasicSR seeds new workers alike: without this each epoch repeats the same crops'
-_WORKERS_ARE_SLOW = 'saves the start of new workers at each epoch; the draws are the same without'
+_WORKERS_KEPT = 'BasicSR seeds new workers alike: without it each epoch repeats the same crops'
+_WORKERS_ARE_SLOW = 'saves starting new workers every epoch; the draws do not depend on it'
 
 
 def _gt_size_reason(recipe: Recipe) -> str:
     protocol = recipe.method_row.protocol
     full = protocol.gt_size(recipe.scale)
     if recipe.gt_size < full:
-        return f'  # the paper has {full}; LR patches have to be multiples of the attention windows'
+        return f'  # the paper has {full}, but LR patches must be multiples of the attention window'
     return f'  # {protocol.patch_reason}' if protocol.patch_reason else ''
 
 
@@ -120,7 +120,7 @@ test_{number + len(FURTHER_BENCHMARKS) + 1}:
     type: disk
 """)
     commented = indent('\n'.join(further), '# ', predicate=lambda line: bool(line.strip()))
-    text = '\n'.join([*active, "# the paper's other sets, to be opened where they are there\n" + commented])
+    text = '\n'.join([*active, "# the paper's other sets: uncomment those you have\n" + commented])
     return 'datasets:\n' + indent(text, '  ')
 
 
@@ -135,7 +135,7 @@ def metrics(recipe: Recipe) -> str:
             )
     if recipe.is_test and recipe.method_row.sigma:
         text += indent(
-            '# of sigma (Eq. 11, Table 7); beside each stands the row of a constant sigma once\n'
+            '# quality of sigma (Eq. 11, Table 7); each gets a second row for the constant sigma, once\n'
             '# tools/measure_constant_sigma.py has measured it\n',
             '  ',
         )
