@@ -56,7 +56,7 @@ num_images: ~  # M of the paper's Table 1: how many images a batch draws from; ~
 """
 
 SAMPLING_AUG = """\
-# share of each image's patches (from an LMDB: of each window's) that is drawn from, the worst under bilinear upscaling
+# share of each image's patches that is drawn from: those that bilinear upscaling restores worst
 portion: 0.1  # as published
 """
 
