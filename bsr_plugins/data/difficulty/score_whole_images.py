@@ -20,7 +20,7 @@ from bsr_plugins.data.difficulty.score_windows import error_maps
 from bsr_plugins.data.difficulty.scorers import Scorer
 from bsr_plugins.data.images.image_folders import fingerprint, pyramid_prefix, some_of
 from bsr_plugins.data.images.image_reading import read_image
-from bsr_plugins.data.images.image_resizing import crop_to_multiple, load_imresize, shrink
+from bsr_plugins.data.images.image_resizing import crop_to_multiple, shrink
 from bsr_plugins.data.images.luma_error import windows_mse
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name, windows
 
@@ -100,8 +100,6 @@ def score_whole_images(
     Raises:
         DataError: An image is unreadable, or does not have the windows that the LMDB has of it.
     """
-    if any(image.lr is None for image in images):
-        load_imresize()
     waiting: Deque[Tuple[WholeImage, Future]] = deque()
     left = iter(images)
     with ThreadPoolExecutor(_READ_AHEAD) as pool:

@@ -12,7 +12,6 @@ from typing import Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_encoding import ENCODINGS, encoder
-from bsr_plugins.data.images.image_resizing import load_imresize
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter
 from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut
@@ -97,8 +96,6 @@ def _make(request: Request, missing: Dict[Path, Dict], out: Path, workers: int, 
             writers[path] = LMDBWriter(path, manifest)
             stack.callback(writers[path].close)
         images = _left_to_do(request, writers.get(hr_path), writers.get(lr_path))
-        if any(source.factor < 1 or source.lr is None for source in images):
-            load_imresize()
         bar = stack.enter_context(_bar(len(request.prefixes()), len(images), progress))
         cut_so_far = 0
         for done in _cut_in_order(images, request, workers):

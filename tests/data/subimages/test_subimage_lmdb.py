@@ -90,12 +90,21 @@ def test_real_images_window_by_window(bsr_data, tmp_path, scale):
     assert (created.lr / 'meta_info.txt').read_text().startswith(f'{names[0]}_s001.png ({low},{low},3) 1\n')
 
 
-def test_lr_made_here_is_the_published_one(bsr_data, tmp_path):
+def test_lr_made_here_is_the_published_one(published_images, tmp_path):
     given = create_subimage_lmdbs(
-        bsr_data / 'Set5' / 'HR', tmp_path / 'given', 4, lr=bsr_data / 'Set5' / 'LRbicX4', progress=False
+        published_images / 'Set5' / 'HR',
+        tmp_path / 'given',
+        4,
+        lr=published_images / 'Set5' / 'LRbicX4',
+        progress=False,
     )
-    made = create_subimage_lmdbs(bsr_data / 'Set5' / 'HR', tmp_path / 'made', 4, progress=False)
-    assert content(made.lr)[0] == content(given.lr)[0]
+    made = create_subimage_lmdbs(published_images / 'Set5' / 'HR', tmp_path / 'made', 4, progress=False)
+    ours, published = content(made.lr)[0], content(given.lr)[0]
+    assert ours.keys() == published.keys()
+    # Published from float32: near a tie, a value may be one level off (tests/data/images/test_image_resizing.py).
+    apart = [abs(decoded(ours[key]).astype(int) - decoded(published[key])) for key in ours]
+    assert max(image.max() for image in apart) <= 1
+    assert sum(image.sum() for image in apart) <= 10
     assert read_manifest(made.lr)['source'] is None
 
 
