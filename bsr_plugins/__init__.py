@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from bsr_plugins.host.registration import install
+from bsr_plugins.host import patches, registration, spawned_workers
+from bsr_plugins.host.additions import ADDITIONS
+from bsr_plugins.host.mends import MENDS
 
 __version__ = '0.1.0'
 
-install()
+patches.install(MENDS, ADDITIONS)
+spawned_workers.follow_into_spawned_workers()
+registration.install()

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import List, Optional
 
 from bsr_plugins.checks.option_checks import check_options
-from bsr_plugins.cli.messages import is_first_process, print_findings
+from bsr_plugins.cli.messages import print_findings
 from bsr_plugins.cli.script import arguments_of, run_script
 from bsr_plugins.common.errors import DependencyError, OptionError
 from bsr_plugins.common.findings import errors_in
+from bsr_plugins.common.processes import is_first_process
 from bsr_plugins.host import registration
-from bsr_plugins.host.mends.mend import CPU_VARIABLE
+from bsr_plugins.host.mends.cpu_device import CPU_VARIABLE
 from bsr_plugins.host.scripts.fork_scripts import (
     find_script,
     known_arguments,

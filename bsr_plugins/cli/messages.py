@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from typing import Iterable, Optional, TextIO
 
 from bsr_plugins.common.findings import ERROR, Finding
+from bsr_plugins.common.processes import is_first_process
 
 _WORKER = re.compile(r'Caught \w+ in (?:\S+ )*?worker process.*?\nOriginal Traceback', re.DOTALL)
 _RAISED = re.compile(r'^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*Error: ', re.MULTILINE)
-
-
-def is_first_process() -> bool:
-    """Return whether this is rank 0 of a run under torchrun or slurm, or the only process."""
-    return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
 
 
 def print_findings(findings: Iterable[Finding], to: Optional[TextIO] = None) -> None:

@@ -7,7 +7,7 @@ import sys
 from typing import List
 
 from bsr_plugins.cli import launch
-from bsr_plugins.cli.messages import is_first_process
+from bsr_plugins.common.processes import is_first_process
 from bsr_plugins.runs import stop_signals
 
 HELP = "train with an option file: BasicSR's train.py and its arguments, with the pack registered"

@@ -73,8 +73,12 @@ class DependencyError(BsrPluginsError, ImportError):
     """A package that is needed here is not installed or too old."""
 
 
+class MissingModuleError(DependencyError, ModuleNotFoundError):
+    """A module that the pack would serve in its absence is missing, and the user has switched that off."""
+
+
 class HookError(BsrPluginsError, RuntimeError):
-    """A mend of BasicSR, or the registration in it, failed while one of its modules was being imported."""
+    """A patch of BasicSR, or the registration in it, failed while one of its modules was being imported."""
 
 
 class LinkError(BsrPluginsError, RuntimeError):

@@ -25,7 +25,7 @@ def run_stages(stages: Sequence[str], output: Path, package: str) -> None:
         output: The file of JSON lines, appended to.
         package: Folder of the basicsr that ``import basicsr`` is to give, '' for the one that Python finds.
     """
-    import bsr_plugins  # noqa: F401  (its mends come before any import of basicsr)
+    import bsr_plugins  # noqa: F401  (its patches come before any import of basicsr)
 
     if package:
         from bsr_plugins.host.root_finder import use_package
@@ -102,30 +102,38 @@ def registration_facts() -> Facts:
         ):
             others[str(getattr(registry.holder(name), '__module__', '?')).split('.')[0]] += 1
         kinds[kind] = {'ours': registration.registered_names(kind), 'others': dict(sorted(others.items()))}
-    return {'kinds': kinds, 'taken': registration.taken_names(), **mend_facts()}
+    return {'kinds': kinds, 'taken': registration.taken_names(), **patch_facts()}
 
 
-def mends_after_imports() -> Facts:
-    """Import every module of basicsr that a mend waits for, and return the mends."""
+def patches_after_imports() -> Facts:
+    """Import every module of basicsr that a patch waits for, and return the patches."""
+    from bsr_plugins.host.additions import ADDITIONS
     from bsr_plugins.host.mends import MENDS
-    from bsr_plugins.host.mends.mend import AFTER_IMPORT
+    from bsr_plugins.host.patches import AFTER_IMPORT
 
-    for mend in MENDS:
-        if mend.when == AFTER_IMPORT and mend.module.startswith('basicsr.') and _is_there(mend.module):
-            importlib.import_module(mend.module)
-    return mend_facts()
+    for patch in (*MENDS, *ADDITIONS):
+        if patch.when == AFTER_IMPORT and patch.module.startswith('basicsr.') and _is_there(patch.module):
+            importlib.import_module(patch.module)
+    return patch_facts()
 
 
-def mend_facts() -> Facts:
-    """Return the mends that were needed so far, and the names of the rest."""
-    from bsr_plugins.host.mends import MENDS, active_mends
+def patch_facts() -> Facts:
+    """Return, of mends and of additions, those that changed something so far, those switched off, and the rest."""
+    from bsr_plugins.host.additions import ADDITIONS
+    from bsr_plugins.host.mends import MENDS
+    from bsr_plugins.host.patches import active_patches, is_switched_off
 
-    active = active_mends()
-    names = {mend.name for mend in active}
-    return {
-        'active': [{'name': mend.name, 'reason': mend.reason, 'link': mend.link} for mend in active],
-        'idle': [mend.name for mend in MENDS if mend.name not in names],
-    }
+    facts: Facts = {}
+    for kind, patches in (('mends', MENDS), ('additions', ADDITIONS)):
+        names = list(dict.fromkeys(patch.name for patch in patches))
+        active = {patch.name: patch for patch in active_patches() if patch.name in names}
+        off = [name for name in names if is_switched_off(name)]
+        facts[kind] = {
+            'active': [{'name': patch.name, 'reason': patch.reason, 'link': patch.link} for patch in active.values()],
+            'off': off,
+            'idle': [name for name in names if name not in active and name not in off],
+        }
+    return facts
 
 
 def _is_there(module: str) -> bool:
@@ -147,6 +155,6 @@ STAGES: Dict[str, Callable[[], Facts]] = {
     'torch': torch_facts,
     'torchvision': _importer('torchvision'),
     'basicsr': registration_facts,
-    'mends': mends_after_imports,
+    'patches': patches_after_imports,
 }
 ORDER: List[str] = list(STAGES)

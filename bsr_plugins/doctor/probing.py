@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import bsr_plugins
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.host.source_names import checkout_of
+from bsr_plugins.host.switches import VARIABLE
 
 SECONDS = 180
 _CHILD = (
@@ -23,10 +24,11 @@ _CHILD = (
 )
 # What only tells more about something that has failed already, and so is not tried after it.
 _OF_BASICSR = ('torch', 'torchvision', 'numpy', 'cv2')
-_NEEDS = {'torchvision': ('torch',), 'basicsr': _OF_BASICSR, 'mends': ('basicsr', *_OF_BASICSR)}
+_NEEDS = {'torchvision': ('torch',), 'basicsr': _OF_BASICSR, 'patches': ('basicsr', *_OF_BASICSR)}
 _DISTRIBUTIONS = {'cv2': 'opencv-python', 'yaml': 'pyyaml', 'skimage': 'scikit-image', 'PIL': 'pillow'}
 # What the last line of an error says -> what to do.
 _REMEDIES: Tuple[Tuple[str, str], ...] = (
+    (r'that serves it is switched off', f'unset {VARIABLE}, or take the patch out of the list'),
     (
         r'libGL|libgthread|libglib|libSM|libXext',
         'pip uninstall opencv-python; pip install opencv-python-headless (it needs no graphics libraries)',
@@ -131,7 +133,7 @@ def _problem(code: int, stderr: str) -> Optional[str]:
 
 
 def _failure(stage: str, problem: str) -> Finding:
-    what = {'basicsr': 'basicsr cannot be imported with the pack', 'mends': 'A module of basicsr cannot be imported'}
+    what = {'basicsr': 'basicsr cannot be imported with the pack', 'patches': 'A module of basicsr cannot be imported'}
     return Finding(
         ERROR, what.get(stage, f'{stage} cannot be imported'), stage, found=problem, remedy=remedy_for(stage, problem)
     )
@@ -146,5 +148,5 @@ def remedy_for(stage: str, problem: str) -> str:
     for pattern, remedy in _REMEDIES:
         if re.search(pattern, problem):
             return remedy.format(stage=stage)
-    name = 'basicsr' if stage == 'mends' else stage
+    name = 'basicsr' if stage == 'patches' else stage
     return f'python -c "import bsr_plugins, {name}" shows all of it; then reinstall {_DISTRIBUTIONS.get(name, name)}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
@@ -10,6 +11,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import bsr_plugins
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, errors_in
+from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.doctor.devices import device_findings, device_rows, driver_version
 from bsr_plugins.doctor.disk import examine_disk
 from bsr_plugins.doctor.packages import (
@@ -23,9 +25,12 @@ from bsr_plugins.doctor.packages import (
 )
 from bsr_plugins.doctor.probe import ORDER
 from bsr_plugins.doctor.probing import probe
+from bsr_plugins.host.additions import ADDITIONS
+from bsr_plugins.host.mends import MENDS
 from bsr_plugins.host.registration import TABLE
 from bsr_plugins.host.scripts.fork_scripts import find_script
 from bsr_plugins.host.source_names import checkout_of, project_names
+from bsr_plugins.host.switches import VARIABLE, read
 
 Rows = List[Tuple[str, str]]
 
@@ -85,7 +90,7 @@ def examine(root: Path, search_path: Sequence[str]) -> Report:
 
     absent = {package.name for package in packages if package.version is None}
     if basicsr.folder is None or absent:
-        absent |= {'basicsr', 'mends'}
+        absent |= {'basicsr', 'patches'}
     probed = probe([stage for stage in ORDER if stage not in absent], root, search_path)
     report.findings += probed.findings
     if 'torch' in probed.facts:
@@ -95,8 +100,11 @@ def examine(root: Path, search_path: Sequence[str]) -> Report:
     if 'basicsr' in probed.facts:
         found = probed.facts['basicsr']
         report.sections['registered'] = _registered_rows(found)
-        report.sections['mends'] = _mend_rows({**found, **probed.facts.get('mends', {})})
+        patches = {**found, **probed.facts.get('patches', {})}
+        report.sections['mends'] = _patch_rows(patches['mends'])
+        report.sections['additions'] = _patch_rows(patches['additions'])
         report.findings += _name_findings(found, root)
+    report.findings += _switch_findings()
     report.sections['disk'], findings = examine_disk(root)
     report.findings = sorted(report.findings + findings, key=lambda finding: finding.severity != ERROR)
     return report
@@ -176,6 +184,25 @@ def _names_of_the_project(root: Path) -> Dict[str, str]:
     }
 
 
-def _mend_rows(found: Dict[str, Any]) -> Rows:
-    rows = [(mend['name'], f'{mend["reason"]} ({mend["link"]})') for mend in found['active']]
-    return [*(rows or [('active', 'none')]), ('not met here', ', '.join(found['idle']) or 'none')]
+def _patch_rows(found: Dict[str, Any]) -> Rows:
+    rows = [(patch['name'], f'{patch["reason"]} ({patch["link"]})') for patch in found['active']]
+    return [
+        *(rows or [('active', 'none')]),
+        *([('switched off', f'{", ".join(found["off"])} (by {VARIABLE})')] if found['off'] else []),
+        ('not needed here', ', '.join(found['idle']) or 'none'),
+    ]
+
+
+def _switch_findings() -> List[Finding]:
+    """Return a warning for each entry of BSR_PLUGINS_MENDS that names nothing."""
+    names = [patch.name for patch in (*MENDS, *ADDITIONS)]
+    return [
+        Finding(
+            WARNING,
+            f'{VARIABLE} names no mend and no addition',
+            'environment',
+            found=entry,
+            remedy=did_you_mean(entry, dict.fromkeys(names)),
+        )
+        for entry in read(os.environ.get(VARIABLE, ''), names).unknown
+    ]

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 from bsr_plugins.common.builders import REGISTRY_MODULE
 from bsr_plugins.common.errors import DependencyError, RegistrationError
 from bsr_plugins.common.naming import SUFFIX
+from bsr_plugins.host.first_log_line import log_with_first_line
 from bsr_plugins.host.import_hooks import is_complete, post_import
 from bsr_plugins.host.lazy import is_lazy_call, lazy_call
 from bsr_plugins.host.registries import (
@@ -22,7 +23,6 @@ from bsr_plugins.host.registries import (
     AnyRegistry,
     find_registries,
     holder_name,
-    say_when_logging,
 )
 
 # Of all basicsr's subpackages this one is imported last, so whoever else registers a name has done it by then.
@@ -90,12 +90,7 @@ class _Entry(NamedTuple):
 
 
 def install() -> None:
-    """Set up the mends and the registration; both happen when basicsr is imported. Cheap, and idempotent."""
-    from bsr_plugins.host import mends
-    from bsr_plugins.host.spawned_workers import follow_into_spawned_workers
-
-    mends.install()
-    follow_into_spawned_workers()
+    """Arrange the registration, which happens when basicsr is imported. Cheap, and idempotent."""
     post_import(LAST_MODULE, _on_last_module, label='registration of bsr_plugins')
     for place in _LEGACY_MODULES:
         post_import(place, _on_legacy_module, label=f'registration of bsr_plugins in {place}')
@@ -228,7 +223,7 @@ def _entries(registry: AnyRegistry, kind: str, name: str, target: str) -> List[_
 
 def _say_taken(kind: str, name: str) -> None:
     holder = taken_names().get(f'{kind}:{name}', 'another object')
-    say_when_logging(
+    log_with_first_line(
         f'bsr_plugins: the {kind} name {name} belongs to {holder} and stays so; '
         f'write {name}_{SUFFIX} for the one of bsr_plugins.'
     )

@@ -35,7 +35,6 @@ STOCK_MODELS = (
     (_LEGACY_MODEL, 'ImageRestorationModel'),
 )
 OWN_MODULE = 'bsr_plugins.registered'
-_SAID: List[str] = []
 
 
 class NamedRegistry:
@@ -157,24 +156,3 @@ def _module_registry(module_name: str, list_name: Optional[str]) -> Optional[Mod
 def holder_name(held: Any) -> str:
     """Return ``module.Class`` of a registered object."""
     return f'{getattr(held, "__module__", "?")}.{getattr(held, "__qualname__", repr(held))}'
-
-
-def say_when_logging(message: str) -> None:
-    """Write ``message`` (info) to BasicSR's root logger once, as soon as that logger writes its first info line.
-
-    At import time the logger has no level and no file yet, and asking BasicSR for it would set it up without the file.
-    """
-    if message in _SAID:
-        return
-    _SAID.append(message)
-    import logging
-
-    logger = logging.getLogger('basicsr')
-    unsaid = [message]
-
-    def say_first(record: Any) -> bool:
-        if unsaid:
-            logger.info(unsaid.pop())
-        return True
-
-    logger.addFilter(say_first)

@@ -6,6 +6,8 @@ import math
 from typing import Any, List, Mapping, Optional
 
 from bsr_plugins.common.naming import plain_name
+from bsr_plugins.host.additions import EXACT_PLACE
+from bsr_plugins.host.patches import is_switched_off
 from bsr_plugins.host.registration import TABLE
 
 
@@ -24,7 +26,13 @@ def describe_resume(opt: Mapping[str, Any], own: Optional[Mapping[str, Any]]) ->
     lines = []
     train = opt['datasets']['train']
     name = plain_name(train.get('type'))
-    if name in TABLE['dataset'] or not train.get('num_worker_per_gpu'):
+    if is_switched_off(EXACT_PLACE) or own['samples_in_epoch'] is None:
+        when = 'is' if is_switched_off(EXACT_PLACE) else 'was, when the state was saved,'
+        lines.append(
+            f"Resume: weights, optimizer and scheduler go on; '{EXACT_PLACE}' {when} switched off, so that the epoch "
+            'in progress starts over and random draws differ from the uninterrupted run.'
+        )
+    elif name in TABLE['dataset'] or not train.get('num_worker_per_gpu'):
         lines.append('Resume: exact; sampling, weights, optimizer and random states go on as in the uninterrupted run.')
     else:
         lines.append(

@@ -97,7 +97,7 @@ class TrainingFiles:
         return {
             'model': type(self).__name__,
             'manual_seed': self.opt.get('manual_seed'),
-            'samples_in_epoch': position.samples,
+            'samples_in_epoch': position.known_samples(),
             'random_states': self._gathered(capture_random_states()),
             'best': self._best.state() if self._best is not None else None,
             'metrics': plain_metrics(getattr(self, 'best_metric_results', {})),
@@ -128,7 +128,8 @@ class TrainingFiles:
     def _resume_own(self, epoch: int, own: Dict[str, Any]) -> None:
         states = own['random_states']
         rank = self.opt['rank']
-        training_position.resume_at(epoch, own['samples_in_epoch'], states[rank] if rank < len(states) else None)
+        if own['samples_in_epoch'] is not None:
+            training_position.resume_at(epoch, own['samples_in_epoch'], states[rank] if rank < len(states) else None)
         if own['metrics']:
             self.best_metric_results = own['metrics']
         if self._best is not None:

@@ -11,6 +11,7 @@ import weakref
 from types import FrameType
 from typing import Any, Dict, Iterator, Optional
 
+from bsr_plugins.common.processes import is_first_process
 from bsr_plugins.runs.worker_signals import workers_that_ignore_stop_signals
 
 #: Launchers pass a signal on that the terminal or the scheduler has already sent to every process: within that many
@@ -144,5 +145,5 @@ def _handle(signum: int, frame: Optional[FrameType]) -> None:
 
 def _tell(text: str) -> None:
     # A handler may interrupt a write to sys.stderr, which must not be entered twice.
-    if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
+    if is_first_process():
         os.write(2, f'\nbasicsr: {text}\n'.encode())

@@ -1,4 +1,4 @@
-"""Where training stands inside the epoch: written by the mended sampler and by our models, needed for an exact resume.
+"""Where training stands inside the epoch: written by the patched sampler and by our models, for an exact resume.
 
 BasicSR's training loop hands neither the sampler to the model nor a position to the sampler, so the two meet here.
 """
@@ -31,6 +31,10 @@ class TrainingPosition:
     is_dropped: Optional[Callable[[int], bool]] = None
     batch_size: int = 1
     first_iteration: int = 1
+
+    def known_samples(self) -> Optional[int]:
+        """Return ``samples``; None where no sampler has told of an epoch, so that they cannot be those of one."""
+        return None if self.samples_per_epoch is None else self.samples
 
     def drops_sample(self, index: int) -> bool:
         """Tell whether the sample at place ``index`` of the epoch in progress will be dropped."""

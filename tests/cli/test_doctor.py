@@ -33,12 +33,13 @@ def test_this_environment(repo: Path, tmp_path: Path) -> None:
     assert done.stderr == '0 set()\n', done.stdout
     assert [finding for finding in shown['findings'] if finding['severity'] == ERROR] == []
     sections = {title: dict(rows) for title, rows in shown['sections'].items()}
-    assert list(sections) == ['packages', 'basicsr', 'devices', 'registered', 'mends', 'disk']
+    assert list(sections) == ['packages', 'basicsr', 'devices', 'registered', 'mends', 'additions', 'disk']
     import torch
 
     assert sections['packages']['torch'].startswith(torch.__version__.split('+')[0])
     assert 'BSRNet' in sections['registered']['arch'] and ' of basicsr' in sections['registered']['arch']
-    assert 'enlarged sampler' in sections['mends'] and 'a resumed epoch starts over' in str(sections['mends'])
+    assert 'a resumed epoch starts over' in sections['additions']['exact place in the epoch']
+    assert 'prefetch race' in sections['mends'] and 'prefetch race' not in sections['additions']
     assert sections['disk']['experiments'] == str(tmp_path / 'experiments')
     assert list(tmp_path.iterdir()) == []
 

@@ -7,9 +7,10 @@ import sys
 import pytest
 from torch._utils import ExceptionWrapper
 
-from bsr_plugins.cli.messages import is_first_process, print_findings, without_worker_traceback
+from bsr_plugins.cli.messages import print_findings, without_worker_traceback
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.processes import is_first_process
 
 FINDINGS = [Finding(ERROR, 'Wrong', 'x.yml:1: a'), Finding(WARNING, 'Odd', 'x.yml:2: b', remedy='c')]
 

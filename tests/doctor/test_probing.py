@@ -66,7 +66,7 @@ def test_what_fails_is_found_and_the_rest_is_tried(write_packages, tmp_path, tex
 
 def test_what_needs_a_broken_torch_is_not_tried(write_packages, write_checkout):
     probed = probe(
-        [*OTHERS, 'basicsr', 'mends'],
+        [*OTHERS, 'basicsr', 'patches'],
         write_checkout(),
         write_packages({'torch/__init__.py': 'raise OSError("libcudart.so.12: cannot open")'}),
     )
@@ -114,14 +114,15 @@ def test_names_in_the_registries(write_packages, write_checkout):
     """
         }
     )
-    probed = probe(['basicsr', 'mends'], root, write_packages())
+    probed = probe(['basicsr', 'patches'], root, write_packages())
     assert probed.findings == []
     found = probed.facts['basicsr']
     assert found['taken'] == {'arch:CARN': 'basicsr.archs.CARN'}
     arch = found['kinds']['arch']
     assert arch['others'] == {'basicsr': 2}
     assert 'CARN' not in arch['ours'] and {'CARN_bsrp', 'BSRNet', 'BSRNet_bsrp'} <= {*arch['ours']}
-    assert {'active', 'idle'} <= {*found} and 'functional_tensor' in probed.facts['mends']['idle']
+    assert {'active', 'idle', 'off'} == {*found['mends']} == {*found['additions']}
+    assert 'functional tensor' in probed.facts['patches']['mends']['idle']
 
 
 def test_mends_that_are_met(write_packages, write_checkout):
@@ -135,8 +136,8 @@ def test_mends_that_are_met(write_packages, write_checkout):
     )
     probed = probe(['basicsr'], write_checkout(files), path)
     assert probed.findings == []
-    (mend,) = probed.facts['basicsr']['active']
-    assert mend['name'] == 'functional_tensor' and 'torchvision >= 0.17' in mend['reason']
+    (mend,) = probed.facts['basicsr']['mends']['active']
+    assert mend['name'] == 'functional tensor' and 'torchvision >= 0.17' in mend['reason']
     assert mend['link'].endswith('issues/533')
 
 
@@ -157,7 +158,7 @@ def test_mends_that_are_met(write_packages, write_checkout):
     ],
 )
 def test_a_basicsr_that_does_not_import(write_packages, write_checkout, files, found, remedy):
-    (finding,) = probe(['basicsr', 'mends'], write_checkout(files), write_packages()).findings
+    (finding,) = probe(['basicsr', 'patches'], write_checkout(files), write_packages()).findings
     assert (finding.severity, finding.problem, finding.found) == (
         'error',
         'basicsr cannot be imported with the pack',
@@ -168,8 +169,8 @@ def test_a_basicsr_that_does_not_import(write_packages, write_checkout, files, f
 
 def test_a_module_that_a_mend_waits_for_does_not_import(write_packages, write_checkout):
     root = write_checkout({'utils/options.py': 'raise RuntimeError("odd")'})
-    probed = probe(['basicsr', 'mends'], root, write_packages())
-    assert 'basicsr' in probed.facts and 'mends' not in probed.facts
+    probed = probe(['basicsr', 'patches'], root, write_packages())
+    assert 'basicsr' in probed.facts and 'patches' not in probed.facts
     assert [finding.problem for finding in probed.findings] == ['A module of basicsr cannot be imported']
 
 

@@ -30,7 +30,7 @@ def test_a_checkout(write_packages, write_checkout):
     root = write_checkout()
     found = examine(root, alone(write_packages()))
     assert found.findings == [] and found.is_sound
-    assert list(found.sections) == ['packages', 'basicsr', 'devices', 'registered', 'mends', 'disk']
+    assert list(found.sections) == ['packages', 'basicsr', 'devices', 'registered', 'mends', 'additions', 'disk']
     rows = dict(found.sections['packages'])
     assert rows['bsr_plugins'].startswith(bsr_plugins.__version__) and rows['basicsr'] == f'1.3.4  {root / "basicsr"}'
     assert found.sections['basicsr'] == [

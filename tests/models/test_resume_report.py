@@ -6,6 +6,7 @@ from typing import Any, Dict
 
 import pytest
 
+from bsr_plugins.host.additions import EXACT_PLACE
 from bsr_plugins.models.resume_report import describe_resume, early_end_warning
 
 
@@ -18,7 +19,7 @@ def options(**train: Any) -> Dict[str, Any]:
     }
 
 
-OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}]}
+OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}], 'samples_in_epoch': 4}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,7 @@ OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}]}
         (options(num_worker_per_gpu=4), OWN, ['inside the 4 workers']),
         (options(), {**OWN, 'manual_seed': 2}, ['Resume: exact', 'manual_seed was 2 and is 1 now']),
         (options(), {**OWN, 'random_states': [{}, {}]}, ['Resume: exact', 'saved by 2 processes, resumed by 1']),
+        (options(), {**OWN, 'samples_in_epoch': None}, ['was, when the state was saved, switched off']),
         (options(), None, ['written by a stock BasicSR model']),
     ],
 )
@@ -37,6 +39,12 @@ def test_lines(opt: Dict[str, Any], own: Any, texts: list) -> None:
     lines = describe_resume(opt, own)
     assert len(lines) == len(texts)
     assert all(text in line for text, line in zip(texts, lines))
+
+
+def test_no_resume_is_exact_without_the_place_in_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('bsr_plugins.models.resume_report.is_switched_off', lambda name: name == EXACT_PLACE)
+    (line,) = describe_resume(options(), OWN)
+    assert 'exact place in the epoch' in line and 'is switched off' in line and 'starts over' in line
 
 
 def basicsr_iterations(samples: int, batch: int, total: int) -> int:

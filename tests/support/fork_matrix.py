@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 import yaml
 
 from bsr_plugins.host.linking.forks import find_fork
-from bsr_plugins.host.mends.mend import CPU_VARIABLE
+from bsr_plugins.host.mends.cpu_device import CPU_VARIABLE
 from known_forks import Known, known_fork
 
 Options = Dict[str, Any]

@@ -52,8 +52,10 @@ class SampleTensors:
         # Copies, since augment flips in place; whole bytes as long as may be, a quarter of the memory of floats.
         gt, lq = augment([self._own(gt), self._own(lq)], self.use_hflip, self.use_rot)
         if self.luma:
-            # Its place in every release: a mend keeps it there since 1.4.
-            from basicsr.utils.matlab_functions import bgr2ycbcr
+            try:
+                from basicsr.utils.color_util import bgr2ycbcr
+            except ImportError:  # before BasicSR 1.4
+                from basicsr.utils.matlab_functions import bgr2ycbcr
 
             gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
         whole_bytes = gt.dtype == np.uint8

@@ -1,4 +1,4 @@
-"""Mends: a run that is told to stop (SIGTERM, Ctrl-C) saves weights and state at the end of its iteration."""
+"""Addition: a run that is told to stop (SIGTERM, Ctrl-C) saves weights and state at the end of its iteration."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bsr_plugins.runs import stop_signals, training_position
 _AGREE_EVERY_ON_GPUS = 10
 
 
-def mend_iteration_begin(module: ModuleType) -> bool:
+def note_iteration_begin(module: ModuleType) -> bool:
     """Wrap ``BaseModel.update_learning_rate``, by which every training script begins an iteration, to note the model.
 
     ``basicsr/train.py`` keeps model, epoch and iteration in local variables.
     """
     base = getattr(module, 'BaseModel', None)
     upstream_update = getattr(base, 'update_learning_rate', None)
-    if upstream_update is None or hasattr(upstream_update, 'mended_by_bsr_plugins'):
+    if upstream_update is None or hasattr(upstream_update, 'patched_by_bsr_plugins'):
         return False
 
     @functools.wraps(upstream_update)
@@ -31,12 +31,12 @@ def mend_iteration_begin(module: ModuleType) -> bool:
             stop_signals.begin_iteration(self, current_iter, _total_iter(self))
         return upstream_update(self, current_iter, *args, **kwargs)
 
-    update_learning_rate.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
+    update_learning_rate.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     base.update_learning_rate = update_learning_rate
     return True
 
 
-def mend_iteration_end(module: ModuleType) -> bool:
+def stop_at_iteration_end(module: ModuleType) -> bool:
     """Wrap ``next`` of both prefetchers, by which the scripts end an iteration, behind its saving and validation.
 
     Before the next batch is fetched, so that the state saved is that of a regular save at this iteration: the run goes
@@ -45,15 +45,15 @@ def mend_iteration_end(module: ModuleType) -> bool:
     Raises (the wrapped function):
         Stopped: After the pair was saved, in every process of a distributed run in the same iteration.
     """
-    mended = False
+    patched = False
     for name in ('CPUPrefetcher', 'CUDAPrefetcher'):
         prefetcher = getattr(module, name, None)
         upstream_next = getattr(prefetcher, 'next', None)
-        if upstream_next is None or hasattr(upstream_next, 'mended_by_bsr_plugins'):
+        if upstream_next is None or hasattr(upstream_next, 'patched_by_bsr_plugins'):
             continue
         prefetcher.next = _stopping(upstream_next)
-        mended = True
-    return mended
+        patched = True
+    return patched
 
 
 def _stopping(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -65,7 +65,7 @@ def _stopping(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
                 _stop_where_asked(model, sys._getframe(1))
         return upstream_next(self)
 
-    next_batch.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
+    next_batch.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     return next_batch
 
 

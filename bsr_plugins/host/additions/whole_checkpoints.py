@@ -1,4 +1,4 @@
-"""Mend: BasicSR's own save writes its files in place, and where that fails it goes on as if it had not."""
+"""Addition: what BasicSR's own save writes is whole, or the run stops."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import functools
 from types import ModuleType
 from typing import Any, Callable
 
-from bsr_plugins.host.mends.mend import names_used
+from bsr_plugins.host.patches import names_used
 
 METHODS = ('save_network', 'save_training_state')
 
 
-def mend_whole_checkpoints(module: ModuleType) -> bool:
+def save_whole_checkpoints(module: ModuleType) -> bool:
     """Wrap ``BaseModel.save_network`` and ``save_training_state``: what they write is whole, or the run stops.
 
     Upstream writes over the old file, catches every error three times and then warns "Just ignore it"; a run killed
@@ -22,14 +22,14 @@ def mend_whole_checkpoints(module: ModuleType) -> bool:
     No thread upstream; the code is ``basicsr/models/base_model.py``.
     """
     base = getattr(module, 'BaseModel', None)
-    mended = False
+    patched = False
     for name in METHODS:
         method = vars(base).get(name) if base is not None else None
-        if method is None or hasattr(method, 'mended_by_bsr_plugins') or 'save' not in names_used(method):
+        if method is None or hasattr(method, 'patched_by_bsr_plugins') or 'save' not in names_used(method):
             continue
         setattr(base, name, _saving_whole(method))
-        mended = True
-    return mended
+        patched = True
+    return patched
 
 
 class _NotSaved(BaseException):
@@ -42,7 +42,7 @@ class _NotSaved(BaseException):
 
 def _saving_whole(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def mended(*args: Any, **kwargs: Any) -> Any:
+    def patched(*args: Any, **kwargs: Any) -> Any:
         import torch
 
         upstream_save = torch.save
@@ -54,8 +54,8 @@ def _saving_whole(method: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             torch.save = upstream_save
 
-    mended.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
-    return mended
+    patched.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
+    return patched
 
 
 def _whole(upstream_save: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,49 +1,46 @@
-"""What is mended in BasicSR: one function each, applied only where its defect is present, none by editing files."""
+"""Mends: one function for each defect of BasicSR, applied only where the defect is present, none by editing files."""
 
 from __future__ import annotations
 
 from typing import Any, Callable, Tuple
 
 from bsr_plugins.host.lazy import lazy_call
-from bsr_plugins.host.mends.mend import WHEN_MISSING, Mend, active_mends, put_in_place
-
-__all__ = ['MENDS', 'Mend', 'active_mends', 'install']
+from bsr_plugins.host.patches import WHEN_MISSING, Patch
 
 _THREADS = 'https://github.com/XPixelGroup/BasicSR/'
-_ADDITIONS = 'bsr_plugins.host.additions'
 _FILES = 'https://github.com/XPixelGroup/BasicSR/blob/master/basicsr/'
 
 
-def _lazy(target: str, package: str = __name__) -> Callable[..., Any]:
-    return lazy_call(target.partition(':')[2], f'{package}.{target}')
+def _lazy(target: str) -> Callable[..., Any]:
+    return lazy_call(target.partition(':')[2], f'{__name__}.{target}')
 
 
-MENDS: Tuple[Mend, ...] = (
-    Mend(
-        'functional_tensor',
+MENDS: Tuple[Patch, ...] = (
+    Patch(
+        'functional tensor',
         'torchvision.transforms.functional_tensor',
         _lazy('functional_tensor:provide_functional_tensor'),
         'import basicsr fails with torchvision >= 0.17',
         f'{_THREADS}issues/533',
         WHEN_MISSING,
     ),
-    Mend(
-        'version',
+    Patch(
+        'version file',
         'basicsr.version',
         _lazy('version_file:provide_version'),
-        'import basicsr fails in a fresh clone',
+        'import basicsr, or realesrgan, fails in a fresh clone',
         f'{_THREADS}issues/376',
         WHEN_MISSING,
     ),
-    Mend(
-        'version of Real-ESRGAN',
+    Patch(
+        'version file',
         'realesrgan.version',
         _lazy('version_file:provide_version'),
-        'import realesrgan fails in a fresh clone',
+        'import basicsr, or realesrgan, fails in a fresh clone',
         f'{_THREADS}issues/376',
         WHEN_MISSING,
     ),
-    Mend(
+    Patch(
         'distutils',
         'distutils',
         _lazy('loose_version:provide_distutils'),
@@ -51,22 +48,22 @@ MENDS: Tuple[Mend, ...] = (
         f'{_FILES}archs/arch_util.py',
         WHEN_MISSING,
     ),
-    Mend(
-        'distutils.version',
+    Patch(
+        'distutils',
         'distutils.version',
         _lazy('loose_version:provide_distutils_version'),
         'import basicsr fails on Python >= 3.12 without setuptools',
         f'{_FILES}archs/arch_util.py',
         WHEN_MISSING,
     ),
-    Mend(
-        'local_rank',
+    Patch(
+        'local rank',
         'basicsr.utils.options',
         _lazy('local_rank:mend_local_rank'),
         'torch.distributed.launch of torch >= 2 passes an argument that is not recognised',
         f'{_THREADS}issues/626',
     ),
-    Mend(
+    Patch(
         'auto_resume folder',
         'basicsr.utils.options',
         _lazy('auto_resume_folder:mend_auto_resume_folder'),
@@ -74,126 +71,98 @@ MENDS: Tuple[Mend, ...] = (
         f'{_THREADS}pull/408',
     ),
     # Before the next: both wrap torch.load, and that one looks at who called it.
-    Mend(
+    Patch(
         'weights only',
         'basicsr.utils.misc',
         _lazy('weights_only:mend_weights_only'),
         'with torch < 2.6 a .pth or .state is a program that runs when it is loaded',
         f'{_FILES}models/base_model.py',
     ),
-    Mend(
+    Patch(
         'resume on CPU',
         'basicsr.utils.misc',
         _lazy('resume_on_cpu:mend_resume_on_cpu'),
         'resuming asks for a CUDA device',
         f'{_THREADS}issues/679',
     ),
-    Mend(
+    Patch(
         'gloo on CPU',
         'basicsr.utils.dist_util',
         _lazy('gloo_on_cpu:mend_gloo_launch'),
         'the distributed launch divides by the number of GPUs and knows NCCL alone',
         f'{_FILES}utils/dist_util.py',
     ),
-    Mend(
-        'whole checkpoints',
-        'basicsr.models.base_model',
-        _lazy('whole_checkpoints:mend_whole_checkpoints', _ADDITIONS),
-        'weights and states are written in place, and a failure to write them is ignored',
-        f'{_FILES}models/base_model.py',
-    ),
-    Mend(
-        'stop signal: where an iteration begins',
-        'basicsr.models.base_model',
-        _lazy('stop_at_iteration_end:mend_iteration_begin', _ADDITIONS),
-        'a run that is told to stop loses what it trained since its last save',
-        f'{_FILES}train.py',
-    ),
-    Mend(
-        'stop signal: where an iteration ends',
-        'basicsr.data.prefetch_dataloader',
-        _lazy('stop_at_iteration_end:mend_iteration_end', _ADDITIONS),
-        'a run that is told to stop loses what it trained since its last save',
-        f'{_FILES}train.py',
-    ),
-    Mend(
+    Patch(
         'DDP on CPU',
         'basicsr.models.base_model',
         _lazy('gloo_on_cpu:mend_ddp_without_devices'),
         'a network is wrapped with CUDA device ids',
         f'{_FILES}models/base_model.py',
     ),
-    Mend(
-        'enlarged sampler',
-        'basicsr.data.data_sampler',
-        _lazy('enlarged_sampler:mend_enlarged_sampler', _ADDITIONS),
-        'a resumed epoch starts over, and data sets do not know the epoch',
-        f'{_FILES}data/data_sampler.py',
-    ),
-    Mend(
+    Patch(
         'prefetch race',
         'basicsr.data.prefetch_dataloader',
         _lazy('prefetch_race:mend_prefetch_race'),
         'prefetch_mode: cpu hangs with persistent_workers, or after an error',
         f'{_THREADS}pull/268',
     ),
-    Mend(
+    Patch(
         'LMDB backend',
         'basicsr.utils.file_client',
         _lazy('lmdb_backend:mend_lmdb_backend'),
         'two data sets of one process cannot read the same LMDB',
         f'{_FILES}utils/file_client.py',
     ),
-    Mend(
+    Patch(
         'filter2D',
         'basicsr.utils.img_process_util',
         _lazy('filter2d:mend_filter2d'),
         'a view of images that are not contiguous',
         f'{_FILES}utils/img_process_util.py',
     ),
-    Mend(
+    Patch(
         'JPEG quality',
         'basicsr.data.degradations',
         _lazy('jpeg_quality:mend_jpeg_quality'),
         'OpenCV >= 4.5.4 refuses a JPEG quality that is a float',
         f'{_THREADS}issues/578',
     ),
-    Mend(
+    Patch(
         'matlab colours',
         'basicsr.utils.matlab_functions',
         _lazy('matlab_color:mend_matlab_color'),
         'HAT imports conversions that moved',
         'https://github.com/XPixelGroup/HAT/issues/8',
     ),
-    Mend(
-        'cuda() on CPU',
+    Patch(
+        'cuda calls',
         'basicsr.utils.misc',
         _lazy('cuda_calls:mend_cuda_calls'),
         'code that insists on a GPU stops a run that is to use the CPU',
         'https://github.com/xinntao/Real-ESRGAN/blob/master/realesrgan/models/realesrnet_model.py',
     ),
-    Mend(
+    Patch(
         'state listing',
         'basicsr.utils.misc',
         _lazy('state_listing:mend_state_listing'),
         'a script that resumes by itself stops at any other file beside its states',
         'https://github.com/swz30/Restormer/blob/main/basicsr/train.py',
     ),
-    Mend(
+    Patch(
         'numpy scalars',
         'basicsr.models.base_model',
         _lazy('numpy_scalars:mend_numpy_scalars'),
         'torch >= 2.6 refuses states that hold a best metric of numpy',
         'https://github.com/caiyuanhao1998/Retinexformer/blob/master/basicsr/models/base_model.py',
     ),
-    Mend(
-        'lone validation',
+    Patch(
+        'validation without a process group',
         'basicsr.models.image_restoration_model',
         _lazy('lone_validation:mend_lone_validation'),
         'a validation of one process asks for a process group',
         'https://github.com/megvii-research/NAFNet/issues/63',
     ),
-    Mend(
+    Patch(
         'absent EMA',
         'basicsr.models.sr_model',
         _lazy('absent_ema:mend_absent_ema'),
@@ -201,9 +170,3 @@ MENDS: Tuple[Mend, ...] = (
         'https://github.com/sczhou/CodeFormer/blob/master/basicsr/models/sr_model.py',
     ),
 )
-
-
-def install() -> None:
-    """Put every mend in place; imports nothing of BasicSR, and is idempotent."""
-    for mend in MENDS:
-        put_in_place(mend)

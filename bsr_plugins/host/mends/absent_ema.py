@@ -6,7 +6,7 @@ import functools
 from types import ModuleType
 from typing import Any, Callable
 
-from bsr_plugins.host.mends.mend import texts_used
+from bsr_plugins.host.patches import texts_used
 
 ATTRIBUTE = 'ema_decay'
 

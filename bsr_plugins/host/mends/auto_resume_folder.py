@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Any, Dict, List, Optional
 
 from bsr_plugins.common.errors import CheckpointError
-from bsr_plugins.host.mends.mend import replace_function
-from bsr_plugins.host.registries import say_when_logging
+from bsr_plugins.host.first_log_line import log_with_first_line
+from bsr_plugins.host.patches import replace_function
 from bsr_plugins.runs.checkpoint_files import remove_leftovers, what_pair_lacks
 
 _STATE = re.compile(r'(\d+)\.state')
@@ -34,7 +34,7 @@ def mend_auto_resume_folder(module: ModuleType) -> bool:
     ``basicsr/train.py``, ``load_resume_state``; https://github.com/XPixelGroup/BasicSR/pull/408 added the option.
     """
     upstream_parse = getattr(module, 'parse_options', None)
-    if upstream_parse is None or hasattr(upstream_parse, 'mended_by_bsr_plugins'):
+    if upstream_parse is None or hasattr(upstream_parse, 'patched_by_bsr_plugins'):
         return False
 
     @functools.wraps(upstream_parse)
@@ -44,7 +44,7 @@ def mend_auto_resume_folder(module: ModuleType) -> bool:
         _choose_state(opt)
         return result
 
-    parse_options.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
+    parse_options.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     replace_function(module, 'parse_options', parse_options)
     return True
 
@@ -120,7 +120,7 @@ def _last_pair(opt: Dict[str, Any], folder: Path) -> Optional[str]:
         wrong = what_pair_lacks(state, opt)
         if wrong is None:
             for text in passed_over:
-                say_when_logging(f'--auto_resume passes over what is not whole: {text}')
+                log_with_first_line(f'--auto_resume passes over what is not whole: {text}')
             return str(state)
         passed_over.append(wrong)
     if passed_over:

@@ -1,12 +1,14 @@
-"""``torch.cuda.current_device()`` answers 0 without CUDA, in those functions of BasicSR that ask for it."""
+"""What the mends for machines without CUDA share: whether it is absent, and an answer to "which device?"."""
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from types import FrameType
 from typing import Any, Set
 
+CPU_VARIABLE = 'BSR_PLUGINS_CPU'
 _ATTRIBUTE = 'answers_for'
 # Training scripts of forks that read the state in the midst of their main function, and a global that tells them.
 _SCRIPT_FUNCTIONS = ('main', 'train_pipeline')
@@ -41,3 +43,18 @@ def answer_current_device_in(function_name: str) -> None:
 
     setattr(answered, _ATTRIBUTE, names)
     torch.cuda.current_device = answered
+
+
+def wants_cpu() -> bool:
+    """Return whether code that insists on a GPU is to run on the CPU: asked for by CPU_VARIABLE, and no GPU is there.
+
+    The ``basicsr`` command asks for it where the option file says ``num_gpu: 0``.
+    """
+    return os.environ.get(CPU_VARIABLE, '') not in ('', '0') and cuda_is_absent()
+
+
+def cuda_is_absent() -> bool:
+    """Return whether torch sees no GPU; imports torch."""
+    import torch
+
+    return not torch.cuda.is_available()

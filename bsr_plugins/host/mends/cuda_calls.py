@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from bsr_plugins.host.mends.mend import wants_cpu
+from bsr_plugins.host.mends.cpu_device import wants_cpu
 
 
 def mend_cuda_calls(module: ModuleType) -> bool:
@@ -13,14 +13,14 @@ def mend_cuda_calls(module: ModuleType) -> bool:
 
     RealESRNet builds ``DiffJPEG().cuda()`` whatever ``num_gpu`` says (``realesrgan/models/realesrnet_model.py``), and
     the SSIM of releases before 1.3 moves its images (``basicsr/metrics/psnr_ssim.py``). Without a request
-    (:func:`bsr_plugins.host.mends.mend.wants_cpu`) they go on raising: a run that was to use a GPU must not crawl
+    (:func:`bsr_plugins.host.mends.cpu_device.wants_cpu`) they go on raising: a run that was to use a GPU must not crawl
     along in silence.
     """
     if not wants_cpu():
         return False
     import torch
 
-    if hasattr(torch.Tensor.cuda, 'mended_by_bsr_plugins'):
+    if hasattr(torch.Tensor.cuda, 'patched_by_bsr_plugins'):
         return False
     torch.Tensor.cuda = torch.nn.Module.cuda = _stays
     return True
@@ -30,4 +30,4 @@ def _stays(self: Any, *args: Any, **kwargs: Any) -> Any:
     return self
 
 
-_stays.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
+_stays.patched_by_bsr_plugins = True  # type: ignore[attr-defined]

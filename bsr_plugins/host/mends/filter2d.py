@@ -6,7 +6,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
-from bsr_plugins.host.mends.mend import names_used, replace_function
+from bsr_plugins.host.patches import names_used, replace_function
 
 
 def mend_filter2d(module: ModuleType) -> bool:

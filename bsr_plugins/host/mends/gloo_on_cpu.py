@@ -7,8 +7,8 @@ import functools
 from types import ModuleType
 from typing import Any
 
-from bsr_plugins.host.mends.cpu_device import answer_current_device_in
-from bsr_plugins.host.mends.mend import cuda_is_absent, names_used
+from bsr_plugins.host.mends.cpu_device import answer_current_device_in, cuda_is_absent
+from bsr_plugins.host.patches import names_used
 
 
 def mend_gloo_launch(module: ModuleType) -> bool:
@@ -51,14 +51,14 @@ def mend_ddp_without_devices(module: ModuleType) -> bool:
     class goes on working, in ``get_bare_model`` and elsewhere. ``basicsr/models/base_model.py``.
     """
     upstream_class = getattr(module, 'DistributedDataParallel', None)
-    if upstream_class is None or not cuda_is_absent() or hasattr(upstream_class, 'mended_by_bsr_plugins'):
+    if upstream_class is None or not cuda_is_absent() or hasattr(upstream_class, 'patched_by_bsr_plugins'):
         return False
     answer_current_device_in('model_to_device')
 
     class DistributedDataParallel(upstream_class):
         """torch's own, without device ids."""
 
-        mended_by_bsr_plugins = True
+        patched_by_bsr_plugins = True
 
         def __init__(
             self, module: Any, device_ids: Any = None, output_device: Any = None, *args: Any, **kwargs: Any

@@ -6,7 +6,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
-from bsr_plugins.host.mends.mend import replace_function
+from bsr_plugins.host.patches import replace_function
 
 
 def mend_jpeg_quality(module: ModuleType) -> bool:

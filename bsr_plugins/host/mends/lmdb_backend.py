@@ -18,7 +18,7 @@ def mend_lmdb_backend(module: ModuleType) -> bool:
         True where the class was mended, False where it already was.
     """
     backend = module.LmdbBackend
-    if getattr(backend, 'mended_by_bsr_plugins', False):
+    if getattr(backend, 'patched_by_bsr_plugins', False):
         return False
     upstream_init = backend.__init__
 
@@ -40,5 +40,5 @@ def mend_lmdb_backend(module: ModuleType) -> bool:
         self._client = {name: open_reader(path) for name, path in zip(names, self.db_paths)}
 
     backend.__init__ = __init__
-    backend.mended_by_bsr_plugins = True
+    backend.patched_by_bsr_plugins = True
     return True

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from bsr_plugins.host.mends.mend import texts_used
+from bsr_plugins.host.patches import texts_used
 from bsr_plugins.host.scripts.fork_scripts import known_arguments
 
 NEW, OLD = '--local-rank', '--local_rank'

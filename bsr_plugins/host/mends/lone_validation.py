@@ -7,7 +7,7 @@ import functools
 from types import ModuleType
 from typing import Any, Iterator
 
-from bsr_plugins.host.mends.mend import names_used
+from bsr_plugins.host.patches import names_used
 
 
 def mend_lone_validation(module: ModuleType) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from bsr_plugins.host.mends.mend import texts_used
+from bsr_plugins.host.patches import texts_used
 
 
 def mend_numpy_scalars(module: ModuleType) -> bool:

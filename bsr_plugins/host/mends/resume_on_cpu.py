@@ -7,8 +7,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from bsr_plugins.host.mends.cpu_device import answer_current_device_in, in_training_script
-from bsr_plugins.host.mends.mend import cuda_is_absent
+from bsr_plugins.host.mends.cpu_device import answer_current_device_in, cuda_is_absent, in_training_script
 
 FUNCTION = 'load_resume_state'
 
@@ -26,7 +25,7 @@ def mend_resume_on_cpu(module: ModuleType) -> bool:
     """
     import torch
 
-    if not cuda_is_absent() or hasattr(torch.load, 'mended_by_bsr_plugins'):
+    if not cuda_is_absent() or hasattr(torch.load, 'patched_by_bsr_plugins'):
         return False
     answer_current_device_in(FUNCTION)
     upstream_load = torch.load
@@ -41,7 +40,7 @@ def mend_resume_on_cpu(module: ModuleType) -> bool:
                 kwargs['map_location'] = _or_cpu(kwargs['map_location'])
         return upstream_load(*args, **kwargs)
 
-    load.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
+    load.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     torch.load = load
     return True
 

@@ -25,7 +25,7 @@ def mend_state_listing(module: ModuleType) -> bool:
     of the script's main function, so ``os.listdir`` is wrapped, and calls from there alone see a difference.
     ``basicsr/train.py`` of Restormer, MIRNetv2, NAFNet and Retinexformer.
     """
-    if hasattr(os.listdir, 'mended_by_bsr_plugins') or importlib.util.find_spec('basicsr.utils.registry') is not None:
+    if hasattr(os.listdir, 'patched_by_bsr_plugins') or importlib.util.find_spec('basicsr.utils.registry') is not None:
         return False
     original = os.listdir
 
@@ -37,7 +37,7 @@ def mend_state_listing(module: ModuleType) -> bool:
         folder = Path(args[0])
         return _whole_states(folder, names) if folder.name == FOLDER else names
 
-    listdir.mended_by_bsr_plugins = True  # type: ignore[attr-defined]
+    listdir.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     os.listdir = listdir
     return True
 

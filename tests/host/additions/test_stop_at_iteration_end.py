@@ -11,7 +11,7 @@ from typing import Any, List
 
 import pytest
 
-from bsr_plugins.host.additions.stop_at_iteration_end import mend_iteration_begin, mend_iteration_end
+from bsr_plugins.host.additions.stop_at_iteration_end import note_iteration_begin, stop_at_iteration_end
 from bsr_plugins.runs import stop_signals
 
 
@@ -34,10 +34,10 @@ class Prefetcher:
 @pytest.fixture
 def parts() -> Any:
     base, prefetcher = type('BaseModel', (Base,), dict(vars(Base))), type('P', (), {'next': Prefetcher.next})
-    assert mend_iteration_begin(SimpleNamespace(BaseModel=base)) is True
-    assert mend_iteration_begin(SimpleNamespace(BaseModel=base)) is False
-    assert mend_iteration_end(SimpleNamespace(CPUPrefetcher=prefetcher)) is True
-    assert mend_iteration_end(SimpleNamespace(CPUPrefetcher=prefetcher)) is False
+    assert note_iteration_begin(SimpleNamespace(BaseModel=base)) is True
+    assert note_iteration_begin(SimpleNamespace(BaseModel=base)) is False
+    assert stop_at_iteration_end(SimpleNamespace(CPUPrefetcher=prefetcher)) is True
+    assert stop_at_iteration_end(SimpleNamespace(CPUPrefetcher=prefetcher)) is False
     return base, prefetcher()
 
 

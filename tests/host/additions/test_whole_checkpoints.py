@@ -10,7 +10,7 @@ from typing import Any, Iterator
 import pytest
 
 from bsr_plugins.common.errors import CheckpointError
-from bsr_plugins.host.additions.whole_checkpoints import METHODS, mend_whole_checkpoints
+from bsr_plugins.host.additions.whole_checkpoints import METHODS, save_whole_checkpoints
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('basicsr')
@@ -69,7 +69,7 @@ def test_without_the_mend_a_full_disk_is_ignored_and_leaves_half_a_file(
         for name in METHODS:
             method = getattr(type(model), name)
             patch.setattr(
-                type(model), name, inspect.unwrap(method, stop=lambda f: not hasattr(f, 'mended_by_bsr_plugins'))
+                type(model), name, inspect.unwrap(method, stop=lambda f: not hasattr(f, 'patched_by_bsr_plugins'))
             )
         save_both(model, 5)
     assert (tmp_path / 'models' / 'net_g_5.pth').read_bytes() == b'half'
@@ -96,7 +96,7 @@ def test_what_goes_to_an_open_file_goes_there(model: Any, tmp_path: Path) -> Non
             with open(path, 'wb') as file:
                 torch.save({'a': 1}, file)
 
-    assert mend_whole_checkpoints(SimpleNamespace(BaseModel=Base)) is True
+    assert save_whole_checkpoints(SimpleNamespace(BaseModel=Base)) is True
     Base().save_network(tmp_path / 'a.pth')
     assert torch.load(tmp_path / 'a.pth', weights_only=True) == {'a': 1}
 
@@ -106,5 +106,5 @@ def test_modules_without_the_defect_are_left_alone() -> None:
         def save_network(self) -> None:
             self.write()
 
-    assert mend_whole_checkpoints(SimpleNamespace()) is False
-    assert mend_whole_checkpoints(SimpleNamespace(BaseModel=Base)) is False
+    assert save_whole_checkpoints(SimpleNamespace()) is False
+    assert save_whole_checkpoints(SimpleNamespace(BaseModel=Base)) is False

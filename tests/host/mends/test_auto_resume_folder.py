@@ -82,7 +82,7 @@ def test_the_last_whole_pair_is_taken_and_the_others_are_said(
     tmp_path: Path, damage: Any, words: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: List[str] = []
-    monkeypatch.setattr('bsr_plugins.host.mends.auto_resume_folder.say_when_logging', said.append)
+    monkeypatch.setattr('bsr_plugins.host.mends.auto_resume_folder.log_with_first_line', said.append)
     folder = save_state(tmp_path / 'run' / 'training_states', '3', '4', '5')
     (folder / '.6.99.partial.state').touch()
     damage(folder.parent / name)
@@ -204,6 +204,6 @@ def test_the_latest_state_is_the_greatest_number(tmp_path: Path) -> None:
 
 def test_basicsr_itself_is_mended_and_keeps_its_signature() -> None:
     options = pytest.importorskip('basicsr.utils.options')
-    assert options.parse_options.mended_by_bsr_plugins
+    assert options.parse_options.patched_by_bsr_plugins
     assert list(inspect.signature(options.parse_options).parameters) == ['root_path', 'is_train']
     assert pytest.importorskip('basicsr.train').parse_options is options.parse_options

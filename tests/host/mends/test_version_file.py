@@ -50,7 +50,7 @@ def test_a_generated_version_file_wins(tmp_path: Path, run_python: Callable[...,
     clone(tmp_path, '1.4.2')
     (tmp_path / 'basicsr' / 'version.py').write_text("__version__, __gitsha__ = '9.9', 'abc'\n")
     done = run_python(
-        'import bsr_plugins, basicsr; from bsr_plugins.host.mends import active_mends;'
-        'print(basicsr.__version__, active_mends())'
+        'import bsr_plugins, basicsr; from bsr_plugins.host.patches import active_patches;'
+        'print(basicsr.__version__, active_patches())'
     )
     assert done.stdout.strip() == '9.9 []', done.stderr

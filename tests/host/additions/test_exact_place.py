@@ -1,4 +1,4 @@
-"""The mended sampler: stock order for stock data sets, draw numbers for ours, and a resumed epoch that goes on."""
+"""The patched sampler: stock order for stock data sets, draw numbers for ours, and a resumed epoch that goes on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from basicsr.data.data_sampler import EnlargedSampler
 from torch.utils.data import DataLoader, Dataset
 
-from bsr_plugins.host.additions.enlarged_sampler import mend_enlarged_sampler
+from bsr_plugins.host.additions.exact_place import keep_exact_place
 from bsr_plugins.runs import training_position
 from bsr_plugins.runs.random_states import capture_random_states
 
@@ -99,5 +99,5 @@ def test_random_states_come_back_behind_the_seed_of_the_loader() -> None:
     assert [(index.tolist(), noise.tolist()) for index, noise in loader] == expected
 
 
-def test_mending_twice_does_nothing() -> None:
-    assert mend_enlarged_sampler(types.SimpleNamespace(EnlargedSampler=EnlargedSampler)) is False
+def test_patching_twice_does_nothing() -> None:
+    assert keep_exact_place(types.SimpleNamespace(EnlargedSampler=EnlargedSampler)) is False

@@ -1,4 +1,4 @@
-"""Mend of BasicSR's EnlargedSampler: draw numbers for data sets that draw by number, and a resumed epoch that goes on.
+"""Addition: the sampler keeps the exact place in the epoch, and gives draw numbers to data sets that draw by number.
 
 Upstream starts a resumed epoch over at its first sample, and its indices say nothing of the epoch, so that a data set
 cannot make every draw of a run a different one. No thread upstream; the code is basicsr/data/data_sampler.py, and
@@ -13,8 +13,8 @@ from typing import Any, Iterator, List
 from bsr_plugins.runs import training_position
 
 
-def mend_enlarged_sampler(module: ModuleType) -> bool:
-    """Patch ``EnlargedSampler`` in place, so that scripts that imported it by name get the mended one too.
+def keep_exact_place(module: ModuleType) -> bool:
+    """Patch ``EnlargedSampler`` in place, so that scripts that imported it by name get the patched one too.
 
     - A data set with a true ``draws_by_number`` is given the draw numbers ``epoch * num_samples + i`` instead of
       shuffled indices: each is drawn once in a run, by each rank in its own stream (the rank is part of its key).
@@ -25,12 +25,12 @@ def mend_enlarged_sampler(module: ModuleType) -> bool:
     - A data set with ``on_epoch_start(epoch)`` is told of each epoch.
 
     Returns:
-        True where the class was mended, False where it already was.
+        True where the class was patched, False where it already was.
     """
     from bsr_plugins.data.sampling.dropped_batches import DroppedIndex
 
     sampler_class = module.EnlargedSampler
-    if getattr(sampler_class, 'mended_by_bsr_plugins', False):
+    if getattr(sampler_class, 'patched_by_bsr_plugins', False):
         return False
     upstream_init, upstream_iter = sampler_class.__init__, sampler_class.__iter__
     upstream_set_epoch = sampler_class.set_epoch
@@ -62,7 +62,7 @@ def mend_enlarged_sampler(module: ModuleType) -> bool:
 
     sampler_class.__init__, sampler_class.__iter__ = __init__, __iter__
     sampler_class.set_epoch = set_epoch
-    sampler_class.mended_by_bsr_plugins = True
+    sampler_class.patched_by_bsr_plugins = True
     return True
 
 
