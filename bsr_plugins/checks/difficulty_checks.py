@@ -65,8 +65,8 @@ def _difficulty(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any],
     except (DataError, OSError, UnicodeDecodeError) as error:
         return [_stale(option_file, keys, dataset, root, f'cannot be compared with its LMDB: {error}', '', '')]
     checks = (
-        ('was scored on another making of the LMDB', 'manifest_sha256', sha256),
-        ('was scored at another scale', 'scale', str(scale)),
+        ('was scored on a different LMDB', 'manifest_sha256', sha256),
+        ('was scored at a different scale', 'scale', str(scale)),
         ('does not hold a score for each sub-image', 'sub_images', str(len(stored))),
     )
     for problem, key, right in checks:

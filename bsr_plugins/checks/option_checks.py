@@ -280,10 +280,10 @@ def _repeated_keys(option_file: OptionFile) -> List[Finding]:
     return [
         Finding(
             WARNING,
-            f"The key '{'.'.join(keys)}' stands twice in one section",
+            f"The key '{'.'.join(keys)}' appears twice in one section",
             option_file.where(*keys),
             found=f'first on line {first}',
-            remedy='keep one of the two: BasicSR takes the last one without a word',
+            remedy='keep one of the two: BasicSR silently takes the last one',
         )
         for keys, first in option_file.repeated.items()
     ]

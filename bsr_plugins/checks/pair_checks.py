@@ -196,7 +196,7 @@ class _PairSizes:
             )
         return Finding(
             self.severity,
-            'Images are damaged: they do not begin as their ending says',
+            'Images are damaged: their content does not match their file extension',
             self.file.where(*self.keys, f'dataroot_{kind[-2:]}'),
             found=f'{count}: {shown}',
             remedy='replace or remove them; `basicsr check --deep` decodes all',

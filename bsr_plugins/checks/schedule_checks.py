@@ -56,7 +56,7 @@ def _epochs(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> I
     if batch > samples:
         yield Finding(
             WARNING,
-            'The batch is larger than the data set: not one iteration would be trained',
+            'The batch is larger than the data set: no iteration would be trained',
             where,
             expected=f'at most {samples} samples',
             found=f'{batch} samples in a batch',

@@ -26,7 +26,9 @@ from bsr_plugins.options.option_file import KeyPath, OptionFile
 _WORDS = {'arch': 'network', 'dataset': 'data set'}
 _OURS_SUFFIX = '_bsrp'
 _BASICSR_SUFFIX = '_basicsr'
-_SUFFIX_NOTE = 'BasicSR prints `Name X is not found, use name: X_basicsr!` before every failed look-up; it is no advice'
+_SUFFIX_NOTE = (
+    'BasicSR prints `Name X is not found, use name: X_basicsr!` before every failed look-up; ignore that line'
+)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ class _UnknownKeys:
         if severity == ERROR or what:
             remedy = f"did you mean '{near}'?" if near else None
         else:
-            remedy = 'remove it: it has no effect' + (f"; the closest that is read is '{near}'" if near else '')
+            remedy = 'remove it: it has no effect' + (f"; the closest key that is read is '{near}'" if near else '')
         return Finding(
             severity,
             what or f"No code reads the key '{'.'.join(path)}'",

@@ -101,7 +101,7 @@ def _parent(options: Any, keys: KeyPath, entry: str) -> Any:
     section = options
     for depth, key in enumerate(keys):
         if not isinstance(section, dict):
-            raise _error(f"--force_yml: '{':'.join(keys[:depth])}' holds no keys in the option file", entry)
+            raise _error(f"--force_yml: '{':'.join(keys[:depth])}' is not a section of the option file", entry)
         if key not in section:
             names: List[str] = list(section)
             raise _error(

@@ -130,7 +130,7 @@ class _Reader:
                 expected=f'at most {_MOST_VALUES:,} values',
             )
         if any(node is outer for outer in self._open):
-            raise self._error('An alias stands inside its own anchor', node, remedy='write the value out')
+            raise self._error('An alias refers to the anchor it stands in', node, remedy='write the value out')
         if len(self._open) > _DEEPEST:
             raise _too_deep(_at(self.name, node))
         self._open.append(node)
@@ -204,9 +204,9 @@ def _refuse_deep(name: str, text: str, reader: Any) -> None:
 
 def _too_deep(where: str) -> OptionError:
     return OptionError(
-        'The option file is nested too deep',
+        'The option file is nested too deeply',
         where=where,
-        expected=f'at most {_DEEPEST} sections and lists in each other',
+        expected=f'at most {_DEEPEST} sections and lists inside each other',
     )
 
 
@@ -271,7 +271,7 @@ def _malformed(name: str, text: str, error: Exception) -> OptionError:
     line = lines[mark.line] if mark.line < len(lines) else ''
     around = lines[max(0, mark.line - 1) : mark.line + 1]
     if any('\t' in shown[: len(shown) - len(shown.lstrip())] for shown in around) or '\t' in line:
-        problem, remedy = 'A tab stands where YAML allows spaces alone', 'replace tabs by spaces'
+        problem, remedy = 'A tab stands where YAML allows only spaces', 'replace tabs by spaces'
     else:
         problem = f'The option file is not valid YAML: {getattr(error, "problem", None) or error}'
         remedy = 'indent by spaces, write `key: value` with a space after the colon, quote text that holds `: ` or ` #`'
@@ -295,4 +295,4 @@ def _shown(text: str, mark: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    return 'a truth value' if isinstance(value, bool) else 'nothing' if value is None else 'a number'
+    return 'a boolean' if isinstance(value, bool) else 'nothing' if value is None else 'a number'

@@ -86,7 +86,7 @@ def what_is_wrong(path: PathLike) -> Optional[str]:
             return _wrong_with_old_format(path)
         with zipfile.ZipFile(path) as archive:
             if not any(name.endswith('/data.pkl') for name in archive.namelist()):
-                return 'it is no file of torch.save'
+                return 'it was not written by torch.save'
             damaged = archive.testzip()
             return None if damaged is None else f'its record {damaged} is damaged'
     except FileNotFoundError:
@@ -136,7 +136,7 @@ def _wrong_with_old_format(path: Path) -> Optional[str]:
     with open(path, 'rb') as file:
         head = file.read(2)
     if head == b'PK' or not head.startswith(b'\x80'):
-        return 'it is cut short' if head == b'PK' else 'it is no file of torch.save'
+        return 'it is cut short' if head == b'PK' else 'it was not written by torch.save'
     import torch
 
     from bsr_plugins.runs.restricted_pickle import load_options
@@ -161,6 +161,6 @@ def _cannot_write(path: Path, cause: Exception) -> CheckpointError:
         f'{path} cannot be written{": the disk is full" if full else ""}',
         where=path,
         found=f'{str(cause).splitlines()[0]} ({shutil.disk_usage(folder).free >> 20:,} MiB free)',
-        remedy='the last pair of weights and state stands as it was: make room or mend the cause, then go on with '
+        remedy='the last pair of weights and state is untouched: free some space or fix the cause, then resume with '
         '--auto_resume',
     )

@@ -42,7 +42,7 @@ class Stopped(BaseException):
         name = signal.Signals(self.signum).name
         if self.state is None:
             return f'stopped by {name}; what was trained since the last saved state is lost'
-        return f'stopped by {name}; weights and state are saved, go on with --auto_resume: {self.state}'
+        return f'stopped by {name}; weights and state are saved, resume with --auto_resume: {self.state}'
 
 
 class _Training:

@@ -61,15 +61,15 @@ def test_what_fits(check: Check, lmdbs: Path) -> None:
         (
             'manifest_sha256=',
             'manifest_sha256=0',
-            'was scored on another making of the LMDB',
+            'was scored on a different LMDB',
             'manifest_sha256=',
             'manifest_sha256=0',
         ),
-        ('scale=4', 'scale=2', 'was scored at another scale', 'scale=4', 'scale=2'),
+        ('scale=4', 'scale=2', 'was scored at a different scale', 'scale=4', 'scale=2'),
         ('sub_images=3', 'sub_images=9', 'does not hold a score for each sub-image', 'sub_images=3', 'sub_images=9'),
         ('\nb_s001 0.1\n', '\n', 'is cut short', '3 scores', '2'),
         ('# scorer=', '# nothing=', None, '', ''),
-        ('# scorer=bicubic scale=4', '#', 'was scored at another scale', 'scale=4', 'scale=None'),
+        ('# scorer=bicubic scale=4', '#', 'was scored at a different scale', 'scale=4', 'scale=None'),
     ],
 )
 def test_stale_files(check: Check, lmdbs: Path, old: str, new: str, problem: str, expected: str, found: str) -> None:
@@ -85,7 +85,7 @@ def test_stale_files(check: Check, lmdbs: Path, old: str, new: str, problem: str
 
 def test_an_lmdb_that_was_made_anew(check: Check, lmdbs: Path) -> None:
     write_manifest('sub/HR_sub.lmdb', {'format': 1, 'sub_images': 3, 'crop': 96})
-    assert 'another making of the LMDB' in errors(check)[0].problem
+    assert 'was scored on a different LMDB' in errors(check)[0].problem
 
 
 def test_an_lr_lmdb_of_another_scale(check: Check, lmdbs: Path) -> None:

@@ -22,7 +22,7 @@ def warnings(findings: List[Finding]) -> List[str]:
     ('batch', 'ratio', 'said'),
     [
         (16, 1, []),
-        (17, 1, ['The batch is larger than the data set: not one iteration would be trained']),
+        (17, 1, ['The batch is larger than the data set: no iteration would be trained']),
         (17, 2, ['BasicSR will end this run']),  # 32 samples: one whole batch of 17, planned as two
         (5, 1, ['BasicSR will end this run after 78 of 100 iterations']),  # 3 whole batches, planned as 4, in 26 epochs
         (5, 1000, []),
@@ -39,7 +39,7 @@ def test_batches_against_the_set(check: Check, batch: int, ratio: int, said: Lis
 
 def test_several_gpus_or_processes_share_the_set(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     assert warnings(check(changed(SHORT, 'num_gpu: auto', 'num_gpu: 2'))) == [
-        'datasets.train.batch_size_per_gpu: The batch is larger than the data set: not one iteration would be trained'
+        'datasets.train.batch_size_per_gpu: The batch is larger than the data set: no iteration would be trained'
     ]
     monkeypatch.setenv('WORLD_SIZE', '2')
     assert 'expected: at most 8 samples' in str(check(SHORT)[0])

@@ -328,7 +328,7 @@ def test_stale_difficulty(folders):
 def test_difficulty_of_another_scale(folders):
     other = folders[0] / 'x2.txt'
     score(folders[0] / 'HR_sub.lmdb', keys_of(NUMBER), scale=2, path=other)
-    with pytest.raises(DataError, match='another scale'):
+    with pytest.raises(DataError, match='different scale'):
         build(folders[0], difficulty=str(other))
 
 

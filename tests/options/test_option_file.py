@@ -108,19 +108,19 @@ def test_plain_marks_unquoted_text_alone(tmp_path: Path) -> None:
         ('a: !!float abc\n', 'does not fit its tag', ':1:4', 'a: !!float abc'),
         ('a: !!int ""\n', 'does not fit its tag', ':1:4', ''),
         ('a: !!nothing x\n', 'not valid YAML', ':1:4', ''),
-        ('a: &x {b: *x}\n', 'An alias stands inside its own anchor', ':1:', ''),
+        ('a: &x {b: *x}\n', 'An alias refers to the anchor it stands in', ':1:', ''),
         ('a: &x {b: 1}\nc:\n  <<: *x\n', 'Merge keys', ':3:3', 'write the keys out'),
-        ('yes: 1\n', 'The key yes is read as a truth value', ':1:1', "quote it: 'yes'"),
+        ('yes: 1\n', 'The key yes is read as a boolean', ':1:1', "quote it: 'yes'"),
         ('1: a\n', 'The key 1 is read as a number', ':1:1', "quote it: '1'"),
         ('network_g:\n  table: {1: a}\n', 'The key 1 is read as a number', ':2:11', "quote it: '1'"),
-        ('logger:\n  on: a\n', 'The key on is read as a truth value', ':2:3', "quote it: 'on'"),
-        ('b: ok\na: ' + '[' * 60 + ']' * 60, 'nested too deep', ':2', 'at most 50'),
-        ('a: ' + '[' * 300_000, 'nested too deep', ':1', 'at most 50'),  # composed, it would overflow the C stack
-        ('b:\n a: ' + '{a: ' * 300_000, 'nested too deep', ':2', 'at most 50'),
-        ('a:\n  ' + '- ' * 5_000 + 'x', 'nested too deep', ':2', 'at most 50'),
+        ('logger:\n  on: a\n', 'The key on is read as a boolean', ':2:3', "quote it: 'on'"),
+        ('b: ok\na: ' + '[' * 60 + ']' * 60, 'nested too deeply', ':2', 'at most 50'),
+        ('a: ' + '[' * 300_000, 'nested too deeply', ':1', 'at most 50'),  # composed, it would overflow the C stack
+        ('b:\n a: ' + '{a: ' * 300_000, 'nested too deeply', ':2', 'at most 50'),
+        ('a:\n  ' + '- ' * 5_000 + 'x', 'nested too deeply', ':2', 'at most 50'),
         (
             'a0: &a0 [x]\n' + ''.join(f'a{i}: &a{i} [*a{i - 1}]\n' for i in range(1, 400)),
-            'nested too deep',
+            'nested too deeply',
             ':1',
             'at most 50',
         ),
@@ -157,7 +157,7 @@ def test_a_reader_that_gives_up_in_its_own_way_is_reported_in_ours(
             raise RecursionError('its own words')
 
     monkeypatch.setattr(option_file_module, '_SafeLoader', GivesUp)
-    with pytest.raises(OptionError, match='nested too deep' if '[' in text else 'not valid YAML'):
+    with pytest.raises(OptionError, match='nested too deeply' if '[' in text else 'not valid YAML'):
         read_option_file(written(tmp_path, text))
 
 

@@ -95,12 +95,12 @@ def test_a_hole_in_the_middle_is_seen(tmp_path: Path) -> None:
 def test_other_files_are_told(tmp_path: Path) -> None:
     assert what_is_wrong(tmp_path / 'none.pth') == 'it is missing'
     (tmp_path / 'text.pth').write_text('<html>not found</html>')
-    assert what_is_wrong(tmp_path / 'text.pth') == 'it is no file of torch.save'
+    assert what_is_wrong(tmp_path / 'text.pth') == 'it was not written by torch.save'
     import zipfile
 
     with zipfile.ZipFile(tmp_path / 'photos.pth', 'w') as archive:
         archive.writestr('a.png', b'x')
-    assert what_is_wrong(tmp_path / 'photos.pth') == 'it is no file of torch.save'
+    assert what_is_wrong(tmp_path / 'photos.pth') == 'it was not written by torch.save'
 
 
 def test_a_pair_needs_the_weights_of_each_network_that_is_saved(tmp_path: Path) -> None:

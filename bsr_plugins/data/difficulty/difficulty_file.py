@@ -106,9 +106,9 @@ def write_difficulty(path: PathLike, scores: Scores, header: DifficultyHeader) -
     for key in keys:
         if not key or key != key.strip() or len(key.splitlines()) != 1:
             raise DataError(
-                f'A sub-image key cannot stand in a difficulty file: {key!r}',
+                f'A sub-image key cannot be written to a difficulty file: {key!r}',
                 where=path,
-                expected='one line of text without blanks at its ends',
+                expected='one line of text without spaces at either end',
             )
     if re.search(r'\s', header.scorer) or not header.scorer:
         raise DataError(f'A scorer name must be one word: {header.scorer!r}', where=path)
@@ -152,7 +152,7 @@ def read_difficulty(path: PathLike, *, remedy: Optional[str] = None) -> Tuple[Di
         lines.pop()
     elif lines:
         raise DataError(
-            'The difficulty file ends within a line',
+            'The last line of the difficulty file is cut off',
             where=f'{path}:{len(lines) + 1}',
             found=repr(lines[-1]),
             remedy=remedy,
@@ -181,7 +181,7 @@ def read_difficulty(path: PathLike, *, remedy: Optional[str] = None) -> Tuple[Di
 def check_fresh(
     header: DifficultyHeader, lmdb_path: PathLike, *, path: Optional[PathLike] = None, remedy: Optional[str] = None
 ) -> None:
-    """Raise DataError where the difficulty was scored on another making of the HR LMDB than the one at hand.
+    """Raise DataError where the difficulty was scored on a different HR LMDB.
 
     Args:
         header: Header of the difficulty file.
@@ -194,7 +194,7 @@ def check_fresh(
     found = manifest_sha256(lmdb_path)
     if header.manifest_sha256 != found:
         raise DataError(
-            'The difficulty file is stale: it was scored on another making of the LMDB',
+            'The difficulty file is stale: it was scored on a different LMDB',
             where=path or difficulty_path(lmdb_path, header.scale),
             expected=f'manifest_sha256={found} ({lmdb_path})',
             found=f'manifest_sha256={header.manifest_sha256}',
@@ -206,11 +206,11 @@ def check_scale(header: DifficultyHeader, scale: int, path: PathLike, *, remedy:
     """Raise DataError where the difficulty was scored at another upscaling factor than ``scale``."""
     if header.scale != scale:
         raise DataError(
-            'The difficulty file was scored at another scale',
+            'The difficulty file was scored at a different scale',
             where=path,
             expected=f'scale={scale}',
             found=f'scale={header.scale}',
-            remedy=remedy or f'{scoring_command(Path(path).parent, scale=scale)}, or another `difficulty`',
+            remedy=remedy or f'{scoring_command(Path(path).parent, scale=scale)}, or set `difficulty` to another file',
         )
 
 
@@ -287,7 +287,7 @@ def _check_unique(keys: Sequence[str], path: Path, remedy: Optional[str] = None)
     for number, key in enumerate(keys, 2):
         if key in seen:
             raise DataError(
-                f'A key stands twice in the difficulty file: {key!r}',
+                f'A key appears twice in the difficulty file: {key!r}',
                 where=f'{path}:{number}',
                 found=f'lines {seen[key]} and {number}',
                 remedy=remedy,

@@ -47,7 +47,7 @@ def check_sizes(lq: np.ndarray, gt: np.ndarray, scale: int, gt_size: Optional[in
     (height, width), gt_shape = lq.shape[:2], gt.shape[:2]
     if gt_shape != (height * scale, width * scale):
         raise DataError(
-            f'LQ and GT do not fit scale {scale}',
+            f'lq and gt images do not fit scale {scale}',
             where=where,
             expected=f'GT {(height * scale, width * scale)} for LQ {(height, width)}',
             found=f'GT {gt_shape}',
@@ -72,9 +72,9 @@ def _check_same_keys(gt_keys: List[str], lq_keys: List[str], gt_folder: str, lq_
     foreign = next((key for key in gt_keys if any(ord(letter) > 127 for letter in key)), None)
     if foreign is not None:
         raise DataError(
-            f'A key of the LMDB is not ASCII, as BasicSR needs it: {foreign!r}',
+            f'A key of the LMDB is not ASCII, as BasicSR needs: {foreign!r}',
             where=gt_folder,
-            remedy='rename the image and make the LMDBs anew',
+            remedy='rename the image and make the LMDBs again',
         )
 
 

@@ -59,7 +59,7 @@ class ScoreProgress:
                 f'The score of {key!r} is not finite',
                 where=key,
                 found=float(mse[wrong][0]),
-                remedy='the weights of the scorer are damaged, or their training diverged: take others',
+                remedy='the weights of the scorer are damaged, or their training diverged: use other weights',
             )
         pairs = list(zip(keys, mse.tolist()))
         self._file.write(''.join(f'{key} {value!r}\n' for key, value in pairs).encode('utf-8'))
@@ -85,7 +85,7 @@ class ScoreProgress:
         if first == header.encode('utf-8'):
             good = self._read_units(len(first), units)
         elif first:
-            _log.warning('%s is of other settings and is started over', self.path)
+            _log.warning('%s was made with other settings; starting over', self.path)
         self._file.truncate(good)
         self._file.seek(0, os.SEEK_END)
         if not good:

@@ -76,10 +76,10 @@ def find_whole_images(
     strangers = sorted(set(keys).difference(*(image.keys for image in images)))
     if strangers:
         raise DataError(
-            'Some sub-images come from no image of the manifest',
+            'Some sub-images belong to no image of the manifest',
             where=hr_manifest['source']['folder'],
             found=some_of(strangers),
-            remedy='make the LMDBs anew, or score without --whole-image',
+            remedy='make the LMDBs again, or score without --whole-image',
         )
     return images
 
@@ -150,7 +150,7 @@ def _score(
             where=image.hr,
             expected=f'{len(places)} sub-images',
             found=len(image.keys),
-            remedy='make the LMDBs anew, or score without --whole-image',
+            remedy='make the LMDBs again, or score without --whole-image',
         )
     error = error_maps(hr[None], lr[None], scorer, scale)[0].cpu().numpy()
     return windows_mse(error, places, grid.crop, border)
@@ -161,7 +161,7 @@ def _source_files(source: Mapping[str, Any], folder: Optional[PathLike], option:
     there = next((place for place in places if place.is_dir()), None)
     if there is None:
         raise DataError(
-            'The images that the LMDB was made from are not there',
+            'The images that the LMDB was made from are missing',
             where=places[0],
             expected='the folder of the images',
             remedy=f'give their folder by {option}, or score without --whole-image',
@@ -180,7 +180,7 @@ def _source_files(source: Mapping[str, Any], folder: Optional[PathLike], option:
             'The images are not those that the LMDB was made from',
             where=there,
             expected=f'fingerprint {source["fingerprint"]}',
-            found='files with the same names but other content',
-            remedy='make the LMDBs anew, or score without --whole-image',
+            found='files with the same names but different content',
+            remedy='make the LMDBs again, or score without --whole-image',
         )
     return files

@@ -159,7 +159,7 @@ def read_network_option(opt: PathLike, scale: int) -> Dict[str, Any]:
     for where, found in (('scale', options.get('scale')), ('network_g.upscale', network_g.get('upscale'))):
         if found is not None and found != scale:
             raise OptionError(
-                'The scorer is of another scale than the sub-images',
+                'The scorer and the sub-images have different scales',
                 where=f'{opt}: {where}',
                 expected=scale,
                 found=found,
@@ -197,7 +197,7 @@ def read_weights(path: PathLike) -> Mapping[str, torch.Tensor]:
             'The weights of the scorer cannot be read',
             where=path,
             found=error,
-            remedy='give a .pth of tensors alone, as BasicSR saves net_g_*.pth',
+            remedy='give a .pth with tensors only, such as the net_g_*.pth that BasicSR saves',
         ) from error
     for name in ('params_ema', 'params', 'state_dict'):
         if isinstance(content, dict) and isinstance(content.get(name), dict):

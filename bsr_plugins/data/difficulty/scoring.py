@@ -134,11 +134,11 @@ def _read_existing(path: Path, header: DifficultyHeader, keys: List[str]) -> Opt
     try:
         there, scored, mse = read_difficulty(path)
     except DataError as error:
-        _log.warning('%s is damaged and is made anew: %s', path, error.problem)
+        _log.warning('%s is damaged and will be made again: %s', path, error.problem)
         return None
     if there == header and set(scored) == set(keys):
         return scored, mse
-    _log.warning('%s is of other settings (%s) and will be replaced', path, there.line())
+    _log.warning('%s was scored with other settings (%s) and will be replaced', path, there.line())
     return None
 
 
@@ -147,7 +147,7 @@ def _check_arguments(whole_image: bool, hr: Optional[PathLike], lr: Optional[Pat
         raise OptionError('The batch must be at least 1', where='--batch', found=batch)
     if not whole_image and (hr is not None or lr is not None):
         raise OptionError(
-            'Folders of images are read by whole-image scoring alone',
+            'Folders of images are read only by whole-image scoring',
             where='--hr, --lr',
             remedy='add --whole-image, or omit them',
         )
@@ -165,7 +165,7 @@ def _check_pair(hr_lmdb: PathLike, lr_lmdb: PathLike, scale: int) -> Tuple[List[
             where=both,
             expected='--hr-lmdb of kind hr, --lr-lmdb of kind lr',
             found=f'{kinds[0]} and {kinds[1]}',
-            remedy='exchange them' if kinds == ('lr', 'hr') else remedy,
+            remedy='swap them' if kinds == ('lr', 'hr') else remedy,
         )
     if lr_manifest['scale'] != scale:
         raise DataError(
@@ -182,7 +182,7 @@ def _check_pair(hr_lmdb: PathLike, lr_lmdb: PathLike, scale: int) -> Tuple[List[
         raise DataError(
             'The HR and LR LMDBs do not hold the same keys',
             where=both,
-            found=f'{len(alone)} without their partner: {some_of(alone)}',
+            found=f'{len(alone)} without a partner: {some_of(alone)}',
             remedy=remedy,
         )
     return sorted(keys), hr_manifest, lr_manifest

@@ -58,7 +58,7 @@ def refuse_lying_size(content: bytes, what: str, where: Any, remedy: Optional[st
     if declared is None or declared.least_bytes <= len(content) + _SLACK:
         return
     raise DataError(
-        f'{what} declares a size that it cannot hold: it is damaged, or made to exhaust the memory',
+        f'{what} declares a size that its data cannot fill: it is damaged, or meant to exhaust memory',
         where=where,
         expected=f'at least {declared.least_bytes:,} bytes for {declared.width} x {declared.height} pixels',
         found=f'{len(content):,} bytes',

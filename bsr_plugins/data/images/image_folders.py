@@ -93,7 +93,7 @@ def by_key(paths: Sequence[Path], template: str = '{}') -> Dict[str, Path]:
             f'{len(others)} files in {paths[0].parent} do not match the template {template}',
             where=paths[0].parent,
             found=some_of(others),
-            remedy='correct the template, or move them away',
+            remedy='fix the template, or move these files away',
         )
     return found
 
@@ -164,6 +164,6 @@ def _template_parts(template: str) -> List[str]:
     parts = template.split('{}')
     if len(parts) != 2:
         raise OptionError(
-            f'the name template {template!r} must hold {{}} once', expected='{}, {}x4, ...', found=template
+            f'the name template {template!r} must contain {{}} exactly once', expected='{}, {}x4, ...', found=template
         )
     return parts

@@ -150,7 +150,7 @@ class _Cache:
         try:
             header = read_header(self._path)
             if json.dumps(header['key'], sort_keys=True) != json.dumps(self._key, sort_keys=True):
-                raise ValueError('it is of other parameters')
+                raise ValueError('it was computed with other parameters')
             arrays = map_arrays(self._path, header['identity'])
             if len(header['images']) != len(arrays):
                 raise ValueError('it lists other images than it holds')
@@ -159,7 +159,7 @@ class _Cache:
                 for (identity, stamps, digest), array in zip(header['images'], arrays)
             }
         except DAMAGE as error:
-            _log.warning('The cache file %s cannot be used (%s); it is computed anew.', self._path, error)
+            _log.warning('The cache file %s cannot be used (%s); its results are computed again.', self._path, error)
             return None, {}
         return arrays, known
 
@@ -202,7 +202,7 @@ def _in_threads(work: Callable[[int], None], indices: Sequence[int], label: str)
 
 def _warn_unwritable(what: str, error: BaseException) -> None:
     _log.warning(
-        '%s cannot be written (%s): the results are computed in each run. Set %s to a folder that can be.',
+        '%s cannot be written (%s), so the results are computed in every run. Set %s to a folder that can be written.',
         what,
         error,
         FOLDER_VARIABLE,

@@ -99,7 +99,7 @@ def read_header(path: Path) -> Dict[str, Any]:
     with np.load(path, allow_pickle=False) as archive:
         header = json.loads(archive['header'].tobytes().decode('utf-8'))
     if not isinstance(header, dict) or header.get('format') != FORMAT:
-        raise ValueError('it is of another format')
+        raise ValueError('it has another format')
     return header
 
 
@@ -153,5 +153,5 @@ def _reopen(path: str, identity: str) -> ImageArrays:
         'The cached results were replaced while a worker process was starting',
         where=path,
         found=found,
-        remedy='start the run again; it computes again what has changed',
+        remedy='start the run again; only what has changed is computed again',
     )

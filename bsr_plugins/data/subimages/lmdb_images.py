@@ -63,7 +63,7 @@ class LmdbImages:
             image = None
         if image is None:
             raise DataError(
-                f'The record {key!r} of the LMDB is no readable image',
+                f'The record {key!r} of the LMDB cannot be read as an image',
                 where=f'{self.path}: {key}',
                 found=f'{len(record)} bytes',
                 remedy=_REMAKE,

@@ -152,7 +152,7 @@ def _write_errors(path: Path) -> Iterator[None]:
             f'{path} cannot be written{why}',
             where=path,
             found=f'{error} ({free >> 20} MiB free)',
-            remedy='make room or mend the cause, then run the same command again: it goes on from here',
+            remedy='free some space or fix the cause, then run the same command again: it continues from here',
         ) from error
 
 

@@ -194,7 +194,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DataError(
-                f'another run is making LMDBs in {folder}', where=folder, remedy='wait until it ends, or end it'
+                f'another run is making LMDBs in {folder}', where=folder, remedy='wait for it, or stop it'
             ) from error
         except OSError:
             # Some network file systems refuse to lock a folder.
@@ -209,7 +209,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f'folder {folder} cannot be made', where=folder, found=error, remedy='give another --out'
+            f'folder {folder} cannot be created', where=folder, found=error, remedy='give another --out'
         ) from error
 
 

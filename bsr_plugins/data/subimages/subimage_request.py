@@ -100,10 +100,10 @@ def stands(path: Path, asked: Dict[str, Any]) -> bool:
     """
     if not path.exists():
         return False
-    remedy = f'give another --out, or delete {path} to have it made anew'
+    remedy = f'give another --out, or delete {path} to make it again'
     if not all((path / name).is_file() for name in ('data.mdb', META_INFO, 'manifest.json')):
         raise DataError(
-            f'{path} stands there and was not made by this tool',
+            f'{path} exists and was not made by this tool',
             where=path,
             expected=f'nothing, or a folder with data.mdb, {META_INFO} and manifest.json',
             remedy=remedy,
@@ -120,7 +120,7 @@ def stands(path: Path, asked: Dict[str, Any]) -> bool:
             f'{path} exists and is not what is asked for',
             where=path,
             found='; '.join(differences),
-            remedy=remedy + ', or ask for what is there',
+            remedy=remedy + ', or ask for the same settings',
         )
     return True
 
@@ -129,7 +129,12 @@ def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[st
     differences = [] if there.get('hr') == asked.get('hr') else ['the HR images are others']
     mine, theirs = asked['source'], there.get('source')
     if (mine is None) != (theirs is None):
-        return [*differences, 'LR images made from HR there, --lr given' if mine else '--lr given there, absent here']
+        return [
+            *differences,
+            'its LR images were made from HR, but --lr is given'
+            if mine
+            else 'it was made with --lr, which is absent now',
+        ]
     if mine is None or mine['fingerprint'] == theirs['fingerprint']:
         return differences
     gone = sorted(set(theirs['images'].values()) - set(mine['images'].values()))
@@ -137,7 +142,7 @@ def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[st
     text = f'other images: {theirs["resolved"]} there, {mine["resolved"]} asked for'
     text += f', gone: {some_of(gone)}' if gone else ''
     text += f', new: {some_of(new)}' if new else ''
-    return [*differences, text if gone or new else text + ', files with the same names but other content']
+    return [*differences, text if gone or new else text + ', files with the same names but different content']
 
 
 def _source(folder: PathLike, images: Dict[str, Path]) -> Dict[str, Any]:

@@ -58,7 +58,7 @@ def test_pairs_and_keys_with_blanks_round_trip(tmp_path: Path) -> None:
         ('0001_s002 5e-324', '0001_s002 -0.5', 'negative', ':3'),
         ('0002_s001 0.3', '0001_s002 0.3', 'twice', ':4'),
         ('0001_s002 5e-324\n', '', 'number of sub-images', ''),
-        ('0.3333333333333333\n', '0.333', 'ends within a line', ':4'),
+        ('0.3333333333333333\n', '0.333', 'is cut off', ':4'),
         ('# scorer', 'scorer', 'header', ':1'),
         ('scale=4', 'scale=four', 'header', ':1'),
         ('border=4 ', '', 'header', ':1'),
@@ -100,7 +100,7 @@ def test_undecodable_bytes_are_a_data_error(file: Path) -> None:
         ([('a', 1.0), ('a', 2.0), ('b', 1.0)], HEADER, "twice.*'a'"),
         ({'a': 1.0, 'b': float('nan'), 'c': 0.0}, HEADER, "not finite: 'b'"),
         ({'a': 1.0, 'b': -1e-9, 'c': 0.0}, HEADER, "negative: 'b'"),
-        ({'a': 1.0, 'b\nc': 1.0, 'd': 0.0}, HEADER, 'cannot stand'),
+        ({'a': 1.0, 'b\nc': 1.0, 'd': 0.0}, HEADER, 'cannot be written'),
         ({'a': 1.0, 'b': 1.0, 'd': 0.0}, dataclasses.replace(HEADER, scorer='my net'), 'one word'),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_stale_file_names_both_hashes_and_the_command(tmp_path: Path, monkeypa
 
 def test_wrong_scale(tmp_path: Path) -> None:
     d.check_scale(HEADER, 4, tmp_path / 'd.txt')
-    with pytest.raises(DataError, match='another scale') as caught:
+    with pytest.raises(DataError, match='different scale') as caught:
         d.check_scale(HEADER, 2, tmp_path / 'HR_sub.lmdb' / 'd.txt')
     assert (caught.value.expected, caught.value.found) == ('scale=2', 'scale=4')
     assert f'--hr-lmdb {tmp_path}/HR_sub.lmdb' in caught.value.remedy

@@ -62,7 +62,7 @@ def test_garbage_after_whole_units_is_dropped(tmp_path: Path, damage: bytes) -> 
 def test_other_settings_start_over_and_say_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     score(tmp_path / 'd.txt', 2)
     assert score(tmp_path / 'd.txt', settings={**SETTINGS, 'batch': 4}) == [0, 1, 2]
-    assert f'{tmp_path}/d.txt.partial is of other settings and is started over' in caplog.text
+    assert f'{tmp_path}/d.txt.partial was made with other settings; starting over' in caplog.text
     assert score(tmp_path / 'd.txt') == [0, 1, 2]
 
 

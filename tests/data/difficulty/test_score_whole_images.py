@@ -98,10 +98,10 @@ def test_moved_images_are_given(sub_images: Any, tmp_path: Path) -> None:
         manifest = read_manifest(lmdb_path)
         manifest['source'].update(folder='gone', resolved='/gone')
         (lmdb_path / 'manifest.json').write_text(json.dumps(manifest))
-    with pytest.raises(DataError, match='are not there') as caught:
+    with pytest.raises(DataError, match='are missing') as caught:
         find(sub_images)
     assert '--hr' in caught.value.remedy
-    with pytest.raises(DataError, match='are not there') as caught:
+    with pytest.raises(DataError, match='are missing') as caught:
         find(sub_images, hr=sub_images.hr)
     assert '--lr' in caught.value.remedy
     images = find(sub_images, hr=sub_images.hr, lr=sub_images.lr)

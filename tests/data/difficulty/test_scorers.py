@@ -172,8 +172,8 @@ def test_missing_weights_say_how_to_train_them(tmp_path: Path, opt: Path) -> Non
         ('- 1', 'no network'),
         ('network_g: MSRResNet', 'no network'),
         ('network_g: {upscale: 4}', 'no network'),
-        ('scale: 2\nnetwork_g: {type: MSRResNet}', 'another scale'),
-        ('network_g: {type: MSRResNet, upscale: 3}', 'another scale'),
+        ('scale: 2\nnetwork_g: {type: MSRResNet}', 'different scales'),
+        ('network_g: {type: MSRResNet, upscale: 3}', 'different scales'),
     ],
 )
 def test_option_files_that_do_not_serve(tmp_path: Path, text: Any, message: str) -> None:

@@ -132,7 +132,7 @@ def test_misfitting_lmdbs(sub_images: Any, images: Path, tmp_path: Path) -> None
 
     with pytest.raises(OptionError, match='not one of HR') as caught:
         score_difficulty(sub_images.lr_lmdb, sub_images.hr_lmdb, 4, bicubic_scorer(4))
-    assert caught.value.remedy == 'exchange them'
+    assert caught.value.remedy == 'swap them'
     with pytest.raises(DataError, match='another scale') as caught:
         score_difficulty(sub_images.hr_lmdb, sub_images.lr_lmdb, 2, bicubic_scorer(2))
     assert (caught.value.expected, caught.value.found) == ('scale 2', 'scale 4')
@@ -149,7 +149,7 @@ def test_misfitting_lmdbs(sub_images: Any, images: Path, tmp_path: Path) -> None
     meta.write_text(''.join(meta.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(DataError, match='same keys') as caught:
         score(sub_images)
-    assert '1 without their partner' in caught.value.found
+    assert '1 without a partner' in caught.value.found
 
 
 @pytest.mark.parametrize(

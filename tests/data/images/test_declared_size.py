@@ -44,7 +44,7 @@ def bmp(width: int, height: int) -> bytes:
 @pytest.mark.parametrize('make', [png, jpeg, bmp])
 def test_a_lie_is_refused_with_both_sizes(make: Any) -> None:
     content = make(30000, 30000)
-    with pytest.raises(DataError, match='image x declares a size that it cannot hold') as caught:
+    with pytest.raises(DataError, match='image x declares a size that its data cannot fill') as caught:
         refuse_lying_size(content, 'image x', 'x.png')
     assert '30000 x 30000 pixels' in str(caught.value) and f'{len(content):,} bytes' in caught.value.found
 

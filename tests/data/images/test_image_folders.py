@@ -66,7 +66,7 @@ def test_hr_template(make):
 
 @pytest.mark.parametrize('template', ['', 'x4', '{}{}'])
 def test_templates_without_one_place_are_refused(make, template):
-    with pytest.raises(OptionError, match='must hold {} once'):
+    with pytest.raises(OptionError, match='must contain {} exactly once'):
         by_key(list_images(make('hr', 'a.png')), template)
 
 

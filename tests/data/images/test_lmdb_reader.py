@@ -83,8 +83,8 @@ def test_pickle_opens_the_same_lmdb(folder):
     'key, message',
     [
         ('absent', "no record 'absent', though its meta_info.txt lists it"),
-        ('garbage', "record 'garbage' of the LMDB is no readable image"),
-        ('empty', "record 'empty' of the LMDB is no readable image"),
+        ('garbage', "record 'garbage' of the LMDB cannot be read as an image"),
+        ('empty', "record 'empty' of the LMDB cannot be read as an image"),
     ],
 )
 def test_a_record_that_is_no_image(folder, key, message):

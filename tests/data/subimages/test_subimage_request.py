@@ -129,7 +129,7 @@ def test_other_images_are_named(folders, existing):
 
 def test_changed_images_are_noticed(folders, existing):
     shutil.copy(folders / 'hr' / 'a.png', folders / 'hr' / 'b.png')
-    with pytest.raises(DataError, match='same names but other content'):
+    with pytest.raises(DataError, match='same names but different content'):
         stands(existing, request_of(folders).hr_manifest)
 
 
@@ -139,10 +139,10 @@ def test_given_and_made_lr_are_told_apart(folders):
     for name in ('data.mdb', 'meta_info.txt'):
         (path / name).write_text('x')
     write_manifest(path, {**request_of(folders).lr_manifest, 'sub_images': 18})
-    with pytest.raises(DataError, match='--lr given there, absent here'):
+    with pytest.raises(DataError, match='it was made with --lr, which is absent now'):
         stands(path, request_of(folders, lr=None).lr_manifest)
     write_manifest(path, {**request_of(folders, lr=None).lr_manifest, 'sub_images': 18})
-    with pytest.raises(DataError, match='LR images made from HR there, --lr given'):
+    with pytest.raises(DataError, match='its LR images were made from HR, but --lr is given'):
         stands(path, request_of(folders).lr_manifest)
 
 

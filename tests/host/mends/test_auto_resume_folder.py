@@ -75,7 +75,7 @@ def replace_by_text(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('damage', 'words'), [(cut, 'cut short'), (replace_by_text, 'no file of torch.save'), (Path.unlink, 'missing')]
+    ('damage', 'words'), [(cut, 'cut short'), (replace_by_text, 'not written by torch.save'), (Path.unlink, 'missing')]
 )
 @pytest.mark.parametrize('name', ['training_states/5.state', 'models/net_g_5.pth'])
 def test_the_last_whole_pair_is_taken_and_the_others_are_said(
