@@ -265,5 +265,12 @@ def test_methods_page_lists_every_registered_class() -> None:
     assert [name for name in registered if name not in page + engine] == []
 
 
+def test_every_environment_variable_is_documented() -> None:
+    page = (ROOT / 'docs' / 'troubleshooting.md').read_text(encoding='utf-8')
+    variables = set(re.findall(r'BSR_PLUGINS_[A-Z]+', source()))
+    assert variables
+    assert [name for name in variables if name not in page] == []
+
+
 def test_readme_is_short() -> None:
     assert len((ROOT / 'README.md').read_text(encoding='utf-8').splitlines()) <= 150
