@@ -1,0 +1,1 @@
+"""Figures and reports: what a difficulty file, the draws of RFS, or two trained runs look like."""

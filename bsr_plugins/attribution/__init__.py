@@ -1,0 +1,1 @@
+"""Integrated gradients over a network's parameters: how much each weight contributes to a loss."""

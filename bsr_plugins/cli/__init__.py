@@ -1,0 +1,1 @@
+"""The ``basicsr`` command: one module for each subcommand."""

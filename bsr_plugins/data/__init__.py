@@ -1,0 +1,1 @@
+"""Training sets (``*_dataset.py``), over images, sub-images, difficulty and sampling."""

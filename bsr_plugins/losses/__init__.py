@@ -1,0 +1,1 @@
+"""Losses that option files name, each a pure function and a thin module over it."""

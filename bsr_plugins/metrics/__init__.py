@@ -1,0 +1,1 @@
+"""Validation metrics of the sigma branch."""

@@ -1,0 +1,1 @@
+"""Frozen entries: weights that an optimizer leaves as they are, whatever optimizer it is."""

@@ -1,0 +1,1 @@
+"""Which sample comes next: long-tail classes, balanced intervals, patches by information capacity."""

@@ -1,0 +1,1 @@
+"""Images cut into overlapping windows, and the LMDBs that hold these sub-images."""
