@@ -113,7 +113,10 @@ def test_validation_curves(axes):
 
 def test_a_run_without_curves_is_drawn_empty(axes):
     draw_loss(axes, {'baseline': TrainingLog()})
+    assert [len(line.get_ydata()) for line in axes.get_lines()] == [0, 0]
+    axes.clear()
     draw_validation(axes, {'baseline': TrainingLog()}, 28.5)
+    assert [line.get_ydata() for line in axes.get_lines()] == [[28.5, 28.5]]
 
 
 def test_the_better_crop_is_bold_and_everyone_has_a_psnr():

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from bsr_plugins.host.registration import TABLE
+from cases import every
 
 #: What a network needs beside its defaults and the scale, and what makes a large one small.
 NEEDED: Dict[str, Dict[str, Any]] = {
@@ -40,8 +41,8 @@ def example(network: torch.nn.Module, height: int = 7, width: int = 5) -> torch.
     return torch.rand(2, channels, height, width, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize('upscale', [1, 2, 3, 4])
-@pytest.mark.parametrize('name', NAMES)
+@every('upscale', [1, 2, 3, 4])
+@every('name', NAMES)
 def test_built_by_name_with_exact_sizes(name, upscale):
     given = options(name, upscale)
     before = copy.deepcopy(given)

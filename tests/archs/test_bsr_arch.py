@@ -11,6 +11,7 @@ from bsr_plugins.archs.carn_arch import RGB_MEAN
 from bsr_plugins.archs.feature_tap import FeatureTap, find_tap, tap_channels
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
 from bsr_plugins.common.errors import OptionError
+from cases import every
 
 SMALL = {'num_feat': 8, 'num_fmg': 3, 'num_rb': 2, 'upscale': 2}
 
@@ -199,9 +200,9 @@ def test_other_channels_have_no_mean(num_in_ch, num_out_ch):
     assert network(torch.rand(1, num_in_ch, 4, 4)).shape == (1, num_out_ch, 8, 8)
 
 
-@pytest.mark.parametrize('upscale', [1, 2, 3, 4, 8])
-@pytest.mark.parametrize('height, width', [(1, 1), (7, 5)])
-@pytest.mark.parametrize('fuse_kernel', [1, 3])
+@every('upscale', [1, 2, 3, 4, 8])
+@every('height, width', [(1, 1), (7, 5)])
+@every('fuse_kernel', [1, 3])
 def test_size_is_exact(upscale, height, width, fuse_kernel):
     with torch.no_grad():
         output = small(upscale=upscale, fuse_kernel=fuse_kernel)(torch.rand(2, 3, height, width))

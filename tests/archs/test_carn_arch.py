@@ -8,6 +8,7 @@ from torch import nn
 
 from bsr_plugins.archs.carn_arch import CARN, RGB_MEAN, Cascade, ResidualBlock
 from bsr_plugins.common.errors import OptionError
+from cases import every
 
 
 def count(network):
@@ -57,9 +58,9 @@ def test_operations_as_published():
     assert per_pixel * pixels == pytest.approx(91.1e9, rel=0.005)
 
 
-@pytest.mark.parametrize('group', [1, 4])
-@pytest.mark.parametrize('upscale', [1, 2, 3, 4, 8])
-@pytest.mark.parametrize('height, width', [(1, 1), (7, 5)])
+@every('group', [1, 4])
+@every('upscale', [1, 2, 3, 4, 8])
+@every('height, width', [(1, 1), (7, 5)])
 def test_size_is_exact(group, upscale, height, width):
     with torch.no_grad():
         output = CARN(upscale=upscale, num_feat=8, group=group)(torch.rand(2, 3, height, width))

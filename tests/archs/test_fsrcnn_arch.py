@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from bsr_plugins.archs.fsrcnn_arch import FSRCNN
+from cases import every
 
 
 @pytest.mark.parametrize('upscale', [2, 3, 4])
@@ -18,8 +19,8 @@ def test_parameter_counts(upscale):
     assert [prelu.weight.numel() for prelu in prelus] == [1] * 7
 
 
-@pytest.mark.parametrize('upscale', [1, 2, 3, 4, 8])
-@pytest.mark.parametrize('height, width', [(1, 1), (7, 5), (12, 16)])
+@every('upscale', [1, 2, 3, 4, 8])
+@every('height, width', [(1, 1), (7, 5), (12, 16)])
 def test_size_is_exact(upscale, height, width):
     with torch.no_grad():
         output = FSRCNN(upscale=upscale)(torch.rand(2, 3, height, width))

@@ -8,6 +8,7 @@ from torch import nn
 
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
 from bsr_plugins.common.errors import OptionError
+from cases import every
 
 SMALL = {'num_in_ch': 6, 'num_feat': 8, 'num_conv': 2}
 KINDS = ['espcn', 'edsr']
@@ -42,9 +43,9 @@ def test_scale_one_is_a_plain_convolution(upsampler):
     assert not any(isinstance(module, nn.PixelShuffle) for module in branch.modules())
 
 
-@pytest.mark.parametrize('upsampler', KINDS)
-@pytest.mark.parametrize('upscale', [1, 2, 3, 4, 8])
-@pytest.mark.parametrize('height, width', [(1, 1), (7, 5)])
+@every('upsampler', KINDS)
+@every('upscale', [1, 2, 3, 4, 8])
+@every('height, width', [(1, 1), (7, 5)])
 def test_size_is_exact_and_values_are_of_an_image(upsampler, upscale, height, width):
     branch = SigmaBranch(**SMALL, num_out_ch=2, upscale=upscale, upsampler=upsampler)
     with torch.no_grad():

@@ -8,10 +8,11 @@ from torch import nn
 
 from bsr_plugins.attribution.parameter_path import ParameterPath, path_points
 from bsr_plugins.common.errors import CheckpointError, OptionError
+from cases import every
 
 
-@pytest.mark.parametrize('steps', [1, 2, 7, 100])
-@pytest.mark.parametrize('rule', ['left', 'right', 'midpoint', 'trapezoid'])
+@every('steps', [1, 2, 7, 100])
+@every('rule', ['left', 'right', 'midpoint', 'trapezoid'])
 def test_points_are_inside_ascending_and_their_weights_sum_to_one(rule: str, steps: int) -> None:
     points = path_points(rule, steps)
     alphas = [alpha for alpha, _ in points]

@@ -15,6 +15,7 @@ from bsr_plugins.common.errors import RegistrationError
 from bsr_plugins.host import registration
 from bsr_plugins.host.lazy import lazy_call
 from bsr_plugins.host.registries import NamedRegistry, holder_name
+from cases import every
 
 REPO = Path(registration.__file__).parents[2]
 TABLE = registration.TABLE
@@ -106,7 +107,7 @@ def test_the_table_has_every_kind_and_only_well_formed_targets() -> None:
             assert module.startswith('bsr_plugins.') and attribute == name
 
 
-@pytest.mark.parametrize(('kind', 'name'), ALL_NAMES)
+@every('kind, name', ALL_NAMES)
 def test_every_target_can_be_imported_and_is_what_bsr_calls_by_that_name(kind: str, name: str) -> None:
     pytest.importorskip('basicsr')
     module, _, attribute = registration.TABLE[kind][name].partition(':')
@@ -441,7 +442,7 @@ def basicsr() -> Iterator[Any]:
     yield pytest.importorskip('basicsr')
 
 
-@pytest.mark.parametrize(('kind', 'name'), ALL_NAMES)
+@every('kind, name', ALL_NAMES)
 def test_names_in_the_real_basicsr(basicsr: Any, kind: str, name: str) -> None:
     registry = getattr(basicsr.utils.registry, f'{kind.upper()}_REGISTRY')
     assert registry.get(f'{name}_bsrp').target == registration.TABLE[kind][name]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
+import cv2
 import pytest
 import torch
 import yaml
@@ -20,17 +20,18 @@ Options = Dict[str, Any]
 
 @pytest.fixture(scope='session')
 def sr_data(bsr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight real images with their x4 LR, as folders, as sub-image LMDBs and with a difficulty file."""
+    """Eight real images (192 x 192) with their x4 LR, as folders, as sub-image LMDBs and with a difficulty file."""
     from bsr_plugins.data.difficulty.scorers import bicubic_scorer
     from bsr_plugins.data.difficulty.scoring import score_difficulty
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 
     root = tmp_path_factory.mktemp('sr_data')
     names = sorted(path.name for path in (bsr_data / 'train' / 'HR').glob('t91_*.png'))[:8]
-    for part, source in (('HR', 'HR'), ('LR', 'LRbicX4')):
+    for part, source, side in (('HR', 'HR', 192), ('LR', 'LRbicX4', 48)):
         (root / part).mkdir()
         for name in names:
-            shutil.copy(bsr_data / 'train' / source / name, root / part / name)
+            image = cv2.imread(str(bsr_data / 'train' / source / name))
+            cv2.imwrite(str(root / part / name), image[:side, :side])
     create_subimage_lmdbs(hr=root / 'HR', lr=root / 'LR', scale=4, out=root)
     score_difficulty(root / 'HR_sub.lmdb', root / 'LR_sub_x4.lmdb', 4, bicubic_scorer(4))
     return root

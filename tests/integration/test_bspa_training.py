@@ -74,15 +74,18 @@ def test_frozen_entries_hold_still_in_uniform_stages_alone(bspa_run: Path) -> No
 def test_freeze_in_inverse_holds_them_there_too(base_options: Options, train: Train, tmp_path: Path) -> None:
     base_options['train']['bspa']['freeze_in_inverse'] = True
     run = train(base_options, tmp_path)
-    for name, index in frozen_indices(run, 5).items():
+    frozen = frozen_indices(run, 5)
+    assert frozen
+    for name, index in frozen.items():
         assert torch.equal(weights(run, 5)[name].view(-1)[index], weights(run, 9)[name].view(-1)[index]), name
 
 
 def test_union_keeps_the_first_rounds_entries(base_options: Options, train: Train, tmp_path: Path) -> None:
     base_options['train']['bspa']['mask_update'] = 'union'
     run = train(base_options, tmp_path)
-    later = frozen_indices(run, 10)
-    for name, index in frozen_indices(run, 5).items():
+    first, later = frozen_indices(run, 5), frozen_indices(run, 10)
+    assert first
+    for name, index in first.items():
         assert set(index.tolist()) <= set(later[name].tolist())
 
 

@@ -81,7 +81,9 @@ def test_same_arithmetic_in_another_order_stays_close(
     plain = everything(train(options, tmp_path / 'plain'), 1)['state']
     options['train'].update(engine)
     other = everything(train(options, tmp_path / 'other'), 1)['state']
-    for one, two in zip(plain['optimizers'][0]['state'].values(), other['optimizers'][0]['state'].values()):
+    moments = [state['optimizers'][0]['state'] for state in (plain, other)]
+    assert moments[0] and list(moments[0]) == list(moments[1])
+    for one, two in zip(*(moment.values() for moment in moments)):
         torch.testing.assert_close(one['exp_avg'], two['exp_avg'], rtol=1e-4, atol=1e-7)
 
 

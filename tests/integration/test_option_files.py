@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from cases import case
+from cases import every
 
 OPTIONS = Path(__file__).resolve().parents[2] / 'options'
 FILES = sorted(OPTIONS.rglob('*.yml'))
@@ -19,20 +18,8 @@ IDS = [str(path.relative_to(OPTIONS)) for path in FILES]
 READ = {name: yaml.safe_load(path.read_text(encoding='utf-8')) for name, path in zip(IDS, FILES)}
 
 
-def of_every_file(takes=lambda options: True):
-    """Make of a test of options one of every file's; ``takes`` tells which files it is about."""
-
-    def decorate(test):
-        def run():
-            chosen = [name for name, options in READ.items() if takes(options)]
-            assert chosen
-            for name in chosen:
-                with case(name):
-                    test(copy.deepcopy(READ[name]))
-
-        return run
-
-    return decorate
+def names(takes=lambda options: True):
+    return [name for name, options in READ.items() if takes(options)]
 
 
 def of_training(options):
@@ -71,8 +58,9 @@ def check_call(function, given, *skipped):
     inspect.signature(function).bind(**{key: value for key, value in given.items() if key not in skipped})
 
 
-@of_every_file()
-def test_types_and_keys(options):
+@every('name', names())
+def test_types_and_keys(name):
+    options = READ[name]
     assert inspect.isclass(registered('model', options['model_type']))
     for network in (options['network_g'], options.get('network_sigma')):
         while network is not None:
@@ -84,8 +72,9 @@ def test_types_and_keys(options):
         check_call(registered('metric', metric['type']), {'img': 0, 'img2': 0, **metric}, 'type', 'better')
 
 
-@of_every_file(of_training)
-def test_training_keys(options):
+@every('name', names(of_training))
+def test_training_keys(name):
+    options = READ[name]
     train = options['train']
     losses = [key for key in train if key.endswith('_opt')]
     assert losses
@@ -109,8 +98,9 @@ def test_training_keys(options):
         assert sum(train['scheduler']['periods']) == train['total_iter']
 
 
-@of_every_file(of_our_data_sets)
-def test_keys_of_our_data_sets(options):
+@every('name', names(of_our_data_sets))
+def test_keys_of_our_data_sets(name):
+    options = READ[name]
     import importlib
 
     from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
@@ -122,8 +112,9 @@ def test_keys_of_our_data_sets(options):
     assert check_gt_size(train, options['scale'], whole=None) == train['gt_size']
 
 
-@of_every_file(of_bspa)
-def test_bspa(options):
+@every('name', names(of_bspa))
+def test_bspa(name):
+    options = READ[name]
     from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
     from bsr_plugins.data.inverse_sampled_lmdb_dataset import OWN_OPTIONS
     from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options

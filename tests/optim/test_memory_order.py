@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bsr_plugins.optim.memory_order import flat_view, memory_order, reorder_indices
+from cases import every
 
 LAYOUTS = {
     'contiguous': lambda t: t,
@@ -14,8 +15,8 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize('shape', [(4, 3, 2, 5), (4, 1, 1, 5), (1, 3, 1, 1), (2, 3, 3, 1)])
-@pytest.mark.parametrize('layout', list(LAYOUTS))
+@every('shape', [(4, 3, 2, 5), (4, 1, 1, 5), (1, 3, 1, 1), (2, 3, 3, 1)])
+@every('layout', list(LAYOUTS))
 def test_reordered_indices_point_at_the_same_entries(layout: str, shape: tuple) -> None:
     plain = torch.arange(1, 1 + torch.Size(shape).numel()).view(shape)
     data = LAYOUTS[layout](plain)

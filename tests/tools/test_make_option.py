@@ -11,6 +11,7 @@ import yaml
 
 from bsr_plugins.options.templates.recipe import SHIPPED, Recipe
 from bsr_plugins.options.templates.render import render
+from cases import every
 
 
 @pytest.fixture(scope='module')
@@ -21,7 +22,7 @@ def tool(repo):
     return module
 
 
-@pytest.mark.parametrize('recipe', SHIPPED, ids=lambda recipe: recipe.name)
+@every('recipe', SHIPPED)
 def test_shipped_files_are_current(repo, recipe):
     path = repo / 'options' / recipe.file_name
     assert path.read_text(encoding='utf-8') == render(recipe), f'run {recipe.command}, or tools/make_option.py --all'

@@ -11,6 +11,7 @@ import pytest
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.declared_size import declared_size, refuse_lying_size
+from cases import every
 
 cv2 = pytest.importorskip('cv2')
 np = pytest.importorskip('numpy')
@@ -49,11 +50,9 @@ def test_a_lie_is_refused_with_both_sizes(make: Any) -> None:
     assert '30000 x 30000 pixels' in str(caught.value) and f'{len(content):,} bytes' in caught.value.found
 
 
-@pytest.mark.parametrize(
-    'flags', [[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_OPTIMIZE, 1], [cv2.IMWRITE_PNG_COMPRESSION, 9]]
-)
-@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.bmp'])
-@pytest.mark.parametrize('shape', [(2000, 3000), (2000, 3000, 3), (1, 1, 3), (7, 5)])
+@every('flags', [[], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_OPTIMIZE, 1], [cv2.IMWRITE_PNG_COMPRESSION, 9]])
+@every('suffix', ['.png', '.jpg', '.bmp'])
+@every('shape', [(2000, 3000), (2000, 3000, 3), (1, 1, 3), (7, 5)])
 def test_the_emptiest_true_images_pass(suffix: str, flags: List[int], shape: tuple) -> None:
     content = cv2.imencode(suffix, np.zeros(shape, np.uint8), flags)[1].tobytes()
     declared = declared_size(content)

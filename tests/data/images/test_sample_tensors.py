@@ -7,6 +7,7 @@ import pytest
 
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
+from cases import every
 
 
 def pair(height: int = 20, width: int = 30, scale: int = 4) -> tuple:
@@ -17,8 +18,8 @@ def pair(height: int = 20, width: int = 30, scale: int = 4) -> tuple:
     )
 
 
-@pytest.mark.parametrize('scale', [1, 4])
-@pytest.mark.parametrize('key', range(5))
+@every('scale', [1, 4])
+@every('key', range(5))
 def test_crops_are_those_of_basicsr(scale: int, key: int) -> None:
     from basicsr.data.transforms import paired_random_crop
 

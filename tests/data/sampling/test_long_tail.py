@@ -14,6 +14,7 @@ from bsr_plugins.data.sampling.long_tail import (
     difficulty_order,
     rank_into_classes,
 )
+from cases import every
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,9 @@ def test_attenuation_factor(num_classes, imbalance_factor, mu):
     assert attenuation_factor(num_classes, imbalance_factor) == pytest.approx(mu, abs=1e-6)
 
 
-@pytest.mark.parametrize('num_items', [1, 2, 3, 10, 37, 100, 1001, 499875])
-@pytest.mark.parametrize('num_classes', [1, 2, 3, 5, 10, 20, 37])
-@pytest.mark.parametrize('imbalance_factor', [1, 1.5, 10, 200])
+@every('num_items', [1, 2, 3, 10, 37, 100, 1001, 499875])
+@every('num_classes', [1, 2, 3, 5, 10, 20, 37])
+@every('imbalance_factor', [1, 1.5, 10, 200])
 def test_counts_sum_and_fall(num_items, num_classes, imbalance_factor):
     try:
         counts = class_counts(num_items, num_classes, imbalance_factor)

@@ -10,6 +10,7 @@ import pytest
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.sampling.pic import CHANNELS, PADS, patch_information_capacity, window_pic, window_pic_bands
+from cases import every
 
 
 def noise(*shape, seed=0):
@@ -86,9 +87,9 @@ def test_one_patch_follows_the_definition(pad, channel):
     assert patch_information_capacity(patch, pad, channel) == pytest.approx(by_definition(patch, pad, channel))
 
 
-@pytest.mark.parametrize('pad', PADS)
-@pytest.mark.parametrize('channel', CHANNELS)
-@pytest.mark.parametrize('size', [3, 4, 7, 20])
+@every('pad', PADS)
+@every('channel', CHANNELS)
+@every('size', [3, 4, 7, 20])
 def test_windows_equal_patches_to_the_last_bit(pad, channel, size):
     for image in (noise(20, 26, 3), noise(20, 26, 1), noise(20, 26)):
         found = window_pic(image, size, pad, channel)

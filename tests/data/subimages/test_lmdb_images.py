@@ -16,7 +16,9 @@ from bsr_plugins.data.subimages.lmdb_manifest import read_keys
 
 def test_the_image_is_basicsrs_in_rgb(sub_images: Any) -> None:
     images = LmdbImages(sub_images.hr_lmdb)
-    for key in read_keys(sub_images.hr_lmdb)[:5]:
+    keys = read_keys(sub_images.hr_lmdb)[:5]
+    assert len(keys) == 5
+    for key in keys:
         image = images.decode(key, images.read(key))
         assert image.dtype == np.uint8
         assert np.array_equal(image.astype(np.float32) / 255, open_reader(sub_images.hr_lmdb).image(key)[..., ::-1])

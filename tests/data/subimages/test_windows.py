@@ -15,6 +15,7 @@ from bsr_plugins.data.subimages.windows import (
     sub_image_name,
     windows,
 )
+from cases import every
 
 USUAL, THREE = WindowGrid(128, 64, 48), WindowGrid(129, 63, 48)
 
@@ -40,7 +41,7 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize('height', ROWS)
+@every('height', ROWS)
 def test_rows_of_the_published_heights(height):
     assert (len(positions(height, *USUAL)), len(positions(height, *THREE))) == ROWS[height]
 

@@ -15,6 +15,7 @@ from bsr_plugins.models.bspa_options import CHOICES, INHERITED, BSPAOptions
 from bsr_plugins.models.engine_options import AMP, NON_FINITE, EngineOptions
 from bsr_plugins.options.table import OPTION_SETS, option_set
 from bsr_plugins.options.table.key import REQUIRED, InWords, Key
+from cases import every
 
 REGISTERED = [(kind, name, target) for kind, names in TABLE.items() for name, target in names.items()]
 BUILT = [entry for entry in REGISTERED if entry[0] in ('arch', 'loss', 'metric')]
@@ -33,7 +34,7 @@ def built(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-@pytest.mark.parametrize(('kind', 'name'), [entry[:2] for entry in REGISTERED])
+@every('kind, name', [entry[:2] for entry in REGISTERED])
 def test_every_registered_type_is_in_the_table(kind: str, name: str) -> None:
     assert keys_of(kind, name)
     assert option_set(kind, f'{name}_bsrp') is option_set(kind, name)
@@ -45,7 +46,7 @@ def test_the_table_has_no_type_that_is_not_registered() -> None:
     ] == []
 
 
-@pytest.mark.parametrize(('kind', 'name', 'target'), BUILT, ids=[entry[1] for entry in BUILT])
+@every('kind, name, target', BUILT)
 def test_keys_and_defaults_are_those_of_the_constructor(kind: str, name: str, target: str) -> None:
     parameters = {
         each.name: each.default
@@ -87,7 +88,7 @@ def test_keys_of_bspa() -> None:
     assert all(name in meaning for name in INHERITED)
 
 
-@pytest.mark.parametrize('options', OPTION_SETS, ids=[options.name for options in OPTION_SETS])
+@every('options', OPTION_SETS)
 def test_rows_are_whole(options: Any) -> None:
     paths = [key.path for key in options.keys]
     assert len(set(paths)) == len(paths)

@@ -7,6 +7,7 @@ import pytest
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.options.templates.methods import METHODS
 from bsr_plugins.options.templates.recipe import SHIPPED, Recipe
+from cases import every
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_the_twin_of_what_is_shipped_is_shipped():
     assert twins and twins <= {*SHIPPED}
 
 
-@pytest.mark.parametrize('method', METHODS)
+@every('method', METHODS)
 def test_twins_train_plainly_by_the_same_protocol(method):
     row = METHODS[method]
     if row.twin is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 import math
@@ -15,6 +16,7 @@ from bsr_plugins.options.templates.networks import NETWORKS
 from bsr_plugins.options.templates.protocols import BSPA, SCALES, window
 from bsr_plugins.options.templates.recipe import SHIPPED, Recipe, default_test_methods
 from bsr_plugins.options.templates.render import render
+from cases import every
 
 COMBINATIONS = list(itertools.product(NETWORKS, [*METHODS, None], SCALES))
 # Parameters of the whole network at x2, x3, x4; the papers' tables round them.
@@ -46,8 +48,13 @@ METHOD_KEYS = {
 }
 
 
+@functools.lru_cache(maxsize=None)
+def loaded(text):
+    return yaml.safe_load(text)
+
+
 def options_of(*recipe):
-    return yaml.safe_load(render(Recipe(*recipe)))
+    return copy.deepcopy(loaded(render(Recipe(*recipe))))
 
 
 def build(options):
@@ -71,7 +78,7 @@ def flat(options, prefix=''):
             yield f'{prefix}{key}', value
 
 
-@pytest.mark.parametrize('net, method, scale', COMBINATIONS)
+@every('net, method, scale', COMBINATIONS)
 def test_every_combination_loads_and_builds(net, method, scale):
     options = options_of(net, method, scale)
     assert options['scale'] == options['network_g']['upscale'] == scale
@@ -96,8 +103,8 @@ def test_every_combination_loads_and_builds(net, method, scale):
         assert parameters == expected[net][scale - 2]
 
 
-@pytest.mark.parametrize('net', [net for net in NETWORKS if net != 'EDSR_L'])
-@pytest.mark.parametrize('scale', SCALES)
+@every('net', [net for net in NETWORKS if net != 'EDSR_L'])
+@every('scale', SCALES)
 def test_residual_networks_build(net, scale):
     network = options_of(net, 'fpl', scale)['network_g']
     if net == 'RCAN':
@@ -108,10 +115,10 @@ def test_residual_networks_build(net, scale):
         assert parameters == built(yaml.safe_dump(network['base']))[1]
 
 
-@pytest.mark.parametrize('net, method, scale', [row for row in COMBINATIONS if row[1] in METHOD_KEYS])
+@every('net, method, scale', [row for row in COMBINATIONS if row[1] in METHOD_KEYS])
 def test_twins_differ_in_the_method_alone(net, method, scale):
     recipe = Recipe(net, method, scale)
-    ours, twin = (dict(flat(yaml.safe_load(render(one)))) for one in (recipe, recipe.twin))
+    ours, twin = (dict(flat(loaded(render(one)))) for one in (recipe, recipe.twin))
     different = {key for key in {*ours, *twin} if ours.get(key, '-') != twin.get(key, '-')}
     keys = METHOD_KEYS[method]
     assert [key for key in different if not key.startswith(keys)] == []
@@ -130,7 +137,7 @@ def test_twins_differ_in_the_method_alone(net, method, scale):
         assert [line for line in missing if not line.startswith(own)] == []
 
 
-@pytest.mark.parametrize('net, scale', itertools.product(NETWORKS, SCALES))
+@every('net, scale', itertools.product(NETWORKS, SCALES))
 def test_published_schedule(net, scale):
     from bsr_plugins.models.bspa_options import BSPAOptions
     from bsr_plugins.models.bspa_schedule import BSPASchedule
@@ -246,7 +253,7 @@ def test_samplingaug_trains_as_in_the_tables_of_bspa(net):
     assert options['train'] == options_of(net, 'baseline', 4)['train']
 
 
-@pytest.mark.parametrize('net, method', itertools.product(NETWORKS, METHODS))
+@every('net, method', itertools.product(NETWORKS, METHODS))
 def test_basicsr_does_not_cut_the_run_short(net, method):
     """BasicSR plans ceil(total_iter / ceil(samples / batch)) + 1 epochs but drops incomplete batches."""
     options = options_of(net, method, 4)
@@ -262,9 +269,9 @@ def test_basicsr_does_not_cut_the_run_short(net, method):
     assert comment.endswith(f'; the run has {total // (samples // batch)}')
 
 
-@pytest.mark.parametrize('net', ['SwinIR', 'EDSR'])
-@pytest.mark.parametrize('method', METHODS)
-@pytest.mark.parametrize('scale', SCALES)
+@every('net', ['SwinIR', 'EDSR'])
+@every('method', METHODS)
+@every('scale', SCALES)
 def test_patches_fit(net, method, scale):
     options = options_of(net, method, scale)
     train = options['datasets']['train']
@@ -288,8 +295,8 @@ def test_patch_sizes():
     assert [default_grid(scale).crop for scale in SCALES] == [window(scale) for scale in SCALES]
 
 
-@pytest.mark.parametrize('method', [*METHODS, None])
-@pytest.mark.parametrize('scale', SCALES)
+@every('method', [*METHODS, None])
+@every('scale', SCALES)
 def test_measures(method, scale):
     metrics = options_of('FSRCNN', method, scale)['val']['metrics']
     assert all(metric['crop_border'] == scale for metric in metrics.values())
@@ -300,11 +307,11 @@ def test_measures(method, scale):
         assert luma == {'psnr': True, 'ssim': True}
 
 
-@pytest.mark.parametrize(
+@every(
     'net, method',
     [(net, method) for net in NETWORKS for method in (None, *METHODS) if method not in default_test_methods(net)],
 )
-@pytest.mark.parametrize('scale', [2, 3])
+@every('scale', [2, 3])
 def test_test_file_has_the_trained_network(net, method, scale):
     test, train = options_of(net, method, scale, True), options_of(net, method or OWN.get(net, 'bspa'), scale)
     assert test['network_g'] == train['network_g']
@@ -333,9 +340,9 @@ def test_the_twin_of_a_test_file_fits_its_network():
             assert weights == []
 
 
-@pytest.mark.parametrize('net', ['FSRCNN', 'EDSR', 'MSRResNet', 'CARN'])
-@pytest.mark.parametrize('method', ['baseline', 'fpl'])
-@pytest.mark.parametrize('scale', SCALES)
+@every('net', ['FSRCNN', 'EDSR', 'MSRResNet', 'CARN'])
+@every('method', ['baseline', 'fpl'])
+@every('scale', SCALES)
 def test_small_networks_run(net, method, scale):
     network = build(options_of(net, method, scale))
     with torch.no_grad():
@@ -351,8 +358,8 @@ def test_a_residual_network_starts_as_bicubic(net):
         assert (network(x) - x.mean()).mean((0, 2, 3)).abs().max() < 0.1
 
 
-@pytest.mark.parametrize('net', NETWORKS)
-@pytest.mark.parametrize('method', ['le_sigma', 'fpl_bspa_sigma'])
+@every('net', NETWORKS)
+@every('method', ['le_sigma', 'fpl_bspa_sigma'])
 def test_the_sigma_branch_finds_its_features(net, method):
     from bsr_plugins.archs.feature_tap import find_tap
 
@@ -395,7 +402,7 @@ def test_every_method_has_a_twin_test():
     assert {*METHODS} == {*METHOD_KEYS, *(METHODS[name].twin for name in METHOD_KEYS), 'scorer'}
 
 
-@pytest.mark.parametrize('net', NETWORKS)
+@every('net', NETWORKS)
 def test_layout(net):
     for method, scale, test in itertools.product([*METHODS, None], SCALES, (False, True)):
         if not test or method not in default_test_methods(net):
