@@ -9,5 +9,5 @@ from bsr_plugins.host.mends import MENDS
 __version__ = '0.1.0'
 
 patches.install(MENDS, ADDITIONS)
-spawned_workers.follow_into_spawned_workers()
+spawned_workers.import_in_spawned_workers()
 registration.install()

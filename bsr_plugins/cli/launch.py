@@ -20,9 +20,9 @@ from bsr_plugins.host.mends.cpu_device import CPU_VARIABLE
 from bsr_plugins.host.scripts.fork_scripts import (
     find_script,
     known_arguments,
+    respelled,
     resumes_by_itself,
-    spelled_for,
-    unknown_to,
+    unknown_arguments,
 )
 from bsr_plugins.host.source_names import basicsr_folder, checkout_of
 from bsr_plugins.options.forced_options import apply_force_yml
@@ -108,9 +108,9 @@ def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown:
     if script is None:
         if unknown:
             raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see `basicsr {phase} --help`')
-        return spelled_for(argv, set())
+        return respelled(argv, set())
     known = known_arguments(script, basicsr_folder(root))
-    arguments = spelled_for(argv, known)
+    arguments = respelled(argv, known)
     if known and AUTO_RESUME not in known and AUTO_RESUME in arguments and resumes_by_itself(script):
         arguments.remove(AUTO_RESUME)
         if is_first_process():
@@ -119,7 +119,7 @@ def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown:
                 f'without {AUTO_RESUME}',
                 file=sys.stderr,
             )
-    wrong = unknown_to(arguments, known)
+    wrong = unknown_arguments(arguments, known)
     if wrong:
         raise OptionError(
             f'The {phase} script of this fork does not know {", ".join(wrong)}',

@@ -9,7 +9,7 @@ from typing import List, Optional
 
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.host import root_finder
-from bsr_plugins.host.scripts.main_module import answers_from
+from bsr_plugins.host.scripts.main_module import exposed_in_main
 
 
 def run_script(script: Path, arguments: List[str], root: Path, package: Optional[Path]) -> None:
@@ -33,7 +33,7 @@ def run_script(script: Path, arguments: List[str], root: Path, package: Optional
         _check_not_another(package)
     namespace = {'__name__': '__main__', '__file__': str(script), '__package__': None, '__builtins__': __builtins__}
     code = compile(script.read_bytes(), str(script), 'exec')
-    with arguments_of(str(script), arguments), answers_from(script, namespace):
+    with arguments_of(str(script), arguments), exposed_in_main(script, namespace):
         exec(code, namespace)
 
 

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Train; stopped by SIGTERM or Ctrl-C, the run saves, and the exit code is 143 or 130."""
     try:
-        with stop_signals.honoured():
+        with stop_signals.handling_stop_signals():
             return launch.launch('train', args, argv, unknown)
     except stop_signals.Stopped as stop:
         if is_first_process():

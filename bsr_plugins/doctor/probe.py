@@ -96,11 +96,11 @@ def registration_facts() -> Facts:
         others: Counter = Counter()
         # Without registries, what stands in the modules is not what was registered.
         for name in (
-            registry.keys_held(lambda held: not registration.is_ours(held))
+            registry.names_where(lambda found: not registration.is_ours(found))
             if isinstance(registry, NamedRegistry)
             else []
         ):
-            others[str(getattr(registry.holder(name), '__module__', '?')).split('.')[0]] += 1
+            others[str(getattr(registry.find(name), '__module__', '?')).split('.')[0]] += 1
         kinds[kind] = {'ours': registration.registered_names(kind), 'others': dict(sorted(others.items()))}
     return {'kinds': kinds, 'taken': registration.taken_names(), **patch_facts()}
 

@@ -80,7 +80,7 @@ class PostImportFinder:
     ``__loader__`` are the real one's again, so inspect, pickle and importlib.resources see nothing of this.
     """
 
-    role = 'bsr_plugins.post_import'
+    identity = 'bsr_plugins.post_import'
 
     def __init__(self) -> None:
         self.hooks: Dict[str, Dict[str, _Hook]] = {}
@@ -91,7 +91,7 @@ class PostImportFinder:
     ) -> Optional[ModuleSpec]:
         if name not in self.hooks:
             return None
-        spec = _find_among(sys.meta_path, name, path, target, but=self)
+        spec = _find_among(sys.meta_path, name, path, target, leave_out=self)
         if spec is None:
             return None
         if hasattr(spec.loader, 'exec_module'):
@@ -126,7 +126,7 @@ class PostImportFinder:
 class FallbackFinder:
     """Last in ``sys.meta_path``: serves the provided modules, unless a finder appended later has a real one."""
 
-    role = 'bsr_plugins.fallback'
+    identity = 'bsr_plugins.fallback'
 
     def __init__(self) -> None:
         self.builders: Dict[str, Builder] = {}
@@ -137,11 +137,11 @@ class FallbackFinder:
         if name not in self.builders:
             return None
         later = sys.meta_path[sys.meta_path.index(self) + 1 :] if self in sys.meta_path else []
-        real = _find_among(later, name, path, target, but=self)
+        real = _find_among(later, name, path, target, leave_out=self)
         if real is not None:
             return real
         package = any(other.startswith(f'{name}.') for other in self.builders)
-        return ModuleSpec(name, _BuildingLoader(self.builders[name]), origin=self.role, is_package=package)
+        return ModuleSpec(name, _BuildingLoader(self.builders[name]), origin=self.identity, is_package=package)
 
 
 class _HookedLoader:
@@ -214,11 +214,11 @@ def _call_when_initialised(spec: ModuleSpec, then: Callable[[str, ModuleType], N
 
 
 def _find_among(
-    finders: Sequence[Any], name: str, path: Optional[Sequence[str]], target: Optional[ModuleType], *, but: Any
+    finders: Sequence[Any], name: str, path: Optional[Sequence[str]], target: Optional[ModuleType], *, leave_out: Any
 ) -> Optional[ModuleSpec]:
     for finder in list(finders):
         find_spec = getattr(finder, 'find_spec', None)
-        if finder is but or find_spec is None:
+        if finder is leave_out or find_spec is None:
             continue
         spec = find_spec(name, path, target)
         if spec is not None:
@@ -226,12 +226,12 @@ def _find_among(
     return None
 
 
-def _present(role: str) -> List[Any]:
-    return [finder for finder in sys.meta_path if getattr(finder, 'role', None) == role]
+def _finders_named(identity: str) -> List[Any]:
+    return [finder for finder in sys.meta_path if getattr(finder, 'identity', None) == identity]
 
 
 def _post_import_finder() -> Any:
-    present = _present(PostImportFinder.role)
+    present = _finders_named(PostImportFinder.identity)
     finder = present[0] if present else PostImportFinder()
     if sys.meta_path[0] is not finder:
         sys.meta_path[:] = [finder, *(other for other in sys.meta_path if other is not finder)]
@@ -239,7 +239,7 @@ def _post_import_finder() -> Any:
 
 
 def _fallback_finder() -> Any:
-    present = _present(FallbackFinder.role)
+    present = _finders_named(FallbackFinder.identity)
     if present:
         return present[0]
     finder = FallbackFinder()

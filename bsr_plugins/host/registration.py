@@ -22,7 +22,7 @@ from bsr_plugins.host.registries import (
     LEGACY_PLACES,
     AnyRegistry,
     find_registries,
-    holder_name,
+    qualified_name,
 )
 
 # Of all basicsr's subpackages this one is imported last, so whoever else registers a name has done it by then.
@@ -110,7 +110,7 @@ def register_all() -> List[Tuple[str, str]]:
         DependencyError: There is no basicsr.
         RegistrationError: Another object holds a ``NAME_bsrp``; nothing was registered.
     """
-    before = _ours()
+    before = _own_names()
     require_basicsr()
     if 'basicsr' in sys.modules and not is_complete('basicsr'):
         return []
@@ -120,7 +120,7 @@ def register_all() -> List[Tuple[str, str]]:
             if importlib.util.find_spec(place) is not None:
                 importlib.import_module(place)
     _register()
-    return [entry for entry in _ours() if entry not in before]
+    return [entry for entry in _own_names() if entry not in before]
 
 
 def registered_names(kind: str) -> List[str]:
@@ -131,20 +131,20 @@ def registered_names(kind: str) -> List[str]:
     """
     if kind not in TABLE:
         raise RegistrationError(f"'{kind}' is no kind of registry", expected=', '.join(TABLE), found=kind)
-    return sorted(name for found, name in _ours() if found == kind)
+    return sorted(name for found, name in _own_names() if found == kind)
 
 
 def taken_names() -> Dict[str, str]:
-    """Return ``kind:NAME`` -> who holds it, for each name of the table that another object has in BasicSR's registry.
+    """Return ``kind:NAME`` -> its owner, for each name of the table that another object has in BasicSR's registry.
 
     Such a name stays theirs; ours is ``NAME_bsrp``. Empty before basicsr is imported.
     """
     taken = {}
     for kind, registry in find_registries().items():
         for name in TABLE[kind]:
-            held = registry.holder(name)
-            if held is not None and not is_ours(held):
-                taken[f'{kind}:{name}'] = holder_name(held)
+            found = registry.find(name)
+            if found is not None and not is_ours(found):
+                taken[f'{kind}:{name}'] = qualified_name(found)
     return taken
 
 
@@ -165,9 +165,9 @@ def require_basicsr() -> ModuleType:
     return importlib.import_module('basicsr')
 
 
-def is_ours(held: Any) -> bool:
+def is_ours(found: Any) -> bool:
     """Return whether an object in a registry is one of the pack's factories (of an earlier import of it too)."""
-    return is_lazy_call(held)
+    return is_lazy_call(found)
 
 
 def _on_last_module(module: ModuleType) -> None:
@@ -189,11 +189,11 @@ def _register() -> None:
     for entry in plan:
         entry.registry.put(entry.key, entry.factory)
     for kind, registry in find_registries().items():
-        registry.yield_to_others(is_ours, lambda name, kind=kind: _say_taken(kind, name))
+        registry.let_later_classes_win(is_ours, lambda name, kind=kind: _log_taken_name(kind, name))
     for entry in plan:
-        held = entry.registry.holder(entry.name)
-        if entry.key != entry.name and not is_ours(held):
-            _say_taken(entry.kind, entry.name)
+        found = entry.registry.find(entry.name)
+        if entry.key != entry.name and not is_ours(found):
+            _log_taken_name(entry.kind, entry.name)
 
 
 def _entries(registry: AnyRegistry, kind: str, name: str, target: str) -> List[_Entry]:
@@ -201,33 +201,33 @@ def _entries(registry: AnyRegistry, kind: str, name: str, target: str) -> List[_
     entries = []
     certain = f'{name}_{SUFFIX}'
     for key in (name, certain):
-        held = registry.holder(key)
-        if held is None:
+        found = registry.find(key)
+        if found is None:
             entries.append(_Entry(registry, kind, name, key, lazy_call(name, target)))
-        elif is_ours(held):
-            if held.target != target:
+        elif is_ours(found):
+            if found.target != target:
                 raise RegistrationError(
                     f'the {kind} {name} is registered twice by bsr_plugins',
                     expected='one target a name',
-                    found=f'{held.target} and {target}',
+                    found=f'{found.target} and {target}',
                 )
         elif key == certain:
             raise RegistrationError(
                 f'the {kind} name {certain} is taken by another object',
                 expected=f'{target} under that name',
-                found=holder_name(held),
+                found=qualified_name(found),
                 remedy=f'names that end in _{SUFFIX} belong to bsr_plugins; rename the other one',
             )
     return entries
 
 
-def _say_taken(kind: str, name: str) -> None:
-    holder = taken_names().get(f'{kind}:{name}', 'another object')
+def _log_taken_name(kind: str, name: str) -> None:
+    owner = taken_names().get(f'{kind}:{name}', 'another object')
     log_with_first_line(
-        f'bsr_plugins: the {kind} name {name} belongs to {holder} and stays so; '
+        f'bsr_plugins: the {kind} name {name} belongs to {owner} and stays so; '
         f'write {name}_{SUFFIX} for the one of bsr_plugins.'
     )
 
 
-def _ours() -> List[Tuple[str, str]]:
-    return [(kind, key) for kind, registry in find_registries().items() for key in registry.keys_held(is_ours)]
+def _own_names() -> List[Tuple[str, str]]:
+    return [(kind, key) for kind, registry in find_registries().items() for key in registry.names_where(is_ours)]

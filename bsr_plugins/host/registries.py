@@ -1,4 +1,4 @@
-"""Where BasicSR looks a name up, behind one small interface: what stands there, and how to put something there.
+"""BasicSR's registries behind one small interface, and the same for forks that have none: find a name, add a name.
 
 Upstream since 1.3 and its forks have registries (:class:`NamedRegistry`). Forks of the releases before (Restormer,
 NAFNet, ...) look names up by getattr in a list of modules (:class:`ModuleRegistry`).
@@ -43,11 +43,11 @@ class NamedRegistry:
     def __init__(self, registry: Any) -> None:
         self._registry = registry
 
-    def holder(self, name: str) -> Optional[Any]:
+    def find(self, name: str) -> Optional[Any]:
         """Return what is registered under exactly ``name``, or None. (``Registry.get`` prints, and tries suffixes.)"""
         return dict(iter(self._registry)).get(name)
 
-    def keys_held(self, condition: Callable[[Any], bool]) -> List[str]:
+    def names_where(self, condition: Callable[[Any], bool]) -> List[str]:
         """Return the names whose object fulfils ``condition``."""
         return [name for name, held in self._registry if condition(held)]
 
@@ -66,27 +66,27 @@ class NamedRegistry:
             self._registry.register(factory)
             factory.__name__ = plain
 
-    def yield_to_others(self, is_ours: Callable[[Any], bool], tell: Callable[[str], None]) -> None:
+    def let_later_classes_win(self, is_ours: Callable[[Any], bool], report: Callable[[str], None]) -> None:
         """Let a class registered later under one of our plain names have it, where upstream would stop at the clash.
 
         Projects that depend on basicsr (HAT, Real-ESRGAN, ...) register their classes after all of basicsr is imported.
         """
         registry = self._registry
-        if 'bsr_plugins_yields' in vars(registry) or not hasattr(registry, '_do_register'):
+        if 'bsr_plugins_gives_way' in vars(registry) or not hasattr(registry, '_do_register'):
             return
         upstream_do_register = registry._do_register
 
         def do_register(name: str, obj: Any, *args: Any, **kwargs: Any) -> Any:
-            displaced = not is_ours(obj) and not any(args) and not any(kwargs.values()) and is_ours(self.holder(name))
+            displaced = not is_ours(obj) and not any(args) and not any(kwargs.values()) and is_ours(self.find(name))
             if displaced:
                 del registry._obj_map[name]
             result = upstream_do_register(name, obj, *args, **kwargs)
             if displaced:
-                tell(name)
+                report(name)
             return result
 
         registry._do_register = do_register
-        registry.bsr_plugins_yields = True
+        registry.bsr_plugins_gives_way = True
 
 
 class ModuleRegistry:
@@ -99,29 +99,29 @@ class ModuleRegistry:
 
     def __init__(self, modules: Optional[List[ModuleType]] = None, place: Optional[ModuleType] = None) -> None:
         self._modules = modules if modules is not None else [place]
-        self._ours = place
+        self._own_module = place
 
-    def holder(self, name: str) -> Optional[Any]:
+    def find(self, name: str) -> Optional[Any]:
         """Return what a look-up of exactly ``name`` finds, or None."""
         return next(
             (held for held in (getattr(module, name, None) for module in self._modules) if held is not None), None
         )
 
-    def keys_held(self, condition: Callable[[Any], bool]) -> List[str]:
+    def names_where(self, condition: Callable[[Any], bool]) -> List[str]:
         """Return the names whose object fulfils ``condition``."""
         names = dict.fromkeys(name for module in self._modules for name in vars(module) if not name.startswith('_'))
-        return [name for name in names if condition(self.holder(name))]
+        return [name for name in names if condition(self.find(name))]
 
     def put(self, key: str, factory: Callable[..., Any]) -> None:
         """Let ``key`` find ``factory`` where nothing else of the fork has that name."""
-        if self._ours is None:
-            self._ours = next((module for module in self._modules if module.__name__ == OWN_MODULE), None)
-        if self._ours is None:
-            self._ours = ModuleType(OWN_MODULE)
-            self._modules.append(self._ours)
-        setattr(self._ours, key, factory)
+        if self._own_module is None:
+            self._own_module = next((module for module in self._modules if module.__name__ == OWN_MODULE), None)
+        if self._own_module is None:
+            self._own_module = ModuleType(OWN_MODULE)
+            self._modules.append(self._own_module)
+        setattr(self._own_module, key, factory)
 
-    def yield_to_others(self, is_ours: Callable[[Any], bool], tell: Callable[[str], None]) -> None:
+    def let_later_classes_win(self, is_ours: Callable[[Any], bool], report: Callable[[str], None]) -> None:
         """Do nothing: the fork's modules are searched first."""
 
 
@@ -153,6 +153,6 @@ def _module_registry(module_name: str, list_name: Optional[str]) -> Optional[Mod
     return ModuleRegistry(modules) if isinstance(modules, list) else None
 
 
-def holder_name(held: Any) -> str:
+def qualified_name(found: Any) -> str:
     """Return ``module.Class`` of a registered object."""
-    return f'{getattr(held, "__module__", "?")}.{getattr(held, "__qualname__", repr(held))}'
+    return f'{getattr(found, "__module__", "?")}.{getattr(found, "__qualname__", repr(found))}'

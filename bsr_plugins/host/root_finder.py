@@ -20,7 +20,7 @@ class RootFinder:
     search lets any regular package of that name win over it, wherever it stands on the path.
     """
 
-    role = 'bsr_plugins.root'
+    identity = 'bsr_plugins.root'
 
     def __init__(self, package: Path) -> None:
         self.package = package
@@ -40,7 +40,7 @@ class RootFinder:
 
 def use_package(package: Path) -> None:
     """Let ``import basicsr`` give the package in the folder ``package`` from now on, in this process."""
-    for finder in _present():
+    for finder in _root_finders():
         sys.meta_path.remove(finder)
     sys.meta_path.insert(0, RootFinder(package))
     importlib.invalidate_caches()
@@ -48,9 +48,9 @@ def use_package(package: Path) -> None:
 
 def package_in_use() -> Optional[Path]:
     """Return the folder given to :func:`use_package` last, None where there was none."""
-    present = _present()
+    present = _root_finders()
     return present[0].package if present else None
 
 
-def _present() -> List[Any]:
-    return [finder for finder in sys.meta_path if getattr(finder, 'role', None) == RootFinder.role]
+def _root_finders() -> List[Any]:
+    return [finder for finder in sys.meta_path if getattr(finder, 'identity', None) == RootFinder.identity]

@@ -18,24 +18,24 @@ from bsr_plugins.host.scripts import main_module
 KEY = 'bsr_plugins'
 
 
-class BringsThePack:
+class ImportsThePack:
     """Unpickling an instance imports this package, with the basicsr and the script of the process that pickled it."""
 
     def __reduce__(self) -> Tuple[Callable[..., Any], Tuple[Optional[str], Optional[str]]]:
         package, script = root_finder.package_in_use(), main_module.script_in_use()
-        return arrive, (package and str(package), script and str(script))
+        return prepare_child, (package and str(package), script and str(script))
 
 
-def arrive(package: Optional[str], script: Optional[str]) -> BringsThePack:
+def prepare_child(package: Optional[str], script: Optional[str]) -> ImportsThePack:
     """Set a spawned process up as the one that spawned it."""
     if package is not None:
         root_finder.use_package(Path(package))
     if script is not None:
-        main_module.answer_from_script(Path(script))
-    return BringsThePack()
+        main_module.expose_in_spawned_main(Path(script))
+    return ImportsThePack()
 
 
-def follow_into_spawned_workers() -> None:
+def import_in_spawned_workers() -> None:
     """Let every child process import the pack first, from the moment multiprocessing is imported."""
     post_import('multiprocessing.process', _mark_current_process)
 
@@ -44,4 +44,4 @@ def _mark_current_process(process: ModuleType) -> None:
     # Children inherit a copy of this dict and unpickle it before their target; it exists in Python 3.4 to 3.14.
     config = getattr(process.current_process(), '_config', None)
     if isinstance(config, dict):
-        config[KEY] = BringsThePack()
+        config[KEY] = ImportsThePack()

@@ -10,7 +10,7 @@ from typing import Any, List, Mapping, Optional, Set, Type
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.host.lazy import is_lazy_call
-from bsr_plugins.host.registries import find_registries, holder_name
+from bsr_plugins.host.registries import find_registries, qualified_name
 from bsr_plugins.models.stock_model import StockModel
 
 _KEY = 'base_model_type'
@@ -102,13 +102,13 @@ def _derived(cls: Type[Any], base: Type[Any]) -> Type[Any]:
 
 def _found(name: Any) -> Type[Any]:
     registry = find_registries()['model']
-    base = registry.holder(str(name)) or registry.holder(f'{name}_basicsr')
+    base = registry.find(str(name)) or registry.find(f'{name}_basicsr')
     if base is None:
         raise OptionError(
             f'there is no model named {name!r}',
             where=_KEY,
             found=repr(name),
-            remedy=did_you_mean(str(name), registry.keys_held(_is_model)),
+            remedy=did_you_mean(str(name), registry.names_where(_is_model)),
         )
     if is_lazy_call(base):
         raise OptionError(
@@ -125,7 +125,7 @@ def _found(name: Any) -> Type[Any]:
             expected='a model that trains net_g on lq by optimizer_g, in whatever way',
             found=f'a pass without {", ".join(sorted(_WRAPPED_NAMES - names_in_pass(base)))}'
             if _is_model(base)
-            else holder_name(base),
+            else qualified_name(base),
         )
     return base
 

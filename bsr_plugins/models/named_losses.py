@@ -88,11 +88,11 @@ def total_of(value: Any) -> Tensor:
 
 def _check_type(name: str, where: str) -> None:
     registry = find_registries().get('loss')
-    if registry is None or registry.holder(name) is not None or registry.holder(f'{name}_basicsr') is not None:
+    if registry is None or registry.find(name) is not None or registry.find(f'{name}_basicsr') is not None:
         return
     raise OptionError(
         f"there is no loss named '{name}'",
         where=where,
         found=name,
-        remedy=did_you_mean(name, registry.keys_held(lambda _: True)),
+        remedy=did_you_mean(name, registry.names_where(lambda _: True)),
     )

@@ -1,4 +1,4 @@
-"""Weights and training states on disk: written whole or not at all, told whole from damaged before they are loaded."""
+"""Weights and training states on disk: written whole or not at all, checked for damage before they are loaded."""
 
 from __future__ import annotations
 

@@ -14,14 +14,14 @@ from typing import Any, Dict, Iterator, Optional
 from bsr_plugins.common.processes import is_first_process
 from bsr_plugins.runs.worker_signals import workers_that_ignore_stop_signals
 
-#: Launchers pass a signal on that the terminal or the scheduler has already sent to every process: within that many
-#: seconds both are one.
+#: Launchers pass on a signal that the terminal or the scheduler has sent to every process already: two signals within
+#: this time count as one.
 SAME_REQUEST_SECONDS = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """Training ended because it was told to.
+    """Training ended because a signal asked for it.
 
     Attributes:
         signum: The signal.
@@ -49,7 +49,7 @@ class _Training:
     """What is known of the training in this process: BasicSR's loop tells nobody, so its calls are watched."""
 
     def __init__(self) -> None:
-        self.listening = False
+        self.are_handled = False
         self.pid = 0
         self.requested: Optional[int] = None
         self.requested_at = 0.0
@@ -59,7 +59,7 @@ class _Training:
         self.last_iteration: Optional[int] = None
 
     @property
-    def goes_on(self) -> bool:
+    def has_iterations_left(self) -> bool:
         """Whether an end of an iteration is still to come."""
         return self.model is not None and (
             self.in_iteration or self.last_iteration is None or self.iteration < self.last_iteration
@@ -70,12 +70,12 @@ _training = _Training()
 
 
 @contextlib.contextmanager
-def honoured() -> Iterator[None]:
+def handling_stop_signals() -> Iterator[None]:
     """Within this block SIGTERM and SIGINT ask the training to stop, and workers of this process leave them to it.
 
-    The first one is honoured at the end of the iteration (a round of attribution or a validation in progress is ended
-    first): :func:`end_iteration` saves and raises :class:`Stopped`. A second one, or the first while nothing is being
-    trained yet, is honoured at once: KeyboardInterrupt or :class:`Stopped`.
+    The first one takes effect at the end of the iteration, after a round of attribution or a validation in progress;
+    the patched prefetcher then saves and raises :class:`Stopped`. A second one, or the first while nothing is being
+    trained yet, takes effect at once: KeyboardInterrupt or :class:`Stopped`.
 
     Outside the main thread, where Python allows no handlers, nothing changes.
     """
@@ -84,7 +84,7 @@ def honoured() -> Iterator[None]:
         yield
         return
     outer, _training = _training, _Training()
-    _training.listening, _training.pid = True, os.getpid()
+    _training.are_handled, _training.pid = True, os.getpid()
     before: Dict[int, Any] = {number: signal.signal(number, _handle) for number in _SIGNALS}
     try:
         with workers_that_ignore_stop_signals():
@@ -95,9 +95,9 @@ def honoured() -> Iterator[None]:
         _training = outer
 
 
-def listening() -> bool:
-    """Return whether the signals are honoured in this process."""
-    return _training.listening
+def are_handled() -> bool:
+    """Return whether stop signals are handled in this process."""
+    return _training.are_handled
 
 
 def requested() -> int:
@@ -131,19 +131,19 @@ def _handle(signum: int, frame: Optional[FrameType]) -> None:
         os.kill(os.getpid(), signum)
         return
     now = time.monotonic()
-    if _training.goes_on and _training.requested is None:
+    if _training.has_iterations_left and _training.requested is None:
         _training.requested, _training.requested_at = signum, now
-        _tell(
+        _print(
             f'{signal.Signals(signum).name}: saving at the end of iteration {_training.iteration:,}, then stopping; '
             'a second signal stops at once'
         )
-    elif not _training.goes_on or now - _training.requested_at >= SAME_REQUEST_SECONDS:
+    elif not _training.has_iterations_left or now - _training.requested_at >= SAME_REQUEST_SECONDS:
         if signum == signal.SIGINT:
             raise KeyboardInterrupt
         raise Stopped(signum)
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     # A handler may interrupt a write to sys.stderr, which must not be entered twice.
     if is_first_process():
         os.write(2, f'\nbasicsr: {text}\n'.encode())

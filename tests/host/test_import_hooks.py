@@ -238,8 +238,8 @@ def test_one_finder_of_each_kind_whatever_is_reloaded(package: Path) -> None:
     reloaded = importlib.reload(import_hooks)
     reloaded.post_import('hooked.plain', lambda module: module.order.append('reloaded'), label='a')
     reloaded.provide_missing('hooked.absent', lambda module: None)
-    roles = [getattr(finder, 'role', None) for finder in sys.meta_path]
-    assert roles.count('bsr_plugins.post_import') == roles.count('bsr_plugins.fallback') == 1
+    identities = [getattr(finder, 'identity', None) for finder in sys.meta_path]
+    assert identities.count('bsr_plugins.post_import') == identities.count('bsr_plugins.fallback') == 1
     assert reloaded._post_import_finder().hooks is before
     assert import_fresh('hooked.plain').order == ['executed', 'reloaded']
 

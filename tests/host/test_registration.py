@@ -14,7 +14,7 @@ import pytest
 from bsr_plugins.common.errors import RegistrationError
 from bsr_plugins.host import registration
 from bsr_plugins.host.lazy import lazy_call
-from bsr_plugins.host.registries import NamedRegistry, holder_name
+from bsr_plugins.host.registries import NamedRegistry, qualified_name
 from cases import every
 
 REPO = Path(registration.__file__).parents[2]
@@ -423,14 +423,14 @@ MODEL_REGISTRY.register(BSPAModel_bsrp)
     assert out.endswith('[{}, {}]')
 
 
-def test_holder_names_of_classes_and_other_objects() -> None:
-    assert holder_name(Path) == f'{Path.__module__}.Path'
-    assert '7' in holder_name(7)
+def test_qualified_names_of_classes_and_other_objects() -> None:
+    assert qualified_name(Path) == f'{Path.__module__}.Path'
+    assert '7' in qualified_name(7)
 
 
 def test_a_registry_reads_without_printing(capsys: pytest.CaptureFixture) -> None:
     registry = pytest.importorskip('basicsr.utils.registry').Registry('test')
-    assert NamedRegistry(registry).holder('Nothing') is None
+    assert NamedRegistry(registry).find('Nothing') is None
     assert capsys.readouterr().out == ''
 
 

@@ -24,7 +24,7 @@ import importlib.util, pickle
 print(importlib.util.find_spec('basicsr').submodule_search_locations)
 import basicsr, basicsr.part
 print(list(basicsr.__path__), getattr(basicsr, 'NAME', None), basicsr.part.NAME)
-print(sum(getattr(finder, 'role', '') == 'bsr_plugins.root' for finder in sys.meta_path))
+print(sum(getattr(finder, 'identity', '') == 'bsr_plugins.root' for finder in sys.meta_path))
 """
 
 

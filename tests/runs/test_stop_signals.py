@@ -22,8 +22,8 @@ def send(number: int) -> None:
 
 def test_in_training_it_asks_and_elsewhere_it_stops() -> None:
     model = Model()
-    with stop_signals.honoured():
-        assert stop_signals.listening() and stop_signals.end_iteration() is None
+    with stop_signals.handling_stop_signals():
+        assert stop_signals.are_handled() and stop_signals.end_iteration() is None
         with pytest.raises(stop_signals.Stopped) as before:
             send(signal.SIGTERM)
         stop_signals.begin_iteration(model, 5, 9)
@@ -33,12 +33,12 @@ def test_in_training_it_asks_and_elsewhere_it_stops() -> None:
         # The script fetches the next batch, and may call twice.
         assert stop_signals.end_iteration() is None
     assert before.value.exit_code == 143
-    assert not stop_signals.listening()
+    assert not stop_signals.are_handled()
 
 
 def test_behind_the_last_iteration_there_is_nothing_to_wait_for() -> None:
     model = Model()
-    with stop_signals.honoured():
+    with stop_signals.handling_stop_signals():
         stop_signals.begin_iteration(model, 9, 9)
         stop_signals.end_iteration()
         with pytest.raises(KeyboardInterrupt):
@@ -51,7 +51,7 @@ def test_behind_the_last_iteration_there_is_nothing_to_wait_for() -> None:
 
 def test_handlers_are_put_back_also_when_stopped() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(stop_signals.Stopped), stop_signals.honoured():
+    with pytest.raises(stop_signals.Stopped), stop_signals.handling_stop_signals():
         send(signal.SIGTERM)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
@@ -60,8 +60,8 @@ def test_outside_the_main_thread_nothing_changes() -> None:
     found: List[Any] = []
 
     def run() -> None:
-        with stop_signals.honoured():
-            found.append(stop_signals.listening())
+        with stop_signals.handling_stop_signals():
+            found.append(stop_signals.are_handled())
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -72,7 +72,7 @@ def test_outside_the_main_thread_nothing_changes() -> None:
 @pytest.mark.skipif(not hasattr(signal, 'sigwaitinfo'), reason='who sends a signal cannot be told here')
 def test_a_forked_child_leaves_signals_to_its_parent_and_dies_when_that_ends_it() -> None:
     reader, writer = os.pipe()
-    with stop_signals.honoured():
+    with stop_signals.handling_stop_signals():
         child = os.fork()
         if child == 0:
             os.write(writer, b'x')

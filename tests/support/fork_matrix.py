@@ -274,10 +274,10 @@ def run_matrix(
 
 
 def _spelling_of_opt(root: Path, script: Path) -> str:
-    from bsr_plugins.host.scripts.fork_scripts import known_arguments, spelled_for
+    from bsr_plugins.host.scripts.fork_scripts import known_arguments, respelled
 
     package = root / 'basicsr'
-    return spelled_for(['-opt'], known_arguments(script, package if package.is_dir() else None))[0]
+    return respelled(['-opt'], known_arguments(script, package if package.is_dir() else None))[0]
 
 
 def _files(root: Path) -> Files:

@@ -8,11 +8,11 @@ import sys
 from types import FrameType, ModuleType
 from typing import Any, Callable, Optional
 
-from bsr_plugins.host.scripts.save_arguments import more_arguments
+from bsr_plugins.host.scripts.save_arguments import further_save_arguments
 from bsr_plugins.runs import stop_signals, training_position
 
 # On GPUs reading the agreement waits for all the work that is queued, so that not every iteration does.
-_AGREE_EVERY_ON_GPUS = 10
+_CHECK_EVERY_ON_GPUS = 10
 
 
 def note_iteration_begin(module: ModuleType) -> bool:
@@ -27,7 +27,7 @@ def note_iteration_begin(module: ModuleType) -> bool:
 
     @functools.wraps(upstream_update)
     def update_learning_rate(self: Any, current_iter: int, *args: Any, **kwargs: Any) -> Any:
-        if stop_signals.listening():
+        if stop_signals.are_handled():
             stop_signals.begin_iteration(self, current_iter, _total_iter(self))
         return upstream_update(self, current_iter, *args, **kwargs)
 
@@ -51,30 +51,30 @@ def stop_at_iteration_end(module: ModuleType) -> bool:
         upstream_next = getattr(prefetcher, 'next', None)
         if upstream_next is None or hasattr(upstream_next, 'patched_by_bsr_plugins'):
             continue
-        prefetcher.next = _stopping(upstream_next)
+        prefetcher.next = _with_stop(upstream_next)
         patched = True
     return patched
 
 
-def _stopping(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _with_stop(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @functools.wraps(upstream_next)
     def next_batch(self: Any) -> Any:
-        if stop_signals.listening():
+        if stop_signals.are_handled():
             model = stop_signals.end_iteration()
             if model is not None:
-                _stop_where_asked(model, sys._getframe(1))
+                _stop_if_requested(model, sys._getframe(1))
         return upstream_next(self)
 
     next_batch.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     return next_batch
 
 
-def _stop_where_asked(model: Any, script: FrameType) -> None:
-    signum = _asked_of_any(model)
+def _stop_if_requested(model: Any, script: FrameType) -> None:
+    signum = _signal_of_any_process(model)
     if not signum:
         return
     iteration = stop_signals.iteration()
-    is_saved = _saved_as_the_script_does(model, iteration, script)
+    is_saved = _save_like_script(model, iteration, script)
     if model.opt.get('dist'):
         # A process that is gone lets the launcher end the others; rank 0 may still be writing.
         import torch.distributed
@@ -84,8 +84,8 @@ def _stop_where_asked(model: Any, script: FrameType) -> None:
     raise stop_signals.Stopped(signum, state if is_saved else None)
 
 
-def _saved_as_the_script_does(model: Any, iteration: int, script: FrameType) -> bool:
-    more = more_arguments(script)
+def _save_like_script(model: Any, iteration: int, script: FrameType) -> bool:
+    more = further_save_arguments(script)
     wrong = 'its script hands on what only it can make'
     if more is not None:
         try:
@@ -101,7 +101,7 @@ def _saved_as_the_script_does(model: Any, iteration: int, script: FrameType) -> 
     return False
 
 
-def _asked_of_any(model: Any) -> int:
+def _signal_of_any_process(model: Any) -> int:
     """Return the signal that asked any process of the run to stop; 0 where none was.
 
     Signals reach processes at different moments, and one that stopped alone would leave the others waiting for its
@@ -113,7 +113,7 @@ def _asked_of_any(model: Any) -> int:
     import torch
 
     on_gpus = torch.distributed.get_backend() != 'gloo'
-    if on_gpus and stop_signals.iteration() % _AGREE_EVERY_ON_GPUS:
+    if on_gpus and stop_signals.iteration() % _CHECK_EVERY_ON_GPUS:
         return 0
     asked = torch.tensor(stop_signals.requested(), device='cuda' if on_gpus else 'cpu')
     torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX)

@@ -27,7 +27,7 @@ def save_whole_checkpoints(module: ModuleType) -> bool:
         method = vars(base).get(name) if base is not None else None
         if method is None or hasattr(method, 'patched_by_bsr_plugins') or 'save' not in names_used(method):
             continue
-        setattr(base, name, _saving_whole(method))
+        setattr(base, name, _with_whole_saver(method))
         patched = True
     return patched
 
@@ -40,13 +40,13 @@ class _NotSaved(BaseException):
         self.error = error
 
 
-def _saving_whole(method: Callable[..., Any]) -> Callable[..., Any]:
+def _with_whole_saver(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def patched(*args: Any, **kwargs: Any) -> Any:
         import torch
 
         upstream_save = torch.save
-        torch.save = _whole(upstream_save)
+        torch.save = _whole_saver(upstream_save)
         try:
             return method(*args, **kwargs)
         except _NotSaved as not_saved:
@@ -58,7 +58,7 @@ def _saving_whole(method: Callable[..., Any]) -> Callable[..., Any]:
     return patched
 
 
-def _whole(upstream_save: Callable[..., Any]) -> Callable[..., Any]:
+def _whole_saver(upstream_save: Callable[..., Any]) -> Callable[..., Any]:
     from bsr_plugins.common.errors import CheckpointError
     from bsr_plugins.runs.checkpoint_files import save_whole
 

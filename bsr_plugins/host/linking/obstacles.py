@@ -116,7 +116,7 @@ def missing_modules() -> Dict[str, str]:
 
 def _finds(finder: object, name: str) -> bool:
     find_spec = getattr(finder, 'find_spec', None)
-    is_ours = getattr(finder, 'role', None) == FallbackFinder.role
+    is_ours = getattr(finder, 'identity', None) == FallbackFinder.identity
     return find_spec is not None and not is_ours and find_spec(name, None) is not None
 
 

@@ -158,7 +158,7 @@ MENDS: Tuple[Patch, ...] = (
     Patch(
         'validation without a process group',
         'basicsr.models.image_restoration_model',
-        _lazy('lone_validation:mend_lone_validation'),
+        _lazy('single_process_validation:mend_single_process_validation'),
         'a validation of one process asks for a process group',
         'https://github.com/megvii-research/NAFNet/issues/63',
     ),

@@ -78,7 +78,7 @@ def _choose_state(opt: Dict[str, Any]) -> None:
 
 
 def _point_to_last_pair(opt: Dict[str, Any], folder: Path) -> None:
-    state = _agreed(opt, folder) if opt.get('dist') else _last_pair(opt, folder)
+    state = _chosen_by_rank_0(opt, folder) if opt.get('dist') else _last_pair(opt, folder)
     if state is not None:
         opt['path']['resume_state'] = state
     if state is not None or not opt['path'].get('resume_state'):
@@ -86,7 +86,7 @@ def _point_to_last_pair(opt: Dict[str, Any], folder: Path) -> None:
         opt['auto_resume'] = False
 
 
-def _agreed(opt: Dict[str, Any], folder: Path) -> Optional[str]:
+def _chosen_by_rank_0(opt: Dict[str, Any], folder: Path) -> Optional[str]:
     """Return what rank 0 finds; an error there is one here."""
     import torch.distributed
 

@@ -22,12 +22,12 @@ def mend_cuda_calls(module: ModuleType) -> bool:
 
     if hasattr(torch.Tensor.cuda, 'patched_by_bsr_plugins'):
         return False
-    torch.Tensor.cuda = torch.nn.Module.cuda = _stays
+    torch.Tensor.cuda = torch.nn.Module.cuda = _returned_unmoved
     return True
 
 
-def _stays(self: Any, *args: Any, **kwargs: Any) -> Any:
+def _returned_unmoved(self: Any, *args: Any, **kwargs: Any) -> Any:
     return self
 
 
-_stays.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
+_returned_unmoved.patched_by_bsr_plugins = True  # type: ignore[attr-defined]

@@ -17,10 +17,10 @@ class _Failure:
 
 
 def mend_prefetch_race(module: ModuleType) -> bool:
-    """Patch ``PrefetchGenerator`` and ``PrefetchDataLoader`` in place: one thread at a time, and its errors arrive.
+    """Patch ``PrefetchGenerator`` and ``PrefetchDataLoader`` in place: one thread at a time, and its errors are raised.
 
     ``CPUPrefetcher`` opens an iterator when it is made and another at every ``reset()``. With ``persistent_workers``
-    both are one and the same torch iterator, read by two threads: one crashes, and the training waits for ever. Here a
+    both are one and the same torch iterator, read by two threads: one crashes, and the training waits forever. Here a
     new iterator first ends the earlier one's thread. An error in the thread (an unreadable image) is raised in the
     training instead of hanging it. Batches, their order and torch's random draws stay as they are upstream.
 

@@ -19,7 +19,7 @@ def mend_resume_on_cpu(module: ModuleType) -> bool:
     ``__main__`` in a fork, or its code in the midst of that script's main function (releases before 1.3, CodeFormer).
     So two functions of torch are wrapped, and only calls that come from there see a difference:
     ``torch.cuda.current_device()`` answers 0, and a ``map_location`` that fails for want of CUDA leaves the storage on
-    the CPU; one that works is honoured.
+    the CPU; one that works is left alone.
 
     ``basicsr/train.py``, ``load_resume_state``; https://github.com/XPixelGroup/BasicSR/issues/679 asks how to resume.
     """

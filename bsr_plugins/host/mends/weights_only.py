@@ -39,7 +39,7 @@ def mend_weights_only(module: ModuleType) -> bool:
 
     @functools.wraps(upstream_load)
     def load(f: Any, *args: Any, **kwargs: Any) -> Any:
-        if not _is_basicsrs(_caller()):
+        if not _is_basicsr_call(_caller()):
             return upstream_load(f, *args, **kwargs)
         from bsr_plugins.runs.checkpoint_files import UNREADABLE
 
@@ -64,7 +64,7 @@ def _caller() -> FrameType:
     return frame
 
 
-def _is_basicsrs(frame: FrameType) -> bool:
+def _is_basicsr_call(frame: FrameType) -> bool:
     return (
         str(frame.f_globals.get('__name__')).split('.')[0] == 'basicsr'
         or frame.f_code.co_name in _LOADERS

@@ -1,4 +1,4 @@
-"""A fork's own training and test scripts: which file it is, and which arguments it knows, told from the source."""
+"""A fork's own training and test scripts: which file it is, and which arguments it knows, read from the source."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def resumes_by_itself(script: Path) -> bool:
     return b'training_states' in text and b'auto_resume' not in text
 
 
-def spelled_for(arguments: List[str], known: Set[str]) -> List[str]:
+def respelled(arguments: List[str], known: Set[str]) -> List[str]:
     """Return ``arguments`` with ``-opt`` and ``--local_rank`` in the spelling that the script knows.
 
     torch.distributed.launch of torch >= 2 passes ``--local-rank``; BasicSR's parsers know ``--local_rank`` (issue 626
@@ -78,7 +78,7 @@ def spelled_for(arguments: List[str], known: Set[str]) -> List[str]:
     return [_spelled(argument, known) for argument in arguments]
 
 
-def unknown_to(arguments: List[str], known: Set[str]) -> List[str]:
+def unknown_arguments(arguments: List[str], known: Set[str]) -> List[str]:
     """Return the option strings in ``arguments`` that the script does not know; none where its parser is unknown."""
     names = [argument.partition('=')[0] for argument in arguments if argument.startswith('--')]
     return [

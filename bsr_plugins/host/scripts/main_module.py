@@ -1,4 +1,4 @@
-"""A script that runs inside this process leaves ``__main__`` alone; pickle finds the script's functions all the same.
+"""Lets pickle find the functions of a script that runs inside this process, where ``__main__`` is another module.
 
 multiprocessing sends a function of the main script as ``__main__.NAME``. The module ``__main__`` is the ``basicsr``
 command here: spawned workers run that one again, and not the bare script without the pack. So the names that it lacks
@@ -23,7 +23,7 @@ def script_in_use() -> Optional[Path]:
 
 
 @contextlib.contextmanager
-def answers_from(script: Path, namespace: Dict[str, Any]) -> Iterator[None]:
+def exposed_in_main(script: Path, namespace: Dict[str, Any]) -> Iterator[None]:
     """Let ``__main__`` answer with the names of ``namespace``, those of ``script`` as it runs, inside the block."""
     global _script
     main = sys.modules['__main__']
@@ -36,7 +36,7 @@ def answers_from(script: Path, namespace: Dict[str, Any]) -> Iterator[None]:
         del main.__getattr__
 
 
-def answer_from_script(script: Path) -> None:
+def expose_in_spawned_main(script: Path) -> None:
     """Let ``__main__`` of a spawned process answer with the functions and classes of ``script``.
 
     The script is run for it, as ``__mp_main__``, when the first of them is asked for; most workers need none.

@@ -1,4 +1,4 @@
-"""What a training script hands to ``model.save`` beside epoch and iteration, told from its source and its variables.
+"""What a training script passes to ``model.save`` besides epoch and iteration, read from its source and variables.
 
 Scripts of forks differ there: Retinexformer's passes ``best_metric=best_metric``, without which its state cannot be
 resumed from.
@@ -11,18 +11,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Dict, List, NamedTuple, Optional
 
-_FIRST = ('epoch', 'current_iter')
+_LEADING = ('epoch', 'current_iter')
 
 
-class MoreArguments(NamedTuple):
+class SaveArguments(NamedTuple):
     """Arguments of ``save`` behind the two that every one takes."""
 
     positional: List[Any]
     named: Dict[str, Any]
 
 
-def more_arguments(frame: FrameType) -> Optional[MoreArguments]:
-    """Return what the script running in ``frame`` would hand to ``save`` now, besides epoch and iteration.
+def further_save_arguments(frame: FrameType) -> Optional[SaveArguments]:
+    """Return what the script running in ``frame`` would pass to ``save`` now, besides epoch and iteration.
 
     Nothing where the script has no such call, or none that can be seen. The call behind the last iteration, whose epoch
     is a constant, is another one.
@@ -32,13 +32,13 @@ def more_arguments(frame: FrameType) -> Optional[MoreArguments]:
     """
     call = _call_of_save(Path(frame.f_code.co_filename))
     if call is None:
-        return MoreArguments([], {})
+        return SaveArguments([], {})
     variables = {**frame.f_globals, **frame.f_locals}
-    positional = call.args[len(_FIRST) :]
-    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg not in _FIRST}
+    positional = call.args[len(_LEADING) :]
+    named = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg not in _LEADING}
     if not all(_is_known(node, variables) for node in [*positional, *named.values()]) or None in named:
         return None
-    return MoreArguments(
+    return SaveArguments(
         [_value(node, variables) for node in positional],
         {str(name): _value(node, variables) for name, node in named.items()},
     )
@@ -62,7 +62,7 @@ def _call_of_save(script: Path) -> Optional[ast.Call]:
 
 
 def _epoch_is_a_variable(call: ast.Call) -> bool:
-    given = call.args[0] if call.args else next((each.value for each in call.keywords if each.arg == _FIRST[0]), None)
+    given = call.args[0] if call.args else next((each.value for each in call.keywords if each.arg == _LEADING[0]), None)
     return isinstance(given, ast.Name)
 
 

@@ -42,7 +42,7 @@ def parts() -> Any:
 
 
 def stop_in_iteration(model: Any, prefetcher: Any, iteration: int) -> stop_signals.Stopped:
-    with stop_signals.honoured():
+    with stop_signals.handling_stop_signals():
         model.update_learning_rate(iteration)
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(stop_signals.Stopped) as caught:

@@ -169,7 +169,7 @@ def test_what_is_missing_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     (torchvision / 'transforms').mkdir(parents=True)
     (torchvision / '__init__.py').write_text('')
     monkeypatch.setattr(sys, 'path', [str(tmp_path)])
-    monkeypatch.setattr(sys, 'meta_path', [finder for finder in sys.meta_path if hasattr(finder, 'role')])
+    monkeypatch.setattr(sys, 'meta_path', [finder for finder in sys.meta_path if hasattr(finder, 'identity')])
     assert set(obstacles.missing_modules()) == {obstacles.FUNCTIONAL_TENSOR, 'distutils'}
     (torchvision / 'transforms' / 'functional_tensor.py').write_text('')
     assert set(obstacles.missing_modules()) == {'distutils'}

@@ -12,9 +12,9 @@ from bsr_plugins.host.scripts.fork_scripts import (
     find_script,
     has_own_script,
     known_arguments,
+    respelled,
     resumes_by_itself,
-    spelled_for,
-    unknown_to,
+    unknown_arguments,
 )
 
 OURS = 'import os\nfrom basicsr.train import train_pipeline\n'
@@ -86,16 +86,16 @@ def test_a_parser_that_is_not_found(tmp_path: Path) -> None:
     ],
 )
 def test_arguments_are_spelled_as_the_script_knows_them(known: Set[str], given: List[str], expected: List[str]) -> None:
-    assert spelled_for(given, known) == expected
+    assert respelled(given, known) == expected
 
 
 def test_arguments_that_the_script_does_not_know() -> None:
     known = {'-opt', '--launcher', '--local_rank'}
-    assert unknown_to(['-opt', '--x.yml', '--launcher=none', '--auto_resume', '--lau', 'none'], known) == [
+    assert unknown_arguments(['-opt', '--x.yml', '--launcher=none', '--auto_resume', '--lau', 'none'], known) == [
         '--x.yml',
         '--auto_resume',
     ]
-    assert unknown_to(['--auto_resume'], set()) == []
+    assert unknown_arguments(['--auto_resume'], set()) == []
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import Any, Optional
 
 import pytest
 
-from bsr_plugins.host.scripts.save_arguments import MoreArguments, more_arguments
+from bsr_plugins.host.scripts.save_arguments import SaveArguments, further_save_arguments
 
 
-def told(call: str, tmp_path: Path, more: str = '') -> Optional[MoreArguments]:
-    """Return what is told of a script whose loop holds ``call``, from where it fetches a batch."""
+def read_arguments(call: str, tmp_path: Path, more: str = '') -> Optional[SaveArguments]:
+    """Return what is read of a script whose loop holds ``call``, from where it fetches a batch."""
     script = tmp_path / 'train.py'
     script.write_text(
         'SUFFIX = "x"\n'
@@ -26,7 +26,7 @@ def told(call: str, tmp_path: Path, more: str = '') -> Optional[MoreArguments]:
     )
     namespace: Any = {}
     exec(compile(script.read_bytes(), str(script), 'exec'), namespace)
-    return namespace['main'](None, lambda: more_arguments(sys._getframe(1)))
+    return namespace['main'](None, lambda: further_save_arguments(sys._getframe(1)))
 
 
 @pytest.mark.parametrize(
@@ -42,18 +42,18 @@ def told(call: str, tmp_path: Path, more: str = '') -> Optional[MoreArguments]:
     ],
 )
 def test_variables_and_constants(call: str, positional: Any, named: Any, tmp_path: Path) -> None:
-    assert told(call, tmp_path) == (positional, named)
+    assert read_arguments(call, tmp_path) == (positional, named)
 
 
 @pytest.mark.parametrize('more', ['dict(best)', '**best', '*[1]', 'absent'])
-def test_what_only_the_script_can_make_is_not_told(more: str, tmp_path: Path) -> None:
-    assert told(f'model.save(epoch, current_iter, {more})', tmp_path) is None
+def test_what_only_the_script_can_make_is_not_read(more: str, tmp_path: Path) -> None:
+    assert read_arguments(f'model.save(epoch, current_iter, {more})', tmp_path) is None
 
 
 def test_the_save_behind_the_last_iteration_is_another(tmp_path: Path) -> None:
     end = '    model.save(epoch=-1, current_iter=-1)\n'
-    assert told('model.save(epoch, current_iter, best)', tmp_path, end) == ([{'iter': 2}], {})
+    assert read_arguments('model.save(epoch, current_iter, best)', tmp_path, end) == ([{'iter': 2}], {})
 
 
 def test_a_script_without_a_file(tmp_path: Path) -> None:
-    assert more_arguments(eval('__import__("sys")._getframe()')) == ([], {})
+    assert further_save_arguments(eval('__import__("sys")._getframe()')) == ([], {})

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.distributed
 
-from bsr_plugins.host.mends.lone_validation import mend_lone_validation
+from bsr_plugins.host.mends.single_process_validation import mend_single_process_validation
 
 
 def fresh() -> Any:
@@ -42,8 +42,8 @@ def test_without_the_mend_a_process_group_is_asked_for() -> None:
 def test_with_the_mend_one_process_is_enough() -> None:
     module, reduce = fresh(), torch.distributed.reduce
     untouched = module.Restormers.nondist_validation
-    assert mend_lone_validation(module) is True
-    assert mend_lone_validation(module) is False
+    assert mend_single_process_validation(module) is True
+    assert mend_single_process_validation(module) is False
     assert module.NAFNets().nondist_validation(3) == 1.5
     with pytest.raises(OSError, match='disk'):
         module.NAFNets().nondist_validation(3, fails=True)
@@ -55,7 +55,7 @@ def test_with_the_mend_one_process_is_enough() -> None:
 
 def test_in_a_process_group_the_reduction_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     module, asked = fresh(), []
-    mend_lone_validation(module)
+    mend_single_process_validation(module)
     monkeypatch.setattr(torch.distributed, 'is_initialized', lambda: True)
     monkeypatch.setattr(torch.distributed, 'reduce', lambda metrics, dst: asked.append(dst))
     module.NAFNets().nondist_validation(3)

@@ -10,7 +10,7 @@ from typing import Any, Iterator
 from bsr_plugins.host.patches import names_used
 
 
-def mend_lone_validation(module: ModuleType) -> bool:
+def mend_single_process_validation(module: ModuleType) -> bool:
     """Wrap ``nondist_validation`` where it hands on to ``dist_validation``: over one process a reduction does nothing.
 
     NAFNet's calls ``torch.distributed.reduce`` unconditionally: ``Default process group has not been initialized``,
@@ -23,22 +23,22 @@ def mend_lone_validation(module: ModuleType) -> bool:
         if alone is None or distributed is None or hasattr(alone, '__wrapped__'):
             continue
         if 'dist_validation' in names_used(alone) and 'reduce' in names_used(distributed):
-            model.nondist_validation = _without_reduction(alone)
+            model.nondist_validation = _with_reduction_off(alone)
             mended = True
     return mended
 
 
-def _without_reduction(validate: Any) -> Any:
+def _with_reduction_off(validate: Any) -> Any:
     @functools.wraps(validate)
     def nondist_validation(*args: Any, **kwargs: Any) -> Any:
-        with _reduction_of_one():
+        with _reduction_off():
             return validate(*args, **kwargs)
 
     return nondist_validation
 
 
 @contextlib.contextmanager
-def _reduction_of_one() -> Iterator[None]:
+def _reduction_off() -> Iterator[None]:
     import torch.distributed
 
     if torch.distributed.is_initialized():
