@@ -48,7 +48,13 @@ setup(
     ],
     extras_require={
         'basicsr': ['basicsr', 'torchvision'],
-        'test': ['pytest', 'ruff'],
+        'test': [
+            'pytest',
+            'pytest-xdist',
+            'ruff',
+            # Types are checked by a mypy of today, which older Pythons do not have.
+            *(f'{name}; python_version >= "3.11"' for name in ('mypy', 'types-PyYAML', 'types-tqdm')),
+        ],
         'figures': ['matplotlib'],
         'fpng': ['fpng'],
     },

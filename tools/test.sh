@@ -7,13 +7,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 "${PYTHON:-python3}" tools/bootstrap.py
 
-# The tests' tensors are small: more threads than this only wait for each other.
-cores=$(getconf _NPROCESSORS_ONLN)
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((cores < 4 ? cores : 4))}"
-
 if [ "$#" -eq 0 ]; then
     .venv/bin/python -m ruff check bsr_plugins tests tools
-    # A test that is skipped for no known reason fails the whole suite (EXPECTED_SKIPS in tests/conftest.py).
-    set -- --strict-skips
+    .venv/bin/python -m ruff format --check bsr_plugins tests tools
+    # One process a core, of one thread. A test that is skipped for no known reason fails the whole suite
+    # (EXPECTED_SKIPS in tests/conftest.py).
+    cores=$(getconf _NPROCESSORS_ONLN)
+    set -- --numprocesses "$((cores < 8 ? cores : 8))" --dist worksteal --strict-skips
 fi
+# The tests' tensors are small: more threads would only wait for each other.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 exec .venv/bin/python -m pytest -m 'not slow and not gpu' "$@"
