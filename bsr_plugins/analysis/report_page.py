@@ -41,9 +41,9 @@ _SECTIONS: Tuple[Tuple[str, str, str], ...] = (
     ),
     (
         'frozen',
-        'What BSPA holds still',
+        'What BSPA freezes',
         'After each inverse stage integrated gradients over the parameters (Eq. 9 and 10) tell which weights changed '
-        'the loss most; the highest ranked share p (Eq. 11) is kept as it is through the uniform stage that follows.',
+        'the loss most; the highest ranked share p (Eq. 11) is frozen during the uniform stage that follows.',
     ),
     (
         'classes',

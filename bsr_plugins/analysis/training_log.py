@@ -88,7 +88,7 @@ def read_training_log(experiment: PathLike) -> TrainingLog:
                 mine.setdefault(name, {}).update(curve)
     if not log.values:
         raise DataError(
-            'No training log with an iteration in it',
+            'No training log with at least one iteration',
             where=experiment,
             expected='train_<name>_<time>.log as BasicSR writes it',
             found=', '.join(path.name for path in paths) or 'no such file',

@@ -51,7 +51,7 @@ def device_rows(torch: Dict[str, Any], driver: Optional[str]) -> List[Tuple[str,
         rows.append((_VISIBLE, repr(visible)))
     return [
         *rows,
-        ('driver', driver or 'none of NVIDIA'),
+        ('driver', driver or 'no NVIDIA driver'),
         ('torch built for', _build(torch)),
         ('NCCL', torch['nccl'] or 'none'),
         ('gloo', 'yes' if torch['gloo'] else 'no'),
@@ -70,7 +70,7 @@ def device_findings(torch: Dict[str, Any], driver: Optional[str]) -> List[Findin
         findings.append(
             Finding(
                 WARNING,
-                'torch sees no GPU, though there is a driver for one',
+                'torch sees no GPU, though a GPU driver is installed',
                 'torch',
                 expected=f'a GPU of driver {driver}',
                 found=f'built for {_build(torch)}',

@@ -34,7 +34,7 @@ def examine_disk(root: Path) -> Tuple[List[Tuple[str, str]], List[Finding]]:
         findings.append(
             Finding(
                 ERROR if free < LEAST_GIB else WARNING,
-                'There is little room for checkpoints',
+                'There is little disk space for checkpoints',
                 str(place),
                 expected=f'{SCARCE_GIB:.0f} GiB or more',
                 found=f'{free:.1f} GiB',

@@ -28,7 +28,7 @@ _NEEDS = {'torchvision': ('torch',), 'basicsr': _OF_BASICSR, 'patches': ('basics
 _DISTRIBUTIONS = {'cv2': 'opencv-python', 'yaml': 'pyyaml', 'skimage': 'scikit-image', 'PIL': 'pillow'}
 # What the last line of an error says -> what to do.
 _REMEDIES: Tuple[Tuple[str, str], ...] = (
-    (r'that serves it is switched off', f'unset {VARIABLE}, or take the patch out of the list'),
+    (r'that provides it is switched off', f'unset {VARIABLE}, or take the patch out of the list'),
     (
         r'libGL|libgthread|libglib|libSM|libXext',
         'pip uninstall opencv-python; pip install opencv-python-headless (it needs no graphics libraries)',
@@ -37,7 +37,7 @@ _REMEDIES: Tuple[Tuple[str, str], ...] = (
         r'numpy\.dtype size changed|NumPy 1\.x|_ARRAY_API|numpy\.core\.multiarray',
         'pip install "numpy<2", or a {stage} that was built for numpy 2',
     ),
-    (r'torchvision::nms|custom C\+\+ ops', 'torch and torchvision do not belong together: pip install --upgrade both'),
+    (r'torchvision::nms|custom C\+\+ ops', 'torch and torchvision do not fit together: pip install --upgrade both'),
     (r'functional_tensor', 'import bsr_plugins before basicsr, or start by `basicsr train`'),
     (r'libcu|libnccl|libnv|undefined symbol|_C\b', 'reinstall torch and what was built against it, torchvision first'),
     (r'is registered twice|already registered|belong to bsr_plugins', 'rename one of the two classes'),
@@ -85,7 +85,7 @@ def probe(stages: Sequence[str], root: Path, search_path: Sequence[str]) -> Prob
                 ]
         if problem is None and len(done) == len(left):
             break
-        problem = problem or 'the process was ended by the import'
+        problem = problem or 'the import ended the process'
         stage = begun or left[0]
         failed.append(stage)
         probed.findings.append(_failure(stage, problem))
@@ -125,7 +125,7 @@ def _problem(code: int, stderr: str) -> Optional[str]:
     if code == 0:
         return None
     if code < 0:
-        return f'the process was ended by {signal.Signals(-code).name}'
+        return f'the process was killed by {signal.Signals(-code).name}'
     lines = [line for line in stderr.splitlines() if line.strip()]
     # The last line that stands at the margin says what was raised; a message may go on below it.
     raised = [line for line in lines if re.match(r'[A-Za-z_][\w.]*(Error|Exception|Warning)\b', line)]

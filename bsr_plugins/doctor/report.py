@@ -113,7 +113,7 @@ def examine(root: Path, search_path: Sequence[str]) -> Report:
 def _runs(root: Path, copies: Sequence[Path]) -> Tuple[Rows, List[Finding]]:
     """Return which basicsr and which scripts ``basicsr train`` and ``test`` take in ``root``."""
     checkout = checkout_of(root)
-    rows = [('of a run here', 'the checkout in the working directory' if checkout else 'the installed one')]
+    rows = [('that runs here', 'the checkout in the working directory' if checkout else 'the installed one')]
     findings = []
     for phase in ('train', 'test'):
         try:

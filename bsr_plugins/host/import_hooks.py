@@ -119,7 +119,7 @@ class PostImportFinder:
                 raise HookError(
                     f'{label} failed on the module {name}: {type(error).__name__}: {error}',
                     where=getattr(module, '__file__', None),
-                    remedy='the traceback above names the line, the place says which basicsr this is',
+                    remedy='the traceback above names the line; the path tells which basicsr this is',
                 ) from error
 
 

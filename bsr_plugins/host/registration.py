@@ -224,7 +224,7 @@ def _entries(registry: AnyRegistry, kind: str, name: str, target: str) -> List[_
 def _log_taken_name(kind: str, name: str) -> None:
     owner = taken_names().get(f'{kind}:{name}', 'another object')
     log_with_first_line(
-        f'bsr_plugins: the {kind} name {name} belongs to {owner} and stays so; '
+        f'bsr_plugins: the {kind} name {name} belongs to {owner} and is left alone; '
         f'write {name}_{SUFFIX} for the one of bsr_plugins.'
     )
 

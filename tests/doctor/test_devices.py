@@ -28,7 +28,7 @@ def test_rows():
     }
     assert dict(device_rows(CPU, None)) == {
         'GPU': 'none: runs are on the CPU',
-        'driver': 'none of NVIDIA',
+        'driver': 'no NVIDIA driver',
         'torch built for': 'the CPU alone',
         'NCCL': 'none',
         'gloo': 'yes',

@@ -34,7 +34,7 @@ def test_a_checkout(write_packages, write_checkout):
     rows = dict(found.sections['packages'])
     assert rows['bsr_plugins'].startswith(bsr_plugins.__version__) and rows['basicsr'] == f'1.3.4  {root / "basicsr"}'
     assert found.sections['basicsr'] == [
-        ('of a run here', 'the checkout in the working directory'),
+        ('that runs here', 'the checkout in the working directory'),
         ('train script', str(root / 'basicsr' / 'train.py')),
         ('test script', 'none'),
     ]

@@ -214,6 +214,6 @@ def test_the_command(
     (checkout / 'basicsr' / 'train.py').write_text('1 / 0')
     assert harness.main([str(checkout), '--ways', 'link', '--out', str(tmp_path / 'out')]) == 1
     assert harness.main([str(tmp_path / 'absent')]) == 2
-    assert 'There is no such folder' in capsys.readouterr().err
+    assert 'The folder does not exist' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         harness.main([str(checkout), '--ways', 'walk'])

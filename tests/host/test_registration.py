@@ -373,7 +373,7 @@ def test_a_taken_name_is_said_once_when_basicsr_begins_to_log(tmp_path: Path) ->
             logger.info(line)
     """
     said = (
-        'bsr_plugins: the arch name FSRCNN belongs to basicsr.archs.some_arch.FSRCNN and stays so; '
+        'bsr_plugins: the arch name FSRCNN belongs to basicsr.archs.some_arch.FSRCNN and is left alone; '
         'write FSRCNN_bsrp for the one of bsr_plugins.'
     )
     assert run(code, write_fork(tmp_path, archs=THEIR_ARCH)).splitlines() == [said, 'Version', 'Training']

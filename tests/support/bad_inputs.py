@@ -338,7 +338,7 @@ TABLE: List[Bad] = [
         'no whole pair',
         RESUME,
         all_of(cut(STATE), write('experiments/t/models/net_g_2.pth', '')),
-        'no training state to resume from that is whole',
+        'no complete training state',
         '4.state: it is cut short',
         'net_g_2.pth: it is empty',
     ),

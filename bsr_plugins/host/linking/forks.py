@@ -79,7 +79,7 @@ def find_fork(folder: Path) -> Fork:
     """
     if not folder.is_dir():
         raise LinkError(
-            'There is no such folder',
+            'The folder does not exist',
             where=folder,
             remedy='give the root of the checkout: the folder with basicsr/ in it',
         )

@@ -15,8 +15,8 @@ from bsr_plugins.host.linking.stub import stub_version
 
 FUNCTIONAL_TENSOR = 'torchvision.transforms.functional_tensor'
 _WHY_MISSING = {
-    FUNCTIONAL_TENSOR: 'torchvision >= 0.17 has it no more',
-    'distutils': 'Python >= 3.12 has it no more, and setuptools is not installed',
+    FUNCTIONAL_TENSOR: 'torchvision >= 0.17 no longer has it',
+    'distutils': 'Python >= 3.12 no longer has it, and setuptools is not installed',
 }
 
 

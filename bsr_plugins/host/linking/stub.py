@@ -50,8 +50,8 @@ def stub_version(path: Path) -> Optional[int]:
         raise LinkError(
             'The stub has been edited since `basicsr link` wrote it',
             where=path,
-            expected='the text that was written',
-            found='another text after the same first line',
+            expected='the text that `basicsr link` wrote',
+            found='the same first line, then different text',
             remedy='save what you added, delete the file, and run the command again',
         )
     return version

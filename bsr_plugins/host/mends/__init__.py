@@ -75,7 +75,7 @@ MENDS: Tuple[Patch, ...] = (
         'weights only',
         'basicsr.utils.misc',
         _lazy('weights_only:mend_weights_only'),
-        'with torch < 2.6 a .pth or .state is a program that runs when it is loaded',
+        'with torch < 2.6, loading a .pth or .state can run code that is in it',
         f'{_FILES}models/base_model.py',
     ),
     Patch(
@@ -89,7 +89,7 @@ MENDS: Tuple[Patch, ...] = (
         'gloo on CPU',
         'basicsr.utils.dist_util',
         _lazy('gloo_on_cpu:mend_gloo_launch'),
-        'the distributed launch divides by the number of GPUs and knows NCCL alone',
+        'a distributed launch divides by the number of GPUs and supports only NCCL',
         f'{_FILES}utils/dist_util.py',
     ),
     Patch(
@@ -117,7 +117,7 @@ MENDS: Tuple[Patch, ...] = (
         'filter2D',
         'basicsr.utils.img_process_util',
         _lazy('filter2d:mend_filter2d'),
-        'a view of images that are not contiguous',
+        'blurring fails on images that are not contiguous in memory',
         f'{_FILES}utils/img_process_util.py',
     ),
     Patch(
@@ -131,7 +131,7 @@ MENDS: Tuple[Patch, ...] = (
         'matlab colours',
         'basicsr.utils.matlab_functions',
         _lazy('matlab_color:mend_matlab_color'),
-        'HAT imports conversions that moved',
+        'HAT imports colour conversions from a module that no longer has them',
         'https://github.com/XPixelGroup/HAT/issues/8',
     ),
     Patch(
@@ -145,28 +145,28 @@ MENDS: Tuple[Patch, ...] = (
         'state listing',
         'basicsr.utils.misc',
         _lazy('state_listing:mend_state_listing'),
-        'a script that resumes by itself stops at any other file beside its states',
+        'a script that resumes by itself fails where another file lies beside its states',
         'https://github.com/swz30/Restormer/blob/main/basicsr/train.py',
     ),
     Patch(
         'numpy scalars',
         'basicsr.models.base_model',
         _lazy('numpy_scalars:mend_numpy_scalars'),
-        'torch >= 2.6 refuses states that hold a best metric of numpy',
+        'torch >= 2.6 refuses states that hold a metric as a numpy number',
         'https://github.com/caiyuanhao1998/Retinexformer/blob/master/basicsr/models/base_model.py',
     ),
     Patch(
         'validation without a process group',
         'basicsr.models.image_restoration_model',
         _lazy('single_process_validation:mend_single_process_validation'),
-        'a validation of one process asks for a process group',
+        'a validation in a single process asks for a process group',
         'https://github.com/megvii-research/NAFNet/issues/63',
     ),
     Patch(
         'absent EMA',
         'basicsr.models.sr_model',
         _lazy('absent_ema:mend_absent_ema'),
-        'a test or a save without EMA takes the weights of the EMA',
+        'a test or a save fails where there is no EMA',
         'https://github.com/sczhou/CodeFormer/blob/master/basicsr/models/sr_model.py',
     ),
 )

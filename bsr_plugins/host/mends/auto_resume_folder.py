@@ -72,8 +72,8 @@ def _choose_state(opt: Dict[str, Any]) -> None:
                 'The training state cannot be resumed from',
                 where='path.resume_state',
                 found=wrong,
-                remedy='name an older state, or leave resume_state out and give --auto_resume, which '
-                'takes the last pair of weights and state that is whole',
+                remedy='name an older state, or remove resume_state and give --auto_resume, which takes '
+                'the last complete pair of weights and state',
             )
 
 
@@ -120,15 +120,15 @@ def _last_pair(opt: Dict[str, Any], folder: Path) -> Optional[str]:
         wrong = what_pair_lacks(state, opt)
         if wrong is None:
             for text in passed_over:
-                log_with_first_line(f'--auto_resume passes over what is not whole: {text}')
+                log_with_first_line(f'--auto_resume skips what is incomplete: {text}')
             return str(state)
         passed_over.append(wrong)
     if passed_over:
         raise CheckpointError(
-            'There is no training state to resume from that is whole, with its weights',
+            'There is no complete training state with its weights to resume from',
             where=folder,
             found='; '.join(passed_over[:5]),
-            remedy=f'start anew without --auto_resume (BasicSR then archives {folder.parent}), from the last weights '
-            'that are whole by path.pretrain_network_g',
+            remedy=f'start again without --auto_resume (BasicSR then archives {folder.parent}), with the last complete '
+            'weights as path.pretrain_network_g',
         )
     return None

@@ -50,7 +50,7 @@ def _whole_states(folder: Path, names: List[str]) -> List[str]:
         wrong = what_is_wrong(folder / states[-1])
         if wrong is None:
             break
-        _warn(f'The training state {folder / states[-1]} is passed over: {wrong}.')
+        _warn(f'The training state {folder / states[-1]} is skipped: {wrong}.')
         states.pop()
     return states
 

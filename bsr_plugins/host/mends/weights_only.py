@@ -98,7 +98,7 @@ def _unreadable(f: Any, error: Exception) -> Optional[Exception]:
             where=f,
             found=named.group(1) if named else None,
             expected='a state dict or a training state, as BasicSR saves them',
-            remedy=f'take the file from its makers anew; if you trust it, set {TRUST_VARIABLE}=1 in the environment',
+            remedy=f'get the file again from its source; if you trust it, set {TRUST_VARIABLE}=1 in the environment',
         )
     if wrong is None:
         return None
@@ -106,5 +106,5 @@ def _unreadable(f: Any, error: Exception) -> Optional[Exception]:
         f'{f} cannot be read: {wrong}',
         where=f,
         expected='a .pth or .state as BasicSR saves it',
-        remedy='take the file anew; a run goes on with --auto_resume from its last whole pair',
+        remedy='get the file again; a run resumes from its last complete pair with --auto_resume',
     )

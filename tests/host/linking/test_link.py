@@ -197,6 +197,6 @@ def test_the_commands(
     assert main(['unlink', 'fork']) == 0
     assert capsys.readouterr().out == 'nothing to remove in fork\n'
     assert main(['unlink', 'absent']) == 2
-    assert 'basicsr unlink: error: There is no such folder' in capsys.readouterr().err
+    assert 'basicsr unlink: error: The folder does not exist' in capsys.readouterr().err
     assert main(['link', 'fork', '--pth']) == 2
     assert 'Unknown arguments: --pth' in capsys.readouterr().err

@@ -12,8 +12,8 @@ from bsr_plugins.common.errors import LinkError
 from bsr_plugins.host.linking import link, obstacles
 from bsr_plugins.host.linking.imports import imported_modules
 
-TENSOR = {obstacles.FUNCTIONAL_TENSOR: 'torchvision >= 0.17 has it no more'}
-DISTUTILS = {'distutils': 'Python >= 3.12 has it no more, and setuptools is not installed'}
+TENSOR = {obstacles.FUNCTIONAL_TENSOR: 'torchvision >= 0.17 no longer has it'}
+DISTUTILS = {'distutils': 'Python >= 3.12 no longer has it, and setuptools is not installed'}
 IMPORTS_TENSOR = 'from torchvision.transforms.functional_tensor import rgb_to_grayscale\n'
 IMPORTS_VERSION = 'from distutils.version import LooseVersion\n'
 
@@ -148,7 +148,7 @@ def test_a_link_of_the_stubs_name(tree: Callable[..., Path], monkeypatch: pytest
 
 
 def test_what_is_no_checkout(tmp_path: Path, tree: Callable[..., Path]) -> None:
-    with pytest.raises(LinkError, match='There is no such folder'):
+    with pytest.raises(LinkError, match='The folder does not exist'):
         link(tmp_path / 'absent')
     (tmp_path / 'a.py').write_text('')
     with pytest.raises(LinkError, match='This is no checkout of BasicSR or of a fork of it') as caught:

@@ -97,7 +97,7 @@ def test_states_none_of_which_is_whole_do_not_restart_in_silence(tmp_path: Path)
     folder = save_state(tmp_path / 'run' / 'training_states', '4', '5')
     cut(folder / '5.state')
     cut(folder.parent / 'models' / 'net_g_4.pth')
-    with pytest.raises(CheckpointError, match='no training state to resume from that is whole') as caught:
+    with pytest.raises(CheckpointError, match='no complete training state') as caught:
         mended_parse(options_of(tmp_path))
     assert '5.state: it is cut short' in str(caught.value) and 'net_g_4.pth: it is cut short' in str(caught.value)
 
@@ -177,7 +177,7 @@ def test_what_stops_rank_0_stops_the_others(tmp_path: Path, broadcast: List[Any]
     folder = save_state(tmp_path / 'run' / 'training_states', '5')
     cut(folder / '5.state')
     for rank in (0, 1):
-        with pytest.raises(CheckpointError, match='no training state to resume from that is whole'):
+        with pytest.raises(CheckpointError, match='no complete training state'):
             in_rank(rank, tmp_path)
 
 

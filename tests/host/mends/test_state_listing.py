@@ -63,7 +63,7 @@ def test_with_the_mend_the_newest_whole_state_is_found(states: Path, run_python:
         '10',
         "['10.state', '11.state', '12.state.partial', '8.state', '9.state'] 1",
     ]
-    assert '11.state is passed over: it is cut short' in done.stderr
+    assert '11.state is skipped: it is cut short' in done.stderr
 
 
 def test_scripts_of_registries_are_left_alone() -> None:
