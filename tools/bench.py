@@ -74,10 +74,12 @@ def machine() -> Row:
 
 def main(argv: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(description='Ratios against stock BasicSR, interleaved, min / median / max.')
-    parser.add_argument('names', nargs='*', help='benches to run; all where none is given')
+    parser.add_argument('names', nargs='*', help='benches to run (default: all)')
     parser.add_argument('--quick', action='store_true', help='fewer rounds and smaller inputs: a smoke test')
-    parser.add_argument('--list', action='store_true', help='print the names and stop')
-    parser.add_argument('--json', type=Path, default=Path('results/bench.json'), help='where the rows go as JSON')
+    parser.add_argument('--list', action='store_true', help='print the names of the benches and exit')
+    parser.add_argument(
+        '--json', type=Path, default=Path('results/bench.json'), help='file to write the rows to, as JSON (%(default)s)'
+    )
     args = parser.parse_args(argv)
     benches = find_benches()
     if args.list:
