@@ -18,7 +18,7 @@ from bsr_plugins.data.images.dataset_options import (
     check_whole,
     option_place,
 )
-from bsr_plugins.data.sampling.balance_counts import BalanceCounts, named
+from bsr_plugins.data.sampling.balance_counts import BalanceCounts, interval_ranges
 from bsr_plugins.data.sampling.balanced_draws import BalancedDraws, Pick
 from bsr_plugins.data.sampling.batch_fetching import fetches_batches
 from bsr_plugins.data.sampling.pair_reader import PAIRED_OPTIONS, PairedImages
@@ -178,7 +178,7 @@ class RFSBalancedBatchDataset(Dataset):
         if self._draws.empty_intervals.any():
             _logger().warning(
                 f'RFS: no image of the training set has a patch of the PIC intervals '
-                f'{named(np.flatnonzero(self._draws.empty_intervals))} (of {self.num_intervals} up to '
+                f'{interval_ranges(np.flatnonzero(self._draws.empty_intervals))} (of {self.num_intervals} up to '
                 f'{self.pic_max_:.4g}): their share of each batch comes from the nearest ones.'
             )
         if not fetches_batches():
@@ -192,7 +192,7 @@ class RFSBalancedBatchDataset(Dataset):
         if unexpected.any() and not self._said_replaced:
             self._said_replaced = True
             _logger().warning(
-                f'RFS: some patches of the PIC intervals {named(np.flatnonzero(unexpected))} were not '
+                f'RFS: some patches of the PIC intervals {interval_ranges(np.flatnonzero(unexpected))} were not '
                 f'found in the images of a batch and came from the nearest intervals; a larger '
                 'num_images or max_tries makes that rarer.'
             )

@@ -439,9 +439,9 @@ def test_num_images(root, monkeypatch, batch_size, num_images, expected):
     # At least the batch size of the options, so that single items draw from as many images as batches do.
     dataset = build(root, num_images=num_images)
     sizes = []
-    original = dataset._draws._some_images
+    original = dataset._draws._draw_images
     monkeypatch.setattr(
-        dataset._draws, '_some_images', lambda *args: sizes.append(len(original(*args))) or original(*args)
+        dataset._draws, '_draw_images', lambda *args: sizes.append(len(original(*args))) or original(*args)
     )
     dataset.draw(range(batch_size))
     assert sizes == [expected]

@@ -18,10 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class ScoreProgress:
-    """The side-car ``<result>.partial``: one line of settings, then ``key mse`` a line, appended a unit at a time.
+    """The partial file ``<result>.partial``: one line of settings, then ``key mse`` a line, appended a unit at a time.
 
     A unit is what one forward pass scores. Only whole units count after an interruption, so that every forward pass of
-    the resumed run is one of the uninterrupted run and the results are the same bit for bit. The side-car of other
+    the resumed run is one of the uninterrupted run and the results are the same bit for bit. The partial file of other
     settings (another scorer, batch, LMDB) is started over.
 
     Args:
@@ -34,7 +34,7 @@ class ScoreProgress:
     """
 
     def __init__(self, result: PathLike, settings: Mapping[str, Any], units: Sequence[Sequence[str]]) -> None:
-        self.path = _side_car(result)
+        self.path = _partial_path(result)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.scores: Dict[str, float] = {}
         self.units_done = 0
@@ -68,12 +68,12 @@ class ScoreProgress:
         self.units_done += 1
 
     def finish(self) -> None:
-        """Remove the side-car: its scores stand in the result."""
+        """Remove the partial file: its scores stand in the result."""
         _unlink(self.path)
         self.close()
 
     def close(self) -> None:
-        """Let go of the side-car, which stays."""
+        """Close the partial file; it stays on disk."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -109,9 +109,9 @@ class ScoreProgress:
         return position
 
 
-def forget(result: PathLike) -> None:
-    """Remove a side-car that a run left which was killed right after it had written ``result``."""
-    _unlink(_side_car(result))
+def remove_leftover(result: PathLike) -> None:
+    """Remove the partial file of a run that was killed right after it had written ``result``."""
+    _unlink(_partial_path(result))
 
 
 def split_units(keys: Sequence[str], size: int) -> List[List[str]]:
@@ -119,7 +119,7 @@ def split_units(keys: Sequence[str], size: int) -> List[List[str]]:
     return [list(keys[start : start + size]) for start in range(0, len(keys), size)]
 
 
-def _side_car(result: PathLike) -> Path:
+def _partial_path(result: PathLike) -> Path:
     return Path(f'{os.fspath(result)}.partial')
 
 

@@ -73,12 +73,12 @@ def find_whole_images(
             given = None if lr_files is None or factor < 1 else lr_files[name]
             names = [sub_image_name(prefix, number) for number in range(1, counts[prefix] + 1)]
             images.append(WholeImage(path, given, factor, names))
-    strangers = sorted(set(keys).difference(*(image.keys for image in images)))
-    if strangers:
+    without_image = sorted(set(keys).difference(*(image.keys for image in images)))
+    if without_image:
         raise DataError(
             'Some sub-images belong to no image of the manifest',
             where=hr_manifest['source']['folder'],
-            found=some_of(strangers),
+            found=some_of(without_image),
             remedy='make the LMDBs again, or score without --whole-image',
         )
     return images

@@ -17,7 +17,7 @@ from bsr_plugins.data.difficulty.difficulty_file import (
     read_difficulty,
     write_difficulty,
 )
-from bsr_plugins.data.difficulty.score_progress import ScoreProgress, forget, split_units
+from bsr_plugins.data.difficulty.score_progress import ScoreProgress, remove_leftover, split_units
 from bsr_plugins.data.difficulty.score_whole_images import find_whole_images, score_whole_images
 from bsr_plugins.data.difficulty.score_windows import score_batches
 from bsr_plugins.data.difficulty.scorers import Scorer
@@ -83,7 +83,7 @@ def score_difficulty(
     path = difficulty_path(hr_lmdb, scale) if out is None else Path(out)
     there = _read_existing(path, header, keys)
     if there is not None:
-        forget(path)
+        remove_leftover(path)
         return ScoredDifficulty(path, header, *there, scored=0)
     images = find_whole_images(hr_manifest, lr_manifest, keys, hr, lr) if whole_image else None
     units = split_units(keys, batch) if images is None else [image.keys for image in images]

@@ -114,7 +114,7 @@ def pair_images(
     for path in lr_paths:
         stems.setdefault(image_key(path.stem), []).append(path)
     pairs: Dict[str, Path] = {}
-    alone = []
+    without_lr = []
     for key, hr_path in hr.items():
         found = [path for before, after in parts for path in stems.pop(image_key(before) + key + image_key(after), [])]
         if len(found) > 1:
@@ -127,11 +127,11 @@ def pair_images(
         if found:
             pairs[key] = found[0]
         else:
-            alone.append(hr_path.name)
-    strangers = [path.name for paths in stems.values() for path in paths]
-    if alone or strangers:
-        counts = [f'{len(alone)} HR images have no LR image ({some_of(alone)})'] if alone else []
-        counts += [f'{len(strangers)} LR images have no HR image ({some_of(strangers)})'] if strangers else []
+            without_lr.append(hr_path.name)
+    without_hr = [path.name for paths in stems.values() for path in paths]
+    if without_lr or without_hr:
+        counts = [f'{len(without_lr)} HR images have no LR image ({some_of(without_lr)})'] if without_lr else []
+        counts += [f'{len(without_hr)} LR images have no HR image ({some_of(without_hr)})'] if without_hr else []
         raise DataError(
             'HR and LR images do not pair by name: ' + '; '.join(counts),
             where=lr_paths[0].parent,
@@ -142,7 +142,7 @@ def pair_images(
 
 
 def fingerprint(images: Dict[str, Path]) -> str:
-    """Return the SHA-256 over key, file name, size and first 64 KiB of every image: cheap, and the same on any machine.
+    """Return the SHA-256 of key, file name, size and first 64 KiB of every image: quick, the same on any machine.
 
     Raises:
         DataError: a file cannot be read.

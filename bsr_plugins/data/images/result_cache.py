@@ -102,7 +102,7 @@ def cached(
     return np.array(cached_per_image(name, parameters, [images], lambda _: np.atleast_1d(compute()))[0])
 
 
-class _Known(NamedTuple):
+class _StoredResult(NamedTuple):
     stamps: List[List[int]]
     digest: str
     result: np.ndarray
@@ -144,7 +144,7 @@ class _Cache:
         _in_threads(bring_up_to_date, stale, label)
         return self._write(concatenated(results), digests)
 
-    def _read(self) -> Tuple[Optional[ImageArrays], Dict[str, _Known]]:
+    def _read(self) -> Tuple[Optional[ImageArrays], Dict[str, _StoredResult]]:
         if self._path is None or not self._path.exists():
             return None, {}
         try:
@@ -155,7 +155,7 @@ class _Cache:
             if len(header['images']) != len(arrays):
                 raise ValueError('it lists other images than it holds')
             known = {
-                identity: _Known(stamps, digest, array)
+                identity: _StoredResult(stamps, digest, array)
                 for (identity, stamps, digest), array in zip(header['images'], arrays)
             }
         except DAMAGE as error:
@@ -163,7 +163,7 @@ class _Cache:
             return None, {}
         return arrays, known
 
-    def _is_written(self, identity: str) -> bool:
+    def _is_written_by_another(self, identity: str) -> bool:
         # By another machine that computed the same meanwhile. To replace a file that it has mapped would, over NFS,
         # take the pages from under it.
         try:
@@ -180,7 +180,7 @@ class _Cache:
         listed = list(zip(self._identities, self._stamps, digests))
         identity = hashlib.blake2b(json.dumps(listed).encode('utf-8'), digest_size=16).hexdigest()
         try:
-            if not self._is_written(identity):
+            if not self._is_written_by_another(identity):
                 write_arrays(self._path, {'key': self._key, 'identity': identity, 'images': listed}, arrays)
             return map_arrays(self._path, identity, verify=False)
         except DAMAGE as error:

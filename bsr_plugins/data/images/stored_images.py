@@ -1,4 +1,4 @@
-"""Where an image is stored (a file, or a record of an LMDB), and what tells that it has changed."""
+"""Where an image is stored (a file, or a record of an LMDB), and how a change of it is noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often a balanced batch got the interval it asked for: counted in all worker processes, told by the training."""
+"""How often a balanced batch got the interval it asked for: counted in all worker processes, logged by the training."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class BalanceCounts:
         )
 
 
-def named(intervals: Iterable[int]) -> str:
+def interval_ranges(intervals: Iterable[int]) -> str:
     """Return interval numbers as text, runs of them joined: ``3, 12-15``."""
     runs: List[List[int]] = []
     for interval in intervals:

@@ -62,12 +62,12 @@ class BalancedDraws:
             TypeError: A number is no integer.
             IndexError: A number is negative.
         """
-        numbers = [_checked(number) for number in numbers]
+        numbers = [_checked_number(number) for number in numbers]
         if not numbers:
             return []
         random = keyed_generator(self.seed, *numbers, _STREAM)
         quotas = batch_quotas(len(numbers), self.fractions.shape[1], random)
-        images = self._some_images(num_images, random)
+        images = self._draw_images(num_images, random)
         totals = self._totals(images)
         picks = []
         for wanted, chance, place in zip(
@@ -75,7 +75,7 @@ class BalancedDraws:
         ):
             interval, chosen, their_totals = wanted, images, totals
             if not totals[-1, wanted]:
-                found = self._look_further(wanted, len(images), random)
+                found = self._images_that_have(wanted, len(images), random)
                 if found is None:
                     interval = nearest_filled(wanted, totals[-1] > 0, random)
                 else:
@@ -90,20 +90,20 @@ class BalancedDraws:
         """Return (M, p): the fractions of the images added up from the first to each."""
         return np.cumsum(self.fractions[images], axis=0, dtype=np.float64)
 
-    def _look_further(self, wanted: int, count: int, random: np.random.Generator) -> Optional[np.ndarray]:
+    def _images_that_have(self, wanted: int, count: int, random: np.random.Generator) -> Optional[np.ndarray]:
         if self.empty_intervals[wanted] or count == len(self.fractions):
             return None
         for _ in range(self.max_tries):
-            images = self._some_images(count, random)
+            images = self._draw_images(count, random)
             if self.fractions[images, wanted].any():
                 return images
         return None
 
-    def _some_images(self, count: int, random: np.random.Generator) -> np.ndarray:
+    def _draw_images(self, count: int, random: np.random.Generator) -> np.ndarray:
         return random.choice(len(self.fractions), min(count, len(self.fractions)), replace=False)
 
 
-def _checked(number: int) -> int:
+def _checked_number(number: int) -> int:
     number = operator.index(number)
     if number < 0:
         raise IndexError(f'draws are numbered from 0, there is no draw {number}')

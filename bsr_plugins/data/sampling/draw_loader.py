@@ -30,7 +30,7 @@ class KeyedDraws(Dataset):
 
     def __getitem__(self, number: int) -> Any:
         if getattr(self.dataset, 'draws_by_number', False):
-            return self.dataset[self._other_number(number)]
+            return self.dataset[self._number_in_own_stream(number)]
         index = int(keyed_generator(*self.key, number).integers(len(self.dataset)))
         with seeded_random_states(*self.key, number):
             return self.dataset[index]
@@ -40,9 +40,9 @@ class KeyedDraws(Dataset):
         items = getattr(type(self.dataset), '__getitems__', None)
         if items is None or not getattr(self.dataset, 'draws_by_number', False):
             return [self[number] for number in numbers]
-        return items(self.dataset, [self._other_number(number) for number in numbers])
+        return items(self.dataset, [self._number_in_own_stream(number) for number in numbers])
 
-    def _other_number(self, number: int) -> int:
+    def _number_in_own_stream(self, number: int) -> int:
         # Such a data set keys its draws by their number alone: another stream of numbers is another key.
         return int(keyed_generator(*self.key, number).integers(2**62))
 

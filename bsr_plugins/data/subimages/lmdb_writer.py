@@ -42,7 +42,7 @@ class LMDBWriter:
         self.pending_bytes = 0
         self._env: Optional[Any] = None
         with _write_errors(self.partial):
-            if not self._continued():
+            if not self._continue_partial():
                 self._start_over()
 
     def has(self, key: str) -> bool:
@@ -101,7 +101,7 @@ class LMDBWriter:
             self._env.close()
             self._env = None
 
-    def _continued(self) -> bool:
+    def _continue_partial(self) -> bool:
         import lmdb
 
         if not self.partial.is_dir():

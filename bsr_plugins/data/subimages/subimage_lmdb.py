@@ -15,7 +15,7 @@ from bsr_plugins.data.images.image_encoding import ENCODINGS, encoder
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter
 from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut
-from bsr_plugins.data.subimages.subimage_request import Request, make_request, stands
+from bsr_plugins.data.subimages.subimage_request import Request, is_complete, make_request
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name
 
 HR_NAME = 'HR_sub.lmdb'
@@ -80,8 +80,8 @@ def create_subimage_lmdbs(
     out = Path(out)
     manifests = {out / HR_NAME: request.hr_manifest, out / lr_name(scale): request.lr_manifest}
     _make_folder(out)
-    with _alone_in(out):
-        missing = {path: manifest for path, manifest in manifests.items() if not stands(path, manifest)}
+    with _locked(out):
+        missing = {path: manifest for path, manifest in manifests.items() if not is_complete(path, manifest)}
         if missing:
             _make(request, missing, out, workers or _cores(), progress)
         counts = {path: read_manifest(path)['sub_images'] for path in manifests}
@@ -181,7 +181,7 @@ def _one_opencv_thread() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder, so that two runs never write the same LMDB; where the system has no such lock, go on without."""
     try:
         import fcntl

@@ -1,4 +1,4 @@
-"""What a pair of sub-image LMDBs is asked to be: images and parameters, compared with what stands there."""
+"""What a pair of sub-image LMDBs is asked to be: images and parameters, compared with what is there."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def make_request(
     return Request(scale, grid, mod, factors, encoding, hr_images, lr_images, hr_manifest, lr_manifest)
 
 
-def stands(path: Path, asked: Dict[str, Any]) -> bool:
+def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
     """Return whether ``path`` is already there, whole and as ``asked`` for; False where there is nothing.
 
     Source folders may have moved, as long as the images are the same ones.

@@ -1,4 +1,4 @@
-"""The side-car of scoring: wherever it is torn, the run goes on from the last whole unit."""
+"""The partial file of scoring: wherever it is torn, the run goes on from the last whole unit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.data.difficulty.score_progress import ScoreProgress, forget, split_units
+from bsr_plugins.data.difficulty.score_progress import ScoreProgress, remove_leftover, split_units
 
 KEYS = [f'a b_s{number:03d}' for number in range(1, 8)]
 UNITS = split_units(KEYS, 3)
@@ -89,6 +89,6 @@ def test_finish_and_forget_remove_it(tmp_path: Path) -> None:
     kept.finish()
     assert list(tmp_path.iterdir()) == []
     score(tmp_path / 'd.txt')
-    forget(tmp_path / 'd.txt')
-    forget(tmp_path / 'd.txt')
+    remove_leftover(tmp_path / 'd.txt')
+    remove_leftover(tmp_path / 'd.txt')
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import multiprocessing
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from bsr_plugins.data.sampling.balance_counts import BalanceCounts, named
+from bsr_plugins.data.sampling.balance_counts import BalanceCounts, interval_ranges
 
 
 class Counting(Dataset):
@@ -48,5 +48,5 @@ def test_sentence():
 
 
 def test_names_of_intervals():
-    assert named([3, 12, 13, 14, 15]) == '3, 12-15'
-    assert named([0]) == '0' and named([]) == ''
+    assert interval_ranges([3, 12, 13, 14, 15]) == '3, 12-15'
+    assert interval_ranges([0]) == '0' and interval_ranges([]) == ''

@@ -101,8 +101,8 @@ def test_what_is_not_found_comes_from_the_nearest_interval_of_the_images():
 def test_nothing_is_looked_up_for_an_interval_that_no_image_has(monkeypatch):
     draws = BalancedDraws(rare(), 1000, 7)
     looked = []
-    original = draws._some_images
-    monkeypatch.setattr(draws, '_some_images', lambda *args: looked.append(args) or original(*args))
+    original = draws._draw_images
+    monkeypatch.setattr(draws, '_draw_images', lambda *args: looked.append(args) or original(*args))
     for number in range(100):
         (pick,) = draws.batch([number], 8)
         if pick.wanted == 1:

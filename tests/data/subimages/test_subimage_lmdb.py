@@ -263,7 +263,7 @@ def test_a_damaged_image_is_named_and_nothing_looks_finished(images, tmp_path):
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='no folder locks')
 def test_two_runs_never_share_a_folder(images, tmp_path):
-    with subimage_lmdb._alone_in(tmp_path), pytest.raises(DataError, match='another run is making LMDBs'):
+    with subimage_lmdb._locked(tmp_path), pytest.raises(DataError, match='another run is making LMDBs'):
         make(images, tmp_path)
 
 

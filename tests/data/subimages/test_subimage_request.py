@@ -10,7 +10,7 @@ import pytest
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.subimages.lmdb_manifest import write_manifest
-from bsr_plugins.data.subimages.subimage_request import make_request, stands
+from bsr_plugins.data.subimages.subimage_request import is_complete, make_request
 from bsr_plugins.data.subimages.windows import WindowGrid
 
 
@@ -93,13 +93,13 @@ def test_wrong_parameters_are_refused(folders, changes, words):
 
 
 def test_nothing_there_is_no_error(folders):
-    assert not stands(folders / 'absent.lmdb', request_of(folders).hr_manifest)
+    assert not is_complete(folders / 'absent.lmdb', request_of(folders).hr_manifest)
 
 
 def test_the_same_request_stands_even_from_a_moved_folder(folders, existing):
-    assert stands(existing, request_of(folders).hr_manifest)
+    assert is_complete(existing, request_of(folders).hr_manifest)
     (folders / 'hr').rename(folders / 'moved')
-    assert stands(existing, request_of(folders, hr=folders / 'moved').hr_manifest)
+    assert is_complete(existing, request_of(folders, hr=folders / 'moved').hr_manifest)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_same_request_stands_even_from_a_moved_folder(folders, existing):
 )
 def test_every_difference_is_named(folders, existing, changes, words):
     with pytest.raises(DataError, match='exists and is not what is asked for') as caught:
-        stands(existing, request_of(folders, **changes).hr_manifest)
+        is_complete(existing, request_of(folders, **changes).hr_manifest)
     caught.match(words)
     caught.match('give another --out, or delete')
 
@@ -124,13 +124,13 @@ def test_other_images_are_named(folders, existing):
     shutil.copy(folders / 'hr' / 'a.png', folders / 'hr' / 'c.png')
     (folders / 'hr' / 'b.png').unlink()
     with pytest.raises(DataError, match=r'gone: b\.png, new: c\.png'):
-        stands(existing, request_of(folders, lr=None).hr_manifest)
+        is_complete(existing, request_of(folders, lr=None).hr_manifest)
 
 
 def test_changed_images_are_noticed(folders, existing):
     shutil.copy(folders / 'hr' / 'a.png', folders / 'hr' / 'b.png')
     with pytest.raises(DataError, match='same names but different content'):
-        stands(existing, request_of(folders).hr_manifest)
+        is_complete(existing, request_of(folders).hr_manifest)
 
 
 def test_given_and_made_lr_are_told_apart(folders):
@@ -140,14 +140,14 @@ def test_given_and_made_lr_are_told_apart(folders):
         (path / name).write_text('x')
     write_manifest(path, {**request_of(folders).lr_manifest, 'sub_images': 18})
     with pytest.raises(DataError, match='it was made with --lr, which is absent now'):
-        stands(path, request_of(folders, lr=None).lr_manifest)
+        is_complete(path, request_of(folders, lr=None).lr_manifest)
     write_manifest(path, {**request_of(folders, lr=None).lr_manifest, 'sub_images': 18})
     with pytest.raises(DataError, match='its LR images were made from HR, but --lr is given'):
-        stands(path, request_of(folders).lr_manifest)
+        is_complete(path, request_of(folders).lr_manifest)
 
 
 @pytest.mark.parametrize('missing', ['data.mdb', 'meta_info.txt', 'manifest.json'])
 def test_folders_of_other_tools_are_left_alone(folders, existing, missing):
     (existing / missing).unlink()
     with pytest.raises(DataError, match='was not made by this tool'):
-        stands(existing, request_of(folders).hr_manifest)
+        is_complete(existing, request_of(folders).hr_manifest)
