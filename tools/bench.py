@@ -26,7 +26,7 @@ def find_benches(folder: Path = BENCHES) -> Dict[str, Callable[[bool], List[Row]
     """Return name -> function of all benches, in the order of file and function names."""
     found = {}
     for path in sorted(folder.glob('*_bench.py')):
-        spec = importlib.util.spec_from_file_location(f'bsr_benches_{path.stem}', path)
+        spec = importlib.util.spec_from_file_location(f'benches_{path.stem}', path)
         module = importlib.util.module_from_spec(spec)
         # Data loaders with workers pickle by module name.
         sys.modules[spec.name] = module

@@ -77,7 +77,7 @@ class CodeInUse:
     def signature(self, kind: str, name: str) -> Optional[Signature]:
         """Return what the network, loss, metric, optimizer or scheduler takes; None where that is not known."""
         if kind in ('optimizer', 'scheduler'):
-            return self._chosen(kind, name)
+            return self._signature_by_branch(kind, name)
         definition = self.definition(kind, name)
         signature = signature_of(self.tree, definition) if definition else None
         if signature is not None and kind == 'metric':
@@ -87,7 +87,7 @@ class CodeInUse:
                 signature.defaults.setdefault('better', None)
         return signature
 
-    def _chosen(self, kind: str, name: str) -> Optional[Signature]:
+    def _signature_by_branch(self, kind: str, name: str) -> Optional[Signature]:
         model = self.option_file.get('model_type')
         definition = self.definition('model', str(model)) or self.tree.find('SRModel') or self.tree.find('BaseModel')
         if definition is None:
@@ -98,11 +98,11 @@ class CodeInUse:
             found = self.tree.method(chain, method)
             call = _call_for(found[0], name) if found else None
             if call is not None:
-                inner = self._class_called(call)
+                inner = self._called_class(call)
                 return signature_of(inner[0], inner[1], given=1) if inner else None
         return None
 
-    def _class_called(self, call: ast.Call) -> Optional[Tuple[SourceTree, Definition]]:
+    def _called_class(self, call: ast.Call) -> Optional[Tuple[SourceTree, Definition]]:
         name = last_name(call.func)
         if ast.dump(call.func).count("'torch'"):
             tree = _torch_tree(name, isinstance(call.func, ast.Attribute) and last_name(call.func.value))
@@ -160,7 +160,7 @@ def _torch_tree(name: str, module: object) -> Optional[SourceTree]:
 def _call_for(function: ast.AST, name: str) -> Optional[ast.Call]:
     """Return the constructor's call in the branch of ``if optim_type == name`` (or ``in [...]``)."""
     for node in ast.walk(function):
-        if isinstance(node, ast.If) and name in _compared(node.test):
+        if isinstance(node, ast.If) and name in _texts_in(node.test):
             for part in node.body:
                 for call in ast.walk(part):
                     if isinstance(call, ast.Call) and any(keyword.arg is None for keyword in call.keywords):
@@ -168,7 +168,7 @@ def _call_for(function: ast.AST, name: str) -> Optional[ast.Call]:
     return None
 
 
-def _compared(test: ast.AST) -> List[str]:
+def _texts_in(test: ast.AST) -> List[str]:
     texts: Dict[str, None] = {}
     for node in ast.walk(test):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -17,12 +17,12 @@ def legacy_names(folder: Path) -> SourceNames:
     """Collect what the basicsr in ``folder`` finds by name, and the optimizers and schedulers of its models."""
     names = names_in(sorted((folder / 'models').glob('*.py')))
     for path in sorted(folder.rglob('*.py')):
-        for kind, name in _found(path):
+        for kind, name in _names_in_file(path):
             names.add(kind, name, path)
     return names
 
 
-def _found(path: Path) -> Iterator[Tuple[str, str]]:
+def _names_in_file(path: Path) -> Iterator[Tuple[str, str]]:
     text = path.read_text(encoding='utf-8', errors='replace')
     for ending, kind in _KINDS:
         if path.name.endswith(ending):

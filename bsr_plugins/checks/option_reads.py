@@ -233,7 +233,7 @@ class _FunctionReader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:  # noqa: N802
         self.paths(node)
-        self._hand_on(node)
+        self._follow_call(node)
         self.generic_visit(node)
 
     def paths(self, node: ast.AST) -> Paths:
@@ -267,14 +267,14 @@ class _FunctionReader(ast.NodeVisitor):
             self.found.keys.update(paths)
         return paths
 
-    def _hand_on(self, node: ast.Call) -> None:
+    def _follow_call(self, node: ast.Call) -> None:
         name = last_name(node.func)
         given = [(index, None, argument) for index, argument in enumerate(node.args)]
         given += [(None, keyword.arg, keyword.value) for keyword in node.keywords]
         for index, keyword, argument in given:
             sections = self.paths(argument)
             unpacked = index is None and keyword is None
-            if not sections or (name in _HARMLESS and not unpacked) or _builds(node):
+            if not sections or (name in _HARMLESS and not unpacked) or _is_registry_build(node):
                 continue
             if name in _ACCESSORS or name in _COPIES:
                 continue
@@ -307,7 +307,7 @@ class _FunctionReader(ast.NodeVisitor):
         return inner[0] if inner else None
 
 
-def _builds(node: ast.Call) -> bool:
+def _is_registry_build(node: ast.Call) -> bool:
     """Return whether a class looked up by name is built: ``LOSS_REGISTRY.get(name)(**opt)``."""
     return isinstance(node.func, ast.Call)
 

@@ -50,9 +50,9 @@ def _of_chain(tree: SourceTree, chain: Sequence[Definition], complete: bool, giv
         return Signature() if complete else None
     function, owner = found
     signature = _of_function(function, given + 1)
-    behind = list(chain)[list(chain).index(owner) + 1 :]
-    if signature.is_open and _goes_to_base_alone(function):
-        base = _of_chain(tree, behind, complete, given)
+    bases = list(chain)[list(chain).index(owner) + 1 :]
+    if signature.is_open and _goes_only_to_base(function):
+        base = _of_chain(tree, bases, complete, given)
         if base is not None:
             signature.is_open, signature.swallows = base.is_open, base.swallows
             for name, default in base.defaults.items():
@@ -112,7 +112,7 @@ def _keys_read(function: Function, name: str) -> List[str]:
     return keys
 
 
-def _goes_to_base_alone(function: Function) -> bool:
+def _goes_only_to_base(function: Function) -> bool:
     """Return whether ``**kwargs`` is used once, as ``super().__init__(**kwargs)``."""
     name = function.args.kwarg.arg if function.args.kwarg else ''
     handed: Set[int] = set()

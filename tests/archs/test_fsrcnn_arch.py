@@ -61,7 +61,7 @@ def test_starts_near_zero_and_learns():
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_bsr_can_build_it():
+def test_basicsr_can_build_it():
     from basicsr.archs import build_network
 
     network = build_network({'type': 'FSRCNN', 'upscale': 3, 'd': 16, 's': 4, 'm': 1})

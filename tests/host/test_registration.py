@@ -108,7 +108,7 @@ def test_the_table_has_every_kind_and_only_well_formed_targets() -> None:
 
 
 @every('kind, name', ALL_NAMES)
-def test_every_target_can_be_imported_and_is_what_bsr_calls_by_that_name(kind: str, name: str) -> None:
+def test_every_target_can_be_imported_and_is_what_basicsr_calls_by_that_name(kind: str, name: str) -> None:
     pytest.importorskip('basicsr')
     module, _, attribute = registration.TABLE[kind][name].partition(':')
     found = getattr(__import__(module, fromlist=[attribute]), attribute)

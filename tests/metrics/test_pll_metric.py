@@ -55,7 +55,7 @@ def test_floor(sigma):
 
 
 @pytest.mark.parametrize('name', ['calculate_pll', 'calculate_pll_bsrp'])
-def test_called_by_bsr(name):
+def test_called_by_basicsr(name):
     from basicsr.metrics import calculate_metric
 
     img, img2 = images(5)

@@ -44,7 +44,7 @@ def test_the_constant_row():
 
 
 @pytest.mark.parametrize('name', ['calculate_sigma_psnr', 'calculate_sigma_psnr_bsrp'])
-def test_called_by_bsr(name):
+def test_called_by_basicsr(name):
     from basicsr.metrics import calculate_metric
 
     img = np.full((6, 6, 3), 100, dtype=np.uint8)
