@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping
 
 import torch
 from torch import nn
 
+from bsr_plugins.archs.network_options import BICUBIC_RESIDUAL, check_base
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.common.naming import did_you_mean
-from bsr_plugins.data.images.bicubic_resampling import BICUBICS, upsample_bicubic
-
-# What networks add to their output themselves. A second image on top of it would have to be learnt away.
-ADDING_BASES = {
-    'MSRResNet': 'a bilinear image',
-    'EDVR': 'a bilinear image',
-    'BasicVSR': 'a bilinear image',
-    'IconVSR': 'a bilinear image',
-    'SRVGGNetCompact': 'a nearest image',
-    'ECBSR': 'a nearest image',
-    'RIDNet': 'the input',
-    'BicubicResidual': 'a bicubic image',
-}
-# With any other, SwinIR is the one for denoising.
-SWINIR_UPSAMPLERS = ('pixelshuffle', 'pixelshuffledirect', 'nearest+conv')
+from bsr_plugins.data.images.bicubic_resampling import upsample_bicubic
 
 
 class BicubicResidual(nn.Module):
@@ -49,16 +35,9 @@ class BicubicResidual(nn.Module):
         OptionError: ``base`` has no type, has another scale, or adds an upsampled image itself; ``bicubic`` is unknown.
     """
 
-    def __init__(self, base: Mapping[str, Any], upscale: int, bicubic: str = 'torch') -> None:
+    def __init__(self, base: Mapping[str, Any], upscale: int, bicubic: str = BICUBIC_RESIDUAL.defaults.bicubic) -> None:
         super().__init__()
-        if bicubic not in BICUBICS:
-            raise OptionError(
-                'unknown bicubic kernel',
-                where='network_g.bicubic',
-                expected=' or '.join(BICUBICS),
-                found=repr(bicubic),
-                remedy=did_you_mean(str(bicubic), BICUBICS),
-            )
+        BICUBIC_RESIDUAL.check(base=base, upscale=upscale, bicubic=bicubic)
         self.upscale = upscale
         self.bicubic = bicubic
         self.base = _build_base(base, upscale)
@@ -107,46 +86,9 @@ class BicubicResidual(nn.Module):
 
 
 def _build_base(base: Mapping[str, Any], upscale: int) -> nn.Module:
-    if not isinstance(base, Mapping) or not base.get('type'):
-        raise OptionError(
-            'BicubicResidual needs the options of its base',
-            where='network_g.base',
-            expected='{type: FSRCNN, upscale: 4, ...}',
-            found=repr(base),
-            remedy='give network_g.base a type',
-        )
-    options: Dict[str, Any] = copy.deepcopy(dict(base))
-    _check_scale(options.get('upscale'), upscale)
     from bsr_plugins.common.builders import build_network
 
-    network = build_network(options)
-    added = _added_image(network)
-    if added:
-        name = type(network).__name__
-        raise OptionError(
-            f'{name} adds {added} itself, it learns a residual already',
-            where='network_g.base.type',
-            expected='a network that emits the whole image',
-            found=name,
-            remedy=f'use network_g.type: {name} as it is, or another base',
-        )
-    _check_scale(getattr(network, 'upscale', None), upscale)
+    network = build_network(copy.deepcopy(dict(base)))
+    # What stands behind the name is known now; a fork's may be another network.
+    check_base(type(network).__name__, getattr(network, 'upscale', None), upscale, getattr(network, 'upsampler', None))
     return network
-
-
-def _added_image(network: nn.Module) -> Optional[str]:
-    name = type(network).__name__
-    if name == 'SwinIR' and getattr(network, 'upsampler', None) not in SWINIR_UPSAMPLERS:
-        return 'the input'
-    return ADDING_BASES.get(name)
-
-
-def _check_scale(of_base: Any, upscale: int) -> None:
-    if isinstance(of_base, int) and of_base != upscale:
-        raise OptionError(
-            'BicubicResidual and its base have different scales',
-            where='network_g.base.upscale',
-            expected=upscale,
-            found=of_base,
-            remedy=f'give the base upscale: {upscale}',
-        )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from bsr_plugins.archs.carn_arch import RGB_MEAN
-from bsr_plugins.common.errors import OptionError
-from bsr_plugins.losses.option_values import choice, flag, number, whole_number
+from bsr_plugins.archs.network_options import BSR_NET
 
-ALPHA_MODES = ('sigmoid_scalar', 'spatial_1x1', 'fixed')
 FIXED_ALPHA = 0.5
-FUSE_KERNELS = (1, 3)
+_DEFAULTS = BSR_NET.defaults
 
 
 class BSRNet(nn.Module):
@@ -55,8 +52,8 @@ class BSRNet(nn.Module):
         num_feat: Channels of the features.
         num_fmg: Number of groups.
         num_rb: Residual blocks in each of them.
-        upscale: Upscaling factor: 3 or a power of two.
-        fuse_kernel: Size of the fusing convolution's kernel, 1 or 3.
+        upscale: Upscaling factor.
+        fuse_kernel: Size of the fusing convolution's kernel.
         use_fmg_skips: Whether the outputs of the inner groups go into the fusion too. False is the ablation "w/o SC"
             of the paper's Table 4: ``F_0`` and the last group's alone.
         alpha_mode: ``sigmoid_scalar``, one number a group, ``sigmoid(a_i)`` with ``a_i`` learnt from 0, so that each
@@ -74,41 +71,37 @@ class BSRNet(nn.Module):
 
     def __init__(
         self,
-        num_in_ch: int = 3,
-        num_out_ch: int = 3,
-        num_feat: int = 64,
-        num_fmg: int = 10,
-        num_rb: int = 12,
-        upscale: int = 4,
-        fuse_kernel: int = 1,
-        use_fmg_skips: bool = True,
-        alpha_mode: str = 'sigmoid_scalar',
-        fmg_conv: bool = False,
-        res_scale: float = 1,
-        rgb_mean: Sequence[float] = RGB_MEAN,
+        num_in_ch: int = _DEFAULTS.num_in_ch,
+        num_out_ch: int = _DEFAULTS.num_out_ch,
+        num_feat: int = _DEFAULTS.num_feat,
+        num_fmg: int = _DEFAULTS.num_fmg,
+        num_rb: int = _DEFAULTS.num_rb,
+        upscale: int = _DEFAULTS.upscale,
+        fuse_kernel: int = _DEFAULTS.fuse_kernel,
+        use_fmg_skips: bool = _DEFAULTS.use_fmg_skips,
+        alpha_mode: str = _DEFAULTS.alpha_mode,
+        fmg_conv: bool = _DEFAULTS.fmg_conv,
+        res_scale: float = _DEFAULTS.res_scale,
+        rgb_mean: Sequence[float] = _DEFAULTS.rgb_mean,
     ) -> None:
         super().__init__()
-        for name, value in (
-            ('num_in_ch', num_in_ch),
-            ('num_out_ch', num_out_ch),
-            ('num_feat', num_feat),
-            ('num_fmg', num_fmg),
-            ('num_rb', num_rb),
-            ('upscale', upscale),
-            ('fuse_kernel', fuse_kernel),
-        ):
-            whole_number(self, name, value)
-        if upscale != 3 and upscale & (upscale - 1):
-            raise _wrong('upscale', '1, 3 or a power of two', upscale)
-        if fuse_kernel not in FUSE_KERNELS:
-            raise _wrong('fuse_kernel', ' or '.join(map(str, FUSE_KERNELS)), fuse_kernel)
-        if not isinstance(rgb_mean, (list, tuple)) or not all(isinstance(value, (int, float)) for value in rgb_mean):
-            raise _wrong('rgb_mean', 'a list of numbers, one for each channel', rgb_mean)
+        BSR_NET.check(
+            num_in_ch=num_in_ch,
+            num_out_ch=num_out_ch,
+            num_feat=num_feat,
+            num_fmg=num_fmg,
+            num_rb=num_rb,
+            upscale=upscale,
+            fuse_kernel=fuse_kernel,
+            use_fmg_skips=use_fmg_skips,
+            alpha_mode=alpha_mode,
+            fmg_conv=fmg_conv,
+            res_scale=res_scale,
+            rgb_mean=rgb_mean,
+        )
         self.upscale = upscale
-        self.use_fmg_skips = flag(self, 'use_fmg_skips', use_fmg_skips)
-        self.alpha_mode = choice(self, 'alpha_mode', alpha_mode, ALPHA_MODES)
-        flag(self, 'fmg_conv', fmg_conv)
-        number(self, 'res_scale', res_scale, above=0)
+        self.use_fmg_skips = use_fmg_skips
+        self.alpha_mode = alpha_mode
 
         from bsr_plugins.common.builders import arch_util
 
@@ -155,12 +148,3 @@ def _flat_start(convolution: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(convolution.weight)
     nn.init.zeros_(convolution.bias)
     return convolution
-
-
-def _wrong(option: str, expected: str, found: Any) -> OptionError:
-    return OptionError(
-        f"the option '{option}' of BSRNet has a wrong value",
-        where=f'BSRNet.{option}',
-        expected=expected,
-        found=repr(found),
-    )

@@ -7,9 +7,9 @@ from typing import List, Sequence
 import torch
 from torch import nn
 
-from bsr_plugins.common.errors import OptionError
+from bsr_plugins.archs.network_options import CARN as OPTIONS
 
-RGB_MEAN = (0.4488, 0.4371, 0.4040)
+_DEFAULTS = OPTIONS.defaults
 
 
 class CARN(nn.Module):
@@ -39,7 +39,7 @@ class CARN(nn.Module):
     Args:
         num_in_ch: Channels of the input.
         num_out_ch: Channels of the output.
-        upscale: Upscaling factor: 1 (no upsampler), 3 or a power of two.
+        upscale: Upscaling factor; 1 has no upsampler.
         num_feat: Channels of the features, c above.
         group: Groups of the grouped convolutions; 1 makes CARN, more make CARN-M.
         rgb_mean: Subtracted from the input and added to the output, in [0, 1]; left out where either has not as many
@@ -48,26 +48,27 @@ class CARN(nn.Module):
     Input (N, num_in_ch, H, W) in [0, 1], output (N, num_out_ch, H * upscale, W * upscale).
 
     Raises:
-        OptionError: A scale without an upsampler, or ``num_feat`` not divisible by ``group``.
+        OptionError: An option has a wrong value, or ``num_feat`` is not divisible by ``group``.
     """
 
     def __init__(
         self,
-        num_in_ch: int = 3,
-        num_out_ch: int = 3,
-        upscale: int = 4,
-        num_feat: int = 64,
-        group: int = 1,
-        rgb_mean: Sequence[float] = RGB_MEAN,
+        num_in_ch: int = _DEFAULTS.num_in_ch,
+        num_out_ch: int = _DEFAULTS.num_out_ch,
+        upscale: int = _DEFAULTS.upscale,
+        num_feat: int = _DEFAULTS.num_feat,
+        group: int = _DEFAULTS.group,
+        rgb_mean: Sequence[float] = _DEFAULTS.rgb_mean,
     ) -> None:
         super().__init__()
-        if group < 1 or num_feat % group:
-            raise OptionError(
-                'the features cannot be divided into the groups',
-                where='network_g.group',
-                expected=f'a divisor of num_feat, {num_feat}',
-                found=group,
-            )
+        OPTIONS.check(
+            num_in_ch=num_in_ch,
+            num_out_ch=num_out_ch,
+            upscale=upscale,
+            num_feat=num_feat,
+            group=group,
+            rgb_mean=rgb_mean,
+        )
         self.upscale = upscale
         mean = rgb_mean if num_in_ch == num_out_ch == len(rgb_mean) else [0.0]
         self.register_buffer('mean', torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
@@ -135,17 +136,7 @@ def _cascading_block(num_feat: int, group: int) -> Cascade:
 
 
 def _upsampler(num_feat: int, upscale: int, group: int) -> List[nn.Module]:
-    if upscale == 3:
-        factors = [3]
-    elif upscale > 0 and not upscale & (upscale - 1):
-        factors = [2] * (upscale.bit_length() - 1)
-    else:
-        raise OptionError(
-            f'CARN cannot upscale by {upscale}',
-            where='network_g.upscale',
-            expected='1, 3 or a power of two',
-            found=upscale,
-        )
+    factors = [3] if upscale == 3 else [2] * (upscale.bit_length() - 1)
     layers: List[nn.Module] = []
     for factor in factors:
         layers += [

@@ -7,6 +7,10 @@ import math
 import torch
 from torch import nn
 
+from bsr_plugins.archs.network_options import FSRCNN as OPTIONS
+
+_DEFAULTS = OPTIONS.defaults
+
 
 class FSRCNN(nn.Module):
     """Feature extraction 5x5, shrinking 1x1, ``m`` mappings 3x3, expanding 1x1, deconvolution 9x9.
@@ -20,18 +24,28 @@ class FSRCNN(nn.Module):
     Args:
         num_in_ch: Channels of the input.
         num_out_ch: Channels of the output.
-        upscale: Upscaling factor, any whole number >= 1.
+        upscale: Upscaling factor.
         d: Channels of the features.
         s: Channels of the mappings.
         m: Number of mappings.
 
     Input (N, num_in_ch, H, W), output (N, num_out_ch, H * upscale, W * upscale), both in [0, 1].
+
+    Raises:
+        OptionError: An option has a wrong value.
     """
 
     def __init__(
-        self, num_in_ch: int = 3, num_out_ch: int = 3, upscale: int = 4, d: int = 56, s: int = 12, m: int = 4
+        self,
+        num_in_ch: int = _DEFAULTS.num_in_ch,
+        num_out_ch: int = _DEFAULTS.num_out_ch,
+        upscale: int = _DEFAULTS.upscale,
+        d: int = _DEFAULTS.d,
+        s: int = _DEFAULTS.s,
+        m: int = _DEFAULTS.m,
     ) -> None:
         super().__init__()
+        OPTIONS.check(num_in_ch=num_in_ch, num_out_ch=num_out_ch, upscale=upscale, d=d, s=s, m=m)
         self.upscale = upscale
         self.feature = nn.Sequential(nn.Conv2d(num_in_ch, d, 5, padding=2), nn.PReLU())
         self.shrink = nn.Sequential(nn.Conv2d(d, s, 1), nn.PReLU())

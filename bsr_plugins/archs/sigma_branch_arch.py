@@ -8,10 +8,9 @@ from typing import List, Optional
 import torch
 from torch import nn
 
-from bsr_plugins.common.errors import OptionError
-from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.archs.network_options import SIGMA_BRANCH
 
-UPSAMPLERS = ('espcn', 'edsr')
+_DEFAULTS = SIGMA_BRANCH.defaults
 
 
 class SigmaBranch(nn.Module):
@@ -42,54 +41,40 @@ class SigmaBranch(nn.Module):
         num_in_ch: Channels of the features.
         num_out_ch: Channels of the image.
         num_feat: Channels of the branch.
-        num_conv: Number of its convolutions before the upsampler, at least 1.
+        num_conv: Number of its convolutions before the upsampler.
         upscale: Upscaling factor; 1 needs no PixelShuffle: a plain convolution in both kinds.
         upsampler: ``espcn``, a 3x3 convolution to ``num_out_ch * upscale^2`` channels and one PixelShuffle, or
             ``edsr``, a 3x3 convolution and PixelShuffle(2) for each factor of two, or PixelShuffle(3), then a 3x3
             convolution to ``num_out_ch``.
-        init_sigma: Where sigma starts, in (0, 1): the last convolution's bias begins at its logit. ~ leaves PyTorch's.
+        init_sigma: Where sigma starts: the last convolution's bias begins at its logit. ~ leaves PyTorch's.
 
     Input (N, num_in_ch, H, W), output (N, num_out_ch, H * upscale, W * upscale) in (0, 1), the unit of an image in
     [0, 1].
 
     Raises:
-        OptionError: An unknown upsampler, no convolution, a scale that the upsampler cannot do, or ``init_sigma``
-            outside (0, 1).
+        OptionError: An option has a wrong value, or the upsampler cannot do the scale.
     """
 
     def __init__(
         self,
-        num_in_ch: int = 64,
-        num_out_ch: int = 3,
-        num_feat: int = 160,
-        num_conv: int = 4,
-        upscale: int = 4,
-        upsampler: str = 'espcn',
-        init_sigma: Optional[float] = 0.02,
+        num_in_ch: int = _DEFAULTS.num_in_ch,
+        num_out_ch: int = _DEFAULTS.num_out_ch,
+        num_feat: int = _DEFAULTS.num_feat,
+        num_conv: int = _DEFAULTS.num_conv,
+        upscale: int = _DEFAULTS.upscale,
+        upsampler: str = _DEFAULTS.upsampler,
+        init_sigma: Optional[float] = _DEFAULTS.init_sigma,
     ) -> None:
         super().__init__()
-        if upsampler not in UPSAMPLERS:
-            raise OptionError(
-                'unknown upsampler of the sigma branch',
-                where='network_sigma.upsampler',
-                expected=' or '.join(UPSAMPLERS),
-                found=repr(upsampler),
-                remedy=did_you_mean(str(upsampler), UPSAMPLERS),
-            )
-        if num_conv < 1:
-            raise OptionError(
-                'the sigma branch has no convolution',
-                where='network_sigma.num_conv',
-                expected='a whole number of 1 or more',
-                found=num_conv,
-            )
-        if init_sigma is not None and not 0 < init_sigma < 1:
-            raise OptionError(
-                'the sigma branch cannot start there',
-                where='network_sigma.init_sigma',
-                expected='a number between 0 and 1, or ~',
-                found=init_sigma,
-            )
+        SIGMA_BRANCH.check(
+            num_in_ch=num_in_ch,
+            num_out_ch=num_out_ch,
+            num_feat=num_feat,
+            num_conv=num_conv,
+            upscale=upscale,
+            upsampler=upsampler,
+            init_sigma=init_sigma,
+        )
         self.upscale = upscale
         layers: List[nn.Module] = []
         for index in range(num_conv):
@@ -108,14 +93,6 @@ class SigmaBranch(nn.Module):
 def _upsampler(num_feat: int, num_out_ch: int, upscale: int, kind: str) -> List[nn.Module]:
     if upscale == 1:
         return [nn.Conv2d(num_feat, num_out_ch, 3, padding=1)]
-    if upscale < 1 or (kind == 'edsr' and upscale != 3 and upscale & (upscale - 1)):
-        raise OptionError(
-            f'the {kind} upsampler cannot upscale by {upscale}',
-            where='network_sigma.upscale',
-            expected='1, 3 or a power of two' if kind == 'edsr' else '1 or more',
-            found=upscale,
-            remedy='upsampler: espcn does any whole factor' if kind == 'edsr' and upscale > 0 else None,
-        )
     if kind == 'espcn':
         return [nn.Conv2d(num_feat, num_out_ch * upscale**2, 3, padding=1), nn.PixelShuffle(upscale)]
     from bsr_plugins.common.builders import arch_util

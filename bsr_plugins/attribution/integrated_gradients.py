@@ -12,15 +12,12 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from bsr_plugins.attribution.attribution_options import GRANULARITY, IG_REDUCE, IG_RULE, IG_STEPS
 from bsr_plugins.attribution.parameter_path import ParameterPath, path_points
 from bsr_plugins.attribution.riemann_sums import RiemannSums
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.common.naming import did_you_mean
 
 __all__ = ['Attribution', 'mean_l1', 'parameter_attribution', 'path_points', 'ranks_by_default']
-
-REDUCTIONS = ('abs_per_batch', 'abs_after_sum', 'signed')
-GRANULARITIES = ('weight', 'filter')
 
 
 class Attribution(NamedTuple):
@@ -60,11 +57,11 @@ def parameter_attribution(
     batches: Iterable[Tuple[Tensor, Tensor]],
     *,
     objective: Callable[[Tensor, Tensor], Tensor] = mean_l1,
-    rule: str = 'midpoint',
-    steps: int = 8,
-    reduce: str = 'abs_per_batch',
+    rule: str = IG_RULE.default,
+    steps: int = IG_STEPS.default,
+    reduce: str = IG_REDUCE.default,
     ranked: Optional[Callable[[str, Tensor], bool]] = None,
-    granularity: str = 'weight',
+    granularity: str = GRANULARITY.default,
     num_batches: Optional[int] = None,
     ends_every: int = 4,
     progress: bool = True,
@@ -123,8 +120,8 @@ def parameter_attribution(
     Departures: the authors' code parametrises the path from the target (alpha = 0) to the baseline; here alpha = 0 is
     the baseline, as in the paper, and its sum is the ``right`` rule.
     """
-    _check_choice('reduce', reduce, REDUCTIONS)
-    _check_choice('granularity', granularity, GRANULARITIES)
+    IG_REDUCE.checked(reduce, 'reduce')
+    GRANULARITY.checked(granularity, 'granularity')
     if ends_every < 1:
         raise OptionError(
             'The ends of the attribution path are never measured', expected='ends_every >= 1', found=ends_every
@@ -198,13 +195,3 @@ def _gap(signed: float, difference: float) -> float:
     if difference == 0:
         return 0.0 if signed == 0 else math.copysign(math.inf, signed)
     return signed / difference - 1
-
-
-def _check_choice(name: str, value: str, valid: Tuple[str, ...]) -> None:
-    if value not in valid:
-        raise OptionError(
-            f'Unknown {name} of the attribution',
-            expected=' | '.join(valid),
-            found=repr(value),
-            remedy=did_you_mean(str(value), valid),
-        )

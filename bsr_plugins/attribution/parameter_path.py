@@ -8,10 +8,8 @@ from typing import Iterator, List, Mapping, Tuple
 import torch
 from torch import Tensor, nn
 
+from bsr_plugins.attribution.attribution_options import IG_RULE, IG_STEPS
 from bsr_plugins.common.errors import CheckpointError, OptionError
-from bsr_plugins.common.naming import did_you_mean
-
-RULES = ('left', 'right', 'midpoint', 'trapezoid')
 
 
 def path_points(rule: str, steps: int) -> List[Tuple[float, float]]:
@@ -24,15 +22,8 @@ def path_points(rule: str, steps: int) -> List[Tuple[float, float]]:
     Raises:
         OptionError: Unknown rule, or ``steps`` is not an integer >= 1.
     """
-    if rule not in RULES:
-        raise OptionError(
-            'Unknown rule of the attribution path',
-            expected=' | '.join(RULES),
-            found=repr(rule),
-            remedy=did_you_mean(str(rule), RULES),
-        )
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise OptionError('The attribution path has no step', expected='an integer >= 1', found=repr(steps))
+    IG_RULE.checked(rule, 'rule')
+    IG_STEPS.checked(steps, 'steps')
     if rule == 'trapezoid':
         return [(s / steps, (0.5 if s in (0, steps) else 1.0) / steps) for s in range(steps + 1)]
     offset = {'left': 0.0, 'right': 1.0, 'midpoint': 0.5}[rule]

@@ -7,19 +7,16 @@ from typing import Dict, List, Mapping, Optional
 import torch
 from torch import Tensor
 
+from bsr_plugins.attribution.attribution_options import MASK_UPDATE, SCOPE
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.common.naming import did_you_mean
-
-SCOPES = ('global', 'layer')
-UPDATES = ('replace', 'union')
 
 
 def select_frozen(
     scores: Mapping[str, Tensor],
     share: float,
-    scope: str = 'global',
+    scope: str = SCOPE.default,
     previous: Optional[Mapping[str, Tensor]] = None,
-    update: str = 'replace',
+    update: str = MASK_UPDATE.default,
 ) -> Dict[str, Tensor]:
     """Return bool masks (True: frozen) of the ``round(share * total)`` entries with the highest scores.
 
@@ -42,8 +39,8 @@ def select_frozen(
         OptionError: Unknown scope or update, or a share outside [0, 1].
         DataError: Scores that are NaN, or previous masks that do not fit.
     """
-    _check_choice('scope', scope, SCOPES)
-    _check_choice('update', update, UPDATES)
+    SCOPE.checked(scope, 'scope')
+    MASK_UPDATE.checked(update, 'update')
     if not 0 <= share <= 1:
         raise OptionError('The frozen share is no share', expected='a number in [0, 1]', found=share)
     _check_previous(scores, previous)
@@ -111,13 +108,3 @@ def _check_previous(scores: Mapping[str, Tensor], previous: Optional[Mapping[str
                 expected=f'a mask of shape {tuple(score.shape)}',
                 found=found,
             )
-
-
-def _check_choice(name: str, value: str, valid: tuple) -> None:
-    if value not in valid:
-        raise OptionError(
-            f'Unknown {name} of the frozen entries',
-            expected=' | '.join(valid),
-            found=repr(value),
-            remedy=did_you_mean(str(value), valid),
-        )

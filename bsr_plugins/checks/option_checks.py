@@ -14,9 +14,10 @@ from bsr_plugins.checks.path_checks import check_paths, datasets_in
 from bsr_plugins.checks.schedule_checks import check_schedule
 from bsr_plugins.checks.type_checks import KnownNames, check_types, known_names
 from bsr_plugins.checks.unknown_keys import check_keys
-from bsr_plugins.checks.value_checks import NUMBER_AS_TEXT, check_values
+from bsr_plugins.checks.value_checks import check_values
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import plain_name
+from bsr_plugins.common.option import NUMBER_AS_TEXT
 from bsr_plugins.host.source_names import basicsr_folder
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 

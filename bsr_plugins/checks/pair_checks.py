@@ -9,8 +9,8 @@ from bsr_plugins.checks.pair_listing import PairList, Size, list_pairs, spread
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
-from bsr_plugins.data.images.dataset_options import names_images
 from bsr_plugins.data.images.image_folders import some_of
+from bsr_plugins.data.images.shared_options import names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, leads_out
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from bsr_plugins.data.images.dataset_options import names_images
 from bsr_plugins.data.images.declared_size import declared_size
+from bsr_plugins.data.images.shared_options import names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 
 Size = Tuple[int, int]  # height, width

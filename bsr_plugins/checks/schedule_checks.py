@@ -12,12 +12,12 @@ from bsr_plugins.checks.pair_checks import paired_sets
 from bsr_plugins.checks.pair_listing import list_pairs
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.option_kinds import LARGEST
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.bspa_options import BSPAOptions
 from bsr_plugins.models.bspa_schedule import BSPASchedule
 from bsr_plugins.models.resume_report import early_end_warning
 from bsr_plugins.options.option_file import OptionFile
-from bsr_plugins.options.table.kinds import LARGEST
 
 
 def check_schedule(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> List[Finding]:

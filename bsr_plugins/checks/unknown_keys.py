@@ -10,10 +10,10 @@ from bsr_plugins.checks.signatures import REQUIRED, Signature
 from bsr_plugins.checks.type_checks import typed_keys
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import closest_name, did_you_mean, misspelt
-from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS
+from bsr_plugins.common.option import REQUIRED as OPTION_REQUIRED
+from bsr_plugins.data.images.shared_options import CARRIED_OPTIONS
 from bsr_plugins.host.registries import STOCK_MODELS
 from bsr_plugins.options.option_file import KeyPath, OptionFile
-from bsr_plugins.options.table import key as table_key
 from bsr_plugins.options.table import option_set
 
 # A test reads nothing of these.
@@ -67,8 +67,8 @@ class _UnknownKeys:
         reads = self.code.reads(base if isinstance(base, str) else stock)
         while reads is not None and name:
             own = option_set('model', name)
-            for key in own.keys if own else ():
-                path = tuple(key.path.split('.'))
+            for option in own.options if own else ():
+                path = tuple(option.path.split('.'))
                 reads.keys.update(path[:end] for end in range(1, len(path) + 1))
             name = own.inherits if own else ''
         if reads is not None:
@@ -117,12 +117,12 @@ class _UnknownKeys:
             own = option_set('dataset', name)
             if own is None:
                 return []
-            names = {key.path.split('.')[0] for key in own.keys}
+            names = {option.path.split('.')[0] for option in own.options}
             findings = self._missing(
                 'data set',
                 name,
                 section,
-                [key.path for key in own.keys if key.default is table_key.REQUIRED and 'dataroot' not in key.path],
+                [each.path for each in own.options if each.default is OPTION_REQUIRED and 'dataroot' not in each.path],
             )
             for key in options:
                 if key not in names and not around.reads((key,)):
@@ -164,14 +164,14 @@ class _UnknownKeys:
             own = option_set(kind, name)
             if own is None:
                 return []
-            names = [key.path for key in own.keys]
+            names = [option.path for option in own.options]
             refused = [
                 self._refused(word, name, (*section, key), names)
                 for key in options
                 if key not in names and key != 'type'
             ]
             return refused + self._missing(
-                word, name, section, [key.path for key in own.keys if key.default is table_key.REQUIRED]
+                word, name, section, [each.path for each in own.options if each.default is OPTION_REQUIRED]
             )
         signature = self.code.signature(kind, name)
         return [] if signature is None else self._against(signature, word, section, name)

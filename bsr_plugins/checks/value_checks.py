@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List
 
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.type_checks import typed_keys
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
-from bsr_plugins.common.naming import closest_name, misspelt
+from bsr_plugins.common.naming import misspelt
+from bsr_plugins.common.option import NUMBER_AS_TEXT, REQUIRED, Option, number_remedy
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import OPTION_SETS, option_set
-from bsr_plugins.options.table.key import REQUIRED, Key
-from bsr_plugins.options.table.kinds import FLAG, NOTHING
 
-NUMBER_AS_TEXT = re.compile(r'[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?')
 _OF_TRAINING = ('train', 'logger', 'dist_params')
 
 
@@ -27,9 +24,9 @@ def check_values(option_file: OptionFile, code: CodeInUse, is_train: bool) -> Li
         finding
         for options in OPTION_SETS
         if options.kind == 'basicsr' and options.name != 'PairedImageDataset'
-        for key in options.keys
-        if is_train or key.path.split('.')[0] not in _OF_TRAINING
-        for finding in _matching(option_file, key, lenient=True)
+        for option in options.options
+        if is_train or option.path.split('.')[0] not in _OF_TRAINING
+        for finding in _matching(option_file, option, lenient=True)
     ]
     if is_train:
         findings += _of_model(option_file, code)
@@ -40,30 +37,26 @@ def check_values(option_file: OptionFile, code: CodeInUse, is_train: bool) -> Li
     return findings
 
 
-def wrong_value(option_file: OptionFile, path: KeyPath, key: Key, lenient: bool = False) -> List[Finding]:
+def wrong_value(option_file: OptionFile, path: KeyPath, option: Option, lenient: bool = False) -> List[Finding]:
     """Return the finding for the value at ``path``, if it is wrong; ``lenient``: ``~`` counts as absent."""
     value = option_file.get(*path)
-    if key.kind.accepts(value) or (lenient and value is None):
+    if option.kind.accepts(value) or (lenient and value is None):
         return []
-    remedy = _as_number(path[-1], value, key)
-    if remedy is None and isinstance(value, str) and key.kind.words:
-        near = closest_name(value, key.kind.words)
-        remedy = f'{path[-1]}: {near}, unquoted' if near == value.lower() else near and f"did you mean '{near}'?"
     return [
         Finding(
             ERROR,
             f"The value of '{'.'.join(path)}' is wrong",
             option_file.where(*path),
-            expected=key.kind.text,
+            expected=option.kind.text,
             found=_short(value),
-            remedy=remedy,
+            remedy=option.remedy(value),
         )
     ]
 
 
-def _matching(option_file: OptionFile, key: Key, lenient: bool) -> Iterator[Finding]:
-    for path in _paths(option_file.options, tuple(key.path.split('.'))):
-        yield from wrong_value(option_file, path, key, lenient)
+def _matching(option_file: OptionFile, option: Option, lenient: bool) -> Iterator[Finding]:
+    for path in _paths(option_file.options, tuple(option.path.split('.'))):
+        yield from wrong_value(option_file, path, option, lenient)
 
 
 def _paths(value: Any, pattern: KeyPath, above: KeyPath = ()) -> Iterator[KeyPath]:
@@ -80,20 +73,20 @@ def _of_model(option_file: OptionFile, code: CodeInUse) -> List[Finding]:
     findings: List[Finding] = []
     while isinstance(name, str) and name and code.names.gives_ours('model', name):
         own = option_set('model', name)
-        for key in own.keys if own else ():
-            path = tuple(key.path.split('.'))
-            if key.default is REQUIRED and option_file.get(*path) is None:
+        for option in own.options if own else ():
+            path = tuple(option.path.split('.'))
+            if option.default is REQUIRED and option_file.get(*path) is None:
                 findings.append(
                     Finding(
                         ERROR,
-                        f"The key '{key.path}' is missing",
+                        f"The key '{option.path}' is missing",
                         option_file.where(*path),
-                        expected=f'{path[-1]}: {key.kind.text}',
+                        expected=f'{path[-1]}: {option.kind.text}',
                         remedy='python tools/make_option.py writes a complete option file',
                     )
                 )
             else:
-                findings += _matching(option_file, key, lenient=False)
+                findings += _matching(option_file, option, lenient=False)
         name = own.inherits if own else ''
     return findings
 
@@ -107,10 +100,10 @@ def _of_type(option_file: OptionFile, code: CodeInUse, kind: str, section: KeyPa
     lenient = own.kind == 'basicsr'
     return [
         finding
-        for key in own.keys
+        for option in own.options
         for finding in (
-            wrong_value(option_file, (*section, key.path), key, lenient)
-            if key.path in option_file.section(*section)
+            wrong_value(option_file, (*section, option.path), option, lenient)
+            if option.path in option_file.section(*section)
             else []
         )
     ]
@@ -142,22 +135,10 @@ def _by_defaults(option_file: OptionFile, code: CodeInUse, kind: str, section: K
                 option_file.where(*section, key),
                 expected=f'{expected}, as its default {default!r} in {name}',
                 found=_short(value),
-                remedy=_number_remedy(key, value) if sure and not isinstance(default, bool) else None,
+                remedy=number_remedy(key, value) if sure and not isinstance(default, bool) else None,
             )
         )
     return findings
-
-
-def _as_number(name: str, value: Any, key: Key) -> Optional[str]:
-    texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    text = next((text for text in texts if isinstance(text, str) and NUMBER_AS_TEXT.fullmatch(text)), None)
-    if text is None or key.kind.accepts(text) or key.kind in (FLAG, NOTHING):
-        return None
-    return _number_remedy(name, text) if isinstance(value, str) else f'write {text} as a plain number'
-
-
-def _number_remedy(name: str, text: str) -> str:
-    return f'{name}: !!float {text} (YAML reads {text} as text)' if 'e' in text.lower() else f'{name}: {text}, unquoted'
 
 
 def _short(value: Any) -> str:

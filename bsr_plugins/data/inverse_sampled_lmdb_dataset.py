@@ -10,33 +10,14 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
+from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes, read_pair_difficulty
-from bsr_plugins.data.images.dataset_options import (
-    CARRIED_OPTIONS,
-    check_given,
-    check_gt_size,
-    check_known,
-    check_training_phase,
-    option_place,
-)
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
-from bsr_plugins.data.images.sample_tensors import TENSOR_OPTIONS, SampleTensors, random_crop
+from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
+from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
-
-OWN_OPTIONS = (
-    'dataroot_gt',
-    'dataroot_lq',
-    'io_backend',
-    'difficulty',
-    'num_classes',
-    'imbalance_factor',
-    'sampling',
-    'gt_size',
-    *TENSOR_OPTIONS,
-)
 
 # Tells crop and flips from the draw itself (class_draws), keyed by the same seed and number.
 _AUGMENTATION_STREAM = 2
@@ -51,16 +32,8 @@ class InverseSampledLMDBDataset(Dataset):
     any order and any resume give the same draws.
 
     Args:
-        opt: Options of the data set:
-
-            - ``dataroot_gt``, ``dataroot_lq``: LMDBs made by ``tools/create_subimage_lmdb.py``.
-            - ``io_backend``: ``{type: lmdb}``.
-            - ``difficulty``: MSE of each sub-image; default ``<dataroot_gt>/difficulty_x<scale>.txt``.
-            - ``num_classes``: K of Eq. 2, default 10. ``imbalance_factor``: N_1 / N_K, default 10.
-            - ``sampling``: ``inverse`` (Eq. 4) or ``uniform`` (each sub-image alike: the ablation).
-            - ``gt_size``: side of a random HR crop; default the whole sub-image, as in the paper.
-            - ``use_hflip``, ``use_rot``: default true. ``mean``, ``std``, ``color``: as PairedImageDataset.
-            - ``scale``, ``phase``: put in by BasicSR.
+        opt: Options of the data set (:data:`bsr_plugins.data.dataset_options.INVERSE_SAMPLED`), with ``scale`` and
+            ``phase``, which BasicSR puts in.
 
     A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path`` and
     ``gt_path`` (the key), ``class_index`` (int).
@@ -79,21 +52,19 @@ class InverseSampledLMDBDataset(Dataset):
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
         super().__init__()
-        _check_options(opt)
+        given = read_dataset_options(opt, INVERSE_SAMPLED)
         self.opt: Dict[str, Any] = dict(opt)
-        self.scale = int(opt['scale'])
-        self.gt_folder, self.lq_folder = os.fspath(opt['dataroot_gt']), os.fspath(opt['dataroot_lq'])
-        self.gt_size = check_gt_size(opt, self.scale)
+        self.scale: int = given.scale
+        self.gt_folder, self.lq_folder = os.fspath(given.dataroot_gt), os.fspath(given.dataroot_lq)
+        self.gt_size: Optional[int] = given.gt_size
         self._tensors = SampleTensors(opt)
         self.seed = torch.initial_seed() % 2**64
 
-        keys, mse = read_pair_difficulty(
-            self.gt_folder, self.lq_folder, self.scale, self.gt_size, opt.get('difficulty')
-        )
-        self.class_counts_ = class_counts(len(keys), opt.get('num_classes', 10), opt.get('imbalance_factor', 10))
+        keys, mse = read_pair_difficulty(self.gt_folder, self.lq_folder, self.scale, self.gt_size, given.difficulty)
+        self.class_counts_ = class_counts(len(keys), given.num_classes, given.imbalance_factor)
         ranked = rank_into_classes(keys, mse, self.class_counts_)
         self.class_thresholds_ = ranked.thresholds
-        self._draws = ClassDraws(ranked.class_index, opt.get('sampling', 'inverse'), self.seed)
+        self._draws = ClassDraws(ranked.class_index, given.sampling, self.seed)
         self.class_probabilities_ = self._draws.probabilities
         # One flat array, not a list: worker processes share its pages, while counting references would copy them.
         self._keys = np.char.encode(keys, 'ascii')
@@ -134,23 +105,3 @@ class InverseSampledLMDBDataset(Dataset):
         lq, gt = (reader.image(key) for reader in self._readers)
         check_sizes(lq, gt, self.scale, self.gt_size, f'{key!r} of {self.gt_folder} and {self.lq_folder}')
         return lq, gt
-
-
-def _check_options(opt: Mapping[str, Any]) -> None:
-    check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'InverseSampledLMDBDataset')
-    check_given(
-        opt,
-        ('dataroot_gt', 'dataroot_lq', 'scale'),
-        'InverseSampledLMDBDataset',
-        'the LMDBs are made by tools/create_subimage_lmdb.py',
-    )
-    check_training_phase(opt)
-    backend = (opt.get('io_backend') or {'type': 'lmdb'}).get('type')
-    if backend != 'lmdb':
-        raise OptionError(
-            'InverseSampledLMDBDataset reads LMDBs only',
-            where=option_place(opt, 'io_backend.type'),
-            expected='lmdb',
-            found=backend,
-            remedy='make LMDBs with tools/create_subimage_lmdb.py',
-        )

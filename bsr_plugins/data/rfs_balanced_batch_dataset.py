@@ -8,25 +8,18 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_python_random
-from bsr_plugins.data.images.dataset_options import (
-    CARRIED_OPTIONS,
-    check_gt_size,
-    check_known,
-    check_training_phase,
-    check_whole,
-    option_place,
-)
+from bsr_plugins.data.dataset_options import RFS
+from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.balance_counts import BalanceCounts, interval_ranges
 from bsr_plugins.data.sampling.balanced_draws import BalancedDraws, Pick
 from bsr_plugins.data.sampling.batch_fetching import fetches_batches
-from bsr_plugins.data.sampling.pair_reader import PAIRED_OPTIONS, PairedImages
+from bsr_plugins.data.sampling.pair_reader import PairedImages
+from bsr_plugins.data.sampling.patch_sides import pic_side
 from bsr_plugins.data.sampling.pic import window_pic
 from bsr_plugins.data.sampling.pic_intervals import interval_edges
 from bsr_plugins.data.sampling.pic_table import auto_pic_max, image_fractions
-
-OWN_OPTIONS = (*PAIRED_OPTIONS, 'num_intervals', 'pic_max', 'max_tries', 'num_images')
 
 # Tells flips and rotations from the draws of other streams (balanced_draws has 3).
 _AUGMENTATION_STREAM = 4
@@ -45,13 +38,8 @@ class RFSBalancedBatchDataset(Dataset):
     in expectation, not exactly; that is said once.
 
     Args:
-        opt: Options of PairedImageDataset (``gt_size`` is needed), and:
-
-            - ``num_intervals``: p, default 16 as in the paper's Fig. 1.
-            - ``pic_max``: ``auto`` (the .999 quantile of 10,000 random patches, the same for every manual_seed) or a
-              number above 0.
-            - ``max_tries``: default 50.
-            - ``num_images``: M of Table 1, how many images one batch draws from; default the size of the batch.
+        opt: Options of the data set (:data:`bsr_plugins.data.dataset_options.RFS`), with ``scale`` and ``phase``, which
+            BasicSR puts in. ``pic_max: auto`` gives the same edge for every manual_seed.
 
     A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path``,
     ``gt_path``, ``pic`` (of the LR patch) and ``interval_index`` (int, 0 = flattest), both of the patch as it is, also
@@ -75,22 +63,20 @@ class RFSBalancedBatchDataset(Dataset):
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
         super().__init__()
-        check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'RFSBalancedBatchDataset')
-        check_training_phase(opt)
+        given = read_dataset_options(opt, RFS)
         self.opt: Dict[str, Any] = dict(opt)
         self.images = PairedImages(opt)
         self.scale = self.images.scale
-        self.lq_size = _lq_size(opt, self.scale)
-        self.num_intervals: int = check_whole(opt, 'num_intervals', 16, 1)
-        self.num_images: Optional[int] = check_whole(opt, 'num_images', None, 1)
-        max_tries = check_whole(opt, 'max_tries', 50, 0)
-        pic_max = _pic_max(opt)
+        self.lq_size = pic_side(given.gt_size, given.scale)
+        self.num_intervals: int = given.num_intervals
+        self.num_images: Optional[int] = given.num_images
         self.seed = torch.initial_seed() % 2**64
 
-        self.pic_max_ = auto_pic_max(self.images, self.lq_size) if pic_max is None else pic_max
+        is_auto = given.pic_max == 'auto'
+        self.pic_max_ = auto_pic_max(self.images, self.lq_size) if is_auto else float(given.pic_max)
         self.interval_edges_ = interval_edges(self.pic_max_, self.num_intervals)
         self.image_fractions_ = image_fractions(self.images, self.lq_size, self.interval_edges_)
-        self._draws = BalancedDraws(self.image_fractions_, max_tries, self.seed)
+        self._draws = BalancedDraws(self.image_fractions_, given.max_tries, self.seed)
         self._counts = BalanceCounts(self.num_intervals)
         self._said_replaced = False
         self._say_at_start()
@@ -196,33 +182,6 @@ class RFSBalancedBatchDataset(Dataset):
                 f'found in the images of a batch and came from the nearest intervals; a larger '
                 'num_images or max_tries makes that rarer.'
             )
-
-
-def _lq_size(opt: Mapping[str, Any], scale: int) -> int:
-    size = check_gt_size(opt, scale, whole=None) // scale
-    if size < 3:
-        raise OptionError(
-            'gt_size is too small: PIC is of LR patches of 3 x 3 or more',
-            where=option_place(opt, 'gt_size'),
-            expected=f'at least {3 * scale}',
-            found=size * scale,
-        )
-    return size
-
-
-def _pic_max(opt: Mapping[str, Any]) -> Optional[float]:
-    value = opt.get('pic_max', 'auto')
-    if value is None or value == 'auto':
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float('inf'):
-        raise OptionError(
-            'pic_max must be a number above 0',
-            where=option_place(opt, 'pic_max'),
-            expected='auto, or a number above 0',
-            found=repr(value),
-            remedy='pic_max: auto',
-        )
-    return float(value)
 
 
 def _logger() -> Any:

@@ -11,20 +11,11 @@ from torch.utils.data import Dataset
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_generator
-from bsr_plugins.data.images.dataset_options import (
-    CARRIED_OPTIONS,
-    check_given,
-    check_gt_size,
-    check_known,
-    check_training_phase,
-    check_whole,
-    option_place,
-)
+from bsr_plugins.data.dataset_options import SAMPLING_AUG
 from bsr_plugins.data.images.result_cache import cached_per_image
-from bsr_plugins.data.sampling.pair_reader import PAIRED_OPTIONS, PairedImages
-from bsr_plugins.data.sampling.sampling_aug import check_portion, informative_positions, inner_side, patch_psnr_map
-
-OWN_OPTIONS = (*PAIRED_OPTIONS, 'portion')
+from bsr_plugins.data.images.shared_options import read_dataset_options
+from bsr_plugins.data.sampling.pair_reader import PairedImages
+from bsr_plugins.data.sampling.sampling_aug import informative_positions, patch_psnr_map
 
 # Raised when what is cached changes, so that results of earlier versions are not taken up.
 _VERSION = 1
@@ -55,11 +46,9 @@ class SamplingAugDataset(Dataset):
     resume give the same draws.
 
     Args:
-        opt: Options of PairedImageDataset, and
-
-            - ``portion``: share of each image's positions that is drawn from, default 0.1. 0: the single hardest;
-              negative: as many of the easiest; 1: all of them, in effect random crops.
-            - ``gt_size``: side of the HR crop, a multiple of ``scale``; the paper's is 192.
+        opt: Options of the data set (:data:`bsr_plugins.data.dataset_options.SAMPLING_AUG`), with ``scale`` and
+            ``phase``, which BasicSR puts in. ``portion: 1`` gives, in effect, random crops; the paper's ``gt_size`` is
+            192.
 
     A sample is a dict of ``lq`` (3, gt_size / scale, gt_size / scale) and ``gt`` (3, gt_size, gt_size), float32 RGB in
     [0, 1], ``lq_path``, ``gt_path``.
@@ -78,15 +67,11 @@ class SamplingAugDataset(Dataset):
         from basicsr.utils.dist_util import get_dist_info
 
         super().__init__()
-        check_known(opt, OWN_OPTIONS, CARRIED_OPTIONS, 'SamplingAugDataset')
-        check_given(opt, ('scale', 'gt_size'), 'SamplingAugDataset')
-        check_training_phase(opt)
+        given = read_dataset_options(opt, SAMPLING_AUG)
         self.opt: Dict[str, Any] = dict(opt)
-        self.scale: int = check_whole(opt, 'scale', None, 1)
-        self.gt_size = check_gt_size(opt, self.scale, whole=None)
-        portion = opt.get('portion')
-        self.portion = check_portion(0.1 if portion is None else portion, option_place(opt, 'portion'))
-        inner_side(self.gt_size, self.scale, option_place(opt, 'gt_size'))
+        self.scale: int = given.scale
+        self.gt_size: int = given.gt_size
+        self.portion = float(given.portion)
         self.seed = torch.initial_seed() % 2**64
         self._rank, self._num_ranks = get_dist_info()
         self._images = PairedImages(opt)

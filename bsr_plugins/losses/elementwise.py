@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.losses import option_values
+from bsr_plugins.losses.loss_options import LOSS_WEIGHT, REDUCTION
 
-REDUCTIONS = ('mean', 'sum', 'none')
 _HALF = (torch.float16, torch.bfloat16)
 
 
@@ -20,22 +19,22 @@ class ElementwiseLoss(nn.Module):
     Args:
         loss_weight: Factor of the loss.
         reduction: ``mean`` over all elements (with weights: over their sum), ``sum``, or ``none``.
-
-    Raises:
-        OptionError: An option has a wrong value.
     """
 
-    def __init__(self, loss_weight: float = 1.0, reduction: str = 'mean') -> None:
+    def __init__(self, loss_weight: float = LOSS_WEIGHT.default, reduction: str = REDUCTION.default) -> None:
         super().__init__()
-        self.loss_weight = option_values.number(self, 'loss_weight', loss_weight)
-        self.reduction = option_values.choice(self, 'reduction', reduction, REDUCTIONS)
+        self.loss_weight = loss_weight
+        self.reduction = reduction
 
     def _reduced(self, loss: Tensor, weight: Optional[Tensor]) -> Tensor:
         return self.loss_weight * reduce_loss(loss, weight, self.reduction, owner=type(self).__name__)
 
 
 def reduce_loss(
-    loss: Tensor, weight: Optional[Tensor] = None, reduction: str = 'mean', owner: str = 'the loss'
+    loss: Tensor,
+    weight: Optional[Tensor] = None,
+    reduction: str = REDUCTION.default,
+    owner: str = 'the loss',
 ) -> Tensor:
     """Reduce an elementwise loss as BasicSR's ``weight_reduce_loss`` does.
 

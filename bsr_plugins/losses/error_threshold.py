@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-SCOPES = ('batch', 'sample')
-
 
 def below_mean(error: Tensor, scope: str = 'batch') -> Tensor:
     """Return the mask of elements of |y - mu| (N, C, H, W) strictly less than the mean of the batch or their sample."""

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.losses import option_values
 from bsr_plugins.losses.elementwise import ElementwiseLoss, check_broadcast, same_images
-from bsr_plugins.losses.error_threshold import SCOPES, below_mean
+from bsr_plugins.losses.error_threshold import below_mean
+from bsr_plugins.losses.loss_options import EXPECTATION_LOSS
 
-NOISES = ('element', 'pixel', 'sample')
+_DEFAULTS = EXPECTATION_LOSS.defaults
 
 
-def expectation_loss(pred: Tensor, target: Tensor, noise: Tensor, threshold: str = 'batch') -> Tensor:
+def expectation_loss(pred: Tensor, target: Tensor, noise: Tensor, threshold: str = _DEFAULTS.threshold) -> Tensor:
     """Return l_E of each element, |y - (mu + |y - mu| * z)| (Eq. 8).
 
     Where mu = ``pred``, y = ``target`` and z = ``noise``. With e = y - mu it is |e| * |sign(e) - z|, and its derivative
@@ -62,16 +62,19 @@ class ExpectationLoss(ElementwiseLoss):
 
     def __init__(
         self,
-        noise: str = 'element',
-        num_draws: int = 1,
-        threshold: str = 'batch',
-        loss_weight: float = 1.0,
-        reduction: str = 'mean',
+        noise: str = _DEFAULTS.noise,
+        num_draws: int = _DEFAULTS.num_draws,
+        threshold: str = _DEFAULTS.threshold,
+        loss_weight: float = _DEFAULTS.loss_weight,
+        reduction: str = _DEFAULTS.reduction,
     ) -> None:
         super().__init__(loss_weight, reduction)
-        self.noise = option_values.choice(self, 'noise', noise, NOISES)
-        self.num_draws = option_values.whole_number(self, 'num_draws', num_draws)
-        self.threshold = option_values.choice(self, 'threshold', threshold, (*SCOPES, 'none'))
+        EXPECTATION_LOSS.check(
+            noise=noise, num_draws=num_draws, threshold=threshold, loss_weight=loss_weight, reduction=reduction
+        )
+        self.noise = noise
+        self.num_draws = num_draws
+        self.threshold = threshold
 
     def forward(
         self,

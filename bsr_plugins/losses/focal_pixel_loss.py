@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.data.images.bicubic_resampling import BICUBICS, downsample_bicubic, upsample_bicubic
-from bsr_plugins.losses import option_values
+from bsr_plugins.data.images.bicubic_resampling import downsample_bicubic, upsample_bicubic
 from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
+from bsr_plugins.losses.loss_options import FOCAL_PIXEL_LOSS
+
+_DEFAULTS = FOCAL_PIXEL_LOSS.defaults
 
 # Over which dimensions of (N, C, H, W) the minimum and the maximum of g are taken.
 SCOPES = {'batch': (0, 1, 2, 3), 'sample': (1, 2, 3), 'sample_channel': (2, 3)}
@@ -20,12 +22,12 @@ def focal_pixel_loss(
     pred: Tensor,
     target: Tensor,
     base: Tensor,
-    alpha_sp: float = 0.5,
-    gamma_sp: float = 1.0,
-    alpha_lp: float = 1.0,
-    gamma_lp: float = 1.0,
-    p: float = 1.0,
-    norm_scope: str = 'batch',
+    alpha_sp: float = _DEFAULTS.alpha_sp,
+    gamma_sp: float = _DEFAULTS.gamma_sp,
+    alpha_lp: float = _DEFAULTS.alpha_lp,
+    gamma_lp: float = _DEFAULTS.gamma_lp,
+    p: float = _DEFAULTS.p,
+    norm_scope: str = _DEFAULTS.norm_scope,
 ) -> Tensor:
     """Return FPL's loss of each element, W(y_sp) * W(y_lp) * |pred - target|^p (Eq. 7).
 
@@ -59,7 +61,7 @@ def focal_pixel_loss(
     return weight * power(error, p)
 
 
-def min_max_normalised(z: Tensor, scope: str = 'batch') -> Tensor:
+def min_max_normalised(z: Tensor, scope: str = _DEFAULTS.norm_scope) -> Tensor:
     """Return g(z) = (z - min z) / (max z - min z), in [0, 1].
 
     Departure: 0 where z is constant (the weight is then alpha); the authors' code divides 0 by 0 there.
@@ -82,7 +84,7 @@ class FocalPixelLoss(ElementwiseLoss):
         gamma_sp: Exponent of that weight. ``gamma_*: 0`` with ``alpha_*: 1`` is L1.
         alpha_lp: Factor of the weight by y_lp.
         gamma_lp: Exponent of that weight.
-        p: Power of the error, above 0.
+        p: Power of the error.
         norm_scope: ``batch``, ``sample`` or ``sample_channel``.
         bicubic: ``torch`` (a = -0.75, authors' code) or ``matlab`` (a = -0.5); neither clamps.
         scale: Upscaling factor. Needed where no ``lq`` comes with the images (stock SRModel): ``lq`` is then the target
@@ -97,26 +99,36 @@ class FocalPixelLoss(ElementwiseLoss):
 
     def __init__(
         self,
-        alpha_sp: float = 0.5,
-        gamma_sp: float = 1.0,
-        alpha_lp: float = 1.0,
-        gamma_lp: float = 1.0,
-        p: float = 1.0,
-        norm_scope: str = 'batch',
-        bicubic: str = 'torch',
-        scale: Optional[int] = None,
-        loss_weight: float = 1.0,
-        reduction: str = 'mean',
+        alpha_sp: float = _DEFAULTS.alpha_sp,
+        gamma_sp: float = _DEFAULTS.gamma_sp,
+        alpha_lp: float = _DEFAULTS.alpha_lp,
+        gamma_lp: float = _DEFAULTS.gamma_lp,
+        p: float = _DEFAULTS.p,
+        norm_scope: str = _DEFAULTS.norm_scope,
+        bicubic: str = _DEFAULTS.bicubic,
+        scale: Optional[int] = _DEFAULTS.scale,
+        loss_weight: float = _DEFAULTS.loss_weight,
+        reduction: str = _DEFAULTS.reduction,
     ) -> None:
         super().__init__(loss_weight, reduction)
-        self.alpha_sp = option_values.number(self, 'alpha_sp', alpha_sp, above=0)
-        self.gamma_sp = option_values.number(self, 'gamma_sp', gamma_sp)
-        self.alpha_lp = option_values.number(self, 'alpha_lp', alpha_lp, above=0)
-        self.gamma_lp = option_values.number(self, 'gamma_lp', gamma_lp)
-        self.p = option_values.number(self, 'p', p, above=0)
-        self.norm_scope = option_values.choice(self, 'norm_scope', norm_scope, list(SCOPES))
-        self.bicubic = option_values.choice(self, 'bicubic', bicubic, BICUBICS)
-        self.scale = None if scale is None else option_values.whole_number(self, 'scale', scale)
+        FOCAL_PIXEL_LOSS.check(
+            alpha_sp=alpha_sp,
+            gamma_sp=gamma_sp,
+            alpha_lp=alpha_lp,
+            gamma_lp=gamma_lp,
+            p=p,
+            norm_scope=norm_scope,
+            bicubic=bicubic,
+            scale=scale,
+            loss_weight=loss_weight,
+            reduction=reduction,
+        )
+        self.alpha_sp, self.gamma_sp = alpha_sp, gamma_sp
+        self.alpha_lp, self.gamma_lp = alpha_lp, gamma_lp
+        self.p = p
+        self.norm_scope = norm_scope
+        self.bicubic = bicubic
+        self.scale = scale
 
     def forward(
         self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, lq: Optional[Tensor] = None, **kwargs: Any

@@ -6,19 +6,20 @@ from typing import Any, Optional
 
 from torch import Tensor
 
-from bsr_plugins.common.errors import OptionError
-from bsr_plugins.losses import option_values
 from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
+from bsr_plugins.losses.loss_options import HYBRID_LP_LOSS
+
+_DEFAULTS = HYBRID_LP_LOSS.defaults
 
 
 def hybrid_lp_loss(
     pred: Tensor,
     target: Tensor,
-    l1_weight: float = 1.0,
-    l2_weight: float = 1.0,
-    lp_weight: float = 0.1,
-    p: float = 0.5,
-    eps: float = 1e-3,
+    l1_weight: float = _DEFAULTS.l1_weight,
+    l2_weight: float = _DEFAULTS.l2_weight,
+    lp_weight: float = _DEFAULTS.lp_weight,
+    p: float = _DEFAULTS.p,
+    eps: float = _DEFAULTS.eps,
 ) -> Tensor:
     """Return l1_weight * |e| + l2_weight * e^2 + lp_weight * ((|e| + eps)^p - eps^p) of each element.
 
@@ -52,11 +53,11 @@ class HybridLpLoss(ElementwiseLoss):
     """BSR's hybrid loss as a loss of BasicSR, see :func:`hybrid_lp_loss`.
 
     Args:
-        l1_weight: Factor of L1, at least 0.
-        l2_weight: Factor of the squared error, at least 0.
-        lp_weight: Factor of the Lp term, at least 0.
-        p: Power of the Lp term, above 0.
-        eps: Bounds the gradient of the Lp term, at least 0.
+        l1_weight: Factor of L1.
+        l2_weight: Factor of the squared error.
+        lp_weight: Factor of the Lp term.
+        p: Power of the Lp term.
+        eps: Bounds the gradient of the Lp term.
         loss_weight: Factor of the loss.
         reduction: ``mean``, ``sum`` or ``none``.
 
@@ -66,27 +67,27 @@ class HybridLpLoss(ElementwiseLoss):
 
     def __init__(
         self,
-        l1_weight: float = 1.0,
-        l2_weight: float = 1.0,
-        lp_weight: float = 0.1,
-        p: float = 0.5,
-        eps: float = 1e-3,
-        loss_weight: float = 1.0,
-        reduction: str = 'mean',
+        l1_weight: float = _DEFAULTS.l1_weight,
+        l2_weight: float = _DEFAULTS.l2_weight,
+        lp_weight: float = _DEFAULTS.lp_weight,
+        p: float = _DEFAULTS.p,
+        eps: float = _DEFAULTS.eps,
+        loss_weight: float = _DEFAULTS.loss_weight,
+        reduction: str = _DEFAULTS.reduction,
     ) -> None:
         super().__init__(loss_weight, reduction)
-        self.l1_weight = option_values.number(self, 'l1_weight', l1_weight, at_least=0)
-        self.l2_weight = option_values.number(self, 'l2_weight', l2_weight, at_least=0)
-        self.lp_weight = option_values.number(self, 'lp_weight', lp_weight, at_least=0)
-        self.p = option_values.number(self, 'p', p, above=0)
-        self.eps = option_values.number(self, 'eps', eps, at_least=0)
-        if not (l1_weight or l2_weight or lp_weight):
-            raise OptionError(
-                'HybridLpLoss has no term',
-                where='HybridLpLoss',
-                expected='l1_weight, l2_weight or lp_weight above 0',
-                found='all 0',
-            )
+        HYBRID_LP_LOSS.check(
+            l1_weight=l1_weight,
+            l2_weight=l2_weight,
+            lp_weight=lp_weight,
+            p=p,
+            eps=eps,
+            loss_weight=loss_weight,
+            reduction=reduction,
+        )
+        self.l1_weight, self.l2_weight, self.lp_weight = l1_weight, l2_weight, lp_weight
+        self.p = p
+        self.eps = eps
 
     def forward(self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None, **kwargs: Any) -> Tensor:
         """Return the loss.

@@ -7,13 +7,19 @@ from typing import Any, Optional
 from torch import Tensor
 
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.losses import option_values
 from bsr_plugins.losses.elementwise import ElementwiseLoss, same_images
 from bsr_plugins.losses.error_threshold import below_mean
+from bsr_plugins.losses.loss_options import SIGMA_LOSS
+
+_DEFAULTS = SIGMA_LOSS.defaults
 
 
 def sigma_loss(
-    sigma: Tensor, pred: Tensor, target: Tensor, sigma_target: str = 'abs', threshold: str = 'none'
+    sigma: Tensor,
+    pred: Tensor,
+    target: Tensor,
+    sigma_target: str = _DEFAULTS.target,
+    threshold: str = _DEFAULTS.threshold,
 ) -> Tensor:
     """Return the loss of each element, ||y - mu| - sigma| or |y - mu - sigma| (Eq. 10 without beta).
 
@@ -43,7 +49,7 @@ class SigmaLoss(ElementwiseLoss):
     """Eq. 10 as a loss of ``train.sigma_opt``, see :func:`sigma_loss`.
 
     Args:
-        loss_weight: beta of Eq. 10; 0.01 is the best of the paper's Table 2.
+        loss_weight: beta of Eq. 10.
         target: ``abs`` or ``signed``.
         threshold: ``none`` or ``batch``.
         detach_pred: Train the branch (and the features it stands on) alone, mu detached, as the paper does. False: into
@@ -56,16 +62,19 @@ class SigmaLoss(ElementwiseLoss):
 
     def __init__(
         self,
-        loss_weight: float = 0.01,
-        target: str = 'abs',
-        threshold: str = 'none',
-        detach_pred: bool = True,
-        reduction: str = 'mean',
+        loss_weight: float = _DEFAULTS.loss_weight,
+        target: str = _DEFAULTS.target,
+        threshold: str = _DEFAULTS.threshold,
+        detach_pred: bool = _DEFAULTS.detach_pred,
+        reduction: str = _DEFAULTS.reduction,
     ) -> None:
         super().__init__(loss_weight, reduction)
-        self.target = option_values.choice(self, 'target', target, ('abs', 'signed'))
-        self.threshold = option_values.choice(self, 'threshold', threshold, ('none', 'batch'))
-        self.detach_pred = option_values.flag(self, 'detach_pred', detach_pred)
+        SIGMA_LOSS.check(
+            loss_weight=loss_weight, target=target, threshold=threshold, detach_pred=detach_pred, reduction=reduction
+        )
+        self.target = target
+        self.threshold = threshold
+        self.detach_pred = detach_pred
 
     def forward(
         self,

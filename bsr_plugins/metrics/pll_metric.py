@@ -7,14 +7,13 @@ from typing import Any, Optional
 
 import numpy as np
 
-from bsr_plugins.common.errors import OptionError
+from bsr_plugins.metrics.metric_options import PLL
 from bsr_plugins.metrics.sigma_inputs import sigma_inputs
 
-#: Smaller sigmas count as this one: rounding to 8 bit alone has a standard deviation of 1 / 255 / sqrt(12) = 1.1e-3.
-SIGMA_MIN = 1e-3
+_DEFAULTS = PLL.defaults
 
 
-def pll(mu: np.ndarray, y: np.ndarray, sigma: np.ndarray, sigma_min: float = SIGMA_MIN) -> float:
+def pll(mu: np.ndarray, y: np.ndarray, sigma: np.ndarray, sigma_min: float = _DEFAULTS.pll_sigma_min) -> float:
     """Return the mean over all elements of ``log N(y; mu, sigma^2)``, in nats (Eq. 11).
 
     ``-(y - mu)^2 / (2 sigma^2) - log(sigma) - log(2 pi) / 2`` with sigma at least ``sigma_min``; computed in float64.
@@ -24,7 +23,7 @@ def pll(mu: np.ndarray, y: np.ndarray, sigma: np.ndarray, sigma_min: float = SIG
         mu: Output in [0, 1], any shape.
         y: Ground truth in [0, 1], of the same shape.
         sigma: Standard deviation in the same unit, of a shape that broadcasts to theirs.
-        sigma_min: Floor of sigma, above 0. The paper names none.
+        sigma_min: Floor of sigma.
     """
     spread = np.maximum(np.asarray(sigma, dtype=np.float64), sigma_min)
     error = np.asarray(y, dtype=np.float64) - np.asarray(mu, dtype=np.float64)
@@ -34,12 +33,12 @@ def pll(mu: np.ndarray, y: np.ndarray, sigma: np.ndarray, sigma_min: float = SIG
 def calculate_pll(
     img: Optional[np.ndarray] = None,
     img2: Optional[np.ndarray] = None,
-    crop_border: int = 0,
-    input_order: str = 'HWC',
+    crop_border: int = _DEFAULTS.crop_border,
+    input_order: str = _DEFAULTS.input_order,
     sigma: Optional[np.ndarray] = None,
-    pll_sigma_min: float = SIGMA_MIN,
-    constant_sigma: Optional[float] = None,
-    better: Optional[str] = None,
+    pll_sigma_min: float = _DEFAULTS.pll_sigma_min,
+    constant_sigma: Optional[float] = _DEFAULTS.constant_sigma,
+    better: Optional[str] = _DEFAULTS.better,
     img1: Optional[np.ndarray] = None,
     **unknown: Any,
 ) -> float:
@@ -65,22 +64,8 @@ def calculate_pll(
         OptionError: No sigma map and no constant, or an unknown or wrong option.
         DataError: Images or a map that do not fit.
     """
+    PLL.check(pll_sigma_min=pll_sigma_min)
     mu, y, spread = sigma_inputs(
-        'calculate_pll',
-        img if img1 is None else img1,
-        img2,
-        sigma,
-        crop_border,
-        input_order,
-        constant_sigma,
-        unknown,
-        ('pll_sigma_min',),
+        PLL, img if img1 is None else img1, img2, sigma, crop_border, input_order, constant_sigma, unknown
     )
-    if not pll_sigma_min > 0:
-        raise OptionError(
-            'the floor of sigma is out of its range',
-            where='val.metrics: calculate_pll: pll_sigma_min',
-            expected='a number above 0',
-            found=repr(pll_sigma_min),
-        )
     return pll(mu, y, spread, pll_sigma_min)

@@ -8,12 +8,11 @@ import numpy as np
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.naming import did_you_mean
-
-_OPTIONS = ('crop_border', 'input_order', 'constant_sigma')
+from bsr_plugins.common.option import OptionSet
 
 
 def sigma_inputs(
-    metric: str,
+    options: OptionSet,
     img: Optional[np.ndarray],
     img2: Optional[np.ndarray],
     sigma: Optional[np.ndarray],
@@ -21,12 +20,11 @@ def sigma_inputs(
     input_order: str,
     constant_sigma: Optional[float],
     unknown: Dict[str, Any],
-    more_options: Tuple[str, ...] = (),
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mu, y and sigma as float64 arrays of shape (H, W, C), in [0, 1], without the border.
 
     Args:
-        metric: The name of the metric, for the errors.
+        options: The options of the metric.
         img: mu, the output as BasicSR hands it to metrics: uint8.
         img2: y, the ground truth: uint8.
         sigma: The sigma map in [0, 1], its channels in the order of the images', or one for all.
@@ -34,7 +32,6 @@ def sigma_inputs(
         input_order: ``HWC`` or ``CHW``, for all three.
         constant_sigma: Evaluated everywhere instead of the map, where given.
         unknown: Keywords that the metric does not know.
-        more_options: Options of this metric beside the common ones.
 
     Raises:
         OptionError: An unknown option or order, a border that leaves nothing, a ``constant_sigma`` outside (0, 1], or
@@ -42,21 +39,16 @@ def sigma_inputs(
         DataError: An image is missing, is not uint8, or differs from the other in shape; a sigma map that does not fit
             them, or has values outside [0, 1].
     """
+    metric = options.name
     for key in unknown:
         raise OptionError(
             f'{metric} has no option {key}',
             where=f'val.metrics: {metric}',
-            expected=', '.join((*_OPTIONS, *more_options)),
+            expected=', '.join(options.names),
             found=f'{key}: {unknown[key]!r}',
-            remedy=did_you_mean(key, (*_OPTIONS, *more_options)),
+            remedy=did_you_mean(key, options.names),
         )
-    if input_order not in ('HWC', 'CHW'):
-        raise OptionError(
-            'unknown order of the dimensions',
-            where=f'val.metrics: {metric}: input_order',
-            expected='HWC or CHW',
-            found=repr(input_order),
-        )
+    options.check(crop_border=crop_border, input_order=input_order, constant_sigma=constant_sigma)
     if img is None or img2 is None:
         raise DataError(
             f'{metric} was given one image or none',
@@ -75,8 +67,8 @@ def sigma_inputs(
     if constant_sigma is None:
         spread = _checked_map(metric, sigma, mu.shape, input_order)
     else:
-        spread = np.broadcast_to(_checked_constant(metric, constant_sigma), mu.shape)
-    if not 0 <= 2 * crop_border < min(mu.shape[:2]):
+        spread = np.broadcast_to(float(constant_sigma), mu.shape)
+    if 2 * crop_border >= min(mu.shape[:2]):
         raise OptionError(
             f'{metric} has nothing left to compare',
             where=f'val.metrics: {metric}: crop_border',
@@ -114,14 +106,3 @@ def _checked_map(metric: str, sigma: Optional[np.ndarray], shape: Tuple[int, ...
             found=f'{low} to {high}',
         )
     return np.broadcast_to(spread, shape)
-
-
-def _checked_constant(metric: str, constant: Any) -> float:
-    if isinstance(constant, bool) or not isinstance(constant, (int, float)) or not 0 < constant <= 1:
-        raise OptionError(
-            'the constant sigma is out of its range',
-            where=f'val.metrics: {metric}: constant_sigma',
-            expected='a number above 0, at most 1: the mean of |y - mu| over the training set, of images in [0, 1]',
-            found=repr(constant),
-        )
-    return float(constant)

@@ -6,7 +6,10 @@ from typing import Any, Optional
 
 import numpy as np
 
+from bsr_plugins.metrics.metric_options import SIGMA_PSNR
 from bsr_plugins.metrics.sigma_inputs import sigma_inputs
+
+_DEFAULTS = SIGMA_PSNR.defaults
 
 
 def sigma_psnr(sigma: np.ndarray, abs_error: np.ndarray) -> float:
@@ -24,11 +27,11 @@ def sigma_psnr(sigma: np.ndarray, abs_error: np.ndarray) -> float:
 def calculate_sigma_psnr(
     img: Optional[np.ndarray] = None,
     img2: Optional[np.ndarray] = None,
-    crop_border: int = 0,
-    input_order: str = 'HWC',
+    crop_border: int = _DEFAULTS.crop_border,
+    input_order: str = _DEFAULTS.input_order,
     sigma: Optional[np.ndarray] = None,
-    constant_sigma: Optional[float] = None,
-    better: Optional[str] = None,
+    constant_sigma: Optional[float] = _DEFAULTS.constant_sigma,
+    better: Optional[str] = _DEFAULTS.better,
     img1: Optional[np.ndarray] = None,
     **unknown: Any,
 ) -> float:
@@ -50,13 +53,6 @@ def calculate_sigma_psnr(
         DataError: Images or a map that do not fit.
     """
     mu, y, spread = sigma_inputs(
-        'calculate_sigma_psnr',
-        img if img1 is None else img1,
-        img2,
-        sigma,
-        crop_border,
-        input_order,
-        constant_sigma,
-        unknown,
+        SIGMA_PSNR, img if img1 is None else img1, img2, sigma, crop_border, input_order, constant_sigma, unknown
     )
     return sigma_psnr(spread, np.abs(y - mu))

@@ -1,52 +1,81 @@
-"""The options under ``train.bspa``, checked: unknown keys, types and ranges are refused with the closest valid name."""
+"""The options of BSPAModel: ``train.bspa``, and the inverse-sampled data set ``datasets.train.inverse``."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any, Mapping, Optional, Tuple
 
+from bsr_plugins.attribution.attribution_options import (
+    GRANULARITY,
+    IG_BATCHES,
+    IG_REDUCE,
+    IG_RULE,
+    IG_STEPS,
+    MASK_UPDATE,
+    SCOPE,
+)
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.common.option import Option, read_section
+from bsr_plugins.common.option_kinds import FLAG, number, whole
 
-#: Options that take one of a few words.
-CHOICES = {
-    'ig_rule': ('midpoint', 'right', 'left', 'trapezoid'),
-    'ig_reduce': ('abs_per_batch', 'abs_after_sum', 'signed'),
-    'granularity': ('weight', 'filter'),
-    'scope': ('global', 'layer'),
-    'mask_update': ('replace', 'union'),
-}
+INTERVAL_ITER = Option(
+    'interval_iter',
+    whole(1),
+    2500,
+    'uniform iterations between inverse stages',
+    "the paper's 50 epochs of 800 images at batch 16",
+)
+INVERSE_ITER = Option(
+    'inverse_iter', whole(1), 2500, 'iterations of an inverse stage', 'the run ends with a uniform stage'
+)
+BETA = Option(
+    'beta',
+    number(at_least=0, at_most=1),
+    0.1,
+    'frozen share p = beta * progress (Eq. 11)',
+    'the best of Table 2',
+)
+FREEZE_IN_INVERSE = Option(
+    'freeze_in_inverse',
+    FLAG,
+    False,
+    'holds frozen entries in inverse stages too',
+    'the published code freezes in uniform stages only',
+)
+#: The keys of ``train.bspa``.
+BSPA = (
+    INTERVAL_ITER,
+    INVERSE_ITER,
+    BETA,
+    IG_RULE,
+    IG_STEPS,
+    IG_BATCHES,
+    IG_REDUCE,
+    GRANULARITY,
+    SCOPE,
+    FREEZE_IN_INVERSE,
+    MASK_UPDATE,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class BSPAOptions:
     """``train.bspa`` with its defaults: the published schedule, and the attribution that ranks as the authors' does.
 
-    Attributes:
-        interval_iter: Uniform iterations between inverse stages (50 epochs of 800 images at batch 16).
-        inverse_iter: Iterations of an inverse stage.
-        beta: Frozen share at the end of the run, p = beta * progress (Eq. 11).
-        ig_rule: Riemann rule of Eq. 10; the paper prints ``left``, the authors' code computes ``right``.
-        ig_steps: Points on the path between the two models (M); the authors' code takes 100.
-        ig_batches: Uniform batches that are attributed, over all processes together.
-        ig_reduce: Sum of the absolute attributions of the batches (authors' code), or absolute value of their sum.
-        granularity: Rank single weights (WIG) or kernels (FIG).
-        scope: Rank over the whole network or inside each layer.
-        freeze_in_inverse: Hold frozen entries in inverse stages too (the authors' code does not).
-        mask_update: Each round's mask replaces the last one (authors' code), or is added to it.
+    What each attribute means: the option of its name in :data:`BSPA`.
     """
 
-    interval_iter: int = 2500
-    inverse_iter: int = 2500
-    beta: float = 0.1
-    ig_rule: str = 'midpoint'
-    ig_steps: int = 8
-    ig_batches: int = 50
-    ig_reduce: str = 'abs_per_batch'
-    granularity: str = 'weight'
-    scope: str = 'global'
-    freeze_in_inverse: bool = False
-    mask_update: str = 'replace'
+    interval_iter: int = INTERVAL_ITER.default
+    inverse_iter: int = INVERSE_ITER.default
+    beta: float = BETA.default
+    ig_rule: str = IG_RULE.default
+    ig_steps: int = IG_STEPS.default
+    ig_batches: int = IG_BATCHES.default
+    ig_reduce: str = IG_REDUCE.default
+    granularity: str = GRANULARITY.default
+    scope: str = SCOPE.default
+    freeze_in_inverse: bool = FREEZE_IN_INVERSE.default
+    mask_update: str = MASK_UPDATE.default
 
     @classmethod
     def from_mapping(cls, given: Optional[Mapping[str, Any]], where: str = 'train.bspa') -> BSPAOptions:
@@ -61,19 +90,8 @@ class BSPAOptions:
             raise OptionError(
                 f"'{where}' is not a block of options", where=where, expected='a mapping', found=repr(given)
             )
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        unknown = [key for key in given if key not in fields]
-        if unknown:
-            hints = '; '.join(f"'{key}': {did_you_mean(str(key), fields)}" for key in unknown)
-            raise OptionError(
-                f"unknown option under '{where}': {', '.join(map(repr, unknown))}",
-                where=where,
-                expected=', '.join(fields),
-                remedy=hints,
-            )
-        for key, value in given.items():
-            _check(f'{where}.{key}', key, value, type(fields[key].default))
-        return cls(**{key: float(value) if key == 'beta' else value for key, value in given.items()})
+        values = read_section(BSPA, given, where, f'{where}.')
+        return cls(**{**values, 'beta': float(values['beta'])})
 
     def check_whole_updates(self, accumulate: int) -> None:
         """Refuse stages that end inside an update of ``accumulate`` batches: it would belong to both.
@@ -91,31 +109,6 @@ class BSPAOptions:
                     found=value,
                     remedy=f'{key}: {max(accumulate, value - value % accumulate)}',
                 )
-
-
-def _check(where: str, key: str, value: Any, kind: type) -> None:
-    if key in CHOICES:
-        if value not in CHOICES[key]:
-            raise OptionError(
-                f"'{where}' has an unknown value",
-                where=where,
-                expected=' | '.join(CHOICES[key]),
-                found=repr(value),
-                remedy=did_you_mean(str(value), CHOICES[key]),
-            )
-        return
-    if kind is bool:
-        expected, right = 'true or false', isinstance(value, bool)
-    elif kind is int:
-        expected, right = 'a whole number of at least 1', type(value) is int and value >= 1
-    else:
-        expected, right = 'a number from 0 to 1', _is_number(value) and 0 <= value <= 1
-    if not right:
-        raise OptionError(f"'{where}' has a wrong value", where=where, expected=expected, found=repr(value))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 #: Keys of ``datasets.train`` that ``datasets.train.inverse`` takes over unless it sets them.

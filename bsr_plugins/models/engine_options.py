@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any, Mapping, Optional
 
-from bsr_plugins.common.errors import OptionError
-from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.common.option import Option
+from bsr_plugins.common.option_kinds import FLAG, OFF, choice, either, number, optional, whole
 
-AMP = ('bf16', 'fp16')
-NON_FINITE = ('stop', 'skip')
+AMP = Option(
+    'amp',
+    optional(either(choice('bf16', 'fp16'), OFF)),
+    None,
+    'precision of the network, and fp16 with a GradScaler; losses, gradients and the optimizer stay in fp32',
+)
+COMPILE = Option('compile', optional(FLAG), False, '`torch.compile` for the training pass')
+CHANNELS_LAST = Option('channels_last', optional(FLAG), False, 'memory format in training')
+GRAD_CLIP = Option('grad_clip', optional(either(number(above=0), OFF)), None, 'largest total norm of the gradients')
+ACCUMULATE = Option(
+    'accumulate',
+    optional(whole(1)),
+    1,
+    'batches whose mean gradient makes an update; total_iter, learning rate, stages and EMA go on counting batches',
+)
+NON_FINITE = Option(
+    'non_finite',
+    optional(choice('stop', 'skip')),
+    'stop',
+    'what becomes of an update with a loss or gradient that is not finite',
+)
+#: The engine's keys of ``train``.
+ENGINE = (AMP, COMPILE, CHANNELS_LAST, GRAD_CLIP, ACCUMULATE, NON_FINITE)
 
 
 @dataclasses.dataclass(frozen=True)
 class EngineOptions:
     """How a training step is computed; the defaults are BasicSR's step, to the bit.
 
-    Attributes:
-        amp: The network runs under autocast in ``bf16`` or ``fp16`` (with a GradScaler); losses, gradients of the
-            parameters and the optimizer stay in fp32.
-        compile: ``torch.compile`` for the training pass; validation and tests run the plain network.
-        channels_last: Memory format of network and input in training.
-        grad_clip: Largest total norm of the gradients of an update; None: any.
-        accumulate: Batches whose mean gradient makes an update. ``total_iter``, learning rate, stages and EMA go on
-            counting batches.
-        non_finite: What becomes of an update with a loss or gradient that is not finite: ``stop`` the run, or ``skip``
-            the update.
+    What each attribute means: the option of its name in :data:`ENGINE`.
     """
 
-    amp: Optional[str] = None
-    compile: bool = False
-    channels_last: bool = False
-    grad_clip: Optional[float] = None
-    accumulate: int = 1
-    non_finite: str = 'stop'
+    amp: Optional[str] = AMP.default
+    compile: bool = COMPILE.default
+    channels_last: bool = CHANNELS_LAST.default
+    grad_clip: Optional[float] = GRAD_CLIP.default
+    accumulate: int = ACCUMULATE.default
+    non_finite: str = NON_FINITE.default
 
     @classmethod
     def from_train(cls, train: Optional[Mapping[str, Any]]) -> EngineOptions:
@@ -43,36 +54,7 @@ class EngineOptions:
         Raises:
             OptionError: A value of a wrong type or out of its range; it names the key.
         """
-        given = {}
-        for field in dataclasses.fields(cls):
-            value = (train or {}).get(field.name)
-            if value is None or (value is False and field.default is None):
-                continue
-            _check(field.name, value)
-            given[field.name] = float(value) if field.name == 'grad_clip' else value
-        return cls(**given)
-
-
-def _check(key: str, value: Any) -> None:
-    where = f'train.{key}'
-    words = {'amp': AMP, 'non_finite': NON_FINITE}.get(key)
-    if words is not None:
-        if value not in words:
-            shown = ('~',) + words if key == 'amp' else words
-            raise OptionError(
-                f"'{where}' has an unknown value",
-                where=where,
-                expected=' | '.join(shown),
-                found=repr(value),
-                remedy=did_you_mean(str(value), words),
-            )
-        return
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if key == 'grad_clip':
-        expected, right = 'a number above 0, or ~', is_number and math.isfinite(value) and value > 0
-    elif key == 'accumulate':
-        expected, right = 'a whole number of at least 1', type(value) is int and value >= 1
-    else:
-        expected, right = 'true or false', isinstance(value, bool)
-    if not right:
-        raise OptionError(f"'{where}' has a wrong value", where=where, expected=expected, found=repr(value))
+        values = {option.name: option.read(train or {}, f'train.{option.name}') for option in ENGINE}
+        values['amp'] = values['amp'] or None  # false is another way to write ~
+        values['grad_clip'] = float(values['grad_clip']) if values['grad_clip'] else None
+        return cls(**values)

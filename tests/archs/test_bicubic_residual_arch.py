@@ -102,8 +102,8 @@ def test_any_base(base):
         ({'type': 'BicubicResidual', 'upscale': 4, 'base': {**SMALL, 'upscale': 4}}, 'adds a bicubic image itself'),
         ({**SMALL, 'upscale': 2}, '(?s)different scales.*found: +2.*give the base upscale: 4'),
         ({'d': 8}, 'needs the options of its base'),
-        (None, 'needs the options of its base'),
-        ('FSRCNN', 'needs the options of its base'),
+        (None, '(?s)BicubicResidual.base.*keys and values.*found: +None'),
+        ('FSRCNN', '(?s)BicubicResidual.base.*keys and values'),
     ],
 )
 def test_refused_bases(base, message):

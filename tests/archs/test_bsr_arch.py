@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from bsr_plugins.archs.bsr_arch import ALPHA_MODES, BSRNet
-from bsr_plugins.archs.carn_arch import RGB_MEAN
+from bsr_plugins.archs.bsr_arch import BSRNet
 from bsr_plugins.archs.feature_tap import FeatureTap, find_tap, tap_channels
+from bsr_plugins.archs.network_options import BSR_NET
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
 from bsr_plugins.common.errors import OptionError
 from cases import every
@@ -153,7 +153,7 @@ def test_weights_start_at_a_half_and_are_trained(alpha_mode):
     assert all(parameter.all() for parameter in logits)
 
 
-@pytest.mark.parametrize('alpha_mode', ALPHA_MODES)
+@pytest.mark.parametrize('alpha_mode', BSR_NET['alpha_mode'].kind.words)
 @pytest.mark.parametrize('use_fmg_skips', [True, False])
 def test_gradients(alpha_mode, use_fmg_skips):
     torch.manual_seed(0)
@@ -190,7 +190,9 @@ def test_with_zero_weights_the_mean_comes_out():
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-        assert torch.equal(network(image()), torch.tensor(RGB_MEAN).view(1, 3, 1, 1).expand(2, 3, 12, 12))
+        assert torch.equal(
+            network(image()), torch.tensor(BSR_NET.defaults.rgb_mean).view(1, 3, 1, 1).expand(2, 3, 12, 12)
+        )
 
 
 @pytest.mark.parametrize('num_in_ch, num_out_ch', [(1, 1), (6, 3)])
@@ -210,7 +212,7 @@ def test_size_is_exact(upscale, height, width, fuse_kernel):
 
 
 @pytest.mark.parametrize('dtype, tolerance', [(torch.bfloat16, 0.03), (torch.float16, 0.005)])
-@pytest.mark.parametrize('alpha_mode', ALPHA_MODES)
+@pytest.mark.parametrize('alpha_mode', BSR_NET['alpha_mode'].kind.words)
 def test_half_precision_is_near_fp32(dtype, tolerance, alpha_mode):
     network = small(num_feat=32, num_fmg=10, num_rb=4, alpha_mode=alpha_mode)
     with torch.no_grad():
@@ -220,7 +222,7 @@ def test_half_precision_is_near_fp32(dtype, tolerance, alpha_mode):
     assert output.isfinite().all() and (output.float() - exact).abs().max() < tolerance
 
 
-@pytest.mark.parametrize('alpha_mode', ALPHA_MODES)
+@pytest.mark.parametrize('alpha_mode', BSR_NET['alpha_mode'].kind.words)
 def test_the_fusion_gets_half_precision(alpha_mode):
     """Learnt weights of float32 must not turn what is kept of all groups into float32."""
     network = small(alpha_mode=alpha_mode)
@@ -248,22 +250,22 @@ def test_the_sigma_branch_taps_the_fused_features(use_fmg_skips):
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'upscale': 6}, "(?s)option 'upscale' of BSRNet.*1, 3 or a power of two.*found: +6"),
-        ({'upscale': 0}, "(?s)option 'upscale' of BSRNet.*at least 1"),
-        ({'fuse_kernel': 2}, "(?s)option 'fuse_kernel' of BSRNet.*1 or 3.*found: +2"),
-        ({'fuse_kernel': '3'}, "(?s)option 'fuse_kernel' of BSRNet.*whole number.*found: +'3'"),
-        ({'num_fmg': 0}, "(?s)option 'num_fmg' of BSRNet.*at least 1.*found: +0"),
-        ({'num_rb': 12.0}, "(?s)option 'num_rb' of BSRNet.*whole number.*found: +12.0"),
-        ({'num_feat': True}, "option 'num_feat' of BSRNet"),
-        ({'use_fmg_skips': 'yes'}, "(?s)option 'use_fmg_skips' of BSRNet.*true or false"),
-        ({'fmg_conv': 1}, "(?s)option 'fmg_conv' of BSRNet.*true or false"),
+        ({'upscale': 6}, "(?s)option 'upscale'.*1, 3 or a power of two.*found: +6"),
+        ({'upscale': 0}, "(?s)option 'upscale'.*1, 3 or a power of two"),
+        ({'fuse_kernel': 2}, "(?s)option 'fuse_kernel'.*1 or 3.*found: +2"),
+        ({'fuse_kernel': '3'}, "(?s)option 'fuse_kernel'.*1 or 3.*found: +'3'.*fuse_kernel: 3, unquoted"),
+        ({'num_fmg': 0}, "(?s)option 'num_fmg'.*whole number >= 1.*found: +0"),
+        ({'num_rb': 12.0}, "(?s)option 'num_rb'.*whole number.*found: +12.0"),
+        ({'num_feat': True}, "option 'num_feat'"),
+        ({'use_fmg_skips': 'yes'}, "(?s)option 'use_fmg_skips'.*true or false"),
+        ({'fmg_conv': 1}, "(?s)option 'fmg_conv'.*true or false"),
         (
             {'alpha_mode': 'sigmoid_scaler'},
-            "(?s)option 'alpha_mode' of BSRNet.*spatial_1x1 . fixed.*mean 'sigmoid_scalar'",
+            "(?s)option 'alpha_mode'.*spatial_1x1 or fixed.*mean 'sigmoid_scalar'",
         ),
-        ({'res_scale': 0}, "(?s)option 'res_scale' of BSRNet.*above 0"),
-        ({'rgb_mean': 0.5}, "(?s)option 'rgb_mean' of BSRNet.*a list of numbers.*found: +0.5"),
-        ({'rgb_mean': ['a', 'b', 'c']}, "(?s)option 'rgb_mean' of BSRNet.*a list of numbers"),
+        ({'res_scale': 0}, "(?s)option 'res_scale'.*number > 0"),
+        ({'rgb_mean': 0.5}, "(?s)option 'rgb_mean'.*list of numbers.*found: +0.5"),
+        ({'rgb_mean': ['a', 'b', 'c']}, "(?s)option 'rgb_mean'.*list of numbers"),
     ],
 )
 def test_what_is_refused(options, message):

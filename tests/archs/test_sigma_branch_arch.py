@@ -127,11 +127,11 @@ def test_bf16_autocast_is_near_fp32():
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'upsampler': 'espn'}, "(?s)unknown upsampler.*network_sigma.upsampler.*did you mean 'espcn'"),
+        ({'upsampler': 'espn'}, "(?s)SigmaBranch.upsampler.*espcn or edsr.*did you mean 'espcn'"),
         ({'upsampler': 'edsr', 'upscale': 6}, '(?s)edsr upsampler cannot upscale by 6.*power of two.*espcn does any'),
-        ({'upsampler': 'espcn', 'upscale': 0}, 'espcn upsampler cannot upscale by 0'),
-        ({'init_sigma': 1}, '(?s)cannot start there.*network_sigma.init_sigma'),
-        ({'num_conv': 0}, '(?s)has no convolution.*network_sigma.num_conv'),
+        ({'upsampler': 'espcn', 'upscale': 0}, '(?s)SigmaBranch.upscale.*whole number >= 1'),
+        ({'init_sigma': 1}, '(?s)SigmaBranch.init_sigma.*number > 0 and < 1'),
+        ({'num_conv': 0}, '(?s)SigmaBranch.num_conv.*whole number >= 1'),
     ],
 )
 def test_what_is_refused(options, message):

@@ -365,9 +365,9 @@ def test_forward_passes_are_counted() -> None:
     'options, error, words',
     [
         ({'ends_every': 0}, OptionError, 'ends_every >= 1'),
-        ({'reduce': 'abs'}, OptionError, 'abs_per_batch | abs_after_sum | signed'),
+        ({'reduce': 'abs'}, OptionError, 'abs_per_batch or abs_after_sum or signed'),
         ({'granularity': 'filtre'}, OptionError, "did you mean 'filter'"),
-        ({'rule': 'middle'}, OptionError, 'Unknown rule'),
+        ({'rule': 'middle'}, OptionError, "did you mean 'midpoint'|midpoint or right or left or trapezoid"),
         ({'ranked': lambda name, parameter: False}, OptionError, 'No parameter of the network is ranked'),
         ({'num_batches': 9}, DataError, r'expected:\s+9 batches\n\s+found:\s+3'),
         ({'objective': lambda output, gt: torch.zeros(())}, OptionError, 'does not depend on the network'),

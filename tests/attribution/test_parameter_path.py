@@ -44,7 +44,7 @@ def test_a_misspelled_rule_names_the_closest() -> None:
 
 @pytest.mark.parametrize('steps', [0, -1, 2.5, True])
 def test_no_step_is_refused(steps: object) -> None:
-    with pytest.raises(OptionError, match='an integer >= 1'):
+    with pytest.raises(OptionError, match='whole number >= 1'):
         path_points('left', steps)
 
 

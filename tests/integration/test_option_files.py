@@ -100,33 +100,29 @@ def test_training_keys(name):
 
 @every('name', names(of_our_data_sets))
 def test_keys_of_our_data_sets(name):
+    from bsr_plugins.data.images.shared_options import read_dataset_options
+    from bsr_plugins.options.table import option_set
+
     options = READ[name]
-    import importlib
-
-    from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
-    from bsr_plugins.host.registration import TABLE
-
     train = options['datasets']['train']
-    own = importlib.import_module(TABLE['dataset'][train['type']].partition(':')[0]).OWN_OPTIONS
-    check_known(train, own, CARRIED_OPTIONS, train['type'])
-    assert check_gt_size(train, options['scale'], whole=None) == train['gt_size']
+    values = read_dataset_options({**train, 'scale': options['scale']}, option_set('dataset', train['type']))
+    assert values.gt_size == train['gt_size']
 
 
 @every('name', names(of_bspa))
 def test_bspa(name):
-    options = READ[name]
-    from bsr_plugins.data.images.dataset_options import CARRIED_OPTIONS, check_gt_size, check_known
-    from bsr_plugins.data.inverse_sampled_lmdb_dataset import OWN_OPTIONS
+    from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
+    from bsr_plugins.data.images.shared_options import read_dataset_options
     from bsr_plugins.models.bspa_options import BSPAOptions, inverse_dataset_options
     from bsr_plugins.models.bspa_schedule import BSPASchedule
 
+    options = READ[name]
     bspa = BSPAOptions.from_mapping(options['train']['bspa'])
     schedule = BSPASchedule(options['train']['total_iter'], bspa.interval_iter, bspa.inverse_iter)
     assert schedule.warnings() == [] and schedule.rounds >= 1
     assert not schedule.is_inverse(options['train']['total_iter'])
     inverse = inverse_dataset_options({**options['datasets']['train'], 'scale': options['scale'], 'phase': 'train'})
-    check_known(inverse, OWN_OPTIONS, CARRIED_OPTIONS, 'InverseSampledLMDBDataset')
-    check_gt_size(inverse, options['scale'])
+    assert read_dataset_options(inverse, INVERSE_SAMPLED).num_classes == 10
 
 
 @pytest.mark.parametrize('path', FILES, ids=IDS)

@@ -193,9 +193,9 @@ def test_video_batches() -> None:
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'noise': 'pixels'}, "(?s)ExpectationLoss.noise.*element | pixel | sample.*did you mean 'pixel'"),
-        ({'threshold': None}, "(?s)batch | sample | none.*did you mean 'none'"),
-        ({'num_draws': 0}, '(?s)a whole number of at least 1.*found: +0'),
+        ({'noise': 'pixels'}, "(?s)ExpectationLoss.noise.*element or pixel or sample.*did you mean 'pixel'"),
+        ({'threshold': None}, '(?s)batch or sample or none.*threshold: none, unquoted'),
+        ({'num_draws': 0}, '(?s)whole number >= 1.*found: +0'),
     ],
 )
 def test_wrong_options(options: dict, message: str) -> None:

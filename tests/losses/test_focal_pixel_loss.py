@@ -205,16 +205,16 @@ def test_only_batches_of_images() -> None:
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'norm_scope': 'samples'}, "(?s)'norm_scope' of FocalPixelLoss.*did you mean 'sample'"),
+        ({'norm_scope': 'samples'}, "(?s)'norm_scope'.*FocalPixelLoss.norm_scope.*did you mean 'sample'"),
         ({'bicubic': 'mathlab'}, "did you mean 'matlab'"),
-        ({'scale': 0}, '(?s)FocalPixelLoss.scale.*a whole number of at least 1'),
-        ({'scale': 2.0}, 'a whole number'),
-        ({'scale': True}, 'a whole number'),
-        ({'p': 0}, '(?s)a number above 0.*found: +0'),
-        ({'alpha_sp': 0}, 'a number above 0'),
-        ({'alpha_lp': -1}, 'a number above 0'),
+        ({'scale': 0}, '(?s)FocalPixelLoss.scale.*whole number >= 1'),
+        ({'scale': 2.0}, 'whole number >= 1'),
+        ({'scale': True}, 'whole number >= 1'),
+        ({'p': 0}, '(?s)number > 0.*found: +0'),
+        ({'alpha_sp': 0}, 'number > 0'),
+        ({'alpha_lp': -1}, 'number > 0'),
         ({'gamma_sp': '1e-3'}, 'YAML reads 1e-3 as text'),
-        ({'gamma_lp': float('inf')}, 'a number'),
+        ({'gamma_lp': float('inf')}, 'number'),
     ],
 )
 def test_wrong_options(options: dict, message: str) -> None:

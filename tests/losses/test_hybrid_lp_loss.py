@@ -51,10 +51,10 @@ def test_the_gradient_of_the_lp_term_is_bounded() -> None:
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'p': 0}, '(?s)HybridLpLoss.p.*above 0'),
-        ({'eps': -1e-3}, 'at least 0'),
+        ({'p': 0}, '(?s)HybridLpLoss.p.*number > 0'),
+        ({'eps': -1e-3}, 'number >= 0'),
         ({'eps': '1e-3'}, 'YAML reads 1e-3 as text'),
-        ({'lp_weight': -1}, 'at least 0'),
+        ({'lp_weight': -1}, 'number >= 0'),
         ({'l1_weight': 0, 'l2_weight': 0, 'lp_weight': 0}, '(?s)has no term.*above 0'),
     ],
 )

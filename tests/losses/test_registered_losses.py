@@ -166,11 +166,11 @@ def test_loss_weight(name: str) -> None:
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'reduction': 'avg'}, '(?s){}.reduction.*mean | sum | none.*avg'),
+        ({'reduction': 'avg'}, '(?s){}.reduction.*mean or sum or none.*avg'),
         ({'reduction': 'nonee'}, "did you mean 'none'"),
-        ({'loss_weight': '1e-2'}, '(?s){}.loss_weight.*a number.*YAML reads 1e-3 as text'),
-        ({'loss_weight': None}, '(?s){}.loss_weight.*a number.*None'),
-        ({'loss_weight': True}, '(?s){}.loss_weight.*a number.*True'),
+        ({'loss_weight': '1e-2'}, '(?s){}.loss_weight.*number.*YAML reads 1e-2 as text'),
+        ({'loss_weight': None}, '(?s){}.loss_weight.*number.*None'),
+        ({'loss_weight': True}, '(?s){}.loss_weight.*number.*True'),
     ],
 )
 def test_wrong_options(name: str, options: dict, message: str) -> None:

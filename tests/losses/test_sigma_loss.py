@@ -84,8 +84,8 @@ def test_a_sigma_of_another_shape() -> None:
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'target': 'absolute'}, '(?s)SigmaLoss.target.*abs | signed'),
-        ({'threshold': 'sample'}, 'none | batch'),
+        ({'target': 'absolute'}, '(?s)SigmaLoss.target.*abs or signed'),
+        ({'threshold': 'sample'}, 'none or batch'),
         ({'detach_pred': 'no'}, "(?s)true or false.*'no'"),
     ],
 )

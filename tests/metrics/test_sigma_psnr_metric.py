@@ -63,7 +63,7 @@ def test_called_by_basicsr(name):
             'calculate_sigma_psnr has no option pll_sigma_min',
         ),
         ({'sigma': np.zeros((4, 4, 3))}, DataError, 'does not fit the image that calculate_sigma_psnr is of'),
-        ({'constant_sigma': True}, OptionError, 'constant sigma is out of its range'),
+        ({'constant_sigma': True}, OptionError, 'calculate_sigma_psnr.constant_sigma'),
     ],
 )
 def test_what_is_refused(options, error, message):

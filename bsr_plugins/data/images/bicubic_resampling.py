@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bsr_plugins.common.errors import DependencyError
+from bsr_plugins.common.option import Option
+from bsr_plugins.common.option_kinds import choice
 
 if TYPE_CHECKING:
     import torch
 
-BICUBICS = ('torch', 'matlab')
+#: Of FocalPixelLoss and BicubicResidual.
+BICUBIC = Option(
+    'bicubic',
+    choice('torch', 'matlab'),
+    'torch',
+    'a = -0.75, or a = -0.5 as of most LR images, and neither clamps',
+    "as in FPL's code",
+)
 
 
-def upsample_bicubic(x: torch.Tensor, scale: int, kernel: str = 'torch') -> torch.Tensor:
+def upsample_bicubic(x: torch.Tensor, scale: int, kernel: str = BICUBIC.default) -> torch.Tensor:
     """Return ``x`` (N, C, H, W) upscaled by a whole ``scale``, of the same type, differentiable, not clamped.
 
     ``torch``: ``interpolate(mode='bicubic', align_corners=False)``, a = -0.75; ``matlab``: BasicSR's ``imresize``,
@@ -28,7 +37,7 @@ def upsample_bicubic(x: torch.Tensor, scale: int, kernel: str = 'torch') -> torc
     return upscale_bicubic(x, scale).to(x.dtype)
 
 
-def downsample_bicubic(x: torch.Tensor, scale: int, kernel: str = 'torch') -> torch.Tensor:
+def downsample_bicubic(x: torch.Tensor, scale: int, kernel: str = BICUBIC.default) -> torch.Tensor:
     """Return ``x`` (N, C, H, W) downscaled with antialiasing by a whole ``scale`` that divides H and W; not clamped.
 
     ``torch``: ``interpolate(mode='bicubic', antialias=True)``; ``matlab``: BasicSR's ``imresize``. Both have a = -0.5;

@@ -8,33 +8,21 @@ from typing import Any, Dict, Mapping, Tuple
 import numpy as np
 from torch import Tensor
 
-from bsr_plugins.common.errors import OptionError
-from bsr_plugins.data.images.dataset_options import option_place
-
-#: The options read here, all of BasicSR's PairedImageDataset.
-TENSOR_OPTIONS = ('use_hflip', 'use_rot', 'mean', 'std', 'color')
+from bsr_plugins.data.images.shared_options import USE_HFLIP, USE_ROT
 
 
 class SampleTensors:
     """What PairedImageDataset does with a crop pair in training, with its options.
 
     Args:
-        opt: ``use_hflip``, ``use_rot`` (default true), ``color: y`` (luma alone), ``mean`` and ``std``.
-
-    Raises:
-        OptionError: One of ``mean`` and ``std`` is given without the other.
+        opt: Its section, checked: ``use_hflip``, ``use_rot``, ``color: y`` (luma alone), ``mean`` and ``std``.
     """
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
-        self.use_hflip, self.use_rot = bool(opt.get('use_hflip', True)), bool(opt.get('use_rot', True))
+        # `~` is false, as in PairedImageDataset.
+        self.use_hflip = bool(opt.get('use_hflip', USE_HFLIP.default))
+        self.use_rot = bool(opt.get('use_rot', USE_ROT.default))
         self.mean, self.std = opt.get('mean'), opt.get('std')
-        if (self.mean is None) != (self.std is None):
-            raise OptionError(
-                'mean and std belong together',
-                where=option_place(opt, 'mean, std'),
-                expected='both or neither',
-                found=f'mean: {self.mean}, std: {self.std}',
-            )
         self.luma = opt.get('color') == 'y'
 
     def __call__(self, gt: np.ndarray, lq: np.ndarray) -> Dict[str, Tensor]:

@@ -7,12 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.keyed_random import keyed_generator
-from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.data.sampling.long_tail import class_probabilities
-
-SAMPLINGS = ('inverse', 'uniform')
+from bsr_plugins.data.sampling.sampling_options import SAMPLING
 
 # Tells these draws from others keyed by the same seed and number. Not 0: numpy's seeds do not tell that from nothing.
 _STREAM = 1
@@ -44,14 +41,7 @@ class ClassDraws:
     """
 
     def __init__(self, class_index: np.ndarray, sampling: str, seed: int) -> None:
-        if sampling not in SAMPLINGS:
-            raise OptionError(
-                'unknown sampling policy',
-                where='sampling',
-                expected=' or '.join(SAMPLINGS),
-                found=repr(sampling),
-                remedy=did_you_mean(str(sampling), SAMPLINGS),
-            )
+        SAMPLING.checked(sampling, 'sampling')
         self.seed = seed
         counts = np.bincount(class_index)
         self.probabilities = class_probabilities(counts) if sampling == 'inverse' else counts / counts.sum()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 
 
 class ClassAssignment(NamedTuple):
@@ -24,15 +24,18 @@ def attenuation_factor(num_classes: int, imbalance_factor: float) -> float:
     """Return mu of Eq. 2 such that N_1 / N_K = IF: ``mu = IF ** (-1 / (K - 1))``, and 1 for a single class.
 
     Raises:
-        OptionError: ``num_classes`` is no integer >= 1 or ``imbalance_factor`` no finite number >= 1.
+        OptionError: An option is out of its range.
     """
-    _check_policy(num_classes, imbalance_factor)
+    NUM_CLASSES.checked(num_classes, 'num_classes')
+    IMBALANCE_FACTOR.checked(imbalance_factor, 'imbalance_factor')
     if num_classes == 1:
         return 1.0
     return float(imbalance_factor) ** (-1.0 / (num_classes - 1))
 
 
-def class_counts(num_items: int, num_classes: int = 10, imbalance_factor: float = 10) -> np.ndarray:
+def class_counts(
+    num_items: int, num_classes: int = NUM_CLASSES.default, imbalance_factor: float = IMBALANCE_FACTOR.default
+) -> np.ndarray:
     """Return how many items each class holds (Eq. 2, normalised): ``N_k = N * mu^(k-1) / sum_j mu^(j-1)``.
 
     Departure from the paper: Eq. 2 as printed, ``N * mu^k``, sums to 3.16 N for 10 classes, hence the normalisation.
@@ -41,7 +44,7 @@ def class_counts(num_items: int, num_classes: int = 10, imbalance_factor: float 
     Args:
         num_items: N, the number of sub-images.
         num_classes: K.
-        imbalance_factor: IF = N_1 / N_K, 10 in the paper.
+        imbalance_factor: IF = N_1 / N_K.
 
     Returns:
         (K,) int64, the easiest and largest class first, every class >= 1.
@@ -156,26 +159,6 @@ def classify_by_thresholds(mse: Sequence[float], thresholds: Sequence[float]) ->
     """
     thresholds = np.asarray(thresholds, dtype=np.float64)
     return np.searchsorted(thresholds[:-1], np.asarray(mse, dtype=np.float64), side='left').astype(np.int64)
-
-
-def _check_policy(num_classes: int, imbalance_factor: float) -> None:
-    if isinstance(num_classes, bool) or not isinstance(num_classes, (int, np.integer)) or num_classes < 1:
-        raise OptionError(
-            'num_classes must be a whole number of classes',
-            where='num_classes',
-            expected='an integer >= 1',
-            found=repr(num_classes),
-            remedy='the paper uses num_classes: 10',
-        )
-    is_number = isinstance(imbalance_factor, (int, float, np.number)) and not isinstance(imbalance_factor, bool)
-    if not (is_number and math.isfinite(imbalance_factor) and imbalance_factor >= 1):
-        raise OptionError(
-            'imbalance_factor must be the ratio of the largest to the smallest class',
-            where='imbalance_factor',
-            expected='a finite number >= 1',
-            found=repr(imbalance_factor),
-            remedy='the paper uses imbalance_factor: 10',
-        )
 
 
 def _rounded_counts(num_items: int, num_classes: int, imbalance_factor: float) -> np.ndarray:

@@ -16,22 +16,11 @@ import numpy as np
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
-from bsr_plugins.data.images.dataset_options import check_given, check_whole, names_images, option_place
 from bsr_plugins.data.images.image_reading import decode_image
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
-from bsr_plugins.data.images.sample_tensors import TENSOR_OPTIONS, SampleTensors
+from bsr_plugins.data.images.sample_tensors import SampleTensors
+from bsr_plugins.data.images.shared_options import PAIRS, SCALE, names_images, option_place
 from bsr_plugins.data.images.stored_images import StoredImage
-
-#: The options of PairedImageDataset.
-PAIRED_OPTIONS = (
-    'dataroot_gt',
-    'dataroot_lq',
-    'io_backend',
-    'meta_info_file',
-    'filename_tmpl',
-    'gt_size',
-    *TENSOR_OPTIONS,
-)
 
 
 class PairedImages:
@@ -40,7 +29,7 @@ class PairedImages:
     May be pickled and forked: each process opens its own file client at its first read. Reading draws nothing.
 
     Args:
-        opt: Options of PairedImageDataset (``PAIRED_OPTIONS``) with ``scale``; ``gt_size`` is the side of the crops
+        opt: Options of PairedImageDataset with ``scale``; ``gt_size`` is the side of the crops
             that will be taken, so that smaller images are refused. The options are copied, never changed.
 
     Attributes:
@@ -54,9 +43,10 @@ class PairedImages:
     """
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
-        check_given(opt, ('dataroot_gt', 'dataroot_lq', 'scale', 'io_backend'), str(opt.get('type')))
-        _check_paths(opt)
-        self.scale: int = check_whole(opt, 'scale', None, 1)
+        for option in (*PAIRS, SCALE):
+            option.read(opt, option_place(opt, option.name))
+        _check_template(opt)
+        self.scale: int = opt['scale']
         self.gt_folder, self.lq_folder = os.fspath(opt['dataroot_gt']), os.fspath(opt['dataroot_lq'])
         self._gt_size: Optional[int] = opt.get('gt_size')
         self._client: Any = None
@@ -214,10 +204,7 @@ class _Lmdbs(NamedTuple):
         return getattr(self, kind).get(key)
 
 
-def _check_paths(opt: Mapping[str, Any]) -> None:
-    for name in ('dataroot_gt', 'dataroot_lq', 'meta_info_file'):
-        if not isinstance(opt.get(name), (str, os.PathLike, type(None))):
-            raise OptionError(f'{name} must be one path', where=option_place(opt, name), found=repr(opt[name]))
+def _check_template(opt: Mapping[str, Any]) -> None:
     template = opt.get('filename_tmpl') or '{}'
     if not names_images(template):
         raise OptionError(
@@ -230,13 +217,6 @@ def _check_paths(opt: Mapping[str, Any]) -> None:
 
 def _backend(opt: Mapping[str, Any]) -> Dict[str, Any]:
     known = ('disk', 'lmdb', 'memcached')
-    if not isinstance(opt['io_backend'], Mapping):
-        raise OptionError(
-            'io_backend has no type',
-            where=option_place(opt, 'io_backend'),
-            expected=f'a line below it, type: {" or ".join(known)}',
-            found=repr(opt['io_backend']),
-        )
     backend = deepcopy(dict(opt['io_backend']))
     if backend.get('type') not in known:
         raise OptionError(

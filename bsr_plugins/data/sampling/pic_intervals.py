@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.option import REQUIRED, Option
+from bsr_plugins.common.option_kinds import whole
+from bsr_plugins.data.sampling.sampling_options import FOUND_NUM_INTERVALS, FOUND_PIC_MAX
+
+_BATCH_SIZE = Option('batch_size', whole(1), REQUIRED, 'samples of a batch')
 
 
 def interval_edges(pic_max: float, num_intervals: int) -> np.ndarray:
@@ -16,24 +20,17 @@ def interval_edges(pic_max: float, num_intervals: int) -> np.ndarray:
     Equal width, not equal mass: intervals that hold equally many random patches would leave the batch as it was.
 
     Args:
-        pic_max: Upper edge of the last interval, > 0.
-        num_intervals: p, 16 in the paper's Fig. 1.
+        pic_max: Upper edge of the last interval.
+        num_intervals: p.
 
     Returns:
         (p + 1,) float64.
 
     Raises:
-        OptionError: ``pic_max`` is no finite number above 0 or ``num_intervals`` no integer >= 1.
+        OptionError: ``pic_max`` or ``num_intervals`` is out of its range.
     """
-    _check_count(num_intervals, 'num_intervals')
-    if isinstance(pic_max, bool) or not isinstance(pic_max, (int, float, np.number)) or not 0 < pic_max < math.inf:
-        raise OptionError(
-            'pic_max is out of range',
-            where='pic_max',
-            expected='a finite number above 0',
-            found=repr(pic_max),
-            remedy='set pic_max: auto, or a number above 0',
-        )
+    FOUND_NUM_INTERVALS.checked(num_intervals, 'num_intervals')
+    FOUND_PIC_MAX.checked(pic_max, 'pic_max')
     return np.linspace(0, float(pic_max), num_intervals + 1)
 
 
@@ -72,8 +69,8 @@ def batch_quotas(batch_size: int, num_intervals: int, random: np.random.Generato
     Raises:
         OptionError: ``batch_size`` or ``num_intervals`` is no integer >= 1.
     """
-    _check_count(batch_size, 'batch_size')
-    _check_count(num_intervals, 'num_intervals')
+    _BATCH_SIZE.checked(batch_size, 'batch_size')
+    FOUND_NUM_INTERVALS.checked(num_intervals, 'num_intervals')
     quotas = np.full(num_intervals, batch_size // num_intervals, dtype=np.int64)
     quotas[random.choice(num_intervals, batch_size % num_intervals, replace=False)] += 1
     return quotas
@@ -99,8 +96,3 @@ def nearest_filled(wanted: int, available: np.ndarray, random: np.random.Generat
     distance = np.abs(filled - wanted)
     nearest = filled[distance == distance.min()]
     return int(nearest[0] if nearest.size == 1 else random.choice(nearest))
-
-
-def _check_count(value: Any, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise OptionError(f'{name} is out of range', where=name, expected='an integer >= 1', found=repr(value))

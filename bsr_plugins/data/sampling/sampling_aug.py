@@ -5,29 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from bsr_plugins.common.errors import OptionError
+from bsr_plugins.data.sampling.patch_sides import SHAVED_BESIDE_SCALE, inner_side
+from bsr_plugins.data.sampling.sampling_options import FOUND_PORTION
 
 #: What the published code adds to an MSE of pixels in [0, 1]: a patch without error has 90 dB.
 EPSILON = 1e-9
-_SHAVED_BESIDE_SCALE = 6
-
-
-def inner_side(gt_size: int, scale: int, where: str = 'gt_size') -> int:
-    """Return the side of what is compared of a patch: ``gt_size - 2 * (scale + 6)``.
-
-    Raises:
-        OptionError: Nothing is left.
-    """
-    inner = gt_size - 2 * (scale + _SHAVED_BESIDE_SCALE)
-    if inner < 1:
-        raise OptionError(
-            'gt_size leaves nothing of a patch to compare',
-            where=where,
-            expected=f'more than {gt_size - inner}: {scale + _SHAVED_BESIDE_SCALE} pixels are left out '
-            f'along each side at scale {scale}',
-            found=gt_size,
-        )
-    return inner
 
 
 def patch_psnr_map(lq: np.ndarray, gt: np.ndarray, gt_size: int, scale: int) -> np.ndarray:
@@ -51,7 +33,7 @@ def patch_psnr_map(lq: np.ndarray, gt: np.ndarray, gt_size: int, scale: int) -> 
     Raises:
         OptionError: Nothing is left of a patch.
     """
-    inner, shave = inner_side(gt_size, scale), scale + _SHAVED_BESIDE_SCALE
+    inner, shave = inner_side(gt_size, scale), scale + SHAVED_BESIDE_SCALE
     height, width = gt.shape[:2]
     error = cv2.resize(lq.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     cv2.subtract(error, gt, dst=error, dtype=cv2.CV_32F)
@@ -75,35 +57,21 @@ def informative_positions(psnr: np.ndarray, portion: float) -> np.ndarray:
 
     Args:
         psnr: Map of :func:`patch_psnr_map`.
-        portion: In [-1, 1].
+        portion: The option of that name.
 
     Returns:
         (k,) int64: indices into the flattened map, themselves ascending (draws from them are uniform, so that the
         order by PSNR is of no account).
 
     Raises:
-        OptionError: ``portion`` is no number in [-1, 1].
+        OptionError: ``portion`` is out of its range.
     """
-    check_portion(portion)
+    FOUND_PORTION.checked(portion, 'portion')
     values = psnr.ravel()
     count = max(1, int(len(values) * abs(portion)))
     if portion < 0:
         return len(values) - 1 - _smallest(-values[::-1], count)[::-1]
     return _smallest(values, count)
-
-
-def check_portion(portion: object, where: str = 'portion') -> float:
-    """Return ``portion`` as a float; raise OptionError unless it is a number in [-1, 1]."""
-    is_number = isinstance(portion, (int, float)) and not isinstance(portion, bool)
-    if not is_number or not -1 <= portion <= 1:
-        raise OptionError(
-            'portion must be a number in [-1, 1]',
-            where=where,
-            expected='0.1 for the hardest tenth of each image, -0.1 for the easiest, 1 for all',
-            found=repr(portion),
-            remedy='portion: 0.1',
-        )
-    return float(portion)
 
 
 def _smallest(values: np.ndarray, count: int) -> np.ndarray:

@@ -1,16 +1,21 @@
-"""The one table of the options the pack reads: what the check of an option file and options/README.md are made from."""
+"""All options the pack reads, collected from beside the classes that take them.
+
+The check of an option file, options/README.md and the option files' templates read them here. Neither torch nor basicsr
+is imported.
+"""
 
 from __future__ import annotations
 
 from typing import Dict, Optional, Tuple
 
+from bsr_plugins.archs.network_options import NETWORKS
+from bsr_plugins.common.naming import plain_name
+from bsr_plugins.common.option import OptionSet
+from bsr_plugins.data.dataset_options import DATASETS
+from bsr_plugins.losses.loss_options import LOSSES
+from bsr_plugins.metrics.metric_options import METRICS
+from bsr_plugins.models.model_options import MODELS
 from bsr_plugins.options.table.basicsr import BASICSR
-from bsr_plugins.options.table.datasets import DATASETS
-from bsr_plugins.options.table.key import OptionSet
-from bsr_plugins.options.table.losses import LOSSES
-from bsr_plugins.options.table.metrics import METRICS
-from bsr_plugins.options.table.models import MODELS
-from bsr_plugins.options.table.networks import NETWORKS
 
 OPTION_SETS: Tuple[OptionSet, ...] = (*BASICSR, *MODELS, *DATASETS, *NETWORKS, *LOSSES, *METRICS)
 _BY_NAME: Dict[Tuple[str, str], OptionSet] = {(each.kind, each.name): each for each in OPTION_SETS}
@@ -18,5 +23,4 @@ _BY_NAME: Dict[Tuple[str, str], OptionSet] = {(each.kind, each.name): each for e
 
 def option_set(kind: str, name: str) -> Optional[OptionSet]:
     """Return the options of a type, of ``NAME`` or ``NAME_bsrp``; None where the table has none of that name."""
-    bare = name[: -len('_bsrp')] if name.endswith('_bsrp') else name
-    return _BY_NAME.get((kind, bare))
+    return _BY_NAME.get((kind, plain_name(name)))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from bsr_plugins.options.table.datasets import PAIRED, TENSORS
-from bsr_plugins.options.table.key import REQUIRED, InWords, Key, OptionSet
-from bsr_plugins.options.table.kinds import (
+from bsr_plugins.common.option import REQUIRED, DescribedDefault, Option, OptionSet
+from bsr_plugins.common.option_kinds import (
     ANYTHING,
     FLAG,
     NUMBERS,
@@ -21,7 +20,9 @@ from bsr_plugins.options.table.kinds import (
     optional,
     whole,
 )
+from bsr_plugins.data.images.shared_options import GT_SIZE, PAIRS, SCALE, TENSORS
 
+_IN_TRAINING = DescribedDefault('required in training')
 _COUNT = either(whole(1), number(above=0))  # `!!float 5e3` is a number of iterations too
 
 BASICSR = (
@@ -30,24 +31,24 @@ BASICSR = (
         'General',
         'The top of an option file.',
         (
-            Key('name', TEXT, REQUIRED, 'name of the experiment, and of its folder'),
-            Key('model_type', TEXT, REQUIRED, 'the model'),
-            Key('scale', whole(1), REQUIRED, 'upscaling factor'),
-            Key(
+            Option('name', TEXT, REQUIRED, 'name of the experiment, and of its folder'),
+            Option('model_type', TEXT, REQUIRED, 'the model'),
+            SCALE,
+            Option(
                 'num_gpu',
                 either(whole(0), choice('auto')),
                 REQUIRED,
                 '0: the CPU; several without torchrun multiply the batch',
             ),
-            Key('manual_seed', optional(whole(0, 2**32 - 1)), InWords('drawn'), 'seed of all random draws'),
-            Key('network_g', SECTION, REQUIRED, '`type` and options of the network'),
-            Key(
+            Option('manual_seed', optional(whole(0, 2**32 - 1)), DescribedDefault('drawn'), 'seed of all random draws'),
+            Option('network_g', SECTION, REQUIRED, '`type` and options of the network'),
+            Option(
                 'find_unused_parameters',
                 FLAG,
                 False,
                 'for networks of which a part gets no gradient, in several processes',
             ),
-            Key('dist_params', SECTION, None, 'read by `--launcher slurm` alone'),
+            Option('dist_params', SECTION, None, 'read by `--launcher slurm` alone'),
         ),
     ),
     OptionSet(
@@ -56,15 +57,17 @@ BASICSR = (
         '`datasets.train`, and any number of `datasets.val`, `datasets.val_2`, ... or, '
         'in a test, `datasets.test_1`, ... Of any type:',
         (
-            Key('datasets.*.name', TEXT, REQUIRED, 'shown in logs, and the folder of its pictures'),
-            Key('datasets.*.type', TEXT, REQUIRED, 'the data set'),
-            Key('datasets.train.num_worker_per_gpu', whole(0), REQUIRED, 'processes that read images'),
-            Key('datasets.train.batch_size_per_gpu', whole(1), REQUIRED, 'samples of a batch, for each GPU'),
-            Key('datasets.train.dataset_enlarge_ratio', number(above=0), 1, 'how often an epoch goes through the data'),
-            Key('datasets.*.prefetch_mode', optional(choice('cpu', 'cuda')), None, 'cuda needs pin_memory'),
-            Key('datasets.*.num_prefetch_queue', whole(1), 1, 'batches in the queue of prefetch_mode cpu'),
-            Key('datasets.*.pin_memory', FLAG, False, 'page-locked batches'),
-            Key(
+            Option('datasets.*.name', TEXT, REQUIRED, 'shown in logs, and the folder of its pictures'),
+            Option('datasets.*.type', TEXT, REQUIRED, 'the data set'),
+            Option('datasets.train.num_worker_per_gpu', whole(0), REQUIRED, 'processes that read images'),
+            Option('datasets.train.batch_size_per_gpu', whole(1), REQUIRED, 'samples of a batch, for each GPU'),
+            Option(
+                'datasets.train.dataset_enlarge_ratio', number(above=0), 1, 'how often an epoch goes through the data'
+            ),
+            Option('datasets.*.prefetch_mode', optional(choice('cpu', 'cuda')), None, 'cuda needs pin_memory'),
+            Option('datasets.*.num_prefetch_queue', whole(1), 1, 'batches in the queue of prefetch_mode cpu'),
+            Option('datasets.*.pin_memory', FLAG, False, 'page-locked batches'),
+            Option(
                 'datasets.*.persistent_workers',
                 FLAG,
                 False,
@@ -77,16 +80,14 @@ BASICSR = (
         'PairedImageDataset',
         "BasicSR's data set of image pairs.",
         (
-            *(dataclasses.replace(key, kind=PATHS) if key.path.startswith('dataroot') else key for key in PAIRED),
-            Key('gt_size', whole(1), InWords('required in training'), 'side of the HR crops, a multiple of scale'),
             *(
-                Key(
-                    key.path,
-                    key.kind,
-                    InWords('required in training') if key.path.startswith('use_') else key.default,
-                    key.meaning,
-                )
-                for key in TENSORS
+                dataclasses.replace(option, kind=PATHS) if option.path.startswith('dataroot') else option
+                for option in PAIRS
+            ),
+            dataclasses.replace(GT_SIZE, default=_IN_TRAINING),
+            *(
+                dataclasses.replace(option, default=_IN_TRAINING) if option.path.startswith('use_') else option
+                for option in TENSORS
             ),
         ),
     ),
@@ -95,12 +96,22 @@ BASICSR = (
         'Paths',
         '',
         (
-            Key('path.pretrain_network_g', optional(PATH), None, 'weights to start from, or to test'),
-            Key('path.strict_load_g', FLAG, True, 'all of the weights have to be there'),
-            Key('path.param_key_g', optional(TEXT), 'params', 'which weights of the file: params, params_ema, or ~'),
-            Key('path.resume_state', optional(PATH), None, 'training state to go on from'),
-            Key('path.experiments_root', optional(PATH), InWords('`experiments`'), 'where experiments are written'),
-            Key('path.results_root', optional(PATH), InWords('`results`'), 'where the results of a test are written'),
+            Option('path.pretrain_network_g', optional(PATH), None, 'weights to start from, or to test'),
+            Option('path.strict_load_g', FLAG, True, 'all of the weights have to be there'),
+            Option('path.param_key_g', optional(TEXT), 'params', 'which weights of the file: params, params_ema, or ~'),
+            Option('path.resume_state', optional(PATH), None, 'training state to go on from'),
+            Option(
+                'path.experiments_root',
+                optional(PATH),
+                DescribedDefault('`experiments`'),
+                'where experiments are written',
+            ),
+            Option(
+                'path.results_root',
+                optional(PATH),
+                DescribedDefault('`results`'),
+                'where the results of a test are written',
+            ),
         ),
     ),
     OptionSet(
@@ -108,33 +119,36 @@ BASICSR = (
         'Training',
         'Of SRModel, and of the models that derive from it.',
         (
-            Key('train.ema_decay', number(at_least=0, at_most=1), 0, 'moving average of the weights; 0: none'),
-            Key('train.optim_g.type', TEXT, REQUIRED, 'the optimizer'),
-            Key('train.optim_g.lr', number(at_least=0), REQUIRED, 'learning rate'),
-            Key('train.optim_g.weight_decay', number(at_least=0), 0, 'L2 penalty, or decay in AdamW'),
-            Key('train.optim_g.betas', list_of(number(), 2), InWords('[0.9, 0.999]'), 'of Adam'),
-            Key('train.scheduler.type', TEXT, REQUIRED, 'the learning rate schedule'),
-            Key(
+            Option('train.ema_decay', number(at_least=0, at_most=1), 0, 'moving average of the weights; 0: none'),
+            Option('train.optim_g.type', TEXT, REQUIRED, 'the optimizer'),
+            Option('train.optim_g.lr', number(at_least=0), REQUIRED, 'learning rate'),
+            Option('train.optim_g.weight_decay', number(at_least=0), 0, 'L2 penalty, or decay in AdamW'),
+            Option('train.optim_g.betas', list_of(number(), 2), DescribedDefault('[0.9, 0.999]'), 'of Adam'),
+            Option('train.scheduler.type', TEXT, REQUIRED, 'the learning rate schedule'),
+            Option(
                 'train.scheduler.milestones',
                 NUMBERS,
-                InWords('required by MultiStepLR'),
+                DescribedDefault('required by MultiStepLR'),
                 'iterations at which the learning rate is multiplied by gamma',
             ),
-            Key('train.scheduler.gamma', number(), 0.1, 'its factor'),
-            Key(
+            Option('train.scheduler.gamma', number(), 0.1, 'its factor'),
+            Option(
                 'train.scheduler.periods',
                 NUMBERS,
-                InWords('required by CosineAnnealingRestartLR'),
+                DescribedDefault('required by CosineAnnealingRestartLR'),
                 'iterations of each period; together at least total_iter',
             ),
-            Key(
-                'train.scheduler.restart_weights', NUMBERS, InWords('[1]'), 'learning rate at each restart, as a factor'
+            Option(
+                'train.scheduler.restart_weights',
+                NUMBERS,
+                DescribedDefault('[1]'),
+                'learning rate at each restart, as a factor',
             ),
-            Key('train.scheduler.eta_min', number(), 0, 'lowest learning rate'),
-            Key('train.total_iter', _COUNT, REQUIRED, 'iterations of the run'),
-            Key('train.warmup_iter', number(), -1, 'iterations in which the learning rate rises from 0; -1: none'),
-            Key('train.pixel_opt', optional(SECTION), None, '`{type: ..., options}` of the pixel loss'),
-            Key('train.perceptual_opt', optional(SECTION), None, '`{type: PerceptualLoss, options}`'),
+            Option('train.scheduler.eta_min', number(), 0, 'lowest learning rate'),
+            Option('train.total_iter', _COUNT, REQUIRED, 'iterations of the run'),
+            Option('train.warmup_iter', number(), -1, 'iterations in which the learning rate rises from 0; -1: none'),
+            Option('train.pixel_opt', optional(SECTION), None, '`{type: ..., options}` of the pixel loss'),
+            Option('train.perceptual_opt', optional(SECTION), None, '`{type: PerceptualLoss, options}`'),
         ),
     ),
     OptionSet(
@@ -142,11 +156,11 @@ BASICSR = (
         'Validation and test',
         '',
         (
-            Key('val.val_freq', _COUNT, InWords('required in training'), 'iterations between validations'),
-            Key('val.save_img', FLAG, REQUIRED, 'writes the pictures'),
-            Key('val.suffix', optional(TEXT), None, 'put behind the names of the pictures'),
-            Key('val.pbar', FLAG, True, 'progress bar'),
-            Key(
+            Option('val.val_freq', _COUNT, _IN_TRAINING, 'iterations between validations'),
+            Option('val.save_img', FLAG, REQUIRED, 'writes the pictures'),
+            Option('val.suffix', optional(TEXT), None, 'put behind the names of the pictures'),
+            Option('val.pbar', FLAG, True, 'progress bar'),
+            Option(
                 'val.metrics',
                 optional(SECTION),
                 None,
@@ -159,11 +173,11 @@ BASICSR = (
         'Logging',
         '',
         (
-            Key('logger.print_freq', _COUNT, REQUIRED, 'iterations between log lines'),
-            Key('logger.save_checkpoint_freq', _COUNT, REQUIRED, 'iterations between saved weights and states'),
-            Key('logger.use_tb_logger', FLAG, False, 'writes for TensorBoard'),
-            Key('logger.wandb.project', optional(TEXT), None, 'project on Weights & Biases; ~: none'),
-            Key('logger.wandb.resume_id', ANYTHING, None, 'the run there to go on with'),
+            Option('logger.print_freq', _COUNT, REQUIRED, 'iterations between log lines'),
+            Option('logger.save_checkpoint_freq', _COUNT, REQUIRED, 'iterations between saved weights and states'),
+            Option('logger.use_tb_logger', FLAG, False, 'writes for TensorBoard'),
+            Option('logger.wandb.project', optional(TEXT), None, 'project on Weights & Biases; ~: none'),
+            Option('logger.wandb.resume_id', ANYTHING, None, 'the run there to go on with'),
         ),
     ),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, List
 
+from bsr_plugins.common.option import DescribedDefault, Option, OptionSet, yaml_value
 from bsr_plugins.host.registration import TABLE
 from bsr_plugins.options.table import OPTION_SETS
-from bsr_plugins.options.table.key import InWords, Key, OptionSet
 
 _HEAD = """\
 # Options
@@ -47,16 +47,16 @@ def _table(options: OptionSet) -> str:
     about = [options.about, ''] if options.about else []
     title = options.name if options.kind == 'basicsr' else f'`{options.name}`'
     rows: List[str] = [f'### {title}', '', *about, '| key | value | default | meaning |', '|---|---|---|---|']
-    return '\n'.join([*rows, *map(_row, options.keys), ''])
+    return '\n'.join([*rows, *map(_row, options.options), ''])
 
 
-def _row(key: Key) -> str:
-    cells = (f'`{key.path}`', key.kind.text, _default(key.default), key.meaning)
+def _row(option: Option) -> str:
+    cells = (f'`{option.path}`', option.kind.text, _default(option.default), option.comment)
     return f'| {" | ".join(cell.replace("|", chr(92) + "|") for cell in cells)} |'
 
 
 def _default(value: Any) -> str:
-    if isinstance(value, InWords):
+    if isinstance(value, DescribedDefault):
         return value.text
-    shown = '~' if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    shown = yaml_value(value)
     return f'`{shown}`'

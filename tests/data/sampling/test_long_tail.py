@@ -143,13 +143,13 @@ def test_no_items_at_all():
 
 @pytest.mark.parametrize('num_classes', [0, -1, 2.5, True, '10', None])
 def test_num_classes_out_of_range(num_classes):
-    with pytest.raises(OptionError, match='num_classes must be a whole number'):
+    with pytest.raises(OptionError, match='(?s)num_classes.*whole number >= 1'):
         class_counts(100, num_classes, 10)
 
 
 @pytest.mark.parametrize('imbalance_factor', [0, 0.5, -10, float('inf'), float('nan'), '10', True, None])
 def test_imbalance_factor_out_of_range(imbalance_factor):
-    with pytest.raises(OptionError, match='imbalance_factor must be the ratio'):
+    with pytest.raises(OptionError, match='(?s)imbalance_factor.*number >= 1'):
         class_counts(100, 10, imbalance_factor)
 
 

@@ -233,8 +233,8 @@ def test_records_of_an_lmdb_are_named(root, images):
 @pytest.mark.parametrize(
     'changes, kind, message',
     [
-        ({'dataroot_gt': None}, OptionError, "needs the option 'dataroot_gt'"),
-        ({'io_backend': None}, OptionError, "needs the option 'io_backend'"),
+        ({'dataroot_gt': None}, OptionError, "option 'dataroot_gt' is missing"),
+        ({'io_backend': None}, OptionError, "option 'io_backend' is missing"),
         ({'io_backend': {'type': 'tape'}}, OptionError, "unknown io_backend(?s:.*)'tape'"),
         ({'dataroot_lq': 'nowhere'}, DataError, 'cannot be listed(?s:.*)nowhere'),
         ({'filename_tmpl': '{}x3'}, DataError, 'do not pair(?s:.*)<name>x3'),

@@ -20,8 +20,8 @@ def test_every_type_and_key_stands_on_the_page() -> None:
         for name in names:
             assert f'### `{name}`' in page
     for options in OPTION_SETS:
-        for key in options.keys:
-            assert f'| `{key.path}` |' in page
+        for option in options.options:
+            assert f'| `{option.path}` |' in page
 
 
 def test_rows_have_four_cells() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Callable, Optional, Tuple
 
 #: Largest whole number that an option takes.
@@ -18,11 +21,13 @@ class Kind:
         text: What is expected, in words.
         accepts: Whether a value is of that kind.
         words: The words of which it is one, for flags those that YAML reads as truth values; empty for other kinds.
+        takes_numbers: Whether a number may stand there, alone or in a list.
     """
 
     text: str
     accepts: Callable[[Any], bool]
     words: Tuple[str, ...] = ()
+    takes_numbers: bool = False
 
 
 def whole(at_least: Optional[int] = None, at_most: Optional[int] = None) -> Kind:
@@ -31,13 +36,13 @@ def whole(at_least: Optional[int] = None, at_most: Optional[int] = None) -> Kind
 
     def accepts(value: Any) -> bool:
         return (
-            type(value) is int
+            _is_whole(value)
             and abs(value) <= LARGEST
             and (at_least is None or value >= at_least)
             and (at_most is None or value <= at_most)
         )
 
-    return Kind(' '.join(['whole number', ' and '.join(bounds)]).strip(), accepts)
+    return Kind(' '.join(['whole number', ' and '.join(bounds)]).strip(), accepts, takes_numbers=True)
 
 
 def number(
@@ -54,25 +59,28 @@ def number(
     ]
 
     def accepts(value: Any) -> bool:
-        finite = math.isfinite(value) if isinstance(value, float) else type(value) is int and abs(value) <= LARGEST
-        if not finite:
-            return False
+        if _is_whole(value):
+            finite = abs(value) <= LARGEST
+        else:
+            finite = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
         return (
-            (above is None or value > above)
+            finite
+            and (above is None or value > above)
             and (at_least is None or value >= at_least)
             and (below is None or value < below)
             and (at_most is None or value <= at_most)
         )
 
-    return Kind(' '.join(['number', ' and '.join(bounds)]).strip(), accepts)
+    return Kind(' '.join(['number', ' and '.join(bounds)]).strip(), accepts, takes_numbers=True)
 
 
 def choice(*words: Any) -> Kind:
     """Return the kind of one of a few words or numbers."""
     return Kind(
         ' or '.join(map(str, words)),
-        lambda value: not isinstance(value, bool) and value in words,
+        lambda value: isinstance(value, (str, int)) and not isinstance(value, bool) and value in words,
         tuple(word for word in words if isinstance(word, str)),
+        takes_numbers=not all(isinstance(word, str) for word in words),
     )
 
 
@@ -81,7 +89,10 @@ def list_of(kind: Kind, count: Optional[int] = None) -> Kind:
     size = '' if count is None else f'{count} '
     return Kind(
         f'list of {size}{kind.text}s',
-        lambda value: isinstance(value, list) and all(map(kind.accepts, value)) and count in (None, len(value)),
+        lambda value: (
+            isinstance(value, (list, tuple)) and all(map(kind.accepts, value)) and count in (None, len(value))
+        ),
+        takes_numbers=kind.takes_numbers,
     )
 
 
@@ -91,6 +102,7 @@ def either(*kinds: Kind) -> Kind:
         ' or '.join(kind.text for kind in kinds),
         lambda value: any(kind.accepts(value) for kind in kinds),
         tuple(word for kind in kinds for word in kind.words),
+        any(kind.takes_numbers for kind in kinds),
     )
 
 
@@ -99,17 +111,25 @@ def optional(kind: Kind) -> Kind:
     return either(kind, NOTHING)
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 NOTHING = Kind('~', lambda value: value is None)
 FLAG = Kind('true or false', lambda value: isinstance(value, bool), ('true', 'false'))
 OFF = Kind('false', lambda value: value is False)
 TEXT = Kind('text', lambda value: isinstance(value, str))
-PATH = Kind('path', lambda value: isinstance(value, str))
+PATH = Kind('path', lambda value: isinstance(value, (str, os.PathLike)))
 PATHS = Kind(
     'path, or list of paths',
-    lambda value: (
-        isinstance(value, str) or (isinstance(value, list) and all(isinstance(member, str) for member in value))
-    ),
+    lambda value: PATH.accepts(value) or (isinstance(value, list) and all(map(PATH.accepts, value))),
 )
-SECTION = Kind('keys and values', lambda value: isinstance(value, dict))
+SECTION = Kind('keys and values', lambda value: isinstance(value, Mapping))
 ANYTHING = Kind('any value', lambda value: True)
 NUMBERS = list_of(number())
+#: What BasicSR's ``Upsample`` and CARN's upsampler can do.
+UPSAMPLER_SCALE = Kind(
+    '1, 3 or a power of two',
+    lambda value: _is_whole(value) and 0 < value <= LARGEST and (value == 3 or not value & (value - 1)),
+    takes_numbers=True,
+)

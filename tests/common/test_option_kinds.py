@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bsr_plugins.options.table.kinds import (
+from bsr_plugins.common.option_kinds import (
     FLAG,
     NUMBERS,
     PATHS,

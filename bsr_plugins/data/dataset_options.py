@@ -1,0 +1,93 @@
+"""The options of the pack's data sets: keys of ``datasets.train`` and ``datasets.train.inverse``."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.option import REQUIRED, DescribedDefault, Option, OptionSet
+from bsr_plugins.common.option_kinds import PATH, SECTION, optional, whole
+from bsr_plugins.data.images.shared_options import GT_SIZE, PAIRS, TENSORS, check_pair_options
+from bsr_plugins.data.sampling.patch_sides import inner_side, pic_side
+from bsr_plugins.data.sampling.sampling_options import (
+    IMBALANCE_FACTOR,
+    MAX_TRIES,
+    NUM_CLASSES,
+    NUM_IMAGES,
+    NUM_INTERVALS,
+    PIC_MAX,
+    PORTION,
+    SAMPLING,
+)
+
+
+def _reads_lmdbs(values: SimpleNamespace) -> None:
+    backend = (values.io_backend or {'type': 'lmdb'}).get('type')
+    if backend != 'lmdb':
+        raise OptionError(
+            'InverseSampledLMDBDataset reads LMDBs only',
+            where='io_backend.type',
+            expected='lmdb',
+            found=backend,
+            remedy='make LMDBs with tools/create_subimage_lmdb.py',
+        )
+    check_pair_options(values)
+
+
+INVERSE_SAMPLED = OptionSet(
+    'dataset',
+    'InverseSampledLMDBDataset',
+    'Sub-images drawn class by class against their long-tailed distribution (BSPA).',
+    (
+        Option('dataroot_gt', PATH, REQUIRED, 'LMDB of the HR sub-images, from tools/create_subimage_lmdb.py'),
+        Option('dataroot_lq', PATH, REQUIRED, 'LMDB of the LR sub-images'),
+        Option('io_backend', optional(SECTION), DescribedDefault('`{type: lmdb}`'), 'it reads nothing else'),
+        Option(
+            'difficulty',
+            optional(PATH),
+            DescribedDefault('`<dataroot_gt>/difficulty_x<scale>.txt`'),
+            'MSE of each sub-image, from tools/score_difficulty.py',
+        ),
+        NUM_CLASSES,
+        IMBALANCE_FACTOR,
+        SAMPLING,
+        Option(
+            'gt_size',
+            optional(whole(1)),
+            None,
+            'side of a random HR crop, a multiple of scale; ~: the whole sub-image, as published',
+        ),
+        *TENSORS,
+    ),
+    relation=_reads_lmdbs,
+)
+
+
+def _patches_have_capacity(values: SimpleNamespace) -> None:
+    check_pair_options(values)
+    pic_side(values.gt_size, values.scale)
+
+
+RFS = OptionSet(
+    'dataset',
+    'RFSBalancedBatchDataset',
+    'Batches with as many patches of each interval of information capacity (BSR).',
+    (*PAIRS, GT_SIZE, NUM_INTERVALS, PIC_MAX, MAX_TRIES, NUM_IMAGES, *TENSORS),
+    relation=_patches_have_capacity,
+)
+
+
+def _patches_can_be_compared(values: SimpleNamespace) -> None:
+    check_pair_options(values)
+    inner_side(values.gt_size, values.scale)
+
+
+SAMPLING_AUG = OptionSet(
+    'dataset',
+    'SamplingAugDataset',
+    'Crops where bilinear upscaling restores an image worst.',
+    (*PAIRS, GT_SIZE, PORTION, *TENSORS),
+    relation=_patches_can_be_compared,
+)
+
+DATASETS = (INVERSE_SAMPLED, RFS, SAMPLING_AUG)

@@ -1,0 +1,64 @@
+"""The options of what is drawn: difficulty classes, intervals of patch information capacity, informative positions."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from bsr_plugins.common.option import Option
+from bsr_plugins.common.option_kinds import choice, either, number, optional, whole
+
+NUM_CLASSES = Option(
+    'num_classes', whole(1), 10, 'K of Eq. 2', 'the paper sees little difference between class numbers'
+)
+IMBALANCE_FACTOR = Option(
+    'imbalance_factor',
+    number(at_least=1),
+    10,
+    'largest class : smallest (Eq. 2)',
+    '50, 100 and 200 are worse in Table 3',
+)
+SAMPLING = Option(
+    'sampling', choice('inverse', 'uniform'), 'inverse', 'Eq. 4, or each sub-image alike, which is the ablation'
+)
+_COUNT = whole(1)
+NUM_INTERVALS = Option(
+    'num_intervals',
+    optional(_COUNT),
+    16,
+    'p, the number of intervals of equal width',
+    "those of the paper's Fig. 1; a batch of 16 has one patch of each",
+)
+_TOP_EDGE = number(above=0)
+PIC_MAX = Option(
+    'pic_max',
+    optional(either(choice('auto'), _TOP_EDGE)),
+    'auto',
+    'upper edge of the last interval; auto: the .999 quantile of 10,000 random patches',
+    'the paper gives none',
+)
+MAX_TRIES = Option(
+    'max_tries',
+    optional(whole(0)),
+    50,
+    'tries to fill an interval before its neighbour is taken',
+    'how often that happens is logged',
+)
+NUM_IMAGES = Option(
+    'num_images',
+    optional(whole(1)),
+    None,
+    "images that one batch draws from, M of the paper's Table 1; ~: as many as it has samples",
+)
+_SHARE = number(at_least=-1, at_most=1)
+PORTION = Option(
+    'portion',
+    optional(_SHARE),
+    0.1,
+    "share of an image's patches that is kept, those that bilinear upscaling restores worst; 0: the worst alone, "
+    'below 0: of the best, 1: all',
+)
+
+# What the pure functions are given: `~` and `auto` have become a number.
+FOUND_NUM_INTERVALS = dataclasses.replace(NUM_INTERVALS, kind=_COUNT)
+FOUND_PIC_MAX = dataclasses.replace(PIC_MAX, kind=_TOP_EDGE)
+FOUND_PORTION = dataclasses.replace(PORTION, kind=_SHARE)

@@ -1,0 +1,116 @@
+"""The options of the pack's losses: keys of ``train.pixel_opt``, ``train.losses.<name>`` and ``train.sigma_opt``."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.option import Option, OptionSet
+from bsr_plugins.common.option_kinds import FLAG, choice, number, optional, whole
+from bsr_plugins.data.images.bicubic_resampling import BICUBIC
+
+LOSS_WEIGHT = Option('loss_weight', number(), 1.0, 'factor of the loss')
+REDUCTION = Option('reduction', choice('mean', 'sum', 'none'), 'mean', 'how the elements are brought together')
+
+FOCAL_PIXEL_LOSS = OptionSet(
+    'loss',
+    'FocalPixelLoss',
+    'FPL: weights by the error of bicubic (sp) and of the network (lp), W(z) = alpha * exp(gamma * g(z)).',
+    (
+        Option(
+            'alpha_sp',
+            number(above=0),
+            0.5,
+            'factor of the weight by the error of bicubic',
+            'the published code swaps the names of alpha_sp and gamma_sp and computes the same',
+        ),
+        Option('gamma_sp', number(), 1.0, 'exponent of that weight; 0 makes it constant'),
+        Option('alpha_lp', number(above=0), 1.0, "factor of the weight by the network's own error"),
+        Option('gamma_lp', number(), 1.0, 'exponent of that weight'),
+        Option('p', number(above=0), 1.0, 'power of the error'),
+        Option(
+            'norm_scope',
+            choice('batch', 'sample', 'sample_channel'),
+            'batch',
+            'over what the minimum and the maximum in g are taken',
+            "as in the published code; in several processes, over each one's batch",
+        ),
+        BICUBIC,
+        Option('scale', optional(whole(1)), None, 'derives lq from the target where the model gives none'),
+        LOSS_WEIGHT,
+        REDUCTION,
+    ),
+)
+
+EXPECTATION_LOSS = OptionSet(
+    'loss',
+    'ExpectationLoss',
+    'l_E = |y - (mu + |y - mu| z)| with z from N(0, 1).',
+    (
+        Option(
+            'noise',
+            choice('element', 'pixel', 'sample'),
+            'element',
+            'what has a draw of its own',
+            "the paper's element-wise product",
+        ),
+        Option('num_draws', whole(1), 1, 'draws that one loss averages', 'the paper leaves the expectation to SGD'),
+        Option(
+            'threshold',
+            choice('batch', 'sample', 'none'),
+            'batch',
+            'where the error is below its mean over these, the noise is 0',
+            'Sec. 4.3, which leaves open what is set to 0',
+        ),
+        LOSS_WEIGHT,
+        REDUCTION,
+    ),
+)
+
+SIGMA_LOSS = OptionSet(
+    'loss',
+    'SigmaLoss',
+    'Loss of the sigma branch, for `train.sigma_opt`: ||y - mu| - sigma|.',
+    (
+        Option('loss_weight', number(), 0.01, 'beta of Eq. 10', 'the best of Table 2'),
+        Option(
+            'target',
+            choice('abs', 'signed'),
+            'abs',
+            '|y - mu|, or y - mu as Eq. 10 prints it',
+            'the best sigma of the printed form is 0 nearly everywhere',
+        ),
+        Option('threshold', choice('none', 'batch'), 'none', 'batch: errors below their mean count as 0'),
+        Option('detach_pred', FLAG, True, 'the loss trains the branch and the features alone; false: mu too'),
+        REDUCTION,
+    ),
+)
+
+
+def _has_a_term(values: SimpleNamespace) -> None:
+    if not (values.l1_weight or values.l2_weight or values.lp_weight):
+        raise OptionError(
+            'HybridLpLoss has no term',
+            where='l1_weight',
+            expected='l1_weight, l2_weight or lp_weight above 0',
+            found='all 0',
+        )
+
+
+HYBRID_LP_LOSS = OptionSet(
+    'loss',
+    'HybridLpLoss',
+    'l1_weight |e| + l2_weight e^2 + lp_weight ((|e| + eps)^p - eps^p).',
+    (
+        Option('l1_weight', number(at_least=0), 1.0, 'factor of the absolute error', 'the paper gives none'),
+        Option('l2_weight', number(at_least=0), 1.0, 'factor of the squared error', 'the paper gives none'),
+        Option('lp_weight', number(at_least=0), 0.1, 'factor of the Lp term', 'the paper gives none'),
+        Option('p', number(above=0), 0.5, 'power of the Lp term'),
+        Option('eps', number(at_least=0), 1e-3, 'bounds the gradient of the Lp term at 0', 'for images in [0, 1]'),
+        LOSS_WEIGHT,
+        REDUCTION,
+    ),
+    relation=_has_a_term,
+)
+
+LOSSES = (FOCAL_PIXEL_LOSS, EXPECTATION_LOSS, SIGMA_LOSS, HYBRID_LP_LOSS)

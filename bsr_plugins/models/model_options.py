@@ -1,0 +1,55 @@
+"""The options of the pack's models: key paths from the top of the option file, beside those of BasicSR's SRModel."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Iterable, Iterator
+
+from bsr_plugins.common.option import REQUIRED, Option, OptionSet
+from bsr_plugins.common.option_kinds import FLAG, PATH, SECTION, TEXT, optional
+from bsr_plugins.models.bspa_options import BSPA, INHERITED
+from bsr_plugins.models.engine_options import ENGINE
+
+
+def _below(section: str, options: Iterable[Option]) -> Iterator[Option]:
+    return (dataclasses.replace(option, path=f'{section}.{option.path}') for option in options)
+
+
+REBALANCED_SR_MODEL = OptionSet(
+    'model',
+    'RebalancedSRModel',
+    "BasicSR's SRModel with open losses, an engine, the sigma branch and exact "
+    'resume. Beside what SRModel (or `base_model_type`) reads:',
+    (
+        Option('base_model_type', optional(TEXT), None, 'a model of a fork (HATModel, ...) to build upon'),
+        Option('train.losses', optional(SECTION), None, '`<name>: {type: ..., options}`, any number of losses'),
+        *_below('train', ENGINE),
+        Option('network_sigma', optional(SECTION), None, 'the sigma branch: `{type: SigmaBranch, options}`'),
+        Option('train.sigma_opt', optional(SECTION), None, 'its loss: `{type: SigmaLoss, options}`'),
+        Option('train.sigma_tap', optional(TEXT), 'auto', 'module of network_g whose input it reads'),
+        Option('path.pretrain_network_sigma', optional(PATH), None, 'its weights'),
+        Option('path.strict_load_sigma', FLAG, True, 'all of its weights have to be there'),
+        Option('path.param_key_sigma', optional(TEXT), None, 'which of its weights; ~: as param_key_g'),
+        Option('val.sigma', optional(FLAG), False, 'computes the sigma maps, for pictures and metrics'),
+        Option('val.save_best', optional(TEXT), None, 'name of the metric whose best weights are kept'),
+    ),
+)
+BSPA_MODEL = OptionSet(
+    'model',
+    'BSPAModel',
+    'Bi-sampling and parameter attribution. Beside what RebalancedSRModel reads:',
+    (
+        Option(
+            'datasets.train.inverse',
+            SECTION,
+            REQUIRED,
+            f'the inverse-sampled data set; it takes over {", ".join(INHERITED[:-1])} and {INHERITED[-1]} from '
+            'datasets.train',
+        ),
+        Option('train.bspa', optional(SECTION), None, 'the schedule and the attribution'),
+        *_below('train.bspa', BSPA),
+    ),
+    inherits='RebalancedSRModel',
+)
+
+MODELS = (REBALANCED_SR_MODEL, BSPA_MODEL)
