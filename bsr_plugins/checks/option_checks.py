@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List, Optional, Set, Tuple
 
+from bsr_plugins.checks.arithmetic_checks import check_arithmetic
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.difficulty_checks import check_difficulties
 from bsr_plugins.checks.image_checks import check_images
 from bsr_plugins.checks.other_checkout import check_working_directory
 from bsr_plugins.checks.pair_checks import PAIRED_TYPES, check_pairs
 from bsr_plugins.checks.path_checks import check_paths, datasets_in
+from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.schedule_checks import check_schedule
 from bsr_plugins.checks.type_checks import KnownNames, check_types, known_names
 from bsr_plugins.checks.unknown_keys import check_keys
@@ -18,6 +20,7 @@ from bsr_plugins.checks.value_checks import check_values
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.option import NUMBER_AS_TEXT
+from bsr_plugins.data.images.shared_options import check_gt_size
 from bsr_plugins.host.source_names import basicsr_folder
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
@@ -55,9 +58,9 @@ def check_options(
     Checked: the keys BasicSR reads without a default; the names of models, data sets, networks, losses, metrics,
     optimizers and schedulers against those of the basicsr that will run (read from its source), of the working
     directory's packages and of this pack; every key against what the scripts, the model and the constructors read;
-    values against the table of options; every data path, weight file and training state; image pairs; the difficulty
-    files; the length of the run; whether the working directory is the checkout that the file lies in. Neither torch nor
-    basicsr is imported.
+    values against their declarations, one by one and together, and against the data; every data path, weight file and
+    training state; image pairs; the difficulty files; the length of the run; whether the working directory is the
+    checkout that the file lies in. Neither torch nor basicsr is imported.
 
     Errors are what cannot run, keys of the pack's own types that these do not have, and slips of the hand; what a run
     gets through all the same is a warning.
@@ -80,6 +83,7 @@ def check_options(
         code = CodeInUse(option_file, names, folder, root)
         findings += check_keys(option_file, code, is_train)
         findings += check_values(option_file, code, is_train)
+        findings += check_arithmetic(option_file, code, root, is_train)
     findings += _check_paired_sets(option_file, is_train)
     findings += _numbers_as_text(option_file)
     findings += _repeated_keys(option_file)
@@ -216,18 +220,8 @@ def _check_paired_sets(option_file: OptionFile, is_train: bool) -> List[Finding]
             )
             continue
         gt_size = dataset.get('gt_size')
-        if _is_whole(gt_size) and _is_whole(scale) and scale > 0 and gt_size % scale:
-            lower = gt_size - gt_size % scale
-            findings.append(
-                Finding(
-                    ERROR,
-                    'gt_size is not a multiple of scale',
-                    option_file.where(*keys, 'gt_size'),
-                    expected=f'a multiple of {scale}',
-                    found=str(gt_size),
-                    remedy=f'gt_size: {lower or scale} or {lower + scale}',
-                )
-            )
+        if _is_whole(gt_size) and _is_whole(scale) and scale > 0:
+            findings += refused(option_file, keys, check_gt_size, gt_size, scale)
     return findings
 
 

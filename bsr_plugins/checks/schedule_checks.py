@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Iterator, List, Optional
 
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.pair_checks import paired_sets
 from bsr_plugins.checks.pair_listing import list_pairs
+from bsr_plugins.checks.refusals import refused
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.findings import WARNING, Finding
 from bsr_plugins.common.option_kinds import LARGEST
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.bspa_options import BSPAOptions
@@ -30,9 +31,7 @@ def check_schedule(option_file: OptionFile, code: Optional[CodeInUse], root: Pat
     findings += _scales(option_file)
     model = option_file.get('model_type')
     if code is not None and isinstance(model, str) and code.names.gives_ours('model', model):
-        findings += _refused(
-            option_file, ('val', 'save_best'), lambda: BestCheckpoint.from_options({'val': option_file.section('val')})
-        )
+        findings += refused(option_file, (), BestCheckpoint.from_options, {'val': option_file.section('val')})
         if model.startswith('BSPAModel'):
             findings += _stages(option_file, total_iter)
     return findings
@@ -132,22 +131,9 @@ def _stages(option_file: OptionFile, total_iter: int) -> List[Finding]:
         return []  # said by the check of keys and values
     warnings = BSPASchedule(total_iter, options.interval_iter, options.inverse_iter).warnings()
     accumulate = _whole(option_file.get('train', 'accumulate')) or 1
-    return [Finding(WARNING, warning, option_file.where('train', 'bspa')) for warning in warnings] + _refused(
-        option_file, ('train', 'bspa'), lambda: options.check_whole_updates(accumulate)
+    return [Finding(WARNING, warning, option_file.where('train', 'bspa')) for warning in warnings] + refused(
+        option_file, (), options.check_whole_updates, accumulate
     )
-
-
-def _refused(option_file: OptionFile, keys: tuple, check: Callable[[], Any]) -> List[Finding]:
-    try:
-        check()
-    except OptionError as error:
-        path = str(error.where).split('.') if error.where else keys
-        return [
-            Finding(
-                ERROR, error.problem, option_file.where(*path), _text(error.expected), _text(error.found), error.remedy
-            )
-        ]
-    return []
 
 
 def _whole(value: Any) -> Optional[int]:
@@ -156,7 +142,3 @@ def _whole(value: Any) -> Optional[int]:
     except (TypeError, ValueError, OverflowError):
         return None
     return None if number is None or abs(number) > LARGEST else number
-
-
-def _text(value: Any) -> Optional[str]:
-    return None if value is None else str(value)

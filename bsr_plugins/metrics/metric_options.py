@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import Option, OptionSet
 from bsr_plugins.common.option_kinds import choice, number, optional, whole
 
@@ -37,3 +38,14 @@ SIGMA_PSNR = OptionSet(
 )
 
 METRICS = (PLL, SIGMA_PSNR)
+
+
+def check_has_sigma(metric: str, has_sigma: bool) -> None:
+    """Raise OptionError where a metric gets neither a sigma map nor a constant."""
+    if not has_sigma:
+        raise OptionError(
+            f'{metric} needs the sigma map',
+            expected='a model with network_sigma, its weights, and val.sigma: true',
+            found='no sigma map',
+            remedy='add network_sigma and val.sigma, or give the metric a constant_sigma',
+        )

@@ -9,6 +9,7 @@ import numpy as np
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.common.option import OptionSet
+from bsr_plugins.metrics.metric_options import check_has_sigma
 
 
 def sigma_inputs(
@@ -64,6 +65,7 @@ def sigma_inputs(
     from basicsr.metrics.metric_util import reorder_image
 
     mu, y = (reorder_image(image, input_order).astype(np.float64) / 255 for image in (img, img2))
+    check_has_sigma(metric, sigma is not None or constant_sigma is not None)
     if constant_sigma is None:
         spread = _checked_map(metric, sigma, mu.shape, input_order)
     else:
@@ -80,14 +82,6 @@ def sigma_inputs(
 
 
 def _checked_map(metric: str, sigma: Optional[np.ndarray], shape: Tuple[int, ...], input_order: str) -> np.ndarray:
-    if sigma is None:
-        raise OptionError(
-            f'{metric} needs the sigma map',
-            where=f'val.metrics: {metric}',
-            expected='a model with network_sigma, its weights, and val.sigma: true',
-            found='no sigma map',
-            remedy='add network_sigma and val.sigma, or give the metric a constant_sigma',
-        )
     from basicsr.metrics.metric_util import reorder_image
 
     spread = reorder_image(np.asarray(sigma), input_order).astype(np.float64)

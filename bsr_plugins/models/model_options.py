@@ -30,7 +30,7 @@ REBALANCED_SR_MODEL = OptionSet(
         Option('path.pretrain_network_sigma', optional(PATH), None, 'its weights'),
         Option('path.strict_load_sigma', FLAG, True, 'all of its weights have to be there'),
         Option('path.param_key_sigma', optional(TEXT), None, 'which of its weights; ~: as param_key_g'),
-        Option('val.sigma', optional(FLAG), False, 'computes the sigma maps, for pictures and metrics'),
+        Option('val.sigma', optional(FLAG), False, 'computes the sigma maps, for images and metrics'),
         Option('val.save_best', optional(TEXT), None, 'name of the metric whose best weights are kept'),
     ),
 )

@@ -28,6 +28,8 @@ TEXT = changed(
     type: InverseSampledLMDBDataset
     dataroot_gt: sub/HR_sub.lmdb
     dataroot_lq: sub/LR_sub_x4.lmdb
+    num_classes: 3
+    imbalance_factor: 1
 """,
 )
 

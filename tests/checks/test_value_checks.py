@@ -73,7 +73,7 @@ BSPA = changed(
             'type: PairedImageDataset',
             'type: SamplingAugDataset\n    portion: 10',
             'datasets.train.portion',
-            'number > 0 and <= 1',
+            'number >= -1 and <= 1',
             None,
         ),
     ],

@@ -57,9 +57,9 @@ def class_counts(
     if empty.size:
         raise OptionError(
             f'class {empty[0]} (0 = easiest) of the difficulty classes would be empty',
-            where=f'num_classes: {num_classes}, imbalance_factor: {imbalance_factor}',
+            where='imbalance_factor' if num_classes <= num_items else 'num_classes',
             expected='at least one sub-image in each class',
-            found=f'{num_items} sub-images for {num_classes} classes',
+            found=f'{num_items} sub-images for {num_classes} classes with an imbalance factor of {imbalance_factor}',
             remedy=_remedy(num_items, num_classes, imbalance_factor),
         )
     return counts

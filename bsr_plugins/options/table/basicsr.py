@@ -57,7 +57,7 @@ BASICSR = (
         '`datasets.train`, and any number of `datasets.val`, `datasets.val_2`, ... or, '
         'in a test, `datasets.test_1`, ... Of any type:',
         (
-            Option('datasets.*.name', TEXT, REQUIRED, 'shown in logs, and the folder of its pictures'),
+            Option('datasets.*.name', TEXT, REQUIRED, 'shown in logs, and the folder of its images'),
             Option('datasets.*.type', TEXT, REQUIRED, 'the data set'),
             Option('datasets.train.num_worker_per_gpu', whole(0), REQUIRED, 'processes that read images'),
             Option('datasets.train.batch_size_per_gpu', whole(1), REQUIRED, 'samples of a batch, for each GPU'),
@@ -157,8 +157,8 @@ BASICSR = (
         '',
         (
             Option('val.val_freq', _COUNT, _IN_TRAINING, 'iterations between validations'),
-            Option('val.save_img', FLAG, REQUIRED, 'writes the pictures'),
-            Option('val.suffix', optional(TEXT), None, 'put behind the names of the pictures'),
+            Option('val.save_img', FLAG, REQUIRED, 'writes the images'),
+            Option('val.suffix', optional(TEXT), None, 'put behind the names of the images'),
             Option('val.pbar', FLAG, True, 'progress bar'),
             Option(
                 'val.metrics',

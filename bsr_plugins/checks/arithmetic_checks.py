@@ -1,0 +1,70 @@
+"""What the pack's own arithmetic would refuse in a run, asked beforehand by the functions that the run asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List
+
+from bsr_plugins.checks.code_in_use import CodeInUse
+from bsr_plugins.checks.missing_data import INVERSE_TYPES
+from bsr_plugins.checks.pair_listing import lmdb_sizes
+from bsr_plugins.checks.path_checks import datasets_in
+from bsr_plugins.checks.refusals import refused
+from bsr_plugins.checks.type_checks import typed_keys
+from bsr_plugins.common.findings import Finding
+from bsr_plugins.common.option import REQUIRED, OptionSet
+from bsr_plugins.data.images.shared_options import SCALE, check_training_phase
+from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
+from bsr_plugins.metrics.metric_options import check_has_sigma
+from bsr_plugins.options.option_file import KeyPath, OptionFile
+from bsr_plugins.options.table import option_set
+
+
+def check_arithmetic(option_file: OptionFile, code: CodeInUse, root: Path, is_train: bool) -> List[Finding]:
+    """Return an error for each type of the pack whose options do not fit each other, the file, or the data."""
+    findings: List[Finding] = []
+    for kind, keys in typed_keys(option_file, is_train):
+        name, section = option_file.get(*keys), keys[:-1]
+        if kind == 'model' or not isinstance(name, str) or not code.names.gives_ours(kind, name):
+            continue
+        options, given = option_set(kind, name), _given(option_file, kind, section)
+        if options is None or not _right_one_by_one(options, given):
+            continue  # said by the check of keys and values
+        findings += refused(option_file, section, options.check_relation, given, '')
+        if kind == 'dataset':
+            findings += refused(option_file, section, check_training_phase, given)
+        if kind == 'metric':
+            computed = option_file.get('network_sigma') and option_file.get('val', 'sigma')
+            has_sigma = bool(computed) or given.get('constant_sigma') is not None
+            findings += refused(option_file, section, check_has_sigma, name, has_sigma)
+    return findings + _classes(option_file, root)
+
+
+def _given(option_file: OptionFile, kind: str, section: KeyPath) -> Dict[str, Any]:
+    """Return the options of a section with what BasicSR and the models put in."""
+    given = {key: value for key, value in option_file.section(*section).items() if key != 'type'}
+    scale = option_file.get('scale')
+    if kind == 'dataset':
+        return {**given, 'scale': scale, 'phase': section[1].split('_')[0]}
+    return {'upscale': scale, **given} if section == ('network_sigma',) else given
+
+
+def _right_one_by_one(options: OptionSet, given: Dict[str, Any]) -> bool:
+    return ('scale' not in given or SCALE.kind.accepts(given['scale'])) and all(
+        option.kind.accepts(given[option.name]) if option.name in given else option.default is not REQUIRED
+        for option in options.options
+    )
+
+
+def _classes(option_file: OptionFile, root: Path) -> List[Finding]:
+    """Ask for the sizes of the difficulty classes, by the number of sub-images that the LMDB lists."""
+    findings: List[Finding] = []
+    for keys, dataset, _ in datasets_in(option_file):
+        stored = lmdb_sizes(root / Path(str(dataset.get('dataroot_gt'))).expanduser())
+        policy = [dataset.get(option.name, option.default) for option in (NUM_CLASSES, IMBALANCE_FACTOR)]
+        known = NUM_CLASSES.kind.accepts(policy[0]) and IMBALANCE_FACTOR.kind.accepts(policy[1])
+        if dataset.get('type') in INVERSE_TYPES and stored and known:
+            from bsr_plugins.data.sampling.long_tail import class_counts  # numpy is read where it is needed alone
+
+            findings += refused(option_file, keys, class_counts, len(stored), *policy)
+    return findings
