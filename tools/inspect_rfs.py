@@ -1,111 +1,19 @@
 #!/usr/bin/env python3
-"""Command line of ``bsr_plugins.analysis.rfs_draws``: what random filter sampling makes of a training set."""
+"""``basicsr rfs`` without installing the pack: what random filter sampling makes of a training set."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import List, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bsr_plugins.common.errors import BsrPluginsError, DependencyError, OptionError  # noqa: E402
-
-DESCRIPTION = """\
-Draw patches as plain random crops and as balanced batches (BSR, Table 1), print the share of each interval of patch
-information capacity (PIC), and write
-  OUT_histogram.png   the shares before and after balancing
-  OUT_batch.png       the LR patches of one batch, flattest first
-"""
-EXAMPLES = """\
-examples:
-  %(prog)s -opt options/train_BSR_x4.yml
-  %(prog)s --gt datasets/DIV2K/DIV2K_train_HR --lq datasets/DIV2K/DIV2K_train_LR_bicubic/X4 --lq-template {}x4 \\
-      --scale 4 --gt-size 192
-"""
-
-
-def parse(argv: Optional[List[str]]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('-opt', metavar='YML', help='option file whose training set is an RFSBalancedBatchDataset')
-    parser.add_argument('--gt', metavar='PATH', help='HR images: a folder or an .lmdb (without -opt)')
-    parser.add_argument('--lq', metavar='PATH', help='LR images likewise')
-    parser.add_argument('--lq-template', default='{}', metavar='T', help='filename_tmpl of the LR images (%(default)s)')
-    parser.add_argument('--scale', type=int, metavar='S', help='upscaling factor')
-    parser.add_argument('--gt-size', type=int, default=192, metavar='N', help='side of the HR patches (%(default)s)')
-    parser.add_argument('--batch', type=int, default=16, metavar='N', help='patches in a batch (%(default)s)')
-    parser.add_argument('--intervals', type=int, default=16, metavar='P', help='intervals of PIC (%(default)s)')
-    parser.add_argument('--patches', type=int, default=16384, metavar='N', help='how many are drawn (%(default)s)')
-    parser.add_argument('--seed', type=int, default=0, metavar='N', help='manual_seed of the draws (%(default)s)')
-    parser.add_argument('--out', default='results/rfs', metavar='OUT', help='what the figures are named (%(default)s)')
-    parser.add_argument('--no-pictures', action='store_true', help='print the table alone')
-    return parser.parse_args(argv)
-
-
-def options_of(args: argparse.Namespace) -> Dict[str, Any]:
-    flags = {'--gt': args.gt, '--lq': args.lq, '--scale': args.scale}
-    given = [name for name, value in flags.items() if value is not None]
-    if args.opt is not None:
-        from bsr_plugins.analysis.rfs_draws import dataset_options
-        from bsr_plugins.options.option_file import read_option_file
-
-        if given:
-            raise OptionError(
-                'The data set is named twice',
-                where=', '.join(['-opt', *given]),
-                expected=f'-opt, or {", ".join(flags)}',
-                remedy='leave one of them out',
-            )
-        return dataset_options(read_option_file(args.opt).options, args.opt)
-    if len(given) < len(flags):
-        missing = [name for name in flags if name not in given]
-        raise OptionError(
-            'The data set is not named', where=', '.join(missing), expected=f'-opt, or {", ".join(flags)}'
-        )
-    return {
-        'name': 'command line',
-        'type': 'RFSBalancedBatchDataset',
-        'phase': 'train',
-        'dataroot_gt': args.gt,
-        'dataroot_lq': args.lq,
-        'filename_tmpl': args.lq_template,
-        'scale': args.scale,
-        'gt_size': args.gt_size,
-        'io_backend': {'type': 'lmdb' if args.gt.rstrip('/').endswith('.lmdb') else 'disk'},
-        'batch_size_per_gpu': args.batch,
-        'num_intervals': args.intervals,
-    }
+from bsr_plugins.cli import main as basicsr  # noqa: E402
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    args = parse(argv)
-    try:
-        options = options_of(args)
-        from bsr_plugins.host.registration import register_all
-
-        register_all()
-        from bsr_plugins.analysis.rfs_draws import draw_patches
-        from bsr_plugins.analysis.rfs_figures import table_text, write_rfs_figures
-
-        draws = draw_patches(options, args.patches, args.seed)
-        print(table_text(draws.table))
-        if not args.no_pictures:
-            title = f'x{options["scale"]}, LR patches of {options["gt_size"] // options["scale"]} pixels'
-            try:
-                for path in write_rfs_figures(args.out, draws.table, draws.batch, title):
-                    print(path)
-            except DependencyError as error:
-                print(f'figures skipped: {error}', file=sys.stderr)
-    except BsrPluginsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print('interrupted: no figure is left half-written', file=sys.stderr)
-        return 130
-    return 0
+    return basicsr.main(['rfs', *(sys.argv[1:] if argv is None else argv)])
 
 
 if __name__ == '__main__':

@@ -95,7 +95,7 @@ def scikit_image_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise DependencyError(
             "scikit-image is needed for the demo's images and is not installed",
-            remedy='python tools/bootstrap.py installs it, as a dependency of basicsr',
+            remedy='pip install scikit-image',
         )
     return Path(next(iter(spec.submodule_search_locations))) / 'data'
 

@@ -87,5 +87,5 @@ def _stale(
         option_file.where(*keys, 'difficulty'),
         expected=expected or None,
         found=found or None,
-        remedy=difficulty_command(dataset, scale, root),
+        remedy=difficulty_command(dataset, scale),
     )

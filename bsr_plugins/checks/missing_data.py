@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
+
+from bsr_plugins.common.commands import command
 
 INVERSE_TYPES = ('InverseSampledLMDBDataset', 'InverseSampledLMDBDataset_bsrp')
 _UNIFORM_WINDOWS = ['--crop', '480', '--step', '240', '--encoding', 'bmp']
@@ -37,7 +38,6 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
     out = (hr_lmdb or lr_lmdb or Path('.')).parent
     hr, lr = _sources(uniform or {}, root)
     arguments = [
-        *_tool('create_subimage_lmdb.py', root),
         '--hr',
         hr,
         *([] if lr is None else ['--lr', lr]),
@@ -47,17 +47,16 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
         str(out),
     ]
     # A set that is read uniformly needs no windows as small as the classes'; large ones are read fastest.
-    command = _join(arguments + ([] if dataset.get('type') in INVERSE_TYPES else _UNIFORM_WINDOWS))
+    windows = [] if dataset.get('type') in INVERSE_TYPES else _UNIFORM_WINDOWS
     notes = _naming_notes(hr_lmdb, lr_lmdb, scale, out)
     if _HR_FOLDER in arguments:
         notes.insert(0, f'{_HR_FOLDER} and {_LR_FOLDER} stand for the folders of whole images')
-    return ''.join([command, *(f'\n            {note}' for note in notes)])
+    return ''.join([command('subimages', *arguments, *windows), *(f'\n            {note}' for note in notes)])
 
 
-def difficulty_command(dataset: Dict[str, Any], scale: Any, root: Path) -> str:
+def difficulty_command(dataset: Dict[str, Any], scale: Any) -> str:
     """Return the command that scores the sub-images of an inverse-sampled set."""
     arguments = [
-        *_tool('score_difficulty.py', root),
         '--hr-lmdb',
         str(_path(dataset, 'dataroot_gt')),
         '--lr-lmdb',
@@ -68,7 +67,7 @@ def difficulty_command(dataset: Dict[str, Any], scale: Any, root: Path) -> str:
     stated, default = dataset.get('difficulty'), difficulty_path({**dataset, 'difficulty': None}, scale)
     if stated is not None and default is not None and Path(str(stated)) != Path(default):
         arguments += ['--out', str(stated)]
-    return _join(arguments)
+    return command('score', *arguments)
 
 
 def _sources(uniform: Dict[str, Any], root: Path) -> Tuple[str, Optional[str]]:
@@ -100,17 +99,6 @@ def _naming_notes(hr_lmdb: Optional[Path], lr_lmdb: Optional[Path], scale: Any, 
     return notes
 
 
-def _tool(name: str, root: Path) -> List[str]:
-    """Return ``python tools/NAME``, by its full path where the working directory is not the pack's checkout."""
-    own = Path(__file__).resolve().parents[2] / 'tools' / name
-    here = root / 'tools' / name
-    return ['python', str(own) if own.is_file() and not here.is_file() else f'tools/{name}']
-
-
 def _path(dataset: Dict[str, Any], key: str) -> Optional[Path]:
     value = dataset.get(key)
     return Path(value).expanduser() if isinstance(value, str) else None
-
-
-def _join(arguments: List[str]) -> str:
-    return ' '.join(shlex.quote(argument) for argument in arguments)

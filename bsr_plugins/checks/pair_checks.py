@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.pair_listing import PairList, Size, list_pairs, spread
 from bsr_plugins.checks.path_checks import datasets_in
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.images.image_folders import some_of
@@ -199,5 +200,5 @@ class _PairSizes:
             'Images are damaged: their content does not match their file extension',
             self.file.where(*self.keys, f'dataroot_{kind[-2:]}'),
             found=f'{count}: {shown}',
-            remedy='replace or remove them; `basicsr check --deep` decodes all',
+            remedy=f'replace or remove them; `{command("check", "--deep")}` decodes all',
         )

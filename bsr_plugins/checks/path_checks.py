@@ -69,7 +69,7 @@ def _check_dataset(
     if dataset.get('type') in INVERSE_TYPES:
         path = difficulty_path(dataset, scale)
         if path is not None and not (root / Path(path).expanduser()).is_file():
-            remedy = None if scale is None else difficulty_command(dataset, scale, root)
+            remedy = None if scale is None else difficulty_command(dataset, scale)
             findings.append(
                 Finding(
                     ERROR,

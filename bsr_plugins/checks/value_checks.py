@@ -6,6 +6,7 @@ from typing import Any, Iterator, List
 
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.type_checks import typed_keys
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import misspelt
 from bsr_plugins.common.option import NUMBER_AS_TEXT, REQUIRED, Option, number_remedy
@@ -82,7 +83,7 @@ def _of_model(option_file: OptionFile, code: CodeInUse) -> List[Finding]:
                         f"The key '{option.path}' is missing",
                         option_file.where(*path),
                         expected=f'{path[-1]}: {option.kind.text}',
-                        remedy='python tools/make_option.py writes a complete option file',
+                        remedy=f'{command("option")} writes a complete option file',
                     )
                 )
             else:

@@ -9,6 +9,7 @@ from typing import List
 
 from bsr_plugins.checks.option_checks import check_options
 from bsr_plugins.cli.messages import print_findings
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.findings import WARNING, Finding, errors_in
 from bsr_plugins.host.source_names import basicsr_folder
@@ -37,13 +38,11 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Print what is wrong; return 0, 1 (warnings, with ``--strict``) or 2 (errors, a file that cannot be read too).
 
     Raises:
-        OptionError: An argument is unknown, or no file is given.
+        OptionError: No file is given.
     """
-    if unknown:
-        raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy='see `basicsr check --help`')
     files = args.files + args.opt
     if not files:
-        raise OptionError('No option file is given', expected='basicsr check X.yml')
+        raise OptionError('No option file is given', expected=command('check', 'X.yml'))
     return max([_check(path, args) for path in files])
 
 

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import List
 
-from bsr_plugins.common.errors import OptionError
-
 HELP = 'say which basicsr, torch, ... run here, what is registered and mended, and what is wrong; for bug reports'
 EXIT_UNSOUND = 1
 
@@ -21,8 +19,6 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Print the report of the working directory; 0 without errors in it, 1 with."""
     from bsr_plugins.doctor.report import examine
 
-    if unknown:
-        raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy='see `basicsr doctor --help`')
     report = examine(Path.cwd(), sys.path)
     print(report.json() if args.json else report.text())
     return 0 if report.is_sound else EXIT_UNSOUND

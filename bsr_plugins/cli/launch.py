@@ -12,6 +12,7 @@ from typing import List, Optional
 from bsr_plugins.checks.option_checks import check_options
 from bsr_plugins.cli.messages import print_findings
 from bsr_plugins.cli.script import arguments_of, run_script
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DependencyError, OptionError
 from bsr_plugins.common.findings import errors_in
 from bsr_plugins.common.processes import is_first_process
@@ -98,7 +99,7 @@ def _script_of(root: Path, phase: str) -> Optional[Path]:
         raise DependencyError(
             f'This checkout has no {phase} script',
             where=root / 'basicsr' / f'{phase}.py',
-            remedy='for a script of another name: basicsr run SCRIPT ARGUMENTS',
+            remedy=f'for a script of another name: {command("run", "SCRIPT", "ARGUMENTS")}',
         )
     return script
 
@@ -107,7 +108,7 @@ def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown:
     """Return the arguments in the script's spelling, without --auto_resume where it does so of its own accord."""
     if script is None:
         if unknown:
-            raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see `basicsr {phase} --help`')
+            raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see {command(phase, "--help")}')
         return respelled(argv, set())
     known = known_arguments(script, basicsr_folder(root))
     arguments = respelled(argv, known)

@@ -6,8 +6,6 @@ import argparse
 import os
 from typing import List
 
-from bsr_plugins.common.errors import OptionError
-
 HELP = "put one stub file into a fork's checkout, so that its own, unchanged scripts find the pack"
 
 
@@ -18,7 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.host.linking import link
 
-    refuse_unknown('link', unknown)
     linked = link(args.folder)
     print(f'{"linked" if linked.written else "linked already"}: {linked.stub}')
     if linked.exclude is not None:
@@ -29,9 +26,3 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         f'PYTHONPATH=. python {script} ...'
     )
     return 0
-
-
-def refuse_unknown(command: str, unknown: List[str]) -> None:
-    """Raise where there are arguments that the command does not know."""
-    if unknown:
-        raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see `basicsr {command} --help`')

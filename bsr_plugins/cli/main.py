@@ -11,13 +11,21 @@ from typing import List, Optional, Sequence
 
 import bsr_plugins
 from bsr_plugins.cli.messages import without_worker_traceback
-from bsr_plugins.common.errors import BsrPluginsError
+from bsr_plugins.common.commands import command as spelled
+from bsr_plugins.common.errors import BsrPluginsError, OptionError
 
-# Each is a module here with HELP, add_arguments(parser) and run(args, argv, unknown) -> exit code, light to import.
-COMMANDS = ('train', 'test', 'check', 'run', 'link', 'unlink', 'doctor')
+# Each is a module here with HELP, add_arguments(parser) and run(args, argv, unknown) -> exit code, light to import;
+# it may have DESCRIPTION and EXAMPLES, shown by its --help, and INTERRUPTED, said on Ctrl-C.
+COMMANDS = (
+    *('option', 'subimages', 'score', 'check', 'train', 'test'),
+    *('run', 'link', 'unlink', 'rfs', 'sigma', 'doctor'),
+)
+
+# They hand arguments that they do not know on to a script.
+_HAND_ON = ('train', 'test', 'run')
 
 # Their output is read through pipes; in training a broken pipe is a fault of its own.
-_REPORTS = ('check', 'doctor')
+_REPORTS = ('check', 'doctor', 'option', 'rfs')
 
 EXIT_UNREAD = 1
 EXIT_WRONG_INPUT = 2
@@ -40,6 +48,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return stop.code if isinstance(stop.code, int) else EXIT_WRONG_INPUT
     command = importlib.import_module(f'bsr_plugins.cli.{args.command}')
     try:
+        if unknown and args.command not in _HAND_ON:
+            raise OptionError(
+                f'Unknown arguments: {" ".join(unknown)}', remedy=f'see {spelled(args.command, "--help")}'
+            )
         code = command.run(args, arguments[arguments.index(args.command) + 1 :], unknown)
         sys.stdout.flush()
         return code
@@ -50,7 +62,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_UNREAD
     except KeyboardInterrupt:
-        print('basicsr: interrupted', file=sys.stderr)
+        print(f'basicsr: {getattr(command, "INTERRUPTED", "interrupted")}', file=sys.stderr)
         return EXIT_INTERRUPTED
     except BsrPluginsError as error:
         if os.environ.get(TRACEBACK_VARIABLE, '') not in ('', '0'):
@@ -74,5 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
     for name in COMMANDS:
         module = importlib.import_module(f'bsr_plugins.cli.{name}')
-        module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.HELP))
+        described = hasattr(module, 'DESCRIPTION')
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.DESCRIPTION if described else module.HELP,
+            epilog=getattr(module, 'EXAMPLES', None),
+            formatter_class=argparse.RawDescriptionHelpFormatter if described else argparse.HelpFormatter,
+        )
+        module.add_arguments(command)
     return parser

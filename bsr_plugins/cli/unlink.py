@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import List
 
-from bsr_plugins.cli.link import refuse_unknown
-
 HELP = "remove the stub file of `basicsr link` from a fork's checkout"
 
 
@@ -17,7 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.host.linking import unlink
 
-    refuse_unknown('unlink', unknown)
     removed = unlink(args.folder)
     print('\n'.join(f'removed: {path}' for path in removed) if removed else f'nothing to remove in {args.folder}')
     return 0

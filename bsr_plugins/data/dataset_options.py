@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import REQUIRED, DescribedDefault, Option, OptionSet
 from bsr_plugins.common.option_kinds import PATH, SECTION, optional, whole
@@ -29,7 +30,7 @@ def _reads_lmdbs(values: SimpleNamespace) -> None:
             where='io_backend.type',
             expected='lmdb',
             found=backend,
-            remedy='make LMDBs with tools/create_subimage_lmdb.py',
+            remedy=f'make LMDBs with {command("subimages")}',
         )
     check_pair_options(values)
 
@@ -39,14 +40,14 @@ INVERSE_SAMPLED = OptionSet(
     'InverseSampledLMDBDataset',
     'Sub-images drawn class by class against their long-tailed distribution (BSPA).',
     (
-        Option('dataroot_gt', PATH, REQUIRED, 'LMDB of the HR sub-images, from tools/create_subimage_lmdb.py'),
+        Option('dataroot_gt', PATH, REQUIRED, 'LMDB of the HR sub-images, from `basicsr subimages`'),
         Option('dataroot_lq', PATH, REQUIRED, 'LMDB of the LR sub-images'),
         Option('io_backend', optional(SECTION), DescribedDefault('`{type: lmdb}`'), 'it reads nothing else'),
         Option(
             'difficulty',
             optional(PATH),
             DescribedDefault('`<dataroot_gt>/difficulty_x<scale>.txt`'),
-            'MSE of each sub-image, from tools/score_difficulty.py',
+            'MSE of each sub-image, from `basicsr score`',
         ),
         NUM_CLASSES,
         IMBALANCE_FACTOR,

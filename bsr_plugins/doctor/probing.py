@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import bsr_plugins
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.host.source_names import checkout_of
 from bsr_plugins.host.switches import VARIABLE
@@ -38,7 +39,7 @@ _REMEDIES: Tuple[Tuple[str, str], ...] = (
         'pip install "numpy<2", or a {stage} that was built for numpy 2',
     ),
     (r'torchvision::nms|custom C\+\+ ops', 'torch and torchvision do not fit together: pip install --upgrade both'),
-    (r'functional_tensor', 'import bsr_plugins before basicsr, or start by `basicsr train`'),
+    (r'functional_tensor', f'import bsr_plugins before basicsr, or start by `{command("train")}`'),
     (r'libcu|libnccl|libnv|undefined symbol|_C\b', 'reinstall torch and what was built against it, torchvision first'),
     (r'is registered twice|already registered|belong to bsr_plugins', 'rename one of the two classes'),
 )

@@ -159,8 +159,8 @@ def require_basicsr() -> ModuleType:
             'BasicSR is not installed, and the working directory is no checkout of it or a fork',
             expected='a package basicsr',
             found=f'none on {len(sys.path)} import paths',
-            remedy='install it with `python tools/bootstrap.py` (the extra bsr-plugins[basicsr]), '
-            'or run the command in the root of the fork that you train with',
+            remedy='pip install basicsr torchvision (the extra bsr-plugins[basicsr]; a clone of the pack has '
+            '`python tools/bootstrap.py`), or run the command in the root of the fork that you train with',
         )
     return importlib.import_module('basicsr')
 

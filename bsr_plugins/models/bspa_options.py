@@ -14,6 +14,7 @@ from bsr_plugins.attribution.attribution_options import (
     MASK_UPDATE,
     SCOPE,
 )
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import Option, read_section
 from bsr_plugins.common.option_kinds import FLAG, number, whole
@@ -129,7 +130,7 @@ def inverse_dataset_options(train_options: Mapping[str, Any]) -> dict:
             where=where,
             expected='type: InverseSampledLMDBDataset, dataroot_gt: ..., dataroot_lq: ...',
             found=repr(inverse),
-            remedy='python tools/make_option.py writes a complete BSPA option file',
+            remedy=f'{command("option")} writes a complete BSPA option file',
         )
     merged = {key: train_options[key] for key in INHERITED if key in train_options}
     merged.update(name=f'{train_options.get("name", "train")}_inverse', io_backend={'type': 'lmdb'})

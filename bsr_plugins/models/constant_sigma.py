@@ -9,6 +9,7 @@ from typing import Any, Dict, Optional
 import numpy as np
 from tqdm import tqdm
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.files import PathLike, write_text
 from bsr_plugins.common.naming import plain_name
@@ -48,7 +49,7 @@ def read_constant_sigma(weights: PathLike, param_key: str = 'params') -> Optiona
 
 def measuring_command(weights: PathLike) -> str:
     """Return the command that measures the constant sigma of ``weights``."""
-    return f'python tools/measure_constant_sigma.py -opt TRAINING.yml --weights {weights}'
+    return command('sigma', '-opt', 'TRAINING.yml', '--weights', weights)
 
 
 def measure_constant_sigma(

@@ -30,7 +30,7 @@ class SigmaMaps:
     - Metrics are given it as ``sigma`` beside BasicSR's ``img`` and ``img2``.
     - Where pictures are saved, ``<result>_sigma.png`` stands beside them: 8 bit, sigma times 10, RGB as the image.
     - In a test, each metric of the sigma branch has a row ``<name>_constant`` beside it, for the constant sigma that
-      ``tools/measure_constant_sigma.py`` left beside the weights of net_g. Training has none: its weights change.
+      ``basicsr sigma`` left beside the weights of net_g. Training has none: its weights change.
 
     Without ``val.sigma`` nothing of this is built or run.
     """

@@ -13,6 +13,7 @@ import pytest
 
 from bsr_plugins.checks import code_in_use, type_checks
 from bsr_plugins.checks.option_checks import check_options
+from bsr_plugins.common.commands import program
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, errors_in
 from bsr_plugins.options.forced_options import apply_force_yml
 from bsr_plugins.options.option_file import read_option_file
@@ -349,19 +350,14 @@ def test_bspa_file_prints_the_commands_that_make_its_data(check: Checker) -> Non
     assert [(finding.where, finding.remedy) for finding in findings] == [
         (
             'x.yml:16: datasets.train.inverse.dataroot_gt',
-            f'{tool("create_subimage_lmdb.py")} --hr data/HR --lr data/LR --scale 4 --out data/sub',
+            f'{program()} subimages --hr data/HR --lr data/LR --scale 4 --out data/sub',
         ),
         ('x.yml:17: datasets.train.inverse.dataroot_lq', 'the command above makes it too'),
         (
             'x.yml:14: datasets.train.inverse.difficulty',
-            f'{tool("score_difficulty.py")} --hr-lmdb data/sub/HR_sub.lmdb --lr-lmdb data/sub/LR_sub_x4.lmdb --scale 4',
+            f'{program()} score --hr-lmdb data/sub/HR_sub.lmdb --lr-lmdb data/sub/LR_sub_x4.lmdb --scale 4',
         ),
     ]
-
-
-def tool(name: str) -> str:
-    path = Path(__file__).resolve().parents[2] / 'tools' / name
-    return f'python {path if path.is_file() else "tools/" + name}'
 
 
 def test_checking_is_quick_and_imports_nothing_heavy(check: Checker, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader, difficulty_path, write_difficulty
 from bsr_plugins.data.inverse_sampled_lmdb_dataset import InverseSampledLMDBDataset
@@ -266,7 +267,7 @@ def test_another_difficulty_file(folders, tmp_path):
     with pytest.raises(DataError, match='missing') as caught:
         build(root)
     assert caught.value.remedy == (
-        f'python tools/score_difficulty.py --hr-lmdb {root}/HR_sub.lmdb --lr-lmdb {root}/LR_sub_x4.lmdb --scale 4'
+        f'{program()} score --hr-lmdb {root}/HR_sub.lmdb --lr-lmdb {root}/LR_sub_x4.lmdb --scale 4'
     )
     assert len(build(root, difficulty=str(elsewhere))) == NUMBER
     elsewhere.unlink()

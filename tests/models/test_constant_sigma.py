@@ -88,5 +88,5 @@ def test_refusals(training: Dict[str, Any], tmp_path: Path) -> None:
 
 def test_a_damaged_record_is_said(tmp_path: Path) -> None:
     (tmp_path / 'net_g_5_constant_sigma.json').write_text('{"params": {')
-    with pytest.raises(DataError, match='measure_constant_sigma.py'):
+    with pytest.raises(DataError, match='sigma -opt TRAINING.yml'):
         read_constant_sigma(tmp_path / 'net_g_5.pth')

@@ -105,7 +105,7 @@ def test_what_else_is_not_installed_is_an_error(
 
     monkeypatch.setattr(registration, 'register_all', absent)
     assert load_tool().main(flags(images)) == 2
-    assert capsys.readouterr().err == 'BasicSR is not installed\n'
+    assert capsys.readouterr().err == 'basicsr rfs: error: BasicSR is not installed\n'
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,14 @@ float64. Classes are not in the file: they follow from it by rank, for any numbe
 from __future__ import annotations
 
 import math
-import os
 import re
-import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike, write_text
 
@@ -72,18 +71,8 @@ def scoring_command(
     """
     factor = 'SCALE' if scale is None else str(scale)
     lr = Path(hr_lmdb).parent / f'LR_sub_x{factor}.lmdb' if lr_lmdb is None else lr_lmdb
-    words = [
-        'python',
-        'tools/score_difficulty.py',
-        '--hr-lmdb',
-        os.fspath(hr_lmdb),
-        '--lr-lmdb',
-        os.fspath(lr),
-        '--scale',
-        factor,
-        *([] if out is None else ['--out', os.fspath(out)]),
-    ]
-    return ' '.join(shlex.quote(word) for word in words)
+    destination = [] if out is None else ['--out', out]
+    return command('score', '--hr-lmdb', hr_lmdb, '--lr-lmdb', lr, '--scale', factor, *destination)
 
 
 def write_difficulty(path: PathLike, scores: Scores, header: DifficultyHeader) -> None:

@@ -7,11 +7,12 @@ from typing import List, Optional, Tuple
 
 import numpy as np
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.difficulty import difficulty_file as scores
 from bsr_plugins.data.subimages.lmdb_manifest import MANIFEST, read_keys, read_manifest
 
-_MAKE_BOTH = 'make both by one call of tools/create_subimage_lmdb.py'
+_MAKE_BOTH = f'make both by one call of {command("subimages")}'
 
 
 def read_pair_difficulty(

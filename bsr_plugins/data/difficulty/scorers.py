@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import CheckpointError, DependencyError, OptionError
 from bsr_plugins.common.files import PathLike
 
@@ -190,7 +191,7 @@ def read_weights(path: PathLike) -> Mapping[str, torch.Tensor]:
         raise CheckpointError(
             'The weights of the scorer are missing',
             where=path,
-            remedy='train them: basicsr train -opt options/train_MSRResNet_x4.yml; or score by --scorer bicubic',
+            remedy=f'train them (file: {command("option", "train_MSRResNet_x4")}), or score by --scorer bicubic',
         ) from None
     except _UNREADABLE as error:
         raise CheckpointError(

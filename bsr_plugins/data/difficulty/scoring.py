@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 
 import numpy as np
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.difficulty.difficulty_file import (
@@ -60,7 +61,7 @@ def score_difficulty(
     that stands there already, with the same scorer and LMDB, is left alone.
 
     Args:
-        hr_lmdb: LMDB of the HR sub-images, by tools/create_subimage_lmdb.py.
+        hr_lmdb: LMDB of the HR sub-images, by ``basicsr subimages``.
         lr_lmdb: LMDB of the LR ones.
         scale: Upscaling factor.
         scorer: The reference super-resolution.
@@ -157,7 +158,7 @@ def _check_pair(hr_lmdb: PathLike, lr_lmdb: PathLike, scale: int) -> Tuple[List[
     keys, lr_keys = read_keys(hr_lmdb), read_keys(lr_lmdb)
     hr_manifest, lr_manifest = read_manifest(hr_lmdb), read_manifest(lr_lmdb)
     both = f'{hr_lmdb} and {lr_lmdb}'
-    remedy = 'make both by one call of tools/create_subimage_lmdb.py'
+    remedy = f'make both by one call of {command("subimages")}'
     kinds = (hr_manifest.get('kind'), lr_manifest.get('kind'))
     if kinds != ('hr', 'lr'):
         raise OptionError(

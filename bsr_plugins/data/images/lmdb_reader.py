@@ -8,6 +8,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Optional
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.declared_size import refuse_lying_size
@@ -15,7 +16,7 @@ from bsr_plugins.data.images.declared_size import refuse_lying_size
 if TYPE_CHECKING:
     import numpy as np
 
-_REMAKE = 'make it anew with tools/create_subimage_lmdb.py'
+_REMAKE = f'make it anew with {command("subimages")}'
 _CLOSING_SECONDS = 1.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.declared_size import refuse_lying_size
@@ -12,7 +13,7 @@ from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 if TYPE_CHECKING:
     import numpy as np
 
-_REMAKE = 'make it anew with tools/create_subimage_lmdb.py'
+_REMAKE = f'make it anew with {command("subimages")}'
 
 
 class LmdbImages:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 from bsr_plugins.common import files
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 
 MANIFEST = 'manifest.json'
 META_INFO = 'meta_info.txt'
 FORMAT = 1
-_MAKE = 'make it with tools/create_subimage_lmdb.py'
+_MAKE = f'make it with {command("subimages")}'
 
 
 def manifest_text(manifest: Dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, NamedTuple, Optional
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import LinkError
 from bsr_plugins.common.files import PathLike, write_text
 from bsr_plugins.host.linking.forks import Fork, find_fork
@@ -83,5 +84,5 @@ def _unwritable(error: OSError, stub: Path) -> LinkError:
     return LinkError(
         f'The checkout cannot be written: {error.strerror or error}',
         where=error.filename or stub,
-        remedy=f'run `basicsr train -opt X.yml` in {stub.parents[2]}, which writes nothing there',
+        remedy=f'run `{command("train", "-opt", "X.yml")}` in {stub.parents[2]}, which writes nothing there',
     )

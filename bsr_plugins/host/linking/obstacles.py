@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import LinkError
 from bsr_plugins.host.import_hooks import FallbackFinder
 from bsr_plugins.host.linking.forks import DEPENDENT, REGISTRY, Fork, find_fork, is_scanned
@@ -129,4 +130,4 @@ def installed_package(name: str, *not_in: Path) -> Optional[Path]:
 
 
 def _remedy(fork: Fork) -> str:
-    return f'run `basicsr train -opt X.yml` in {fork.root}, which needs no stub'
+    return f'run `{command("train", "-opt", "X.yml")}` in {fork.root}, which needs no stub'

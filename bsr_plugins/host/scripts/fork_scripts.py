@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import List, Optional, Set
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DependencyError
 
 _IMPORTS_BASICSR = re.compile(rb'^[ \t]*(?:from|import)[ \t]+basicsr\b', re.MULTILINE)
@@ -35,7 +36,7 @@ def find_script(root: Path, phase: str) -> Optional[Path]:
             where=root,
             expected=f'one {phase}.py that imports basicsr',
             found=', '.join(map(str, found)),
-            remedy=f'say which: basicsr run {found[0].relative_to(root)} -opt X.yml',
+            remedy=f'say which: {command("run", found[0].relative_to(root), "-opt", "X.yml")}',
         )
     return found[0] if found else None
 

@@ -14,7 +14,7 @@ _HEAD = """\
 Made by `python tools/make_option_reference.py` from the table that `basicsr check` checks option files against.
 
 `basicsr check X.yml` names every key of a file that no code reads, every value of a wrong type and every path that is
-not there, with its line. `python tools/make_option.py` writes complete option files. The networks, losses, data sets
+not there, with its line. `basicsr option` writes complete option files. The networks, losses, data sets
 and models of BasicSR, or of the fork you train in, can stand wherever those of the pack can; their options are their
 constructors' and are checked too, but they are not listed here.
 

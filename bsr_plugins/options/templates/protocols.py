@@ -229,5 +229,5 @@ def lr_folder(scale: int) -> str:
 
 
 def subimage_folder(scale: int) -> str:
-    """Where ``create_subimage_lmdb.py --out`` puts the LMDBs; x2 and x4 share a window grid and so their HR LMDB."""
+    """Where ``basicsr subimages --out`` puts the LMDBs; x2 and x4 share a window grid and so their HR LMDB."""
     return f'datasets/DIV2K/sub_{window(scale)}'

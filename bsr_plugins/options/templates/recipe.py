@@ -139,7 +139,7 @@ class Recipe:
         """The command that writes the file."""
         kinds = [f'--method {self.method}'] if self.method else []
         kinds += ['--test'] if self.is_test else []
-        return f'tools/make_option.py --net {self.net} {" ".join(kinds)} --scale {self.scale}'
+        return f'basicsr option --net {self.net} {" ".join(kinds)} --scale {self.scale}'
 
 
 SHIPPED: List[Recipe] = [

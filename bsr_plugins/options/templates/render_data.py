@@ -20,7 +20,7 @@ from bsr_plugins.options.templates.recipe import Recipe
 def cutting_command(scale: int) -> List[str]:
     """Return the comment lines of the command that makes sub-image LMDBs."""
     return [
-        f'# python tools/create_subimage_lmdb.py --scale {scale} --out {subimage_folder(scale)} \\',
+        f'# basicsr subimages --scale {scale} --out {subimage_folder(scale)} \\',
         f'#   --hr {HR_FOLDER} --lr {lr_folder(scale)}',
     ]
 
@@ -29,7 +29,7 @@ def scoring_command(scale: int, *arguments: str) -> List[str]:
     """Return the comment lines of the command that scores their difficulty."""
     sub = subimage_folder(scale)
     return [
-        f'# python tools/score_difficulty.py --scale {scale} \\',
+        f'# basicsr score --scale {scale} \\',
         *(f'#   {text} \\' for text in arguments),
         f'#   --hr-lmdb {sub}/HR_sub.lmdb --lr-lmdb {sub}/LR_sub_x{scale}.lmdb',
     ]
@@ -51,7 +51,7 @@ datasets:
     io_backend:
       type: disk
     # a whole image is decoded for every patch; an LMDB of large windows is read many times faster:
-    # tools/create_subimage_lmdb.py ... --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
+    # basicsr subimages ... --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
     # dataroot_gt: datasets/DIV2K/sub_480/HR_sub.lmdb
     # dataroot_lq: datasets/DIV2K/sub_480/LR_sub_x{scale}.lmdb
     # filename_tmpl: '{{}}', io_backend.type: lmdb, dataset_enlarge_ratio: 1 (there are far more windows than images)
@@ -136,7 +136,7 @@ def metrics(recipe: Recipe) -> str:
     if recipe.is_test and recipe.method_row.sigma:
         text += indent(
             '# quality of sigma (Eq. 11, Table 7); each gets a second row for the constant sigma, once\n'
-            '# tools/measure_constant_sigma.py has measured it\n',
+            '# `basicsr sigma` has measured it\n',
             '  ',
         )
         text += _metric('pll', 'calculate_pll', recipe.scale)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.difficulty import difficulty_file as d
 
@@ -71,7 +72,7 @@ def test_damage_is_named_with_file_and_line(file: Path, old: str, new: str, prob
     with pytest.raises(DataError, match=problem) as caught:
         d.read_difficulty(file)
     assert str(caught.value.where) == f'{file}{line}'
-    assert 'tools/score_difficulty.py --hr-lmdb' in caught.value.remedy
+    assert f'{program()} score --hr-lmdb' in caught.value.remedy
 
 
 def test_a_missing_file_names_the_exact_command(tmp_path: Path) -> None:
@@ -79,8 +80,7 @@ def test_a_missing_file_names_the_exact_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='missing') as caught:
         d.read_difficulty(path)
     assert caught.value.remedy == (
-        f'python tools/score_difficulty.py --hr-lmdb {tmp_path}/HR_sub.lmdb '
-        f'--lr-lmdb {tmp_path}/LR_sub_x3.lmdb --scale 3'
+        f'{program()} score --hr-lmdb {tmp_path}/HR_sub.lmdb --lr-lmdb {tmp_path}/LR_sub_x3.lmdb --scale 3'
     )
     with pytest.raises(DataError, match='missing') as caught:
         d.read_difficulty(path, remedy='make it')
@@ -144,7 +144,7 @@ def test_keys_that_do_not_match(tmp_path: Path) -> None:
 
 def test_command_quotes_blanks_and_names_what_is_unknown() -> None:
     assert d.scoring_command('my data/HR.lmdb', out='a b') == (
-        "python tools/score_difficulty.py --hr-lmdb 'my data/HR.lmdb' --lr-lmdb 'my data/LR_sub_xSCALE.lmdb' "
+        f"{program()} score --hr-lmdb 'my data/HR.lmdb' --lr-lmdb 'my data/LR_sub_xSCALE.lmdb' "
         "--scale SCALE --out 'a b'"
     )
 

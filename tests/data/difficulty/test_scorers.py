@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import CheckpointError, DependencyError, OptionError
 from bsr_plugins.data.difficulty import scorers
 
@@ -160,7 +161,7 @@ def test_a_torch_that_would_run_the_file_is_refused(tmp_path: Path, opt: Path, m
 def test_missing_weights_say_how_to_train_them(tmp_path: Path, opt: Path) -> None:
     with pytest.raises(CheckpointError, match='missing') as caught:
         scorers.network_scorer(opt, tmp_path / 'no.pth', 4)
-    assert 'basicsr train -opt options/train_MSRResNet_x4.yml' in caught.value.remedy
+    assert f'{program()} option train_MSRResNet_x4' in caught.value.remedy
 
 
 @pytest.mark.parametrize(

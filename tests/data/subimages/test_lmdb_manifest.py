@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256, read_keys, read_manifest, write_manifest
 
@@ -53,7 +54,7 @@ def test_foreign_manifests_are_refused(folder, text, words):
     (folder / 'manifest.json').write_text(text)
     with pytest.raises(DataError, match=words) as caught:
         read_manifest(folder)
-    assert 'tools/create_subimage_lmdb.py' in str(caught.value)
+    assert 'make it with ' + command('subimages') in str(caught.value)
 
 
 def test_an_empty_list_of_keys_is_refused(folder):

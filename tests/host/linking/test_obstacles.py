@@ -8,6 +8,7 @@ from typing import Any, Callable, Mapping, Optional
 
 import pytest
 
+from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import LinkError
 from bsr_plugins.host.linking import link, obstacles
 from bsr_plugins.host.linking.imports import imported_modules
@@ -80,7 +81,7 @@ def test_a_stub_that_would_come_too_late(
     name, why = next(iter(missing.items()))
     assert refusal.problem == f'A stub would come too late: {importer} imports {name} before'
     assert refusal.found == f'none: {why}'
-    assert refusal.remedy.startswith('run `basicsr train -opt X.yml` in ')
+    assert refusal.remedy.startswith(f'run `{program()} train -opt X.yml` in ')
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ def test_a_stub_in_time(
 def test_a_namespace_package_that_another_basicsr_hides(attempt: Callable[..., Optional[LinkError]]) -> None:
     refusal = attempt('namespace', installed='registry')
     assert "Another basicsr hides this fork's, which has no __init__.py" in refusal.problem
-    assert refusal.found.name == 'basicsr' and 'basicsr train -opt X.yml' in refusal.remedy
+    assert refusal.found.name == 'basicsr' and f'{program()} train -opt X.yml' in refusal.remedy
     assert attempt('legacy', installed='registry') is None
 
 

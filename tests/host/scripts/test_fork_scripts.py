@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Set
 
 import pytest
 
+from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.host.scripts.fork_scripts import (
     find_script,
@@ -59,7 +60,7 @@ def test_several_scripts_are_named(tmp_path: Path) -> None:
     with pytest.raises(DependencyError, match='several test scripts') as caught:
         find_script(tmp_path, 'test')
     assert caught.value.found == f'{tmp_path}/one/test.py, {tmp_path}/two/test.py'
-    assert 'basicsr run one/test.py' in caught.value.remedy
+    assert f'{program()} run one/test.py' in caught.value.remedy
 
 
 @pytest.mark.parametrize('place', ['basicsr/train.py', 'basicsr/utils/options.py', 'own/train.py'])

@@ -1,0 +1,135 @@
+"""``basicsr option``: writes option files, shipped or of any network, method and scale (``options.templates``)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional
+
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.files import write_text
+from bsr_plugins.options.templates.catalogue import named_file, shipped_files
+from bsr_plugins.options.templates.methods import METHODS
+from bsr_plugins.options.templates.networks import NETWORKS
+from bsr_plugins.options.templates.protocols import SCALES
+from bsr_plugins.options.templates.recipe import Recipe
+from bsr_plugins.options.templates.render import render
+
+HELP = 'write an option file: a shipped one, or that of any network, method and scale'
+DESCRIPTION = """\
+Write option files for BasicSR, by their names or by network, method and scale. They go to the folder options/ of the
+working directory. A file that is there and differs stays as it is, unless --force is given.
+"""
+EXAMPLES = """\
+examples:
+  %(prog)s --list                                           what there is
+  %(prog)s train_RCAN_bspa_x4 train_RCAN_baseline_x4        writes options/train_RCAN_bspa_x4.yml and its twin
+  %(prog)s train_RCAN_bspa_x4 --out mine.yml                writes mine.yml
+  %(prog)s --net RCAN --method bspa --scale 3               writes options/train_RCAN_bspa_x3.yml
+  %(prog)s --net RCAN --method baseline --scale 3 --out -   prints its twin, plain training of the same length
+  %(prog)s --net RCAN --test --scale 3                      writes options/test_RCAN_x3.yml
+  %(prog)s --net FSRCNN --method fpl --test --scale 3       writes options/test_FSRCNN_fpl_x3.yml
+  %(prog)s --net BSR --method bsr --scale 3                 writes options/train_BSR_x3.yml, the whole of that paper
+  %(prog)s --all                                            writes every shipped file
+  %(prog)s --check                                          names shipped files that are missing or differ
+"""
+INTERRUPTED = 'interrupted: no file is left half-written'
+FOLDER = 'options'
+EXIT_DIFFERS = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('names', nargs='*', metavar='NAME', help='name of an option file, such as train_RCAN_bspa_x4')
+    parser.add_argument('--list', action='store_true', help='show the shipped files, and networks, methods and scales')
+    parser.add_argument('--net', metavar='NET', help=', '.join(NETWORKS))
+    parser.add_argument('--method', metavar='METHOD', help=', '.join(METHODS))
+    parser.add_argument(
+        '--test',
+        action='store_true',
+        help="a test file; without --method that of bspa and baseline, or of the network's own method and its twin",
+    )
+    parser.add_argument('--scale', type=int, metavar='S', help=', '.join(map(str, SCALES)))
+    parser.add_argument('--out', metavar='PATH', help='a file, or a folder that is there (options/); - prints')
+    parser.add_argument('--force', action='store_true', help='replace a file that is there and differs')
+    parser.add_argument('--all', action='store_true', help='every shipped file')
+    parser.add_argument('--check', action='store_true', help='write nothing; exit code 1 where a file differs')
+
+
+def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
+    """Write, print, list or compare; 1 where ``--check`` finds a difference.
+
+    Raises:
+        OptionError: Nothing or too much is asked for, a name is not in the tables, or a file is in the way.
+    """
+    if args.list:
+        print(_listing())
+        return 0
+    files = _wanted(args)
+    if args.out == '-':
+        sys.stdout.write('\n'.join(files.values()))
+        return 0
+    placed = {_place(name, args.out, len(files)): text for name, text in files.items()}
+    differing = [path for path, text in placed.items() if not _holds(path, text)]
+    if args.check:
+        for path in differing:
+            print(f'{path} {"differs" if path.exists() else "is missing"}', file=sys.stderr)
+        return EXIT_DIFFERS if differing else 0
+    in_the_way = [str(path) for path in differing if path.exists()]
+    if in_the_way and not args.force:
+        raise OptionError(
+            'An option file is there and differs; nothing was written',
+            where=', '.join(in_the_way),
+            remedy='--out PATH writes elsewhere, --force replaces it',
+        )
+    for path, text in placed.items():
+        write_text(path, text)
+        print(path)
+    return 0
+
+
+def _wanted(args: argparse.Namespace) -> Dict[str, str]:
+    """Return the paths of the files asked for, below ``options/``, and their texts."""
+    by_flags = args.test or not (args.net is None and args.method is None and args.scale is None)
+    ways = [bool(args.names), by_flags, args.all or (args.check and not args.names and not by_flags)]
+    if sum(ways) > 1:
+        raise OptionError('Files are asked for in two ways', expected='names, or --net and the like, or --all')
+    if ways[2]:
+        return shipped_files()
+    if args.names:
+        return dict(named_file(name) for name in args.names)
+    if args.net is None or args.scale is None or not (args.method or args.test):
+        raise OptionError(
+            '--net, --scale and one of --method and --test are needed, or a name, or --all',
+            remedy='--list shows what there is',
+        )
+    recipe = Recipe(args.net, args.method, args.scale, args.test)
+    return {recipe.file_name: render(recipe)}
+
+
+def _place(name: str, out: Optional[str], count: int) -> Path:
+    if out is None:
+        return Path(FOLDER) / name
+    if Path(out).is_dir():
+        return Path(out) / name
+    if count > 1:
+        raise OptionError('Several files need a folder that is there', where='--out', found=out)
+    return Path(out)
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode('utf-8')
+
+
+def _listing() -> str:
+    return '\n'.join(
+        [
+            'shipped files:',
+            *(f'  {name[: -len(".yml")]}' for name in sorted(shipped_files())),
+            'networks (--net):',
+            *(f'  {name:<14} {network.about}' for name, network in NETWORKS.items()),
+            'methods (--method):',
+            *(f'  {name:<14} {method.about}' for name, method in METHODS.items()),
+            f'scales (--scale): {", ".join(map(str, SCALES))}',
+        ]
+    )

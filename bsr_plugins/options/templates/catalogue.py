@@ -1,0 +1,54 @@
+"""The option files by name: those that are shipped under ``options/``, and every other combination of the tables."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Dict, Iterator, Tuple
+
+from bsr_plugins.common.commands import command
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import closest_name
+from bsr_plugins.options.templates.demo import demo_files
+from bsr_plugins.options.templates.methods import METHODS
+from bsr_plugins.options.templates.networks import NETWORKS
+from bsr_plugins.options.templates.protocols import SCALES
+from bsr_plugins.options.templates.recipe import SHIPPED, Recipe, default_test_methods
+from bsr_plugins.options.templates.render import render
+
+
+def shipped_files() -> Dict[str, str]:
+    """Return the shipped option files: path below ``options/`` -> text. The same texts lie there in the repository."""
+    return {**{recipe.file_name: render(recipe) for recipe in SHIPPED}, **demo_files()}
+
+
+def named_file(name: str) -> Tuple[str, str]:
+    """Return the path below ``options/`` and the text of the option file ``name``, shipped or not.
+
+    Args:
+        name: Such as ``train_RCAN_bspa_x3``; ``options/`` before it and ``.yml`` after it are allowed.
+
+    Raises:
+        OptionError: The tables make no file of this name; the closest name is offered.
+    """
+    stem = name[len('options/') :] if name.startswith('options/') else name
+    path = stem if stem.endswith('.yml') else f'{stem}.yml'
+    recipes = {recipe.file_name: recipe for recipe in _recipes()}
+    if path in recipes:
+        return path, render(recipes[path])
+    demo = demo_files()
+    if path not in demo:
+        close = closest_name(path, [*recipes, *demo])
+        raise OptionError(
+            f"There is no option file named '{name}'",
+            remedy=f"did you mean '{close[: -len('.yml')]}'?" if close else f'{command("option", "--list")} shows them',
+        )
+    return path, demo[path]
+
+
+def _recipes() -> Iterator[Recipe]:
+    for net, scale in itertools.product(NETWORKS, SCALES):
+        yield Recipe(net, None, scale)
+        for method in METHODS:
+            yield Recipe(net, method, scale)
+            if method not in default_test_methods(net):
+                yield Recipe(net, method, scale, test=True)
