@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sysconfig
 from pathlib import Path
-from typing import List
 
 from setuptools import find_packages, setup
 
@@ -18,16 +15,6 @@ def version() -> str:
     return re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE).group(1)
 
 
-def opencv() -> List[str]:
-    """Ask for no OpenCV where a build of it (headless, contrib) is there: two overwrite each other's files.
-
-    pip builds in an isolated environment, where the one being installed into shows in its folders alone.
-    """
-    folders = [Path(sysconfig.get_path(name)) for name in ('platlib', 'purelib')]
-    there = importlib.util.find_spec('cv2') is not None or any((folder / 'cv2').is_dir() for folder in folders)
-    return [] if there else ['opencv-python']
-
-
 setup(
     name='bsr-plugins',
     version=version(),
@@ -36,15 +23,18 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=('bsr_plugins', 'bsr_plugins.*')),
+    package_data={'bsr_plugins': ['py.typed']},
     python_requires='>=3.8',
     install_requires=[
         'torch',
         'numpy',
+        # The build of OpenCV that basicsr and its forks ask for by name: beside them it adds none. Where another build
+        # (headless, contrib) does its work, pip cannot be told so: install the pack with --no-deps there.
+        'opencv-python',
         'pyyaml',
         'lmdb; python_version >= "3.9"',
         'lmdb < 1.5; python_version < "3.9"',
         'tqdm',
-        *opencv(),
     ],
     extras_require={
         'basicsr': ['basicsr', 'torchvision'],

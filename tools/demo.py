@@ -99,11 +99,9 @@ def run(commands: Commands, updates: int) -> None:
     prepare(commands)
     commands.tool(
         'sub-image LMDBs',
-        ['tools/create_subimage_lmdb.py', '--hr', str(DATA / 'train_HR'), '--scale', str(SCALE), '--out', str(WINDOWS)],
+        ['subimages', '--hr', str(DATA / 'train_HR'), '--scale', str(SCALE), '--out', str(WINDOWS)],
     )
-    commands.tool(
-        'difficulty', ['tools/score_difficulty.py', '--hr-lmdb', str(hr), '--lr-lmdb', str(lr), '--scale', str(SCALE)]
-    )
+    commands.tool('difficulty', ['score', '--hr-lmdb', str(hr), '--lr-lmdb', str(lr), '--scale', str(SCALE)])
     for method in METHODS:
         commands.train(
             f'training, {method}',
@@ -155,9 +153,8 @@ def closing_words(results: Dict[str, float], seconds: float) -> str:
             'Next, your own images (README.md says more):',
             f'  cd {shlex.quote(str(ROOT))}'
             + (f' && source {shlex.quote(str(activate))}' if activate.is_file() else ''),
-            f'  python tools/create_subimage_lmdb.py --hr YOUR_HR_FOLDER --scale {SCALE} --out {mine}',
-            f'  python tools/score_difficulty.py --hr-lmdb {mine}/HR_sub.lmdb --lr-lmdb {mine}/LR_sub_x{SCALE}.lmdb '
-            f'--scale {SCALE}',
+            f'  basicsr subimages --hr YOUR_HR_FOLDER --scale {SCALE} --out {mine}',
+            f'  basicsr score --hr-lmdb {mine}/HR_sub.lmdb --lr-lmdb {mine}/LR_sub_x{SCALE}.lmdb --scale {SCALE}',
             f'  basicsr train -opt options/train_RCAN_bspa_x{SCALE}.yml    (with these paths written into it)',
         ]
     )

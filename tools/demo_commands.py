@@ -47,14 +47,14 @@ class Commands:
         print(f'   {self.seconds[name]:.1f} s', flush=True)
 
     def tool(self, name: str, arguments: Sequence[str]) -> None:
-        """Run ``python ARGUMENTS``; its own output and progress bar are seen.
+        """Run ``basicsr ARGUMENTS``; its own output and progress bar are seen.
 
         Raises:
             StepError: It failed.
         """
         with self.step(name):
-            line = self._show(['python', *arguments])
-            code = subprocess.call([sys.executable, *arguments], env=self._env)
+            line = self._show(['basicsr', *arguments])
+            code = subprocess.call([*_basicsr(), *arguments], env=self._env)
             if code:
                 raise _failure(line, code, ())
 
@@ -102,11 +102,9 @@ class Commands:
             self._basicsr(self._show(['basicsr', *arguments]), arguments, take)
 
     def _basicsr(self, line: str, arguments: Sequence[str], take: Callable[[str], None]) -> None:
-        script = Path(sys.executable).parent / 'basicsr'
-        command = [str(script)] if script.is_file() else [sys.executable, '-m', 'bsr_plugins']
         last: Deque[str] = deque(maxlen=_TAIL)
         process = subprocess.Popen(
-            [*command, *arguments],
+            [*_basicsr(), *arguments],
             env=self._env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -132,6 +130,11 @@ class Commands:
         self.lines.append(line)
         print(f'$ {line}', flush=True)
         return line
+
+
+def _basicsr() -> List[str]:
+    script = Path(sys.executable).parent / 'basicsr'
+    return [str(script)] if script.is_file() else [sys.executable, '-m', 'bsr_plugins']
 
 
 def _end(process: Any) -> None:

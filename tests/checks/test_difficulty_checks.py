@@ -82,7 +82,7 @@ def test_stale_files(check: Check, lmdbs: Path, old: str, new: str, problem: str
         assert finding.problem == f'The difficulty file {problem}: {lmdbs}'
         assert expected in finding.expected and found in finding.found
         assert finding.where.endswith('datasets.train.difficulty')
-        assert 'score_difficulty.py --hr-lmdb sub/HR_sub.lmdb' in finding.remedy
+        assert 'score --hr-lmdb sub/HR_sub.lmdb' in finding.remedy
 
 
 def test_an_lmdb_that_was_made_anew(check: Check, lmdbs: Path) -> None:

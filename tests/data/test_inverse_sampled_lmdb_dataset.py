@@ -315,14 +315,14 @@ def test_wrong_options(folders, changes, message):
 
 
 def test_missing_lmdb(folders):
-    with pytest.raises(DataError, match='create_subimage_lmdb'):
+    with pytest.raises(DataError, match='make it with .* subimages'):
         build(folders[0], dataroot_gt=str(folders[0] / 'none.lmdb'))
 
 
 def test_stale_difficulty(folders):
     path = folders[0] / 'HR_sub.lmdb' / 'manifest.json'
     path.write_text(json.dumps({**json.loads(path.read_text()), 'encoding': 'bmp'}))
-    with pytest.raises(DataError, match='(?s)stale.*score_difficulty.py'):
+    with pytest.raises(DataError, match='(?s)stale.* score --hr-lmdb'):
         build(folders[0])
 
 

@@ -214,18 +214,18 @@ def test_a_tool_runs_as_shown(tmp_path, capfd):
         'import os, sys\nprint("ran", sys.argv[1:], os.environ["OMP_WAIT_POLICY"])\nsys.exit(int(sys.argv[1]))\n'
     )
     commands = Commands()
-    commands.tool('step', [str(script), '0'])
-    assert commands.lines == [f'python {script} 0']
+    commands.tool('step', ['run', str(script), '0'])
+    assert commands.lines == [f'basicsr run {script} 0']
     assert "ran ['0'] PASSIVE" in capfd.readouterr().out
     with pytest.raises(StepError, match='exit code 4'):
-        commands.tool('step', [str(script), '4'])
+        commands.tool('step', ['run', str(script), '4'])
 
 
 def test_the_users_threads_win(monkeypatch, tmp_path, capfd):
     script = tmp_path / 'tool.py'
     script.write_text('import os\nprint("threads", os.environ["OMP_NUM_THREADS"])\n')
     monkeypatch.setenv('OMP_NUM_THREADS', '7')
-    Commands().tool('step', [str(script)])
+    Commands().tool('step', ['run', str(script)])
     assert 'threads 7' in capfd.readouterr().out
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.difficulty.difficulty_file import difficulty_path, read_difficulty
 from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer
@@ -124,7 +125,7 @@ def test_missing_lmdbs(tmp_path: Path, sub_images: Any) -> None:
         with pytest.raises(DataError, match='no LMDB folder') as caught:
             score_difficulty(hr, lr, 4, bicubic_scorer(4))
         assert 'no.lmdb' in str(caught.value)
-        assert 'create_subimage_lmdb.py' in caught.value.remedy
+        assert f'{program()} subimages' in caught.value.remedy
 
 
 def test_misfitting_lmdbs(sub_images: Any, images: Path, tmp_path: Path) -> None:

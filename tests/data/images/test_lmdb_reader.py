@@ -13,6 +13,7 @@ import lmdb
 import numpy as np
 import pytest
 
+from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images import lmdb_reader
 from bsr_plugins.data.images.lmdb_reader import open_reader
@@ -97,7 +98,7 @@ def test_a_record_that_is_no_image(folder, key, message):
 def test_no_such_lmdb(tmp_path):
     with pytest.raises(DataError, match='cannot be opened') as caught:
         open_reader(tmp_path / 'none.lmdb')
-    assert 'create_subimage_lmdb.py' in caught.value.remedy
+    assert f'{program()} subimages' in caught.value.remedy
 
 
 def test_a_damaged_database(tmp_path):
