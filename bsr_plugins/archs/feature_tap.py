@@ -43,7 +43,7 @@ def find_tap(net: nn.Module, name: str = AUTO) -> Tuple[str, nn.Module]:
         raise OptionError(
             f'{type(net).__name__} has no module of that name',
             where='sigma_tap',
-            expected=f'{AUTO}, or the module whose input are the features: {_candidates(net)}',
+            expected=f'{AUTO}, or the module whose input the features are: {_candidates(net)}',
             found=repr(name),
             remedy=did_you_mean(str(name), [key for key in modules if key]),
         )
@@ -57,7 +57,7 @@ def find_tap(net: nn.Module, name: str = AUTO) -> Tuple[str, nn.Module]:
         where='sigma_tap',
         expected=f'one of its modules: {_candidates(net)}',
         found=AUTO,
-        remedy='set sigma_tap to the module whose input are the features before the upsampler',
+        remedy='set sigma_tap to the module that the features before the upsampler go into',
     )
 
 

@@ -28,7 +28,8 @@ _MEAN = Option(
     'rgb_mean',
     list_of(number()),
     (0.4488, 0.4371, 0.4040),
-    'taken off the input and added to the output, in [0, 1], and left out where the channels are not as many',
+    'subtracted from the input and added to the output, in [0, 1]; not used where either has another number of '
+    'channels',
     'the mean of DIV2K',
 )
 
@@ -78,7 +79,7 @@ def check_base(name: str, base_upscale: Any, upscale: int, upsampler: Optional[s
         added = 'the input'
     if added:
         raise OptionError(
-            f'{name} adds {added} itself, it learns a residual already',
+            f'{name} adds {added} itself, so it already learns a residual',
             where='base.type',
             expected='a network that emits the whole image',
             found=name,
@@ -112,7 +113,7 @@ BICUBIC_RESIDUAL = OptionSet(
     'BicubicResidual',
     'base(x) + bicubic(x): the base learns the residual, as FPL trains it.',
     (
-        Option('base', SECTION, REQUIRED, '`type` and options of the base, any network that BasicSR can build'),
+        Option('base', SECTION, REQUIRED, '`type` and options of the base, any network that BasicSR builds'),
         Option('upscale', whole(1), REQUIRED, "upscaling factor; the base's must be the same"),
         BICUBIC,
     ),
@@ -172,14 +173,14 @@ SIGMA_BRANCH = OptionSet(
             choice('espcn', 'edsr'),
             'espcn',
             'one PixelShuffle, or stages as in EDSR',
-            'the paper says PixelShuffle and a convolution, which may be either',
+            'the paper says PixelShuffle and a convolution, which fits both',
         ),
         Option(
             'init_sigma',
             optional(number(above=0, below=1)),
             0.02,
-            'sigma at the start; ~: as it comes',
-            'from the usual .5 the sigmoid saturates on the way down',
+            'sigma at the start; ~: as PyTorch initialises it',
+            'starting from .5, the sigmoid saturates on the way down',
         ),
     ),
     relation=_upsampler_reaches_scale,
@@ -188,7 +189,7 @@ SIGMA_BRANCH = OptionSet(
 BSR_NET = OptionSet(
     'arch',
     'BSRNet',
-    'Cascaded feature mapping groups, all of them weighted into the reconstruction.',
+    'Cascaded feature mapping groups, each weighted into the reconstruction (BSR).',
     (
         _IN,
         _OUT,
@@ -209,7 +210,7 @@ BSR_NET = OptionSet(
             choice('sigmoid_scalar', 'spatial_1x1', 'fixed'),
             'sigmoid_scalar',
             'weight of a group',
-            'the paper describes it no further than as a light spatial attention',
+            'the paper says only: a light spatial attention',
         ),
         Option('fmg_conv', FLAG, False, 'a 3x3 convolution ends each group'),
         Option('res_scale', number(above=0), 1, 'factor of the residuals', 'the paper gives none'),

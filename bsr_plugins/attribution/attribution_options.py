@@ -10,7 +10,7 @@ IG_RULE = Option(
     choice('midpoint', 'right', 'left', 'trapezoid'),
     'midpoint',
     'Riemann rule of Eq. 10',
-    'the paper prints left and its code computes right, with 100 steps; 8 of midpoint rank alike at a twelfth of the '
+    'the paper prints left, its code computes right with 100 steps; 8 steps of midpoint rank alike at a twelfth of the '
     'cost',
 )
 IG_STEPS = Option('ig_steps', whole(1), 8, 'points on the path between the two models')
@@ -25,21 +25,21 @@ IG_REDUCE = Option(
     'ig_reduce',
     choice('abs_per_batch', 'abs_after_sum', 'signed'),
     'abs_per_batch',
-    'how the attributions of the batches are brought together',
+    'how the attributions of the batches are combined',
     'as in the published code',
 )
 GRANULARITY = Option(
     'granularity',
     choice('weight', 'filter'),
     'weight',
-    'what is ranked: weights (WIG), or kernels (FIG)',
+    'what is ranked: single weights (WIG), or kernels (FIG)',
     'FIG is worse in Table 1',
 )
 SCOPE = Option(
     'scope',
     choice('global', 'layer'),
     'global',
-    'ranked over the network, or in each layer',
+    'rank over the whole network, or inside each layer',
     'as in the published code',
 )
 MASK_UPDATE = Option(

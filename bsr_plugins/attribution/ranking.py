@@ -42,7 +42,7 @@ def select_frozen(
     SCOPE.checked(scope, 'scope')
     MASK_UPDATE.checked(update, 'update')
     if not 0 <= share <= 1:
-        raise OptionError('The frozen share is no share', expected='a number in [0, 1]', found=share)
+        raise OptionError('The frozen share is out of range', expected='a number in [0, 1]', found=share)
     _check_previous(scores, previous)
     groups: List[List[str]] = [list(scores)] if scope == 'global' else [[name] for name in scores]
     masks: Dict[str, Tensor] = {}

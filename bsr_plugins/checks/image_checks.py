@@ -109,7 +109,7 @@ def _decode_record(folder: Path, key: str) -> None:
     record = open_reader(folder).get(key)
     if record is None:
         raise DataError(
-            f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=folder, remedy='make it anew'
+            f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=folder, remedy='make it again'
         )
     decode_image(record, f'{folder}: {key}')
 

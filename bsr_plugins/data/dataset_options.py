@@ -38,11 +38,11 @@ def _reads_lmdbs(values: SimpleNamespace) -> None:
 INVERSE_SAMPLED = OptionSet(
     'dataset',
     'InverseSampledLMDBDataset',
-    'Sub-images drawn class by class against their long-tailed distribution (BSPA).',
+    'Sub-images drawn by difficulty class, against the long-tailed distribution (BSPA).',
     (
         Option('dataroot_gt', PATH, REQUIRED, 'LMDB of the HR sub-images, from `basicsr subimages`'),
         Option('dataroot_lq', PATH, REQUIRED, 'LMDB of the LR sub-images'),
-        Option('io_backend', optional(SECTION), DescribedDefault('`{type: lmdb}`'), 'it reads nothing else'),
+        Option('io_backend', optional(SECTION), DescribedDefault('`{type: lmdb}`'), '`{type: lmdb}`, nothing else'),
         Option(
             'difficulty',
             optional(PATH),
@@ -72,7 +72,7 @@ def _patches_have_capacity(values: SimpleNamespace) -> None:
 RFS = OptionSet(
     'dataset',
     'RFSBalancedBatchDataset',
-    'Batches with as many patches of each interval of information capacity (BSR).',
+    'Batches with equally many patches of each interval of patch information capacity (RFS of BSR).',
     (*PAIRS, GT_SIZE, NUM_INTERVALS, PIC_MAX, MAX_TRIES, NUM_IMAGES, *TENSORS),
     relation=_patches_have_capacity,
 )
@@ -86,7 +86,7 @@ def _patches_can_be_compared(values: SimpleNamespace) -> None:
 SAMPLING_AUG = OptionSet(
     'dataset',
     'SamplingAugDataset',
-    'Crops where bilinear upscaling restores an image worst.',
+    'Crops where bilinear upscaling restores an image worst (SamplingAug).',
     (*PAIRS, GT_SIZE, PORTION, *TENSORS),
     relation=_patches_can_be_compared,
 )

@@ -120,7 +120,7 @@ class SamplingAugDataset(Dataset):
                 f'image {self._images.lq_path(image)} is smaller than it was when the run started',
                 where=self._images.lq_path(image),
                 found=f'{lq.shape[0]} x {lq.shape[1]}',
-                remedy='leave the images alone while a run reads them; start it again',
+                remedy='do not change the images while a run reads them; start it again',
             )
         return self._images.to_sample(
             image,

@@ -73,7 +73,7 @@ def same_images(owner: str, **images: Tensor) -> Tuple[Tensor, ...]:
     for name, image in images.items():
         if not torch.is_floating_point(image):
             raise DataError(
-                f'{owner} was given {name} of a type that it cannot compute with',
+                f'{owner} was given {name} of a type that it cannot compute',
                 expected='floating point',
                 found=str(image.dtype),
                 remedy='convert the image to float',

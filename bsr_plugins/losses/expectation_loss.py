@@ -130,7 +130,7 @@ class ExpectationLoss(ElementwiseLoss):
         elif self.noise == 'pixel':
             if len(shape) < 3:
                 raise DataError(
-                    'ExpectationLoss with noise: pixel was given something else than images',
+                    'ExpectationLoss with noise: pixel needs images',
                     expected='(N, C, H, W)',
                     found=tuple(shape),
                 )
@@ -144,7 +144,7 @@ class ExpectationLoss(ElementwiseLoss):
             check_broadcast('ExpectationLoss', 'noise', noise, (self.num_draws, *pred.shape))
             if len(noise) != self.num_draws:
                 raise DataError(
-                    'ExpectationLoss was given another number of draws than num_draws',
+                    'The noise given to ExpectationLoss has a different number of draws than num_draws',
                     expected=self.num_draws,
                     found=len(noise),
                     remedy='draw the noise with draw_noise',

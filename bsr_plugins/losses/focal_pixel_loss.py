@@ -149,7 +149,7 @@ class FocalPixelLoss(ElementwiseLoss):
         pred, target = same_images('FocalPixelLoss', pred=pred, target=target)
         if pred.dim() != 4:
             raise DataError(
-                'FocalPixelLoss was given something else than a batch of images',
+                'FocalPixelLoss needs a batch of images',
                 expected='(N, C, H, W)',
                 found=tuple(pred.shape),
             )
@@ -164,11 +164,11 @@ class FocalPixelLoss(ElementwiseLoss):
         if lq is None:
             if self.scale is None:
                 raise OptionError(
-                    'FocalPixelLoss was given no lq image and cannot derive it',
+                    'FocalPixelLoss was given no lq images and cannot derive them',
                     where='train.pixel_opt.scale',
                     expected='lq from the model, or scale',
                     found='neither',
-                    remedy='use model_type: RebalancedSRModel, which gives lq to the '
+                    remedy='use model_type: RebalancedSRModel, which passes lq to the '
                     'loss, or set scale of the loss, so that lq is derived from the target',
                 )
             _check_divisible(target, self.scale)
@@ -181,7 +181,7 @@ class FocalPixelLoss(ElementwiseLoss):
         if height == 0 or scale < 1 or target.shape != (*lq.shape[:2], height * scale, lq.shape[3] * scale):
             factor = f'scale {self.scale}' if self.scale else 'a whole number'
             raise DataError(
-                'FocalPixelLoss was given an lq image that does not fit the target',
+                'The lq images given to FocalPixelLoss do not fit the target',
                 expected=f'the target, {tuple(target.shape)}, with H and W divided by {factor}',
                 found=tuple(lq.shape),
                 remedy='check scale of the loss, and scale and gt_size of the data set',
@@ -196,5 +196,5 @@ def _check_divisible(target: Tensor, scale: int) -> None:
             'FocalPixelLoss cannot derive lq from a target of this size',
             expected=f'height and width that are multiples of scale {scale}',
             found=tuple(target.shape),
-            remedy=f'give gt_size a multiple of {scale}',
+            remedy=f'set gt_size to a multiple of {scale}',
         )

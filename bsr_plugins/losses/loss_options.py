@@ -10,7 +10,7 @@ from bsr_plugins.common.option_kinds import FLAG, choice, number, optional, whol
 from bsr_plugins.data.images.bicubic_resampling import BICUBIC
 
 LOSS_WEIGHT = Option('loss_weight', number(), 1.0, 'factor of the loss')
-REDUCTION = Option('reduction', choice('mean', 'sum', 'none'), 'mean', 'how the elements are brought together')
+REDUCTION = Option('reduction', choice('mean', 'sum', 'none'), 'mean', 'how the elements are combined')
 
 FOCAL_PIXEL_LOSS = OptionSet(
     'loss',
@@ -32,8 +32,8 @@ FOCAL_PIXEL_LOSS = OptionSet(
             'norm_scope',
             choice('batch', 'sample', 'sample_channel'),
             'batch',
-            'over what the minimum and the maximum in g are taken',
-            "as in the published code; in several processes, over each one's batch",
+            'what the minimum and the maximum of g are taken over',
+            'as in the published code; each process takes its own batch',
         ),
         BICUBIC,
         Option('scale', optional(whole(1)), None, 'derives lq from the target where the model gives none'),
@@ -51,15 +51,21 @@ EXPECTATION_LOSS = OptionSet(
             'noise',
             choice('element', 'pixel', 'sample'),
             'element',
-            'what has a draw of its own',
+            'what gets its own random draw',
             "the paper's element-wise product",
         ),
-        Option('num_draws', whole(1), 1, 'draws that one loss averages', 'the paper leaves the expectation to SGD'),
+        Option(
+            'num_draws',
+            whole(1),
+            1,
+            'number of draws that one loss averages',
+            'the paper leaves the expectation to SGD',
+        ),
         Option(
             'threshold',
             choice('batch', 'sample', 'none'),
             'batch',
-            'where the error is below its mean over these, the noise is 0',
+            'the noise is 0 where the error is below its mean over the batch or the sample; none: never',
             'Sec. 4.3, which leaves open what is set to 0',
         ),
         LOSS_WEIGHT,
@@ -81,7 +87,7 @@ SIGMA_LOSS = OptionSet(
             'the best sigma of the printed form is 0 nearly everywhere',
         ),
         Option('threshold', choice('none', 'batch'), 'none', 'batch: errors below their mean count as 0'),
-        Option('detach_pred', FLAG, True, 'the loss trains the branch and the features alone; false: mu too'),
+        Option('detach_pred', FLAG, True, 'the loss trains only the branch and the features; false: mu too'),
         REDUCTION,
     ),
 )
@@ -90,7 +96,7 @@ SIGMA_LOSS = OptionSet(
 def _has_a_term(values: SimpleNamespace) -> None:
     if not (values.l1_weight or values.l2_weight or values.lp_weight):
         raise OptionError(
-            'HybridLpLoss has no term',
+            'all three weights of HybridLpLoss are 0',
             where='l1_weight',
             expected='l1_weight, l2_weight or lp_weight above 0',
             found='all 0',
@@ -106,7 +112,7 @@ HYBRID_LP_LOSS = OptionSet(
         Option('l2_weight', number(at_least=0), 1.0, 'factor of the squared error', 'the paper gives none'),
         Option('lp_weight', number(at_least=0), 0.1, 'factor of the Lp term', 'the paper gives none'),
         Option('p', number(above=0), 0.5, 'power of the Lp term'),
-        Option('eps', number(at_least=0), 1e-3, 'bounds the gradient of the Lp term at 0', 'for images in [0, 1]'),
+        Option('eps', number(at_least=0), 1e-3, 'limits the gradient of the Lp term at 0', 'for images in [0, 1]'),
         LOSS_WEIGHT,
         REDUCTION,
     ),

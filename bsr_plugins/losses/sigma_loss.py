@@ -99,7 +99,7 @@ class SigmaLoss(ElementwiseLoss):
         """
         if target is None:
             raise OptionError(
-                'SigmaLoss was given two images, as a pixel loss is',
+                'SigmaLoss was used as a pixel loss',
                 where='train',
                 expected='sigma, pred and target',
                 found='pred and target',

@@ -13,7 +13,7 @@ _COMMON = (
         'constant_sigma',
         optional(number(above=0, at_most=1)),
         None,
-        'a number that is evaluated instead of the sigma map: the mean of |y - mu| over the training set',
+        'evaluated instead of the sigma map: the mean of |y - mu| over the training set',
     ),
     Option('better', optional(choice('higher', 'lower')), None, 'read by BasicSR to keep the best value'),
 )
@@ -28,8 +28,8 @@ PLL = OptionSet(
             'pll_sigma_min',
             number(above=0),
             1e-3,
-            'floor of sigma',
-            'the paper names none; rounding to 8 bits alone has a standard deviation of 1.1e-3',
+            'smallest sigma: what is below counts as this',
+            'the paper names none; rounding to 8 bits by itself has a standard deviation of 1.1e-3',
         ),
     ),
 )

@@ -52,7 +52,7 @@ def sigma_inputs(
     options.check(crop_border=crop_border, input_order=input_order, constant_sigma=constant_sigma)
     if img is None or img2 is None:
         raise DataError(
-            f'{metric} was given one image or none',
+            f'{metric} needs two images',
             expected='img (or img1) and img2',
             found='no img2' if img2 is None else 'no img',
         )
@@ -87,7 +87,7 @@ def _checked_map(metric: str, sigma: Optional[np.ndarray], shape: Tuple[int, ...
     spread = reorder_image(np.asarray(sigma), input_order).astype(np.float64)
     if spread.shape not in (shape, (*shape[:2], 1)):
         raise DataError(
-            f'the sigma map does not fit the image that {metric} is of',
+            f'{metric}: the sigma map does not fit the image',
             expected=f'{shape}, or one channel',
             found=spread.shape,
         )

@@ -40,7 +40,7 @@ FREEZE_IN_INVERSE = Option(
     'freeze_in_inverse',
     FLAG,
     False,
-    'holds frozen entries in inverse stages too',
+    'frozen weights stay frozen in inverse stages too',
     'the published code freezes in uniform stages only',
 )
 #: The keys of ``train.bspa``.

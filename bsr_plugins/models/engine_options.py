@@ -12,22 +12,25 @@ AMP = Option(
     'amp',
     optional(either(choice('bf16', 'fp16'), OFF)),
     None,
-    'precision of the network, and fp16 with a GradScaler; losses, gradients and the optimizer stay in fp32',
+    'precision of the network (fp16 with a GradScaler); losses, gradients and the optimizer stay in fp32',
 )
 COMPILE = Option('compile', optional(FLAG), False, '`torch.compile` for the training pass')
-CHANNELS_LAST = Option('channels_last', optional(FLAG), False, 'memory format in training')
-GRAD_CLIP = Option('grad_clip', optional(either(number(above=0), OFF)), None, 'largest total norm of the gradients')
+CHANNELS_LAST = Option('channels_last', optional(FLAG), False, 'channels_last memory format in training')
+GRAD_CLIP = Option(
+    'grad_clip', optional(either(number(above=0), OFF)), None, 'gradients are clipped to this total norm'
+)
 ACCUMULATE = Option(
     'accumulate',
     optional(whole(1)),
     1,
-    'batches whose mean gradient makes an update; total_iter, learning rate, stages and EMA go on counting batches',
+    'number of batches whose mean gradient makes an update; total_iter, learning rate, stages and EMA still count '
+    'batches',
 )
 NON_FINITE = Option(
     'non_finite',
     optional(choice('stop', 'skip')),
     'stop',
-    'what becomes of an update with a loss or gradient that is not finite',
+    'what happens where a loss or a gradient is not finite: stop the run, or skip the update',
 )
 #: The engine's keys of ``train``.
 ENGINE = (AMP, COMPILE, CHANNELS_LAST, GRAD_CLIP, ACCUMULATE, NON_FINITE)

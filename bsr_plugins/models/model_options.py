@@ -18,18 +18,20 @@ def _below(section: str, options: Iterable[Option]) -> Iterator[Option]:
 REBALANCED_SR_MODEL = OptionSet(
     'model',
     'RebalancedSRModel',
-    "BasicSR's SRModel with open losses, an engine, the sigma branch and exact "
-    'resume. Beside what SRModel (or `base_model_type`) reads:',
+    "BasicSR's SRModel with any number of losses, mixed precision, accumulation, the sigma branch and exact resume. "
+    'Besides what SRModel (or `base_model_type`) reads:',
     (
-        Option('base_model_type', optional(TEXT), None, 'a model of a fork (HATModel, ...) to build upon'),
+        Option('base_model_type', optional(TEXT), None, 'a model of a fork (HATModel, ...) to build on'),
         Option('train.losses', optional(SECTION), None, '`<name>: {type: ..., options}`, any number of losses'),
         *_below('train', ENGINE),
         Option('network_sigma', optional(SECTION), None, 'the sigma branch: `{type: SigmaBranch, options}`'),
         Option('train.sigma_opt', optional(SECTION), None, 'its loss: `{type: SigmaLoss, options}`'),
-        Option('train.sigma_tap', optional(TEXT), 'auto', 'module of network_g whose input it reads'),
+        Option(
+            'train.sigma_tap', optional(TEXT), 'auto', 'auto, or the module of network_g whose input the branch reads'
+        ),
         Option('path.pretrain_network_sigma', optional(PATH), None, 'its weights'),
-        Option('path.strict_load_sigma', FLAG, True, 'all of its weights have to be there'),
-        Option('path.param_key_sigma', optional(TEXT), None, 'which of its weights; ~: as param_key_g'),
+        Option('path.strict_load_sigma', FLAG, True, 'its weights file must hold all of its weights'),
+        Option('path.param_key_sigma', optional(TEXT), None, 'which weights of the file; ~: as param_key_g'),
         Option('val.sigma', optional(FLAG), False, 'computes the sigma maps, for images and metrics'),
         Option('val.save_best', optional(TEXT), None, 'name of the metric whose best weights are kept'),
     ),
@@ -37,16 +39,16 @@ REBALANCED_SR_MODEL = OptionSet(
 BSPA_MODEL = OptionSet(
     'model',
     'BSPAModel',
-    'Bi-sampling and parameter attribution. Beside what RebalancedSRModel reads:',
+    'Bi-sampling and parameter attribution. Besides what RebalancedSRModel reads:',
     (
         Option(
             'datasets.train.inverse',
             SECTION,
             REQUIRED,
-            f'the inverse-sampled data set; it takes over {", ".join(INHERITED[:-1])} and {INHERITED[-1]} from '
+            f'the inverse-sampled data set; it inherits {", ".join(INHERITED[:-1])} and {INHERITED[-1]} from '
             'datasets.train',
         ),
-        Option('train.bspa', optional(SECTION), None, 'the schedule and the attribution'),
+        Option('train.bspa', optional(SECTION), None, 'the stages, the attribution and the frozen weights'),
         *_below('train.bspa', BSPA),
     ),
     inherits='RebalancedSRModel',

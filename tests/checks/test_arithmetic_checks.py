@@ -96,7 +96,7 @@ TWICE = 'network_sigma: {type: SigmaBranch, upsampler: edsr}\npath:'
         (
             [(PIXEL, '    type: HybridLpLoss\n    l1_weight: 0\n    l2_weight: 0\n    lp_weight: 0')],
             'train.pixel_opt.l1_weight',
-            'has no term',
+            'all three weights of HybridLpLoss are 0',
         ),
         ([(NETWORK, '  type: CARN\n  group: 5')], 'network_g.group', 'cannot be divided'),
         (

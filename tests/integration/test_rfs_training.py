@@ -56,7 +56,9 @@ def test_every_batch_of_a_training_is_balanced(
     assert [sorted(batch['interval_index'].tolist()) for batch in batches] == [[0, 1, 2, 3]] * 6
     assert len({batch['lq'].numpy().tobytes() for batch in batches}) == 6
     assert log.count('balance_fallback: 0.0000e+00') == 6
-    assert 'patches so far, 0.00% of them from another interval than asked' in log  # at the start of the second epoch
+    assert (
+        'patches so far, 0.00% of them from another interval than asked for' in log
+    )  # at the start of the second epoch
 
 
 def test_a_resume_is_exact_with_workers(

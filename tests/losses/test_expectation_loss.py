@@ -170,7 +170,7 @@ def test_given_noise_leaves_the_global_generator_alone() -> None:
         (1, (3, 8, 8), r'(?s)does not fit.*found: +\(3, 8, 8\)'),
         (1, (2, 2, 3, 8, 8), r'(?s)does not fit.*\(1, 2, 3, 8, 8\)'),
         (2, (2, 3, 8, 8), r'(?s)does not fit.*\(2, 2, 3, 8, 8\)'),
-        (2, (1, 2, 3, 8, 8), '(?s)another number of draws.*expected: +2.*found: +1.*draw_noise'),
+        (2, (1, 2, 3, 8, 8), '(?s)different number of draws.*expected: +2.*found: +1.*draw_noise'),
     ],
 )
 def test_noise_that_does_not_fit(num_draws: int, shape: tuple, message: str) -> None:

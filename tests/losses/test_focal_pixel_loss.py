@@ -182,7 +182,9 @@ def test_without_lq_and_scale_the_error_names_both_remedies() -> None:
 )
 def test_an_lq_that_does_not_fit(shape: tuple) -> None:
     pred = images(2, 3, 16, 16)
-    with pytest.raises(DataError, match=r'(?s)lq image that does not fit.*\(2, 3, 16, 16\).*a whole number.*found'):
+    with pytest.raises(
+        DataError, match=r'(?s)lq images given to FocalPixelLoss do not fit.*\(2, 3, 16, 16\).*a whole number.*found'
+    ):
         FocalPixelLoss()(pred, pred, lq=torch.zeros(shape))
 
 

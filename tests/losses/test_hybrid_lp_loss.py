@@ -55,7 +55,7 @@ def test_the_gradient_of_the_lp_term_is_bounded() -> None:
         ({'eps': -1e-3}, 'number >= 0'),
         ({'eps': '1e-3'}, 'YAML reads 1e-3 as text'),
         ({'lp_weight': -1}, 'number >= 0'),
-        ({'l1_weight': 0, 'l2_weight': 0, 'lp_weight': 0}, '(?s)has no term.*above 0'),
+        ({'l1_weight': 0, 'l2_weight': 0, 'lp_weight': 0}, '(?s)all three weights.*above 0'),
     ],
 )
 def test_wrong_options(options: dict, message: str) -> None:

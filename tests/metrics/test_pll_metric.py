@@ -163,5 +163,5 @@ def test_the_three_ways_in_which_forks_hand_images_over():
 
 @pytest.mark.parametrize('given, found', [('img', 'no img2'), ('img1', 'no img2'), ('img2', 'no img')])
 def test_one_image_alone_is_refused(given, found):
-    with pytest.raises(DataError, match=f'(?s)one image or none.*img1.*{found}'):
+    with pytest.raises(DataError, match=f'(?s)needs two images.*img1.*{found}'):
         calculate_pll(**{given: images(0)[0]}, constant_sigma=0.1)

@@ -62,7 +62,7 @@ def test_called_by_basicsr(name):
             OptionError,
             'calculate_sigma_psnr has no option pll_sigma_min',
         ),
-        ({'sigma': np.zeros((4, 4, 3))}, DataError, 'does not fit the image that calculate_sigma_psnr is of'),
+        ({'sigma': np.zeros((4, 4, 3))}, DataError, 'calculate_sigma_psnr: the sigma map does not fit the image'),
         ({'constant_sigma': True}, OptionError, 'calculate_sigma_psnr.constant_sigma'),
     ],
 )

@@ -344,7 +344,7 @@ TABLE: List[Bad] = [
     ),
     # ------------------------------------------------------------------ LMDBs and difficulty in training
     bad('an LMDB cut short', TRAIN, cut('sub/HR_sub.lmdb/data.mdb', 0.0), 'LMDB'),
-    bad('records that are no images', TRAIN, records(b'no image'), 'cannot be read as an image', 'make it anew'),
+    bad('records that are no images', TRAIN, records(b'no image'), 'cannot be read as an image', 'make it again'),
     bad(
         'records that lie about their size',
         TRAIN,

@@ -16,7 +16,7 @@ from bsr_plugins.data.images.declared_size import refuse_lying_size
 if TYPE_CHECKING:
     import numpy as np
 
-_REMAKE = f'make it anew with {command("subimages")}'
+_REMAKE = f'make it again with {command("subimages")}'
 _CLOSING_SECONDS = 1.0
 
 

@@ -17,7 +17,7 @@ USE_ROT = Option('use_rot', optional(FLAG), True, 'random vertical flips and tra
 TENSORS = (
     USE_HFLIP,
     USE_ROT,
-    Option('mean', optional(NUMBERS), None, 'taken off each channel; needs std'),
+    Option('mean', optional(NUMBERS), None, 'subtracted from each channel; needs std'),
     Option('std', optional(NUMBERS), None, 'each channel is divided by it; needs mean'),
     Option('color', optional(choice('y')), None, 'y: luma instead of RGB'),
 )
@@ -88,7 +88,7 @@ def check_training_phase(opt: Mapping[str, object]) -> None:
     """Raise OptionError where the data set is to be anything but the training set."""
     if opt.get('phase', 'train') != 'train':
         raise OptionError(
-            'validation data is never rebalanced: the draws are for training alone',
+            'validation data is never rebalanced: these draws are only for training',
             where=option_place(opt, 'phase'),
             expected='train',
             found=opt['phase'],

@@ -56,7 +56,7 @@ class BalanceCounts:
         by_interval = f' ({", ".join(shares)})' if shares else ''
         return (
             f'RFS: {int(asked.sum()):,} patches so far, {self.replaced_share:.2%} of them from another interval '
-            f'than asked{by_interval}'
+            f'than asked for{by_interval}'
         )
 
 

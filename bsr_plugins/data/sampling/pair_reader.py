@@ -127,7 +127,7 @@ class PairedImages:
             raise DataError(
                 f'The LMDB has no record {path!r}, though its meta_info.txt lists it',
                 where=folder,
-                remedy='make it anew',
+                remedy='make it again',
             )
         return decode_image(bytes(content), where)
 
@@ -143,7 +143,7 @@ class PairedImages:
                     self._client = FileClient(options.pop('type'), **options)
                 except TypeError as error:
                     raise OptionError(
-                        'the io_backend lacks options or has foreign ones',
+                        'the io_backend lacks options or has unknown ones',
                         where=self._backend_place,
                         found=f'{self._backend}: {error}',
                     ) from error
@@ -208,7 +208,7 @@ def _check_template(opt: Mapping[str, Any]) -> None:
     template = opt.get('filename_tmpl') or '{}'
     if not names_images(template):
         raise OptionError(
-            'filename_tmpl has no place for the name',
+            'filename_tmpl has no {} for the name',
             where=option_place(opt, 'filename_tmpl'),
             expected="'{}', or for example '{}x4'",
             found=repr(template),

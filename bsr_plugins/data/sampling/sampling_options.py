@@ -7,18 +7,16 @@ import dataclasses
 from bsr_plugins.common.option import Option
 from bsr_plugins.common.option_kinds import choice, either, number, optional, whole
 
-NUM_CLASSES = Option(
-    'num_classes', whole(1), 10, 'K of Eq. 2', 'the paper sees little difference between class numbers'
-)
+NUM_CLASSES = Option('num_classes', whole(1), 10, 'K of Eq. 2', 'Table 5 shows little difference between 5, 10 and 20')
 IMBALANCE_FACTOR = Option(
     'imbalance_factor',
     number(at_least=1),
     10,
-    'largest class : smallest (Eq. 2)',
+    'size of the largest class / smallest class (Eq. 2)',
     '50, 100 and 200 are worse in Table 3',
 )
 SAMPLING = Option(
-    'sampling', choice('inverse', 'uniform'), 'inverse', 'Eq. 4, or each sub-image alike, which is the ablation'
+    'sampling', choice('inverse', 'uniform'), 'inverse', 'inverse: Eq. 4; uniform: every sub-image alike, the ablation'
 )
 _COUNT = whole(1)
 NUM_INTERVALS = Option(
@@ -40,22 +38,22 @@ MAX_TRIES = Option(
     'max_tries',
     optional(whole(0)),
     50,
-    'tries to fill an interval before its neighbour is taken',
-    'how often that happens is logged',
+    'how often further images are looked up for an interval before the nearest one is taken',
+    'the log says how often that happens',
 )
 NUM_IMAGES = Option(
     'num_images',
     optional(whole(1)),
     None,
-    "images that one batch draws from, M of the paper's Table 1; ~: as many as it has samples",
+    "images that one batch draws from, M of the paper's Table 1; ~: as many as the batch has samples",
 )
 _SHARE = number(at_least=-1, at_most=1)
 PORTION = Option(
     'portion',
     optional(_SHARE),
     0.1,
-    "share of an image's patches that is kept, those that bilinear upscaling restores worst; 0: the worst alone, "
-    'below 0: of the best, 1: all',
+    "share of each image's patches that is drawn from, those that bilinear upscaling restores worst; 0: only the worst "
+    'one, below 0: the best instead, 1: all',
 )
 
 # What the pure functions are given: `~` and `auto` have become a number.

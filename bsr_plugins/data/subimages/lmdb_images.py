@@ -13,7 +13,7 @@ from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 if TYPE_CHECKING:
     import numpy as np
 
-_REMAKE = f'make it anew with {command("subimages")}'
+_REMAKE = f'make it again with {command("subimages")}'
 
 
 class LmdbImages:

@@ -46,9 +46,9 @@ BASICSR = (
                 'find_unused_parameters',
                 FLAG,
                 False,
-                'for networks of which a part gets no gradient, in several processes',
+                'true for networks of which a part gets no gradient, when training in several processes',
             ),
-            Option('dist_params', SECTION, None, 'read by `--launcher slurm` alone'),
+            Option('dist_params', SECTION, None, 'read only by `--launcher slurm`'),
         ),
     ),
     OptionSet(
@@ -71,7 +71,8 @@ BASICSR = (
                 'datasets.*.persistent_workers',
                 FLAG,
                 False,
-                'workers outlive an epoch; without it BasicSR seeds them alike, and each epoch repeats the same crops',
+                'workers are kept from epoch to epoch; otherwise BasicSR seeds new ones alike, and each epoch repeats '
+                'the same crops',
             ),
         ),
     ),
@@ -97,7 +98,7 @@ BASICSR = (
         '',
         (
             Option('path.pretrain_network_g', optional(PATH), None, 'weights to start from, or to test'),
-            Option('path.strict_load_g', FLAG, True, 'all of the weights have to be there'),
+            Option('path.strict_load_g', FLAG, True, 'the file must hold all weights of the network'),
             Option('path.param_key_g', optional(TEXT), 'params', 'which weights of the file: params, params_ema, or ~'),
             Option('path.resume_state', optional(PATH), None, 'training state to go on from'),
             Option(
@@ -157,8 +158,8 @@ BASICSR = (
         '',
         (
             Option('val.val_freq', _COUNT, _IN_TRAINING, 'iterations between validations'),
-            Option('val.save_img', FLAG, REQUIRED, 'writes the images'),
-            Option('val.suffix', optional(TEXT), None, 'put behind the names of the images'),
+            Option('val.save_img', FLAG, REQUIRED, 'saves the output images'),
+            Option('val.suffix', optional(TEXT), None, 'appended to the names of the saved images'),
             Option('val.pbar', FLAG, True, 'progress bar'),
             Option(
                 'val.metrics',

@@ -11,14 +11,14 @@ from bsr_plugins.options.table import OPTION_SETS
 _HEAD = """\
 # Options
 
-Made by `python tools/make_option_reference.py` from the table that `basicsr check` checks option files against.
+Written by `python tools/make_option_reference.py` from the declarations that `basicsr check` uses.
 
 `basicsr check X.yml` names every key of a file that no code reads, every value of a wrong type and every path that is
 not there, with its line. `basicsr option` writes complete option files. The networks, losses, data sets
 and models of BasicSR, or of the fork you train in, can stand wherever those of the pack can; their options are their
 constructors' and are checked too, but they are not listed here.
 
-`~` in YAML means: nothing. Where a name of the pack is taken by another package, write it with `_bsrp` behind it.
+`~` in YAML means: nothing. Where another package has a class of the same name, append `_bsrp` to get the pack's.
 """
 _CHAPTERS = (
     ('basicsr', 'Sections that BasicSR reads', 'Key paths from the top of the file; `*` stands for any name.'),

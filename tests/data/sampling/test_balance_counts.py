@@ -42,9 +42,11 @@ def test_sentence():
     counts = BalanceCounts(4)
     assert counts.replaced_share == 0
     counts.add([0, 1, 2, 3] * 500, [])
-    assert counts.sentence() == 'RFS: 2,000 patches so far, 0.00% of them from another interval than asked'
+    assert counts.sentence() == 'RFS: 2,000 patches so far, 0.00% of them from another interval than asked for'
     counts.add([3] * 500, [3] * 50)
-    assert counts.sentence() == ('RFS: 2,500 patches so far, 2.00% of them from another interval than asked (3: 5.0%)')
+    assert counts.sentence() == (
+        'RFS: 2,500 patches so far, 2.00% of them from another interval than asked for (3: 5.0%)'
+    )
 
 
 def test_names_of_intervals():
