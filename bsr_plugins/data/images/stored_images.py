@@ -70,7 +70,7 @@ def digest_of(images: Sequence[StoredImage]) -> str:
                 raise DataError(
                     f'The LMDB has no record {image.key!r}',
                     where=f'{image.path}: {image.key}',
-                    remedy='its meta_info.txt lists it: make the LMDB anew',
+                    remedy='its meta_info.txt lists it: make the LMDB again',
                 )
             own.update(record)
         whole.update(own.digest())
