@@ -12,7 +12,7 @@ from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS
 def draw_crops(
     figure: Any, crops: Sequence[Crop], images: Mapping[str, Mapping[str, Any]], hr: Mapping[str, Any]
 ) -> None:
-    """Draw one row a crop: the image with a box, the crop by each method with its PSNR there, the original.
+    """Draw one row per crop: the image with a box, the crop by each method with its PSNR there, the original.
 
     The best of ``baseline`` and ``bspa`` is set in bold.
 

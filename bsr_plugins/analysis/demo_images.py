@@ -1,4 +1,4 @@
-"""The images of the demo: those that lie inside the installed scikit-image, parted into training and held-out."""
+"""The images of the demo: those that lie inside the installed scikit-image, split into training and held-out."""
 
 from __future__ import annotations
 

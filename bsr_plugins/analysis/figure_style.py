@@ -1,4 +1,4 @@
-"""What the report's figures share: colours that colour-blind readers can part (Okabe and Ito), plain axes, PNGs."""
+"""What the report's figures share: colours that colour-blind readers tell apart (Okabe and Ito), plain axes, PNGs."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def check_arithmetic(option_file: OptionFile, code: CodeInUse, root: Path, is_tr
     findings: List[Finding] = []
     for kind, keys in typed_keys(option_file, is_train):
         name, section = option_file.get(*keys), keys[:-1]
-        if kind == 'model' or not isinstance(name, str) or not code.names.gives_ours(kind, name):
+        if kind == 'model' or not isinstance(name, str) or not code.names.resolves_to_ours(kind, name):
             continue
         options, given = option_set(kind, name), _given(option_file, kind, section)
         if options is None or not _right_one_by_one(options, given):

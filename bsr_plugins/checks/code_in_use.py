@@ -67,7 +67,7 @@ class CodeInUse:
 
     def definition(self, kind: str, name: str) -> Optional[Definition]:
         """Return the class or function that a name stands for; None where it is the pack's own, or not known."""
-        path = self.names.owner(kind, name)
+        path = self.names.file_of(kind, name)
         for suffix in _SUFFIXES:
             if name.endswith(suffix):
                 name = name[: -len(suffix)]

@@ -1,4 +1,4 @@
-"""Sub-image LMDBs and their difficulty file that were not made for each other, told from their first lines."""
+"""Whether a difficulty file and its sub-image LMDBs were made for each other, by what their headers say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``basicsr check --deep``: every image of every data set is decoded; what cannot be is listed, all of it."""
+"""``basicsr check --deep``: every image of every data set is decoded, and each that cannot be is listed."""
 
 from __future__ import annotations
 

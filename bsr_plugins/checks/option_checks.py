@@ -87,7 +87,7 @@ def check_options(
     findings += _check_paired_sets(option_file, is_train)
     findings += _numbers_as_text(option_file)
     findings += _repeated_keys(option_file)
-    findings = check_working_directory(option_file, root) + _one_a_place(findings)
+    findings = check_working_directory(option_file, root) + _first_error_of_each_key(findings)
     findings += check_paths(option_file, root, is_train, auto_resume)
     findings += check_pairs(option_file, root, code is None or code.pairs_as_upstream(), deep)
     findings += check_difficulties(option_file, root)
@@ -98,7 +98,7 @@ def check_options(
     return sorted(findings, key=lambda finding: finding.severity != ERROR)
 
 
-def _one_a_place(findings: List[Finding]) -> List[Finding]:
+def _first_error_of_each_key(findings: List[Finding]) -> List[Finding]:
     """Keep the first error of each key; what other checks say of the same key repeats it."""
     wrong: Set[str] = set()
     kept = []
@@ -107,10 +107,10 @@ def _one_a_place(findings: List[Finding]) -> List[Finding]:
             kept.append(finding)
         if finding.severity == ERROR:
             wrong.add(finding.where)
-    return [finding for finding in kept if finding.severity == ERROR or not _stands_in(finding.where, wrong)]
+    return [finding for finding in kept if finding.severity == ERROR or not _is_at_or_below(finding.where, wrong)]
 
 
-def _stands_in(where: str, wrong: Set[str]) -> bool:
+def _is_at_or_below(where: str, wrong: Set[str]) -> bool:
     return where in wrong or where.rpartition('.')[0] in wrong
 
 
@@ -130,11 +130,11 @@ def _check_required(option_file: OptionFile, is_train: bool) -> List[Finding]:
             continue
         # The check of the types reports an absent model_type.
         if key != 'model_type':
-            findings += _check_one(option_file, keys, kind)
+            findings += _check_kind(option_file, keys, kind)
     return findings
 
 
-def _check_one(option_file: OptionFile, keys: KeyPath, kind: str) -> List[Finding]:
+def _check_kind(option_file: OptionFile, keys: KeyPath, kind: str) -> List[Finding]:
     value = option_file.get(*keys)
     where = option_file.where(*keys)
     if value is None:
@@ -195,9 +195,9 @@ def _check_training_sections(option_file: OptionFile, names: KnownNames, is_trai
         return []
     findings: List[Finding] = []
     for keys in (('train', 'optim_g'), ('train', 'scheduler')):
-        findings += _check_one(option_file, keys, _MAPPING)
+        findings += _check_kind(option_file, keys, _MAPPING)
     if isinstance(option_file.get('train', 'optim_g'), dict):
-        findings += _check_one(option_file, ('train', 'optim_g', 'lr'), _ANY)
+        findings += _check_kind(option_file, ('train', 'optim_g', 'lr'), _ANY)
     return findings
 
 
@@ -208,7 +208,7 @@ def _check_paired_sets(option_file: OptionFile, is_train: bool) -> List[Finding]
         if plain_name(dataset.get('type')) not in PAIRED_TYPES:
             continue
         for key in ('dataroot_gt', 'dataroot_lq'):
-            findings += _check_one(option_file, (*keys, key), _ANY)
+            findings += _check_kind(option_file, (*keys, key), _ANY)
         findings += _check_backend(option_file, keys)
         if keys[1] != 'train' or not is_train:
             continue

@@ -1,4 +1,4 @@
-"""Check: an option file of a fork that is run from elsewhere, where another basicsr would be taken in silence."""
+"""Check: the option file lies in a fork that is not the working directory, so that another basicsr would run."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, leads_out
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
-#: Pairs of a data set whose headers the check reads, unless it is told to read all.
+#: Pairs of a data set whose headers the check reads, unless all are asked for.
 SAMPLED = 64
 _WITH_HEADERS = ('.png', '.jpg', '.jpeg', '.bmp')
 

@@ -41,7 +41,7 @@ class PairList:
     sizes: Dict[Tuple[str, str], Size] = field(default_factory=dict)
 
     def size(self, which: str, name: str) -> Optional[Size]:
-        """Return the size of an image, None where it cannot be told."""
+        """Return the size of an image, None where it is not known."""
         return self.sizes.get((which, name)) if self.is_lmdb else image_size(self.folders[which] / name)
 
     def place(self, which: str, name: str) -> str:

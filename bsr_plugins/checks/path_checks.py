@@ -55,7 +55,7 @@ def _check_dataset(
                 problem = _folder_problem(path, root)
                 if problem is None:
                     continue
-                remedy = _near(path, root)
+                remedy = _nearest_entry(path, root)
                 if keys[1] == 'train' and _can_be_made(key, path) and scale is not None:
                     remedy = (
                         'the command above makes it too'
@@ -64,7 +64,9 @@ def _check_dataset(
                     )
                     made_by_command = True
                 findings.append(
-                    Finding(ERROR, problem, option_file.where(*keys, key), found=_found(path, root), remedy=remedy)
+                    Finding(
+                        ERROR, problem, option_file.where(*keys, key), found=_existing_part(path, root), remedy=remedy
+                    )
                 )
     if dataset.get('type') in INVERSE_TYPES:
         path = difficulty_path(dataset, scale)
@@ -109,8 +111,8 @@ def _missing_file(option_file: OptionFile, keys: KeyPath, value: Any, root: Path
             ERROR,
             f'The file does not exist: {value}',
             option_file.where(*keys),
-            found=_found(value, root),
-            remedy=_near(value, root),
+            found=_existing_part(value, root),
+            remedy=_nearest_entry(value, root),
         )
     ]
 
@@ -136,7 +138,7 @@ def _has_states(option_file: OptionFile, root: Path) -> bool:
     return any((root / str(experiments) / str(option_file.get('name')) / 'training_states').glob('*.state'))
 
 
-def _found(value: str, root: Path) -> Optional[str]:
+def _existing_part(value: str, root: Path) -> Optional[str]:
     """Say how far the path exists."""
     path = root / Path(value).expanduser()
     if path.exists():
@@ -145,7 +147,7 @@ def _found(value: str, root: Path) -> Optional[str]:
     return f'{parent} exists, {path.relative_to(parent).parts[0]} in it does not'
 
 
-def _near(value: str, root: Path) -> Optional[str]:
+def _nearest_entry(value: str, root: Path) -> Optional[str]:
     """Offer the entry of the deepest existing folder that is most like the missing one."""
     path = Path(value).expanduser()
     full = root / path

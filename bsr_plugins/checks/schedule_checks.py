@@ -30,7 +30,7 @@ def check_schedule(option_file: OptionFile, code: Optional[CodeInUse], root: Pat
     findings += _learning_rate(option_file, total_iter)
     findings += _scales(option_file)
     model = option_file.get('model_type')
-    if code is not None and isinstance(model, str) and code.names.gives_ours('model', model):
+    if code is not None and isinstance(model, str) and code.names.resolves_to_ours('model', model):
         findings += refused(option_file, (), BestCheckpoint.from_options, {'val': option_file.section('val')})
         if model.startswith('BSPAModel'):
             findings += _stages(option_file, total_iter)

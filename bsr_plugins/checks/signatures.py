@@ -1,4 +1,4 @@
-"""What a constructor or a metric takes, read from its source: parameters, literal defaults, and whether it is open."""
+"""What a constructor or a metric takes, read from its source: parameters, literal defaults, any other keyword."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class KnownNames:
     legacy: bool = False
     own_script: bool = False
 
-    def owner(self, kind: str, name: str) -> Optional[Path]:
+    def file_of(self, kind: str, name: str) -> Optional[Path]:
         """Return the file, not ours, that registers ``name`` or ``name_basicsr``; None where nobody does."""
         for source in (self.basicsr, self.project):
             names = source.of(kind)
@@ -64,11 +64,11 @@ class KnownNames:
         names = self.ours.get(kind, set())
         return name in names or (name.endswith(_OURS_SUFFIX) and name[: -len(_OURS_SUFFIX)] in names)
 
-    def gives_ours(self, kind: str, name: str) -> bool:
+    def resolves_to_ours(self, kind: str, name: str) -> bool:
         """Return whether ``name`` resolves to the pack's own: it ends in ``_bsrp``, or nobody else has it."""
-        return self.is_ours(kind, name) and (name.endswith(_OURS_SUFFIX) or self.owner(kind, name) is None)
+        return self.is_ours(kind, name) and (name.endswith(_OURS_SUFFIX) or self.file_of(kind, name) is None)
 
-    def valid(self, kind: str) -> List[str]:
+    def names_to_offer(self, kind: str) -> List[str]:
         """Return the names to offer, each as it should be written."""
         names = {*self.basicsr.of(kind), *self.project.of(kind)}
         plain = {name[: -len(_BASICSR_SUFFIX)] if name.endswith(_BASICSR_SUFFIX) else name for name in names}
@@ -155,36 +155,36 @@ def _training_keys(option_file: OptionFile) -> Iterator[Tuple[str, KeyPath]]:
 
 
 def _check_name(names: KnownNames, kind: str, name: str, where: str) -> List[Finding]:
-    owner = names.owner(kind, name)
+    file_of = names.file_of(kind, name)
     ours = names.is_ours(kind, name)
-    if owner and ours:
+    if file_of and ours:
         return [
             Finding(
                 WARNING,
                 f"The {_word(kind)} '{name}' is not the pack's: the name is taken",
                 where,
-                found=f'registered by {owner}',
+                found=f'registered by {file_of}',
                 remedy=f"for the pack's own write {name}{_OURS_SUFFIX}",
             )
         ]
     elsewhere = not names.checkout and name not in names.basicsr.of(kind) and name in names.project.of(kind)
-    if owner and elsewhere and not names.own_script:
+    if file_of and elsewhere and not names.own_script:
         return [
             Finding(
                 WARNING,
                 f"The {_word(kind)} '{name}' belongs to a package that BasicSR does not import by itself",
                 where,
-                found=f'registered by {owner}',
+                found=f'registered by {file_of}',
                 remedy="it is found only where the project's own script imports that package",
             )
         ]
-    if owner or ours or (kind not in KINDS and (not names.valid(kind) or name in names.basicsr.of(kind))):
+    if file_of or ours or (kind not in KINDS and (not names.names_to_offer(kind) or name in names.basicsr.of(kind))):
         return []
     return [_unknown(names, kind, name, where)]
 
 
 def _unknown(names: KnownNames, kind: str, name: str, where: str) -> Finding:
-    valid = names.valid(kind)
+    valid = names.names_to_offer(kind)
     remedy = did_you_mean(name, valid)
     if kind in KINDS and name.endswith(_BASICSR_SUFFIX):
         bare = name[: -len(_BASICSR_SUFFIX)]

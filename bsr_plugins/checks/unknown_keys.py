@@ -58,7 +58,7 @@ class _UnknownKeys:
         name = self.file.get('model_type')
         if not isinstance(name, str):
             return None
-        if not self.code.names.gives_ours('model', name):
+        if not self.code.names.resolves_to_ours('model', name):
             return self.code.reads(name)
         base = self.file.get('base_model_type')
         stock = next(
@@ -79,19 +79,19 @@ class _UnknownKeys:
     def _walk(self, section: KeyPath, options: Dict[str, Any], reads: Reads) -> Iterator[Finding]:
         for key, value in options.items():
             path = (*section, key)
-            if not self._is_due(path) or section == ('datasets',):
+            if not self._is_read_in_this_phase(path) or section == ('datasets',):
                 continue
             if not reads.reads(path):
-                yield self._unread(path, options, reads.names_below(section))
+                yield self._unread_key(path, options, reads.names_below(section))
             elif isinstance(value, dict) and path not in self.sections:
                 yield from self._walk(path, value, reads)
 
-    def _is_due(self, path: KeyPath) -> bool:
+    def _is_read_in_this_phase(self, path: KeyPath) -> bool:
         if self.is_train:
             return True
         return path[0] not in _OF_TRAINING and (not path[0].startswith('network_') or path[0] == 'network_g')
 
-    def _unread(self, path: KeyPath, beside: Collection[str], valid: Collection[str], what: str = '') -> Finding:
+    def _unread_key(self, path: KeyPath, beside: Collection[str], valid: Collection[str], what: str = '') -> Finding:
         slip = misspelt(path[-1], [name for name in valid if name not in beside])
         # A name that other code reads (network_d beside SRModel) is a leftover, no slip.
         severity = ERROR if slip and path[-1] not in self.code.tree.names_read else WARNING
@@ -113,12 +113,12 @@ class _UnknownKeys:
     def _dataset(self, section: KeyPath, name: str) -> List[Finding]:
         options = self.file.section(*section)
         around = self._reads_around(section)
-        if self.code.names.gives_ours('dataset', name):
+        if self.code.names.resolves_to_ours('dataset', name):
             own = option_set('dataset', name)
             if own is None:
                 return []
             names = {option.path.split('.')[0] for option in own.options}
-            findings = self._missing(
+            findings = self._missing_options(
                 'data set',
                 name,
                 section,
@@ -128,9 +128,9 @@ class _UnknownKeys:
                 if key not in names and not around.reads((key,)):
                     path, valid = (*section, key), names | around.names_below(())
                     findings.append(
-                        self._unread(path, options, valid)
+                        self._unread_key(path, options, valid)
                         if key in CARRIED_OPTIONS
-                        else self._refused('data set', name, path, valid)
+                        else self._unknown_option('data set', name, path, valid)
                     )
             return findings
         own_reads = self.code.reads_of_dataset(name)
@@ -150,33 +150,33 @@ class _UnknownKeys:
     def _walk_dataset(self, section: KeyPath, options: Dict[str, Any], reads: Reads) -> Iterator[Finding]:
         for key, value in options.items():
             if not reads.reads((key,)):
-                yield self._unread((*section, key), options, reads.names_below(()))
+                yield self._unread_key((*section, key), options, reads.names_below(()))
             elif isinstance(value, dict) and (*section, key) not in self.sections:
                 for inner in value:
                     if not reads.reads((key, inner)) and reads.names_below((key,)):
-                        yield self._unread((*section, key, inner), value, reads.names_below((key,)))
+                        yield self._unread_key((*section, key, inner), value, reads.names_below((key,)))
 
     # ------------------------------------------------------------------ constructors
     def _constructor(self, kind: str, section: KeyPath, name: str) -> List[Finding]:
         options = self.file.section(*section)
         word = _WORDS.get(kind, kind)
-        if self.code.names.gives_ours(kind, name):
+        if self.code.names.resolves_to_ours(kind, name):
             own = option_set(kind, name)
             if own is None:
                 return []
             names = [option.path for option in own.options]
             refused = [
-                self._refused(word, name, (*section, key), names)
+                self._unknown_option(word, name, (*section, key), names)
                 for key in options
                 if key not in names and key != 'type'
             ]
-            return refused + self._missing(
+            return refused + self._missing_options(
                 word, name, section, [each.path for each in own.options if each.default is OPTION_REQUIRED]
             )
         signature = self.code.signature(kind, name)
-        return [] if signature is None else self._against(signature, word, section, name)
+        return [] if signature is None else self._check_against(signature, word, section, name)
 
-    def _against(self, signature: Signature, word: str, section: KeyPath, name: str) -> List[Finding]:
+    def _check_against(self, signature: Signature, word: str, section: KeyPath, name: str) -> List[Finding]:
         options = self.file.section(*section)
         beside = self.reads.names_below(section) if self.reads else set()
         findings = []
@@ -184,11 +184,11 @@ class _UnknownKeys:
             if key in signature.defaults or key in beside or key == 'type' or signature.is_open:
                 continue
             problem = '' if signature.swallows else f"The {word} {name} has no parameter '{key}'"
-            findings.append(self._unread((*section, key), options, list(signature.defaults), problem))
+            findings.append(self._unread_key((*section, key), options, list(signature.defaults), problem))
         absent = [key for key, default in signature.defaults.items() if default is REQUIRED and key not in options]
-        return findings + ([] if signature.is_open else self._missing(word, name, section, absent, WARNING))
+        return findings + ([] if signature.is_open else self._missing_options(word, name, section, absent, WARNING))
 
-    def _refused(self, word: str, name: str, path: KeyPath, valid: Collection[str]) -> Finding:
+    def _unknown_option(self, word: str, name: str, path: KeyPath, valid: Collection[str]) -> Finding:
         return Finding(
             ERROR,
             f"The {word} {name} has no option '{path[-1]}'",
@@ -198,7 +198,7 @@ class _UnknownKeys:
             remedy=did_you_mean(path[-1], valid),
         )
 
-    def _missing(
+    def _missing_options(
         self, word: str, name: str, section: KeyPath, required: List[str], severity: str = ERROR
     ) -> List[Finding]:
         return [

@@ -72,7 +72,7 @@ def _paths(value: Any, pattern: KeyPath, above: KeyPath = ()) -> Iterator[KeyPat
 def _of_model(option_file: OptionFile, code: CodeInUse) -> List[Finding]:
     name: Any = option_file.get('model_type')
     findings: List[Finding] = []
-    while isinstance(name, str) and name and code.names.gives_ours('model', name):
+    while isinstance(name, str) and name and code.names.resolves_to_ours('model', name):
         own = option_set('model', name)
         for option in own.options if own else ():
             path = tuple(option.path.split('.'))
@@ -93,7 +93,7 @@ def _of_model(option_file: OptionFile, code: CodeInUse) -> List[Finding]:
 
 
 def _of_type(option_file: OptionFile, code: CodeInUse, kind: str, section: KeyPath, name: str) -> List[Finding]:
-    own = option_set(kind, name) if code.names.gives_ours(kind, name) else None
+    own = option_set(kind, name) if code.names.resolves_to_ours(kind, name) else None
     if own is None and (kind, name) == ('dataset', 'PairedImageDataset'):
         own = option_set('basicsr', name)
     if own is None:

@@ -1,4 +1,4 @@
-"""Which packages are installed, in which version and from where; told from their metadata, nothing is imported."""
+"""Which packages are installed, in which version and from where; read from their metadata, nothing is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that import what they stand for when they are called."""
+"""Functions that import their target when they are called."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def add(kind: str, name: str, target: str) -> None:
     if known is not None and known != target:
         raise RegistrationError(
             f'the {kind} {name} is registered twice by bsr_plugins',
-            expected='one target a name',
+            expected='one target per name',
             found=f'{known} and {target}',
             remedy='rename one of the two classes',
         )
@@ -208,7 +208,7 @@ def _entries(registry: AnyRegistry, kind: str, name: str, target: str) -> List[_
             if found.target != target:
                 raise RegistrationError(
                     f'the {kind} {name} is registered twice by bsr_plugins',
-                    expected='one target a name',
+                    expected='one target per name',
                     found=f'{found.target} and {target}',
                 )
         elif key == certain:

@@ -1,4 +1,4 @@
-"""The states of the global random generators (Python, numpy, torch): taken, put back, seeded for a block."""
+"""The states of the global random generators (Python, numpy, torch): captured, restored, seeded for a block."""
 
 from __future__ import annotations
 

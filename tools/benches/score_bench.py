@@ -1,4 +1,4 @@
-"""Scoring: windows in batches and whole images against one forward pass a window, as BasicSR validates."""
+"""Scoring: windows in batches and whole images against one forward pass per window, as BasicSR validates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TARGETS = {'batched': '>= 2x', 'whole image': '>= 4x'}
 
 
 def bench_score(quick: bool = False) -> List[Dict[str, Any]]:
-    """Return a row for each scorer and way of scoring: sub-images a second over those of one forward pass a window.
+    """Return a row for each scorer and way of scoring: sub-images a second over those of one forward pass per window.
 
     One 2040x1356 mosaic of real images (``quick``: 1020x680), x4, windows 128/64/48; random weights, which cost
     what trained ones do. The baseline reads with PairedImageDataset and computes calculate_psnr on luma. It and the

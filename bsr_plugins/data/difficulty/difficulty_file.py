@@ -1,4 +1,4 @@
-"""The difficulty file: one MSE a sub-image under a reference super-resolution (BSPA, section 3.1).
+"""The difficulty file: the MSE of each sub-image under a reference super-resolution (BSPA, section 3.1).
 
 Format (UTF-8 text), the line numbers counted from 1::
 

@@ -1,4 +1,4 @@
-"""What has to hold of a pair of sub-image LMDBs before training draws from it, told before the first image is read."""
+"""Checks of a pair of sub-image LMDBs and their difficulty, made before training reads the first image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAKE_BOTH = f'make both by one call of {command("subimages")}'
 def read_pair_difficulty(
     gt_folder: str, lq_folder: str, scale: int, gt_size: Optional[int], difficulty: Optional[str]
 ) -> Tuple[List[str], np.ndarray]:
-    """Return the keys of a pair of LMDBs and the MSE of each, once everything that can be told of them fits.
+    """Return the keys of a pair of LMDBs and the MSE of each, once all that can be checked of them fits.
 
     Args:
         gt_folder: LMDB of the HR sub-images.

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class ScoreProgress:
-    """The partial file ``<result>.partial``: one line of settings, then ``key mse`` a line, appended a unit at a time.
+    """The partial file ``<result>.partial``: one line of settings, then lines ``key mse``, appended by units.
 
     A unit is what one forward pass scores. Only whole units count after an interruption, so that every forward pass of
     the resumed run is one of the uninterrupted run and the results are the same bit for bit. The partial file of other

@@ -1,4 +1,4 @@
-"""Read-only LMDB handles for training: one a process and a database, whoever asks; safe after fork, never pickled."""
+"""Read-only LMDB handles for training: one per process and database; safe after fork, never pickled."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ _lock = threading.Lock()
 def open_reader(path: PathLike) -> LmdbReader:
     """Return this process's reader of the LMDB folder ``path``; it closes when the last user lets go of it.
 
-    One a process, because the lmdb package refuses to open a database twice in one.
+    One per process, because the lmdb package refuses to open a database twice in one.
 
     Raises:
         DataError: The LMDB is missing or damaged.

@@ -1,4 +1,4 @@
-"""Loaders of our own beside BasicSR's: batch after batch of numbered draws, from any draw number on."""
+"""The pack's own loaders beside BasicSR's: batches of numbered draws, from any draw number on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a checkout is, as its files tell: which package holds the fork's classes, and how BasicSR finds them there."""
+"""What kind of fork a checkout is: which package holds its classes, and how BasicSR finds them there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Git's list of files to leave out, ``info/exclude``: lines put there, and taken out to the byte."""
+"""Git's list of files to leave out, ``info/exclude``: lines added there, and removed without a trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one file that ``basicsr link`` puts into a fork: what it says, and how it is known again."""
+"""The one file that ``basicsr link`` puts into a fork: what it says, and how it is recognised."""
 
 from __future__ import annotations
 

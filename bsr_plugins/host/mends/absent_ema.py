@@ -1,4 +1,4 @@
-"""Mend: a test and a save that take the averaged weights of a run that has none."""
+"""Mend: testing and saving take the averaged (EMA) weights of a run that has none."""
 
 from __future__ import annotations
 
