@@ -12,7 +12,7 @@ from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.images.image_folders import some_of
 from bsr_plugins.data.images.shared_options import names_images
-from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, leads_out
+from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, leads_out_of_folder
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
@@ -62,7 +62,7 @@ def _names_out(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], 
         except (OSError, ValueError):
             continue
         for number, line in enumerate(lines, 1):
-            if ('..' in line or '/' in line or '\\' in line) and leads_out(line.split(' (')[0].strip()):
+            if ('..' in line or '/' in line or '\\' in line) and leads_out_of_folder(line.split(' (')[0].strip()):
                 findings.append(
                     Finding(
                         ERROR,

@@ -155,30 +155,30 @@ def _training_keys(option_file: OptionFile) -> Iterator[Tuple[str, KeyPath]]:
 
 
 def _check_name(names: KnownNames, kind: str, name: str, where: str) -> List[Finding]:
-    file_of = names.file_of(kind, name)
+    owner = names.file_of(kind, name)
     ours = names.is_ours(kind, name)
-    if file_of and ours:
+    if owner and ours:
         return [
             Finding(
                 WARNING,
                 f"The {_word(kind)} '{name}' is not the pack's: the name is taken",
                 where,
-                found=f'registered by {file_of}',
+                found=f'registered by {owner}',
                 remedy=f"for the pack's own write {name}{_OURS_SUFFIX}",
             )
         ]
     elsewhere = not names.checkout and name not in names.basicsr.of(kind) and name in names.project.of(kind)
-    if file_of and elsewhere and not names.own_script:
+    if owner and elsewhere and not names.own_script:
         return [
             Finding(
                 WARNING,
                 f"The {_word(kind)} '{name}' belongs to a package that BasicSR does not import by itself",
                 where,
-                found=f'registered by {file_of}',
+                found=f'registered by {owner}',
                 remedy="it is found only where the project's own script imports that package",
             )
         ]
-    if file_of or ours or (kind not in KINDS and (not names.names_to_offer(kind) or name in names.basicsr.of(kind))):
+    if owner or ours or (kind not in KINDS and (not names.names_to_offer(kind) or name in names.basicsr.of(kind))):
         return []
     return [_unknown(names, kind, name, where)]
 

@@ -1,4 +1,4 @@
-"""Runs the probe in processes of its own and says of each import that failed, crashed or hung what to do about it."""
+"""Runs the stages in processes of their own, and names a remedy for each import that failed, crashed or hung."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bsr_plugins.host.switches import VARIABLE
 SECONDS = 180
 _CHILD = (
     'import json, pathlib, sys; path, stages, output, package = json.loads(sys.argv[1]); sys.path[:] = path; '
-    'from bsr_plugins.doctor.probe import run_stages; run_stages(stages, pathlib.Path(output), package)'
+    'from bsr_plugins.doctor.stages import run_stages; run_stages(stages, pathlib.Path(output), package)'
 )
 # What only tells more about something that has failed already, and so is not tried after it.
 _OF_BASICSR = ('torch', 'torchvision', 'numpy', 'cv2')
@@ -47,7 +47,7 @@ _REMEDIES: Tuple[Tuple[str, str], ...] = (
 
 @dataclass
 class Probed:
-    """What the probe found.
+    """What the stages found.
 
     Attributes:
         facts: Stage -> what it returned, of those that were done.
@@ -59,10 +59,10 @@ class Probed:
 
 
 def probe(stages: Sequence[str], root: Path, search_path: Sequence[str]) -> Probed:
-    """Run ``stages`` of the probe in ``root``; a stage that fails leaves the others to be tried, but for what needs it.
+    """Run ``stages`` in ``root``; a stage that fails leaves the others to be tried, but for what needs it.
 
     Args:
-        stages: Names of ``probe.STAGES``, in their order.
+        stages: Names of ``stages.STAGES``, in their order.
         root: The working directory; where it is a checkout, its basicsr is the one that is imported.
         search_path: The import path, ``sys.path``.
     """

@@ -23,8 +23,8 @@ from bsr_plugins.doctor.packages import (
     package_findings,
     python_row,
 )
-from bsr_plugins.doctor.probe import ORDER
 from bsr_plugins.doctor.probing import probe
+from bsr_plugins.doctor.stages import ORDER
 from bsr_plugins.host.additions import ADDITIONS
 from bsr_plugins.host.mends import MENDS
 from bsr_plugins.host.registration import TABLE

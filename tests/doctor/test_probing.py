@@ -28,7 +28,7 @@ def test_facts_of_what_imports(write_packages, tmp_path):
         'gloo': True,
         'threads': 3,
     }
-    assert {*sys.modules} - before <= {'bsr_plugins.doctor.probe'}
+    assert {*sys.modules} - before <= {'bsr_plugins.doctor.stages'}
 
 
 @pytest.mark.parametrize(

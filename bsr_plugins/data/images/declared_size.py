@@ -42,7 +42,7 @@ def declared_size(content: bytes) -> Optional[Declared]:
     return None
 
 
-def refuse_lying_size(content: bytes, what: str, where: Any, remedy: Optional[str] = None) -> None:
+def check_declared_size(content: bytes, what: str, where: Any, remedy: Optional[str] = None) -> None:
     """Raise where ``content`` declares more pixels than it can hold.
 
     Args:

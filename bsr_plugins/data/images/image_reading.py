@@ -7,7 +7,7 @@ from typing import Any
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
-from bsr_plugins.data.images.declared_size import refuse_lying_size
+from bsr_plugins.data.images.declared_size import check_declared_size
 
 
 def read_image(path: PathLike) -> Any:
@@ -36,7 +36,7 @@ def decode_image(content: bytes, path: PathLike) -> Any:
     import cv2
     import numpy as np
 
-    refuse_lying_size(content, f'image {path}', path, 'replace or remove the file')
+    check_declared_size(content, f'image {path}', path, 'replace or remove the file')
     image = None
     if content and not _cut_short(content):
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)

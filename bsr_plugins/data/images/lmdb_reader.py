@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
-from bsr_plugins.data.images.declared_size import refuse_lying_size
+from bsr_plugins.data.images.declared_size import check_declared_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ class LmdbReader:
             raise DataError(
                 f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=_REMAKE
             )
-        refuse_lying_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
+        check_declared_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
         try:
             image = imfrombytes(record) if record else None
         except cv2.error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
-from bsr_plugins.data.images.declared_size import refuse_lying_size
+from bsr_plugins.data.images.declared_size import check_declared_size
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class LmdbImages:
         import cv2
         import numpy as np
 
-        refuse_lying_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
+        check_declared_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
         try:
             image = cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR) if record else None
         except cv2.error:

@@ -58,7 +58,7 @@ def read_manifest(lmdb_path: PathLike) -> Dict[str, Any]:
         )
     source = manifest.get('source')
     for name in source.get('images', {}).values() if isinstance(source, dict) else ():
-        refuse_path_out(str(name), f'{path}: source.images')
+        check_inside_folder(str(name), f'{path}: source.images')
     return manifest
 
 
@@ -90,7 +90,7 @@ def read_keys(lmdb_path: PathLike) -> List[str]:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     if '..' in line or '/' in line or '\\' in line:
-                        refuse_path_out(line.split(' (')[0].strip(), f'{path}:{number}')
+                        check_inside_folder(line.split(' (')[0].strip(), f'{path}:{number}')
                     keys.append(line.split('.')[0])
     except UnicodeDecodeError as error:
         raise DataError(f'{path} is not UTF-8 text', where=path, found=error, remedy=_MAKE) from error
@@ -99,19 +99,19 @@ def read_keys(lmdb_path: PathLike) -> List[str]:
     return keys
 
 
-def leads_out(name: str) -> bool:
+def leads_out_of_folder(name: str) -> bool:
     """Return whether ``name``, joined to a folder, would be a path out of it: absolute, or with ``..`` in it."""
     parts = name.replace('\\', '/').split('/')
     return (len(parts) > 1 and (parts[0] == '' or parts[0].endswith(':'))) or '..' in parts
 
 
-def refuse_path_out(name: str, where: Any) -> None:
+def check_inside_folder(name: str, where: Any) -> None:
     """Raise where ``name`` leads out of its folder.
 
     Raises:
         DataError: It does.
     """
-    if leads_out(name):
+    if leads_out_of_folder(name):
         raise DataError(
             f'A name leads out of its folder: {name!r}',
             where=where,

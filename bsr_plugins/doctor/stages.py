@@ -1,4 +1,4 @@
-"""The half of the examination that imports things; it runs in a process of its own, since what it imports may crash.
+"""The stages of the examination that import things; they run in a process of their own, since an import may crash.
 
 Each stage is written down as one line of JSON when it is done, and its name when it begins: what comes out of a process
 that died tells how far it came.
