@@ -42,7 +42,9 @@ class BicubicResidual(nn.Module):
         self.bicubic = bicubic
         self.base = _build_base(base, upscale)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, **options: Any) -> Any:
+    def load_state_dict(  # type: ignore[override]  # `assign` is handed on where the installed torch knows it
+        self, state_dict: Mapping[str, Any], strict: bool = True, **options: Any
+    ) -> Any:
         """Load weights of this network, or of the bare base into the base, and say so in the log."""
         return super().load_state_dict(self._under_base(state_dict, strict), strict=strict, **options)
 

@@ -69,6 +69,8 @@ class BSRNet(nn.Module):
         OptionError: A value of the wrong kind or out of its range, named with its option.
     """
 
+    mean: Tensor
+
     def __init__(
         self,
         num_in_ch: int = _DEFAULTS.num_in_ch,
@@ -145,6 +147,6 @@ class BSRNet(nn.Module):
 
 
 def _flat_start(convolution: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(convolution.weight)
-    nn.init.zeros_(convolution.bias)
+    for parameter in convolution.parameters():
+        nn.init.zeros_(parameter)
     return convolution

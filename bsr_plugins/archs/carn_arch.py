@@ -51,6 +51,8 @@ class CARN(nn.Module):
         OptionError: An option has a wrong value, or ``num_feat`` is not divisible by ``group``.
     """
 
+    mean: torch.Tensor
+
     def __init__(
         self,
         num_in_ch: int = _DEFAULTS.num_in_ch,

@@ -181,12 +181,11 @@ class FeatureTap:
 def bare_network(net: nn.Module) -> nn.Module:
     """Return ``net`` without DataParallel, DistributedDataParallel and torch.compile around it."""
     while True:
-        if isinstance(net, (DataParallel, DistributedDataParallel)):
-            net = net.module
-        elif isinstance(getattr(net, '_orig_mod', None), nn.Module):
-            net = net._orig_mod
-        else:
+        inner = net.module if isinstance(net, (DataParallel, DistributedDataParallel)) else None
+        inner = getattr(net, '_orig_mod', inner)
+        if not isinstance(inner, nn.Module):
             return net
+        net = inner
 
 
 def _inner(net: nn.Module) -> Tuple[str, nn.Module]:
@@ -206,8 +205,8 @@ def _candidates(net: nn.Module) -> str:
 
 
 def _example(net: nn.Module) -> Tensor:
-    windows = [module.window_size for module in net.modules() if isinstance(getattr(module, 'window_size', None), int)]
-    window = max(windows, default=1)
+    sizes = (getattr(module, 'window_size', None) for module in net.modules())
+    window = max((size for size in sizes if isinstance(size, int)), default=1)
     size = window * -(-16 // window)
     channels = next((module.in_channels for module in net.modules() if isinstance(module, nn.Conv2d)), 3)
     like = next(net.parameters(), torch.zeros(()))

@@ -66,6 +66,7 @@ class FSRCNN(nn.Module):
             if isinstance(module, nn.Conv2d):
                 fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
                 nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
-                nn.init.zeros_(module.bias)
         nn.init.normal_(self.deconv.weight, std=0.001)
-        nn.init.zeros_(self.deconv.bias)
+        for name, parameter in self.named_parameters():
+            if name.endswith('.bias'):
+                nn.init.zeros_(parameter)

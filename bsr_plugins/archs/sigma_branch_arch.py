@@ -82,8 +82,8 @@ class SigmaBranch(nn.Module):
         self.body = nn.Sequential(*layers)
         self.upsample = nn.Sequential(*_upsampler(num_feat, num_out_ch, upscale, upsampler))
         if init_sigma is not None:
-            last = [module for module in self.upsample.modules() if isinstance(module, nn.Conv2d)][-1]
-            nn.init.constant_(last.bias, math.log(init_sigma / (1 - init_sigma)))
+            *_, bias = (parameter for name, parameter in self.upsample.named_parameters() if name.endswith('.bias'))
+            nn.init.constant_(bias, math.log(init_sigma / (1 - init_sigma)))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return sigma for the features of a batch."""

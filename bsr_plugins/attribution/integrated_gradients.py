@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sized, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -136,7 +136,7 @@ def parameter_attribution(
             found=', '.join(path.names[:6]) + (' ...' if len(path.names) > 6 else ''),
         )
 
-    total = num_batches if num_batches is not None else (len(batches) if hasattr(batches, '__len__') else None)
+    total = num_batches if num_batches is not None or not isinstance(batches, Sized) else len(batches)
     bar = tqdm(
         total=None if total is None else total * len(points),
         desc=description,
@@ -151,8 +151,8 @@ def parameter_attribution(
             sums.add(forward, path.as_input(lq), path.as_input(gt), objective, bar)
     if distributed:
         sums.all_reduce(missing=max(0, (num_batches or 0) - sums.batches))
-    elif sums.batches < (num_batches or 0):
-        sums.missing = num_batches - sums.batches
+    else:
+        sums.missing = max(0, (num_batches or 0) - sums.batches)
     return _result(sums, reduce, granularity)
 
 

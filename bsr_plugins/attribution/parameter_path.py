@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Iterator, List, Mapping, Tuple
+from typing import Iterator, List, Mapping, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -115,7 +115,7 @@ class ParameterPath:
             self._point = []
 
 
-def _check_state(which: str, state: Mapping[str, Tensor], pairs: List[Tuple[str, Tensor]]) -> None:
+def _check_state(which: str, state: Mapping[str, Tensor], pairs: Sequence[Tuple[str, Tensor]]) -> None:
     missing = [name for name, _ in pairs if name not in state]
     if missing:
         more = f' and {len(missing) - 5} more' if missing[5:] else ''

@@ -47,11 +47,11 @@ def build_loss(options: Mapping[str, Any]) -> Any:
     Raises:
         AttributeError: A fork without registries has no loss of that type.
     """
-    options = deepcopy(dict(options))
+    own = deepcopy(dict(options))
     if has_registries():
         from basicsr.losses import build_loss as build
 
-        return build(options)
+        return build(own)
     from basicsr.models import losses
 
-    return getattr(losses, options.pop('type'))(**options)
+    return getattr(losses, own.pop('type'))(**own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, Iterable, List, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 #: ``NAME_bsrp`` always means the pack's own.
 SUFFIX = 'bsrp'
@@ -17,7 +17,7 @@ def plain_name(name: Any) -> str:
 
 def closest_name(name: str, valid: Iterable[str]) -> Optional[str]:
     """Return the entry of ``valid`` most like ``name`` (letter case ignored), or None where nothing comes near."""
-    by_lower = {}
+    by_lower: Dict[str, str] = {}
     for entry in sorted(valid):
         by_lower.setdefault(entry.lower(), entry)
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)

@@ -95,16 +95,15 @@ class RFSBalancedBatchDataset(Dataset):
     def __getitems__(self, numbers: Sequence[int]) -> List[Dict[str, Any]]:
         """Return the batch of these draw numbers."""
         picks = self.draw(numbers)
-        samples: List[Optional[Dict[str, Any]]] = [None] * len(picks)
+        samples: Dict[int, Dict[str, Any]] = {}
         with keyed_python_random(self.seed, *(int(number) for number in numbers), _AUGMENTATION_STREAM):
             for image in sorted({pick.image for pick in picks}):
                 places = [place for place, pick in enumerate(picks) if pick.image == image]
-                for place, sample in zip(places, self._cut(image, [picks[place] for place in places])):
-                    samples[place] = sample
+                samples.update(zip(places, self._cut(image, [picks[place] for place in places])))
         self._counts.add(
             [pick.wanted for pick in picks], [pick.wanted for pick in picks if pick.interval != pick.wanted]
         )
-        return samples
+        return [samples[place] for place in range(len(picks))]
 
     def draw(self, numbers: Sequence[int]) -> List[Pick]:
         """Return the image and the interval of each patch of the batch of ``numbers``, without reading an image."""
@@ -135,11 +134,11 @@ class RFSBalancedBatchDataset(Dataset):
         samples = []
         for pick in picks:
             y, x = self._position(pic, pick)
-            crops = [
+            lq_crop, gt_crop = (
                 whole[y * factor : (y + self.lq_size) * factor, x * factor : (x + self.lq_size) * factor]
                 for whole, factor in ((lq, 1), (gt, self.scale))
-            ]
-            sample = self.images.to_sample(image, *crops)
+            )
+            sample = self.images.to_sample(image, lq_crop, gt_crop)
             samples.append({**sample, 'pic': np.float32(pic[y, x]), 'interval_index': pick.interval})
         return samples
 

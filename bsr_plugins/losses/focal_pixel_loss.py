@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import torch
 from torch import Tensor
@@ -52,12 +52,15 @@ def focal_pixel_loss(
     """
     error = (pred - target).abs()
     with torch.no_grad():
-        exponent = 0
+        exponent: Optional[Tensor] = None
         if gamma_sp:
             exponent = gamma_sp * min_max_normalised((target - base).abs(), norm_scope)
         if gamma_lp:
-            exponent = exponent + gamma_lp * min_max_normalised(error, norm_scope)
-        weight = exponent.exp_().mul_(alpha_sp * alpha_lp) if gamma_sp or gamma_lp else alpha_sp * alpha_lp
+            learnt = gamma_lp * min_max_normalised(error, norm_scope)
+            exponent = learnt if exponent is None else exponent + learnt
+        weight: Union[float, Tensor] = alpha_sp * alpha_lp
+        if exponent is not None:
+            weight = exponent.exp_().mul_(weight)
     return weight * power(error, p)
 
 

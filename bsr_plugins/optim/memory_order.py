@@ -12,7 +12,7 @@ def memory_order(data: Tensor) -> Tuple[int, ...]:
     """Return the dimensions from the slowest to the fastest in memory; (0, 1, 2, ...) for a contiguous tensor."""
     if data.is_contiguous():
         return tuple(range(data.dim()))
-    return tuple(sorted(range(data.dim()), key=lambda d: (-data.stride(d), d)))
+    return tuple(sorted(range(data.dim()), key=lambda d: (-data.stride()[d], d)))
 
 
 def flat_view(data: Tensor) -> Tensor:

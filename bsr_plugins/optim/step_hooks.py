@@ -34,7 +34,7 @@ def _wrap_step(optimizer: Optimizer, action: Callable[[], None]) -> Callable[[],
         return result
 
     wrapper = types.MethodType(step, optimizer)
-    optimizer.step = wrapper
+    optimizer.step = wrapper  # type: ignore[method-assign]  # this optimizer alone
 
     def undo() -> None:
         active[0] = False
@@ -43,6 +43,6 @@ def _wrap_step(optimizer: Optimizer, action: Callable[[], None]) -> Callable[[],
         if own is None:
             del optimizer.step
         else:
-            optimizer.step = own
+            optimizer.step = own  # type: ignore[method-assign]
 
     return undo

@@ -170,7 +170,7 @@ class _Reader:
             )
         return key
 
-    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         if not node.style and node.tag == 'tag:yaml.org,2002:str':
             self.plain.add(path)
         try:

@@ -14,7 +14,7 @@ from bsr_plugins.common.keyed_random import keyed_generator
 
 def capture_random_states() -> Dict[str, Any]:
     """Return the states as tensors and plain Python values: ``torch.load(weights_only=True)`` reads them back."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
     states: Dict[str, Any] = {
         'python': random.getstate(),
         'numpy': (str(kind), torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)),

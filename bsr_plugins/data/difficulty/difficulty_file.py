@@ -151,9 +151,9 @@ def read_difficulty(path: PathLike, *, remedy: Optional[str] = None) -> Tuple[Di
     try:
         values = np.fromiter((float(number) for _, _, number in pairs), np.float64, len(pairs))
     except ValueError:
-        values = None
-    if values is None or not all(keys):
-        _raise_malformed(lines, path, remedy)
+        raise _malformed(lines, path, remedy) from None
+    if not all(keys):
+        raise _malformed(lines, path, remedy)
     if header.sub_images != len(keys):
         raise DataError(
             'The difficulty file does not hold the number of sub-images that its header states',
@@ -229,7 +229,7 @@ def check_keys(
 
 
 def _parse_header(line: str, path: Path, remedy: str) -> DifficultyHeader:
-    words: Dict[str, str] = dict(word.partition('=')[::2] for word in line.lstrip('#').split())  # type: ignore[misc]
+    words: Dict[str, str] = dict(word.partition('=')[::2] for word in line.lstrip('#').split())
     try:
         if not line.startswith('# '):
             raise ValueError(line)
@@ -252,21 +252,24 @@ def _parse_header(line: str, path: Path, remedy: str) -> DifficultyHeader:
         ) from None
 
 
-def _raise_malformed(lines: Sequence[str], path: Path, remedy: str) -> None:
-    for number, line in enumerate(lines, 2):
-        key, _, value = line.rpartition(' ')
-        try:
-            float(value)
-        except ValueError:
-            key = ''
-        if not key:
-            raise DataError(
-                'A line of the difficulty file is malformed',
-                where=f'{path}:{number}',
-                expected='`key mse`',
-                found=repr(line[:200]),
-                remedy=remedy,
-            )
+def _malformed(lines: Sequence[str], path: Path, remedy: str) -> DataError:
+    number, line = next((number, line) for number, line in enumerate(lines, 2) if not _is_well_formed(line))
+    return DataError(
+        'A line of the difficulty file is malformed',
+        where=f'{path}:{number}',
+        expected='`key mse`',
+        found=repr(line[:200]),
+        remedy=remedy,
+    )
+
+
+def _is_well_formed(line: str) -> bool:
+    key, _, value = line.rpartition(' ')
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return bool(key)
 
 
 def _check_unique(keys: Sequence[str], path: Path, remedy: Optional[str] = None) -> None:

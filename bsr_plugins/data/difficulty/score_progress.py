@@ -38,7 +38,7 @@ class ScoreProgress:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.scores: Dict[str, float] = {}
         self.units_done = 0
-        self._file: Optional[IO[bytes]] = open(self.path, 'a+b')  # noqa: SIM115  closed by close()
+        self._file: IO[bytes] = open(self.path, 'a+b')  # noqa: SIM115  closed by close()
         try:
             _lock(self._file, self.path)
             self._resume('# ' + json.dumps(settings, sort_keys=True) + '\n', units)
@@ -74,9 +74,7 @@ class ScoreProgress:
 
     def close(self) -> None:
         """Close the partial file; it stays on disk."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.close()
 
     def _resume(self, header: str, units: Sequence[Sequence[str]]) -> None:
         self._file.seek(0)

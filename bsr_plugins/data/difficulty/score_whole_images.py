@@ -143,7 +143,7 @@ def load_pair(image: WholeImage, scale: int, mod: int) -> Tuple[np.ndarray, np.n
 def _score(
     image: WholeImage, hr: np.ndarray, lr: np.ndarray, *, scorer: Scorer, scale: int, border: int, grid: WindowGrid
 ) -> np.ndarray:
-    places = windows(*hr.shape[:2], grid)
+    places = windows(hr.shape[0], hr.shape[1], grid)
     if len(places) != len(image.keys):
         raise DataError(
             f'The LMDB does not hold the windows of {image.hr}',

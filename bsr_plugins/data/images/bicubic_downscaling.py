@@ -36,12 +36,12 @@ def _downscale_along(images: torch.Tensor, dimension: int, scale: int) -> torch.
     weights, first = _filter(scale)
     length = images.shape[dimension]
     starts = torch.arange(0, length, scale, device=images.device) + first
-    total = None
-    for tap, weight in enumerate(weights):
-        if weight:
-            part = images.index_select(dimension, mirrored(starts + tap, length)) * weight
-            total = part if total is None else total.add_(part)
-    return total
+    parts = (
+        images.index_select(dimension, mirrored(starts + tap, length)) * weight
+        for tap, weight in enumerate(weights)
+        if weight
+    )
+    return functools.reduce(torch.Tensor.add_, parts)
 
 
 @functools.lru_cache(maxsize=None)

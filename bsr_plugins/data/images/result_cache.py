@@ -132,17 +132,18 @@ class _Cache:
         if stored is not None and not stale and len(stored) == len(entries) and list(known) == self._identities:
             return stored
         digests = [entry.digest if entry else '' for entry in entries]
-        results = [entry.result if entry else None for entry in entries]
+        results = {index: entry.result for index, entry in enumerate(entries) if entry}
 
         def bring_up_to_date(index: int) -> None:
             # Hashed before it is computed: what changes between the two does not match this hash in the next run.
             digest = digest_of(self._images[index])
-            if entries[index] is None or entries[index].digest != digest:
+            entry = entries[index]
+            if entry is None or entry.digest != digest:
                 results[index] = np.ravel(compute_one(index))
             digests[index] = digest
 
         _in_threads(bring_up_to_date, stale, label)
-        return self._write(concatenated(results), digests)
+        return self._write(concatenated([results[index] for index in range(len(entries))]), digests)
 
     def _read(self) -> Tuple[Optional[ImageArrays], Dict[str, _StoredResult]]:
         if self._path is None or not self._path.exists():
@@ -163,11 +164,11 @@ class _Cache:
             return None, {}
         return arrays, known
 
-    def _is_written_by_another(self, identity: str) -> bool:
+    def _is_written_by_another(self, path: Path, identity: str) -> bool:
         # By another machine that computed the same meanwhile. To replace a file that it has mapped would, over NFS,
         # take the pages from under it.
         try:
-            header, arrays = read_header(self._path), map_arrays(self._path, identity)
+            header, arrays = read_header(path), map_arrays(path, identity)
             return (header['identity'], header['key']) == (identity, json.loads(json.dumps(self._key))) and len(
                 arrays
             ) == len(self._identities)
@@ -180,7 +181,7 @@ class _Cache:
         listed = list(zip(self._identities, self._stamps, digests))
         identity = hashlib.blake2b(json.dumps(listed).encode('utf-8'), digest_size=16).hexdigest()
         try:
-            if not self._is_written_by_another(identity):
+            if not self._is_written_by_another(self._path, identity):
                 write_arrays(self._path, {'key': self._key, 'identity': identity, 'images': listed}, arrays)
             return map_arrays(self._path, identity, verify=False)
         except DAMAGE as error:
@@ -195,7 +196,10 @@ def _in_threads(work: Callable[[int], None], indices: Sequence[int], label: str)
         return
     from tqdm import tqdm
 
-    with ThreadPoolExecutor(worker_threads()) as pool, contextlib.closing(pool.map(work, indices)) as done:
+    # A generator, whose closing gives up what has not begun; it is typed as any iterator.
+    with ThreadPoolExecutor(worker_threads()) as pool, contextlib.closing(
+        pool.map(work, indices)  # type: ignore[type-var]
+    ) as done:
         for _ in tqdm(done, total=len(indices), desc=label, unit='image', mininterval=0.5):
             pass
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
 from torch import Tensor
@@ -47,15 +47,15 @@ class SampleTensors:
 
             gt, lq = (bgr2ycbcr(image, y_only=True)[..., None] for image in (gt, lq))
         whole_bytes = gt.dtype == np.uint8
-        gt, lq = img2tensor([gt, lq], bgr2rgb=True, float32=True)
+        tensors: List[Tensor] = img2tensor([lq, gt], bgr2rgb=True, float32=True)
         if whole_bytes:
-            gt, lq = gt.div_(255), lq.div_(255)
+            tensors = [tensor.div_(255) for tensor in tensors]
         if self.mean is not None:
             from torchvision.transforms.functional import normalize
 
-            normalize(lq, self.mean, self.std, inplace=True)
-            normalize(gt, self.mean, self.std, inplace=True)
-        return {'lq': lq, 'gt': gt}
+            for tensor in tensors:
+                normalize(tensor, self.mean, self.std, inplace=True)
+        return {'lq': tensors[0], 'gt': tensors[1]}
 
     def _own(self, image: np.ndarray) -> np.ndarray:
         if image.dtype != np.uint8:

@@ -77,7 +77,7 @@ def digest_of(images: Sequence[StoredImage]) -> str:
     return whole.hexdigest()
 
 
-def _add_file(digest: hashlib._Hash, path: str) -> None:
+def _add_file(digest: hashlib.blake2b, path: str) -> None:
     try:
         with open(path, 'rb') as stream:
             for chunk in iter(lambda: stream.read(_CHUNK_BYTES), b''):

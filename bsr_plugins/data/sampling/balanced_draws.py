@@ -49,7 +49,7 @@ class BalancedDraws:
         self.fractions = fractions
         self.max_tries = max_tries
         self.seed = seed
-        self.empty_intervals = ~(fractions > 0).any(axis=0)
+        self.empty_intervals = np.asarray(~(fractions > 0).any(axis=0))
 
     def batch(self, numbers: Sequence[int], num_images: int) -> List[Pick]:
         """Return one pick for each of ``numbers``, in random order.

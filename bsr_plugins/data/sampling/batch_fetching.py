@@ -12,5 +12,7 @@ def fetches_batches(fetcher: Optional[Any] = None) -> bool:
         fetcher: The class that fetches for a map-style data set; default that of the installed torch.
     """
     if fetcher is None:
-        from torch.utils.data._utils.fetch import _MapDatasetFetcher as fetcher
+        from torch.utils.data._utils.fetch import _MapDatasetFetcher
+
+        fetcher = _MapDatasetFetcher
     return '__getitems__' in fetcher.fetch.__code__.co_names

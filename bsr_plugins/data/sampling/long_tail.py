@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Sequence
+from typing import NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
+
+Numbers = Union[Sequence[float], np.ndarray]
 
 
 class ClassAssignment(NamedTuple):
@@ -65,7 +67,7 @@ def class_counts(
     return counts
 
 
-def class_probabilities(counts: Sequence[int]) -> np.ndarray:
+def class_probabilities(counts: Numbers) -> np.ndarray:
     """Return the probability of each class under inverse sampling (Eq. 4): ``P_k = (1 / N_k) / sum_j (1 / N_j)``.
 
     Args:
@@ -77,45 +79,45 @@ def class_probabilities(counts: Sequence[int]) -> np.ndarray:
     Raises:
         OptionError: A class is empty.
     """
-    counts = np.asarray(counts, dtype=np.float64)
-    if counts.ndim != 1 or counts.size == 0 or not (counts >= 1).all():
+    sizes = np.asarray(counts, dtype=np.float64)
+    if sizes.ndim != 1 or sizes.size == 0 or not (sizes >= 1).all():
         raise OptionError(
             'inverse sampling is not defined for an empty class',
             expected='every N_k >= 1',
-            found=counts.tolist(),
+            found=sizes.tolist(),
             remedy='use fewer classes or a smaller imbalance_factor',
         )
-    inverse = 1.0 / counts
+    inverse = 1.0 / sizes
     return inverse / inverse.sum()
 
 
-def difficulty_order(keys: Sequence[str], mse: Sequence[float]) -> np.ndarray:
+def difficulty_order(keys: Sequence[str], mse: Numbers) -> np.ndarray:
     """Return the indices that sort the items by ascending MSE, equal values by key: (N,) int64.
 
     Raises:
         DataError: An MSE is negative or not finite, or the lengths differ.
     """
-    mse = np.asarray(mse, dtype=np.float64)
+    values = np.asarray(mse, dtype=np.float64)
     key_array = np.asarray(keys)
-    if mse.shape != key_array.shape or mse.ndim != 1:
+    if values.shape != key_array.shape or values.ndim != 1:
         raise DataError(
             'as many difficulties as keys are needed',
             expected=f'{key_array.size} values',
-            found=f'{mse.size} values',
+            found=f'{values.size} values',
             remedy='score the sub-images again',
         )
-    bad = np.flatnonzero(~(np.isfinite(mse) & (mse >= 0)))
+    bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
     if bad.size:
         raise DataError(
             f"the difficulty of '{key_array[bad[0]]}' is no MSE",
             expected='a finite number >= 0',
-            found=mse[bad[0]],
+            found=values[bad[0]],
             remedy='score the sub-images again',
         )
-    return np.lexsort((key_array, mse))
+    return np.lexsort((key_array, values))
 
 
-def rank_into_classes(keys: Sequence[str], mse: Sequence[float], counts: Sequence[int]) -> ClassAssignment:
+def rank_into_classes(keys: Sequence[str], mse: Numbers, counts: Numbers) -> ClassAssignment:
     """Give each item its class by rank: the ``counts[0]`` smallest MSE are class 0, and so on (Sec. 3.2).
 
     Args:
@@ -129,22 +131,22 @@ def rank_into_classes(keys: Sequence[str], mse: Sequence[float], counts: Sequenc
     Raises:
         DataError: Lengths differ or an MSE is not finite.
     """
-    counts = np.asarray(counts, dtype=np.int64)
+    sizes = np.asarray(counts, dtype=np.int64)
     order = difficulty_order(keys, mse)
-    if int(counts.sum()) != order.size:
+    if int(sizes.sum()) != order.size:
         raise DataError(
             'the class counts do not sum to the number of items',
             expected=order.size,
-            found=int(counts.sum()),
+            found=int(sizes.sum()),
             remedy='derive the counts from this data set by class_counts',
         )
     class_index = np.empty(order.size, dtype=np.int64)
-    class_index[order] = np.repeat(np.arange(counts.size), counts)
-    last_of_class = np.cumsum(counts) - 1
+    class_index[order] = np.repeat(np.arange(sizes.size), sizes)
+    last_of_class = np.cumsum(sizes) - 1
     return ClassAssignment(class_index, np.asarray(mse, dtype=np.float64)[order][last_of_class])
 
 
-def classify_by_thresholds(mse: Sequence[float], thresholds: Sequence[float]) -> np.ndarray:
+def classify_by_thresholds(mse: Numbers, thresholds: Numbers) -> np.ndarray:
     """Return the class of *other* data (a validation set) by the training set's thresholds: smallest k, MSE <= t_k.
 
     What is harder than anything in the training set falls into the hardest class. Of training items whose MSE equals a
@@ -157,8 +159,8 @@ def classify_by_thresholds(mse: Sequence[float], thresholds: Sequence[float]) ->
     Returns:
         (M,) int64 in 0..K-1.
     """
-    thresholds = np.asarray(thresholds, dtype=np.float64)
-    return np.searchsorted(thresholds[:-1], np.asarray(mse, dtype=np.float64), side='left').astype(np.int64)
+    edges = np.asarray(thresholds, dtype=np.float64)
+    return np.searchsorted(edges[:-1], np.asarray(mse, dtype=np.float64), side='left').astype(np.int64)
 
 
 def _rounded_counts(num_items: int, num_classes: int, imbalance_factor: float) -> np.ndarray:

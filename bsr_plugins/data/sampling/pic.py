@@ -25,13 +25,13 @@ _INT32_SIZE = 593
 class _Part(NamedTuple):
     """Pixels of a window along one axis: their filters, the first ones (from 0, or before the window's end), how many.
 
-    ``count`` 0 stands for all pixels but the first and the last.
+    ``pixels`` 0 stands for all pixels but the first and the last.
     """
 
     smooth: Tuple[int, int, int]
     differ: Tuple[int, int, int]
     starts: Tuple[int, ...]
-    count: int
+    pixels: int
 
 
 # At the first pixel of a window the weight of the pixel outside is folded onto an inside one, reflect onto the second
@@ -130,7 +130,7 @@ def _window_sums(planes: Sequence[np.ndarray], size: int, pad: str, channel: str
     total = np.zeros((rows, columns), dtype)
     for along_y, along_x, kernels in _gradient_maps(pad):
         magnitude = _join([_l1([_correlate(plane, kernel) for kernel in kernels]) for plane in planes], channel)
-        sums = _box_sums(magnitude, along_y.count or size - 2, along_x.count or size - 2, dtype)
+        sums = _box_sums(magnitude, along_y.pixels or size - 2, along_x.pixels or size - 2, dtype)
         for top, left in itertools.product(along_y.starts, along_x.starts):
             top, left = top % size, left % size
             total += sums[top : top + rows, left : left + columns]

@@ -99,7 +99,7 @@ def image_fractions(images: PairedImages, size: int, edges: np.ndarray) -> np.nd
         # As interval_of and a histogram of it, in a quarter of the time: its intervals begin at their lower edges.
         at_least = np.zeros(len(edges) - 1, np.int64)
         for _, band in window_pic_bands(images.read_lq(index), size):
-            at_least += [band.size, *(np.count_nonzero(band >= edge) for edge in edges[1:-1])]
+            at_least += np.array([band.size, *(np.count_nonzero(band >= edge) for edge in edges[1:-1])])
         return (-np.diff(at_least, append=0) / at_least[0]).astype(np.float32)
 
     parameters = {'version': _VERSION, 'size': size, 'pic_max': float(edges[-1]), 'num_intervals': len(edges) - 1}

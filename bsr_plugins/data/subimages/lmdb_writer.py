@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from bsr_plugins.common import files
 from bsr_plugins.common.errors import DataError
@@ -40,7 +40,7 @@ class LMDBWriter:
         self.manifest = manifest
         self._pending: List[Tuple[bytes, Any]] = []
         self.pending_bytes = 0
-        self._env: Optional[Any] = None
+        self._env: Any = None  # an lmdb.Environment; none while it is closed
         with _write_errors(self.partial):
             if not self._continue_partial():
                 self._start_over()

@@ -46,7 +46,7 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
     if given is not None:
         _check_pair(source, hr, given, scale)
     hr = crop_to_multiple(hr, mod)
-    places = windows(*hr.shape[:2], grid)
+    places = windows(hr.shape[0], hr.shape[1], grid)
     if not places:
         made = f' (shrunk by {source.factor:g})' if source.factor < 1 else ''
         raise DataError(

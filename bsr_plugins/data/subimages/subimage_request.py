@@ -85,7 +85,7 @@ def make_request(
         'kind': 'lr',
         'scale': scale,
         'hr': hr_source['fingerprint'],
-        'source': None if lr_images is None else _source(lr, lr_images),
+        'source': None if lr is None or lr_images is None else _source(lr, lr_images),
     }
     return Request(scale, grid, mod, factors, encoding, hr_images, lr_images, hr_manifest, lr_manifest)
 
@@ -135,7 +135,7 @@ def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[st
             if mine
             else 'it was made with --lr, which is absent now',
         ]
-    if mine is None or mine['fingerprint'] == theirs['fingerprint']:
+    if mine is None or theirs is None or mine['fingerprint'] == theirs['fingerprint']:
         return differences
     gone = sorted(set(theirs['images'].values()) - set(mine['images'].values()))
     new = sorted(set(mine['images'].values()) - set(theirs['images'].values()))
