@@ -14,7 +14,7 @@ import numpy as np
 from bsr_plugins.data.difficulty.score_windows import Pair, score_pairs
 from bsr_plugins.data.difficulty.scorers import Scorer
 from bsr_plugins.data.images.luma_error import windows_mse
-from bsr_plugins.data.sampling.long_tail import classify_by_thresholds
+from bsr_plugins.data.sampling.long_tail import Numbers, classify_by_thresholds
 from bsr_plugins.data.subimages.windows import WindowGrid, windows
 
 _BATCH = 16
@@ -40,7 +40,7 @@ def class_held_out_windows(
     scale: int,
     scorer: Scorer,
     border: int,
-    thresholds: Sequence[float],
+    thresholds: Numbers,
 ) -> HeldOutWindows:
     """Cut and score windows exactly as the training set's sub-images were, and class them by its thresholds.
 
@@ -56,7 +56,7 @@ def class_held_out_windows(
     Raises:
         DataError: HR and LR do not fit.
     """
-    corners = {name: windows(*image.shape[:2], grid) for name, image in hr.items()}
+    corners = {name: windows(image.shape[0], image.shape[1], grid) for name, image in hr.items()}
     difficulty = {
         name: _score(name, hr[name], lr[name], corners[name], grid.crop, scale, scorer, border) for name in hr
     }

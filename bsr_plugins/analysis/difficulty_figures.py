@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -125,7 +125,9 @@ def spread_over_images(keys: Sequence[str], order: np.ndarray, count: int) -> Li
 
     Neighbouring windows overlap by half: the hardest ones as they are ranked would be one place of one image.
     """
-    seen, first, rest = set(), [], []
+    seen: Set[str] = set()
+    first: List[int] = []
+    rest: List[int] = []
     for index in order.tolist():
         image = keys[index].rpartition('_s')[0]
         (rest if image in seen else first).append(index)
@@ -189,7 +191,7 @@ def _table(axes: Any, classes: ClassAssignment) -> None:
     )
 
 
-def _colours() -> List[Tuple[float, ...]]:
+def _colours() -> List[Tuple[float, float, float, float]]:
     import matplotlib
 
     return [matplotlib.colormaps['viridis'](k / (NUM_CLASSES - 1)) for k in range(NUM_CLASSES)]

@@ -127,7 +127,7 @@ def draw_class_gains(axes: Any, per_class: Mapping[str, Sequence[Optional[float]
         places = np.arange(len(base)) - 0.4 + width * (number + 0.5)
         axes.bar(places, gains, width * 0.92, color=COLOURS[method], label=LABELS[method])
     if len(methods) == 2:
-        _label_differences(axes, *(per_class[method] for method in methods), base)
+        _label_differences(axes, per_class[methods[0]], per_class[methods[1]], base)
     axes.axhline(0, color=COLOURS['bicubic'], linewidth=1)
     labels = [f'{k}\n{_decibel(value)}\n{count}' for k, (value, count) in enumerate(zip(base, counts))]
     axes.set_xticks(range(len(base)), labels)

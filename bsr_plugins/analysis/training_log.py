@@ -83,9 +83,10 @@ def read_training_log(experiment: PathLike) -> TrainingLog:
     log = TrainingLog()
     for path in paths:
         part = parse_training_log(path.read_text(encoding='utf-8', errors='replace'))
-        for mine, theirs in ((log.values, part.values), (log.metrics, part.metrics)):
-            for name, curve in theirs.items():
-                mine.setdefault(name, {}).update(curve)
+        for name, curve in part.values.items():
+            log.values.setdefault(name, {}).update(curve)
+        for metric, curve in part.metrics.items():
+            log.metrics.setdefault(metric, {}).update(curve)
     if not log.values:
         raise DataError(
             'No training log with at least one iteration',

@@ -269,8 +269,10 @@ class _FunctionReader(ast.NodeVisitor):
 
     def _follow_call(self, node: ast.Call) -> None:
         name = last_name(node.func)
-        given = [(index, None, argument) for index, argument in enumerate(node.args)]
-        given += [(None, keyword.arg, keyword.value) for keyword in node.keywords]
+        given: List[Tuple[Optional[int], Optional[str], ast.expr]] = [
+            *((index, None, argument) for index, argument in enumerate(node.args)),
+            *((None, keyword.arg, keyword.value) for keyword in node.keywords),
+        ]
         for index, keyword, argument in given:
             sections = self.paths(argument)
             unpacked = index is None and keyword is None
@@ -298,12 +300,12 @@ class _FunctionReader(ast.NodeVisitor):
         if isinstance(node.func, ast.Attribute) and _name_of(node.func.value) == 'self':
             found = self.reader.tree.method(self.reader.chain, name)
             return found[0] if found else None
-        found = self.reader.tree.find(name)
-        if found is None:
+        definition = self.reader.tree.find(name)
+        if definition is None:
             return None
-        if isinstance(found.node, ast.FunctionDef):
-            return found.node
-        inner = self.reader.tree.method(self.reader.tree.chain(found)[0], '__init__')
+        if isinstance(definition.node, ast.FunctionDef):
+            return definition.node
+        inner = self.reader.tree.method(self.reader.tree.chain(definition)[0], '__init__')
         return inner[0] if inner else None
 
 

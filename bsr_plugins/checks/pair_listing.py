@@ -55,11 +55,12 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
     As BasicSR lists them: every file that is not hidden, LR names by ``filename_tmpl``, or the lines of
     ``meta_info_file``, or the keys of the LMDBs' ``meta_info.txt``.
     """
-    names = {which: options.get(f'dataroot_{which}') for which in ('gt', 'lq')}
-    if not all(isinstance(path, str) for path in names.values()):
+    given = {which: options.get(f'dataroot_{which}') for which in ('gt', 'lq')}
+    names = {which: path for which, path in given.items() if isinstance(path, str)}
+    if len(names) < len(given):
         return None
-    folders = {which: root / Path(str(path)).expanduser() for which, path in names.items()}
-    if str(names['gt']).endswith('.lmdb'):
+    folders = {which: root / Path(path).expanduser() for which, path in names.items()}
+    if names['gt'].endswith('.lmdb'):
         return _lmdb_pairs(folders, names)
     if not all(folder.is_dir() for folder in folders.values()):
         return None

@@ -170,8 +170,8 @@ class _Reader:
             )
         return key
 
-    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
-        if not node.style and node.tag == 'tag:yaml.org,2002:str':
+    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+        if isinstance(node, yaml.ScalarNode) and not node.style and node.tag == 'tag:yaml.org,2002:str':
             self.plain.add(path)
         try:
             return self.loader.construct_object(node, deep=True)
@@ -199,7 +199,7 @@ def _refuse_deep(name: str, text: str, reader: Any) -> None:
     for event in yaml.parse(text, Loader=reader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise _too_deep(f'{name}:{event.start_mark.line + 1}')
+            raise _too_deep(f'{name}:{event.start_mark.line + 1}' if event.start_mark else name)
 
 
 def _too_deep(where: str) -> OptionError:

@@ -14,10 +14,16 @@ from bsr_plugins.common.keyed_random import keyed_generator
 
 def capture_random_states() -> Dict[str, Any]:
     """Return the states as tensors and plain Python values: ``torch.load(weights_only=True)`` reads them back."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    legacy = np.random.get_state(legacy=False)
     states: Dict[str, Any] = {
         'python': random.getstate(),
-        'numpy': (str(kind), torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)),
+        'numpy': (
+            str(legacy['bit_generator']),
+            torch.from_numpy(legacy['state']['key'].astype(np.int64)),
+            int(legacy['state']['pos']),
+            int(legacy['has_gauss']),
+            float(legacy['gauss']),
+        ),
         'torch': torch.get_rng_state(),
     }
     if torch.cuda.is_available() and torch.cuda.is_initialized():

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Sequence
+from typing import Any, Iterator, List, Protocol, Sequence
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.runs.random_states import seeded_random_states
+
+
+class MapDataset(Protocol):
+    """A data set that knows its length, as BasicSR's do."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Any: ...
 
 
 class KeyedDraws(Dataset):
@@ -21,7 +29,7 @@ class KeyedDraws(Dataset):
 
     draws_by_number = True
 
-    def __init__(self, dataset: Dataset, *key: int) -> None:
+    def __init__(self, dataset: MapDataset, *key: int) -> None:
         self.dataset = dataset
         self.key = key
 
