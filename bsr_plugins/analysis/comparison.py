@@ -23,6 +23,7 @@ from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.difficulty.difficulty_file import difficulty_path, read_difficulty
 from bsr_plugins.data.difficulty.scorers import bicubic_scorer
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 from bsr_plugins.data.subimages.windows import WindowGrid
 
@@ -50,8 +51,8 @@ class Sources(NamedTuple):
     baseline: Run
     bspa: Run
     scale: int
-    num_classes: int = 10
-    imbalance_factor: float = 10
+    num_classes: int = NUM_CLASSES.default
+    imbalance_factor: float = IMBALANCE_FACTOR.default
 
 
 class Comparison(NamedTuple):

@@ -18,10 +18,9 @@ from bsr_plugins.data.sampling.long_tail import (
     difficulty_order,
     rank_into_classes,
 )
+from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 
-NUM_CLASSES = 10
-IMBALANCE_FACTOR = 10
 _COLUMNS = 8
 _ROWS = 2
 _DPI = 120
@@ -63,7 +62,7 @@ def write_difficulty_figures(
 def histogram(keys: Sequence[str], mse: np.ndarray, header: DifficultyHeader) -> Any:
     """Return a matplotlib figure: counts over the MSE as in the paper's Fig. 1, and over its logarithm, by class.
 
-    The classes are those of 10 classes and an imbalance factor of 10; with too few sub-images for them the bars have
+    The classes are those of the default options; with too few sub-images for them the bars have
     one colour.
 
     Raises:
@@ -139,7 +138,7 @@ def spread_over_images(keys: Sequence[str], order: np.ndarray, count: int) -> Li
 
 def _classes(keys: Sequence[str], mse: np.ndarray) -> Optional[ClassAssignment]:
     try:
-        counts = class_counts(len(keys), NUM_CLASSES, IMBALANCE_FACTOR)
+        counts = class_counts(len(keys), NUM_CLASSES.default, IMBALANCE_FACTOR.default)
     except OptionError:
         return None
     return rank_into_classes(keys, mse, counts)
@@ -149,8 +148,8 @@ def _bars(axes: Any, mse: np.ndarray, edges: np.ndarray, classes: Optional[Class
     if classes is None:
         axes.hist(mse, edges, color='#4c72b0')
         return
-    parts = [mse[classes.class_index == k] for k in range(NUM_CLASSES)]
-    axes.hist(parts, edges, stacked=True, color=_colours(), label=[f'{k}' for k in range(NUM_CLASSES)])
+    parts = [mse[classes.class_index == k] for k in range(NUM_CLASSES.default)]
+    axes.hist(parts, edges, stacked=True, color=_colours(), label=[f'{k}' for k in range(NUM_CLASSES.default)])
 
 
 def _mark_edges(axes: Any, thresholds: np.ndarray) -> None:
@@ -172,7 +171,7 @@ def _table(axes: Any, classes: ClassAssignment) -> None:
     """A legend that is a table: class, sub-images, threshold, probability under inverse sampling."""
     from matplotlib.patches import Patch
 
-    counts = np.bincount(classes.class_index, minlength=NUM_CLASSES)
+    counts = np.bincount(classes.class_index, minlength=NUM_CLASSES.default)
     shares = class_probabilities(counts)
     labels = [
         f'{k}{count:>10,}{threshold:>12.2e}{share:>9.3f}'
@@ -194,7 +193,7 @@ def _table(axes: Any, classes: ClassAssignment) -> None:
 def _colours() -> List[Tuple[float, float, float, float]]:
     import matplotlib
 
-    return [matplotlib.colormaps['viridis'](k / (NUM_CLASSES - 1)) for k in range(NUM_CLASSES)]
+    return [matplotlib.colormaps['viridis'](k / (NUM_CLASSES.default - 1)) for k in range(NUM_CLASSES.default)]
 
 
 def _short(key: str, limit: int = 20) -> str:

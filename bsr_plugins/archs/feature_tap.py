@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
+from bsr_plugins.archs.network_options import SIGMA_TAP
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.runs.random_states import preserved_random_states
 
-AUTO = 'auto'
+AUTO = SIGMA_TAP.default
 
 #: The module whose input are the features after the long skip, looked for in this order: EDSR, RCAN, CARN, BSRNet and
 #: SwinIR with either PixelShuffle; MSRResNet; FSRCNN; SwinIR with nearest+conv, where what follows is upscaled already.

@@ -12,6 +12,7 @@ from bsr_plugins.common.option import REQUIRED, Option, OptionSet
 from bsr_plugins.common.option_kinds import (
     FLAG,
     SECTION,
+    TEXT,
     UPSAMPLER_SCALE,
     choice,
     list_of,
@@ -200,11 +201,11 @@ BSR_NET = OptionSet(
             whole(1),
             12,
             'residual blocks in each group',
-            "as in the paper's ablation; its section III-C has five",
+            'by the ablation; Sec. III-C says five',
         ),
         Option('upscale', UPSAMPLER_SCALE, 4, 'upscaling factor'),
-        Option('fuse_kernel', choice(1, 3), 1, "size of the fusing convolution's kernel", 'the paper gives none'),
-        Option('use_fmg_skips', FLAG, True, 'false: the ablation without skips'),
+        Option('fuse_kernel', choice(1, 3), 1, 'kernel of the convolution that fuses', 'the paper gives none'),
+        Option('use_fmg_skips', FLAG, True, 'false: the ablation without skips, "w/o SC" of Table 4'),
         Option(
             'alpha_mode',
             choice('sigmoid_scalar', 'spatial_1x1', 'fixed'),
@@ -216,6 +217,11 @@ BSR_NET = OptionSet(
         Option('res_scale', number(above=0), 1, 'factor of the residuals', 'the paper gives none'),
         _MEAN,
     ),
+)
+
+#: Of ``train``: read with the sigma branch.
+SIGMA_TAP = Option(
+    'sigma_tap', optional(TEXT), 'auto', 'auto, or the module of network_g whose input the branch reads'
 )
 
 NETWORKS = (FSRCNN, BICUBIC_RESIDUAL, CARN, SIGMA_BRANCH, BSR_NET)

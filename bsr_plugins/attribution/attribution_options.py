@@ -18,7 +18,7 @@ IG_BATCHES = Option(
     'ig_batches',
     whole(1),
     50,
-    'uniform batches that are attributed, over all processes together',
+    'uniform batches that are attributed, by all processes together',
     'one pass over the 800 images',
 )
 IG_REDUCE = Option(

@@ -53,7 +53,7 @@ class Option:
     @property
     def comment(self) -> str:
         """Meaning and reason, as the reference page and the shipped option files show them."""
-        return f'{self.meaning} ({self.reason})' if self.reason else self.meaning
+        return f'{self.meaning}; {self.reason}' if self.reason else self.meaning
 
     def checked(self, value: Any, where: str) -> Any:
         """Return ``value``.

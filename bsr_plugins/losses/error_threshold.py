@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def below_mean(error: Tensor, scope: str = 'batch') -> Tensor:
+def below_mean(error: Tensor, scope: str) -> Tensor:
     """Return the mask of elements of |y - mu| (N, C, H, W) strictly less than the mean of the batch or their sample."""
     error = error.detach()
     mean = error.mean() if scope == 'batch' else error.mean(tuple(range(1, error.dim())), keepdim=True)

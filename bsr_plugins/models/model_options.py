@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Iterable, Iterator
 
+from bsr_plugins.archs.network_options import SIGMA_TAP
 from bsr_plugins.common.option import REQUIRED, Option, OptionSet
 from bsr_plugins.common.option_kinds import FLAG, PATH, SECTION, TEXT, optional
 from bsr_plugins.models.bspa_options import BSPA, INHERITED
@@ -14,6 +15,8 @@ from bsr_plugins.models.engine_options import ENGINE
 def _below(section: str, options: Iterable[Option]) -> Iterator[Option]:
     return (dataclasses.replace(option, path=f'{section}.{option.path}') for option in options)
 
+
+STRICT_LOAD_SIGMA = Option('path.strict_load_sigma', FLAG, True, 'its weights file must hold all of its weights')
 
 REBALANCED_SR_MODEL = OptionSet(
     'model',
@@ -26,11 +29,9 @@ REBALANCED_SR_MODEL = OptionSet(
         *_below('train', ENGINE),
         Option('network_sigma', optional(SECTION), None, 'the sigma branch: `{type: SigmaBranch, options}`'),
         Option('train.sigma_opt', optional(SECTION), None, 'its loss: `{type: SigmaLoss, options}`'),
-        Option(
-            'train.sigma_tap', optional(TEXT), 'auto', 'auto, or the module of network_g whose input the branch reads'
-        ),
+        *_below('train', [SIGMA_TAP]),
         Option('path.pretrain_network_sigma', optional(PATH), None, 'its weights'),
-        Option('path.strict_load_sigma', FLAG, True, 'its weights file must hold all of its weights'),
+        STRICT_LOAD_SIGMA,
         Option('path.param_key_sigma', optional(TEXT), None, 'which weights of the file; ~: as param_key_g'),
         Option('val.sigma', optional(FLAG), False, 'computes the sigma maps, for images and metrics'),
         Option('val.save_best', optional(TEXT), None, 'name of the metric whose best weights are kept'),

@@ -87,7 +87,7 @@ def test_expectations_of_scaled_noise(mean: float, deviation: float, expected: f
 
 def test_golden_threshold() -> None:
     error = torch.tensor([0.1, 0.2, 0.4, 0.5], dtype=torch.float64).view(1, 1, 2, 2)
-    assert below_mean(error).flatten().tolist() == [True, True, False, False]
+    assert below_mean(error, 'batch').flatten().tolist() == [True, True, False, False]
     z = torch.full_like(error, 2.0)
     # |e| where the noise is off, |e| |1 - z| = |e| elsewhere: take z = 3 to tell them apart.
     loss = expectation_loss(torch.zeros_like(error), error, 1.5 * z, 'batch')
@@ -96,7 +96,7 @@ def test_golden_threshold() -> None:
 
 def test_the_threshold_is_strict_and_detached() -> None:
     error = torch.tensor([0.25, 0.5, 0.75, 0.5]).view(1, 1, 2, 2)
-    assert below_mean(error).flatten().tolist() == [True, False, False, False]
+    assert below_mean(error, 'batch').flatten().tolist() == [True, False, False, False]
     pred = (-error).requires_grad_()
     expectation_loss(pred, torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 3.0), 'batch').sum().backward()
     # sign(e) = 1: -1 without noise, -|1 - 3| with it; nothing flows through the mean.

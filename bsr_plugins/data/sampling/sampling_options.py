@@ -24,14 +24,14 @@ NUM_INTERVALS = Option(
     optional(_COUNT),
     16,
     'p, the number of intervals of equal width',
-    "those of the paper's Fig. 1; a batch of 16 has one patch of each",
+    "as in the paper's Fig. 1; a batch of 16 has one patch of each",
 )
 _TOP_EDGE = number(above=0)
 PIC_MAX = Option(
     'pic_max',
     optional(either(choice('auto'), _TOP_EDGE)),
     'auto',
-    'upper edge of the last interval; auto: the .999 quantile of 10,000 random patches',
+    'end of the last interval; auto: the .999 quantile of 10,000 random patches',
     'the paper gives none',
 )
 MAX_TRIES = Option(

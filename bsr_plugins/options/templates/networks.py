@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Dict, Optional
 
+from bsr_plugins.archs.network_options import BSR_NET, CARN, FSRCNN
+from bsr_plugins.common.option import yaml_value
+from bsr_plugins.options.templates.option_lines import option_lines
+
 # What networks take off their input and add to their output: DIV2K's mean; none where that output is a residual.
-MEAN = '[0.4488, 0.4371, 0.4040]'
+MEAN = yaml_value(CARN.defaults.rgb_mean)
 RESIDUAL_MEAN = '[0., 0., 0.]  # not the mean of DIV2K: it would be added to the output, which is a residual'
 
 
@@ -33,6 +37,16 @@ class Network:
     lr_multiple: int = 1
     adds_image: bool = False
     own_method: Optional[str] = None
+
+
+def _carn(group: int) -> str:
+    return option_lines(
+        CARN.options,
+        '-num_in_ch -num_out_ch -upscale num_feat group -rgb_mean',
+        upscale='{scale}',
+        group=group,
+        rgb_mean='{mean}',
+    )
 
 
 NETWORKS: Dict[str, Network] = {
@@ -83,14 +97,7 @@ rgb_mean: {mean}
     'FSRCNN': Network(
         about='FSRCNN(56, 12, 4) on RGB (24.5K parameters)',
         arch='FSRCNN',
-        options="""\
-num_in_ch: 3
-num_out_ch: 3
-upscale: {scale}
-d: 56
-s: 12
-m: 4
-""",
+        options=option_lines(FSRCNN.options, '-num_in_ch -num_out_ch -upscale d s m', upscale='{scale}'),
     ),
     'SwinIR': Network(
         about='SwinIR for classical SR, as BasicSR trains it from scratch (11.9M parameters at x4)',
@@ -127,29 +134,17 @@ upscale: {scale}
     'CARN': Network(
         about='CARN (1.1M parameters at x4)',
         arch='CARN',
-        options="""\
-num_in_ch: 3
-num_out_ch: 3
-upscale: {scale}
-num_feat: 64
-group: 1  # 4 is CARN-M
-rgb_mean: {mean}
-""",
+        options=_carn(CARN.defaults.group),
     ),
     'BSR': Network(
         about='BSR, 10 groups of 12 blocks, every group concatenated for the upsampler (9.2M parameters at x4)',
         arch='BSRNet',
-        options="""\
-num_in_ch: 3
-num_out_ch: 3
-num_feat: 64  # the paper gives none
-num_fmg: 10
-num_rb: 12  # by the ablation and the "around 240 convolution layers"; Sec. III-C says five
-upscale: {scale}
-fuse_kernel: 1  # kernel of the convolution that fuses the groups; the paper gives none
-use_fmg_skips: true  # false: the ablation "w/o SC" of Table 4
-rgb_mean: {mean}
-""",
+        options=option_lines(
+            BSR_NET.options,
+            '-num_in_ch -num_out_ch num_feat num_fmg num_rb -upscale fuse_kernel use_fmg_skips -rgb_mean',
+            upscale='{scale}',
+            rgb_mean='{mean}',
+        ),
         own_method='bsr',
     ),
 }
@@ -159,7 +154,7 @@ FPL_NETWORKS: Dict[str, Network] = {
     'CARN': replace(
         NETWORKS['CARN'],
         about="CARN-M, FPL's small network, which its paper calls CARN (295K parameters at x4)",
-        options=NETWORKS['CARN'].options.replace('group: 1  # 4 is CARN-M', "group: 4  # CARN-M, as in FPL's code"),
+        options=_carn(group=4),  # as in FPL's code
     ),
     'SwinIR': replace(
         NETWORKS['SwinIR'],
