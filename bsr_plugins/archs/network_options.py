@@ -220,8 +220,6 @@ BSR_NET = OptionSet(
 )
 
 #: Of ``train``: read with the sigma branch.
-SIGMA_TAP = Option(
-    'sigma_tap', optional(TEXT), 'auto', 'auto, or the module of network_g whose input the branch reads'
-)
+SIGMA_TAP = Option('sigma_tap', optional(TEXT), 'auto', 'auto, or the module of network_g whose input the branch reads')
 
 NETWORKS = (FSRCNN, BICUBIC_RESIDUAL, CARN, SIGMA_BRANCH, BSR_NET)
