@@ -16,7 +16,7 @@ from bsr_plugins.host.source_names import basicsr_folder
 from bsr_plugins.options.forced_options import apply_force_yml
 from bsr_plugins.options.option_file import OptionFile, read_option_file
 
-HELP = 'check an option file and its data, all faults at once, nothing trained'
+HELP = 'check an option file and its data: all problems at once, without training'
 EXIT_RIGHT, EXIT_WARNINGS, EXIT_ERRORS = 0, 1, 2
 
 
@@ -26,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '-opt', '--opt', action='append', default=[], metavar='X.yml', help='the same, as `basicsr train` takes it'
     )
     phase = parser.add_mutually_exclusive_group()
-    phase.add_argument('--train', action='store_true', help='it is to be trained with (default where it has `train`)')
-    phase.add_argument('--test', action='store_true', help='it is to be tested')
+    phase.add_argument(
+        '--train', action='store_true', help='check it as a training file (default if it has a section `train`)'
+    )
+    phase.add_argument('--test', action='store_true', help='check it as a test file')
     parser.add_argument('--deep', action='store_true', help='decode every image and compare every pair')
     parser.add_argument('--strict', action='store_true', help='exit code 1 where there are warnings')
     parser.add_argument('--auto_resume', action='store_true', help='as for `basicsr train`')
@@ -67,7 +69,7 @@ def _check(path: str, args: argparse.Namespace) -> int:
     print_findings(findings, sys.stdout)
     errors = errors_in(findings)
     if not findings:
-        print(f'{path}: nothing is wrong, as a {kind} file')
+        print(f'{path}: no problem found, checked as a {kind} file')
     elif len(args.files) > 1 or not errors:
         print(f'{path}: checked as a {kind} file')
     return EXIT_ERRORS if errors else EXIT_WARNINGS if findings and args.strict else EXIT_RIGHT

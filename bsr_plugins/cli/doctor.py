@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import List
 
-HELP = 'say which basicsr, torch, ... run here, what is registered and mended, and what is wrong; for bug reports'
+HELP = 'show which basicsr, torch, ... run here, what is registered and mended, and what is wrong; for bug reports'
 EXIT_UNSOUND = 1
 
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``basicsr.utils.options.parse_options``."""
     parser.add_argument('-opt', '--opt', required=True, metavar='X.yml', help='option file')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none', help='job launcher')
-    parser.add_argument(AUTO_RESUME, action='store_true', help='go on from the last state of the experiment')
+    parser.add_argument(AUTO_RESUME, action='store_true', help='resume from the last saved state of the experiment')
     parser.add_argument('--debug', action='store_true', help='log, validate and save every few iterations')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
     parser.add_argument(
@@ -116,7 +116,7 @@ def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown:
         arguments.remove(AUTO_RESUME)
         if is_first_process():
             print(
-                f'basicsr {phase}: {script.name} of this fork goes on from the newest state of its own accord, '
+                f'basicsr {phase}: {script.name} of this fork resumes from the newest state by itself, '
                 f'without {AUTO_RESUME}',
                 file=sys.stderr,
             )
@@ -126,9 +126,9 @@ def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown:
             f'The {phase} script of this fork does not know {", ".join(wrong)}',
             where=script,
             expected=', '.join(sorted(known)),
-            remedy='set path.resume_state in the option file to the state to go on from'
+            remedy='set path.resume_state in the option file to the state to resume from'
             if AUTO_RESUME in wrong
-            else 'change the option file in its place',
+            else 'change the option file instead',
         )
     return arguments
 

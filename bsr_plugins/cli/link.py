@@ -19,7 +19,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     linked = link(args.folder)
     print(f'{"linked" if linked.written else "linked already"}: {linked.stub}')
     if linked.exclude is not None:
-        print(f'left out of git by: {linked.exclude}')
+        print(f'ignored by git through: {linked.exclude}')
     script = linked.fork.script.relative_to(linked.fork.root).as_posix()
     print(
         f"run the fork's scripts with the checkout on the path: cd {os.path.relpath(linked.fork.root)} && "

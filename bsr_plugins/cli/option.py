@@ -19,7 +19,7 @@ from bsr_plugins.options.templates.render import render
 HELP = 'write an option file: a shipped one, or that of any network, method and scale'
 DESCRIPTION = """\
 Write option files for BasicSR, by their names or by network, method and scale. They go to the folder options/ of the
-working directory. A file that is there and differs stays as it is, unless --force is given.
+working directory. A file that exists and differs is kept, unless --force is given.
 """
 EXAMPLES = """\
 examples:
@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a test file; without --method that of bspa and baseline, or of the network's own method and its twin",
     )
     parser.add_argument('--scale', type=int, metavar='S', help=', '.join(map(str, SCALES)))
-    parser.add_argument('--out', metavar='PATH', help='a file, or a folder that is there (options/); - prints')
-    parser.add_argument('--force', action='store_true', help='replace a file that is there and differs')
+    parser.add_argument('--out', metavar='PATH', help='a file, or an existing folder (default: options/); - prints')
+    parser.add_argument('--force', action='store_true', help='replace existing files that differ')
     parser.add_argument('--all', action='store_true', help='every shipped file')
     parser.add_argument('--check', action='store_true', help='write nothing; exit code 1 where a file differs')
 
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     in_the_way = [str(path) for path in differing if path.exists()]
     if in_the_way and not args.force:
         raise OptionError(
-            'An option file is there and differs; nothing was written',
+            'An option file exists and differs; nothing was written',
             where=', '.join(in_the_way),
             remedy='--out PATH writes elsewhere, --force replaces it',
         )
@@ -93,7 +93,7 @@ def _wanted(args: argparse.Namespace) -> Dict[str, str]:
     by_flags = args.test or not (args.net is None and args.method is None and args.scale is None)
     ways = [bool(args.names), by_flags, args.all or (args.check and not args.names and not by_flags)]
     if sum(ways) > 1:
-        raise OptionError('Files are asked for in two ways', expected='names, or --net and the like, or --all')
+        raise OptionError('The option files are named in two ways', expected='names, or --net and the like, or --all')
     if ways[2]:
         return shipped_files()
     if args.names:
@@ -113,7 +113,7 @@ def _place(name: str, out: Optional[str], count: int) -> Path:
     if Path(out).is_dir():
         return Path(out) / name
     if count > 1:
-        raise OptionError('Several files need a folder that is there', where='--out', found=out)
+        raise OptionError('Several files need an existing folder', where='--out', found=out)
     return Path(out)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 from bsr_plugins.common.errors import DependencyError, OptionError
 
-HELP = 'show what random filter sampling (BSR) makes of a training set'
+HELP = 'show what random filter sampling (RFS of BSR) does to a training set'
 DESCRIPTION = """\
 Draw patches as plain random crops and as balanced batches (BSR, Table 1), print the share of each interval of patch
 information capacity (PIC), and write
@@ -27,16 +27,20 @@ INTERRUPTED = 'interrupted: no figure is left half-written'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('-opt', metavar='YML', help='option file whose training set is an RFSBalancedBatchDataset')
     parser.add_argument('--gt', metavar='PATH', help='HR images: a folder or an .lmdb (without -opt)')
-    parser.add_argument('--lq', metavar='PATH', help='LR images likewise')
+    parser.add_argument('--lq', metavar='PATH', help='LR images, likewise')
     parser.add_argument('--lq-template', default='{}', metavar='T', help='filename_tmpl of the LR images (%(default)s)')
     parser.add_argument('--scale', type=int, metavar='S', help='upscaling factor')
     parser.add_argument('--gt-size', type=int, default=192, metavar='N', help='side of the HR patches (%(default)s)')
     parser.add_argument('--batch', type=int, default=16, metavar='N', help='patches in a batch (%(default)s)')
     parser.add_argument('--intervals', type=int, default=16, metavar='P', help='intervals of PIC (%(default)s)')
-    parser.add_argument('--patches', type=int, default=16384, metavar='N', help='how many are drawn (%(default)s)')
+    parser.add_argument(
+        '--patches', type=int, default=16384, metavar='N', help='number of patches to draw (%(default)s)'
+    )
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='manual_seed of the draws (%(default)s)')
-    parser.add_argument('--out', default='results/rfs', metavar='OUT', help='what the figures are named (%(default)s)')
-    parser.add_argument('--no-pictures', action='store_true', help='print the table alone')
+    parser.add_argument(
+        '--out', default='results/rfs', metavar='OUT', help='start of the names of the figures (%(default)s)'
+    )
+    parser.add_argument('--no-pictures', action='store_true', help='print only the table')
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:

@@ -14,8 +14,10 @@ HELP = "run a script, unchanged, with the pack registered: a fork's demo or eval
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('script', metavar='SCRIPT', help='the Python file')
-    parser.add_argument('arguments', nargs=argparse.REMAINDER, metavar='ARGUMENTS', help='handed on as they are')
+    parser.add_argument('script', metavar='SCRIPT', help='the script, a Python file')
+    parser.add_argument(
+        'arguments', nargs=argparse.REMAINDER, metavar='ARGUMENTS', help='arguments of the script, passed on unchanged'
+    )
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
@@ -27,7 +29,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     script = Path(args.script)
     if not script.is_file():
         raise OptionError(
-            'There is no such script',
+            'The script does not exist',
             where=script.absolute(),
             expected='a Python file',
             remedy='paths are read from the working directory',

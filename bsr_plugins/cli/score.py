@@ -23,7 +23,7 @@ Score each sub-image by the MSE (luma, 8 bit, border = scale) of a reference sup
 
 The reference is bicubic upscaling, which needs no weights; the paper's is a trained MSRResNet, given by --opt and
 --weights: `basicsr train -opt options/train_MSRResNet_x4.yml` trains one. Interrupted at any moment, the same command
-goes on where it stopped.
+continues where it stopped.
 """
 EXAMPLES = """\
 examples:
@@ -33,14 +33,14 @@ examples:
       --opt options/train_MSRResNet_x4.yml --weights experiments/train_MSRResNet_x4/models/net_g_latest.pth \\
       --whole-image
 """
-INTERRUPTED = 'interrupted: run the same command again to go on from here'
+INTERRUPTED = 'interrupted: run the same command again to continue from here'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--hr-lmdb', required=True, metavar='LMDB', help='HR sub-images, by `basicsr subimages`')
     parser.add_argument('--lr-lmdb', required=True, metavar='LMDB', help='LR sub-images of the same windows')
     parser.add_argument('--scale', required=True, type=int, metavar='S', help='upscaling factor')
-    parser.add_argument('--scorer', choices=['bicubic'], help='a reference without weights (default: bicubic)')
+    parser.add_argument('--scorer', choices=['bicubic'], help='a reference that needs no weights (default: bicubic)')
     parser.add_argument('--opt', metavar='YML', help='option file of the scoring network: its network_g is taken')
     parser.add_argument('--weights', metavar='PTH', help='its trained weights')
     parser.add_argument('--whole-image', action='store_true', help='one forward pass per image: 3 times faster')
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: cuda where there is one)')
     parser.add_argument('--batch', type=int, default=32, metavar='N', help='windows in a forward pass (32)')
     parser.add_argument('--out', metavar='TXT', help='difficulty file (default: inside the HR LMDB)')
-    parser.add_argument('--no-pictures', action='store_true', help='write the difficulty file alone')
+    parser.add_argument('--no-pictures', action='store_true', help='write only the difficulty file')
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:

@@ -14,7 +14,7 @@ DESCRIPTION = """\
 Cut HR and LR images into overlapping windows and store them as BasicSR LMDBs:
   OUT/HR_sub.lmdb, OUT/LR_sub_x<scale>.lmdb (keys <image>_s001, the same in both; meta_info.txt; manifest.json)
 
-A further scale with the same windows adds only its LR LMDB. Interrupted at any moment, the same command goes on where
+A further scale with the same windows adds only its LR LMDB. Interrupted at any moment, the same command continues where
 it stopped. Grey and transparent images become 3-channel colour; 16-bit images are refused.
 """
 EXAMPLES = """\
@@ -28,7 +28,7 @@ examples:
   # ClassSR's pyramid; LR images are made here
   %(prog)s --hr datasets/DIV2K/DIV2K_train_HR --scale 4 --factors 1 .9 .8 .7 .6 --out datasets/DIV2K/sub_pyramid
 """
-INTERRUPTED = 'interrupted: run the same command again to go on from here'
+INTERRUPTED = 'interrupted: run the same command again to continue from here'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--scale', required=True, type=int, metavar='S', help='HR side / LR side')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for the LMDBs')
     parser.add_argument('--crop', type=int, metavar='PX', help='window side in HR pixels (128; x3: 129)')
-    parser.add_argument('--step', type=int, metavar='PX', help='distance of windows (64; x3: 63)')
+    parser.add_argument('--step', type=int, metavar='PX', help='distance between windows (64; x3: 63)')
     parser.add_argument(
         '--thresh', type=int, metavar='PX', help='a tail longer than this gets a window of its own (48)'
     )
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='png-fast (default); png: the bytes BasicSR writes, slower to make and to read; fpng: '
         'fastest PNG, needs the package fpng; bmp: uncompressed, reads fastest, about twice the disk',
     )
-    parser.add_argument('--workers', type=int, metavar='N', help='threads (one a core)')
+    parser.add_argument('--workers', type=int, metavar='N', help='number of threads (default: one per core)')
     parser.add_argument('--hr-template', default='{}', metavar='T', help="HR stems, {} for the name ('{}')")
     parser.add_argument('--lr-template', metavar='T', help="LR stems, {} for the name (such as '{}x4')")
 
@@ -86,6 +86,6 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         lr_template=args.lr_template,
     )
     for path in (created.hr, created.lr):
-        state = f'made in {time.monotonic() - start:.1f} s' if path in created.made else 'already there, as asked for'
+        state = f'made in {time.monotonic() - start:.1f} s' if path in created.made else 'already there'
         print(f'{path}: {created.sub_images} sub-images, {state}')
     return 0

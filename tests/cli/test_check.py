@@ -35,17 +35,17 @@ def check(text: str, capsys: pytest.CaptureFixture, *arguments: str) -> Tuple[in
 @pytest.mark.parametrize(
     ('text', 'arguments', 'code', 'last'),
     [
-        (TRAIN, [], 0, 'x.yml: nothing is wrong, as a training file'),
-        (TRAIN, ['--strict', '--deep'], 0, 'x.yml: nothing is wrong, as a training file'),
-        (TEST, [], 0, 'x.yml: nothing is wrong, as a test file'),
+        (TRAIN, [], 0, 'x.yml: no problem found, checked as a training file'),
+        (TRAIN, ['--strict', '--deep'], 0, 'x.yml: no problem found, checked as a training file'),
+        (TEST, [], 0, 'x.yml: no problem found, checked as a test file'),
         (DEAD, [], 0, 'x.yml: checked as a training file'),
         (DEAD, ['--strict'], 1, 'x.yml: checked as a training file'),
         (changed(DEAD, 'SRModel', 'SRModle'), ['--strict'], 2, '1 error, 1 warning'),
         (TEST, ['--train'], 2, '3 errors, 0 warnings'),
-        (TRAIN, ['--test'], 0, 'x.yml: nothing is wrong, as a test file'),
+        (TRAIN, ['--test'], 0, 'x.yml: no problem found, checked as a test file'),
         (TRAIN, ['--force_yml', 'train:total_iter=x'], 2, '1 error, 0 warnings'),
         (TRAIN, ['--force_yml', 'train:totl_iter=1'], 2, "  remedy:   did you mean 'total_iter'?"),
-        (TRAIN, ['--force_yml', 'name=__import__("os")'], 0, 'x.yml: nothing is wrong, as a training file'),
+        (TRAIN, ['--force_yml', 'name=__import__("os")'], 0, 'x.yml: no problem found, checked as a training file'),
         ('a: !!python/object/apply:os.getcwd []', [], 2, None),
     ],
 )
@@ -68,13 +68,13 @@ def test_several_files(capsys: pytest.CaptureFixture) -> None:
     Path('b.yml').write_text('a: [')
     assert main(['check', 'a.yml', 'b.yml', 'absent.yml']) == 2
     out = capsys.readouterr().out
-    assert 'a.yml: nothing is wrong' in out and 'b.yml:2:1' in out and 'absent.yml' in out
+    assert 'a.yml: no problem found' in out and 'b.yml:2:1' in out and 'absent.yml' in out
 
 
 def test_the_file_as_train_takes_it(capsys: pytest.CaptureFixture) -> None:
     Path('x.yml').write_text(TRAIN)
     assert main(['check', '-opt', 'x.yml']) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == 'x.yml: nothing is wrong, as a training file'
+    assert capsys.readouterr().out.splitlines()[-1] == 'x.yml: no problem found, checked as a training file'
 
 
 def test_no_file_at_all(capsys: pytest.CaptureFixture) -> None:

@@ -138,7 +138,7 @@ def test_a_checkout_that_goes_on_by_itself_is_not_asked_to(checkout: Path) -> No
     )
     done = run(checkout, 'train', '-opt', 'x.yml', '--auto_resume')
     assert done.returncode == 0 and ran(checkout)['argv'][1:] == ['-opt', 'x.yml']
-    assert 'train.py of this fork goes on from the newest state of its own accord' in done.stderr
+    assert 'train.py of this fork resumes from the newest state by itself' in done.stderr
 
 
 def test_unknown_arguments_without_a_checkout(tmp_path: Path) -> None:

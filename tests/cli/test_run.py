@@ -109,5 +109,5 @@ def test_modules_beside_the_script_are_found(tmp_path: Path) -> None:
 def test_a_script_that_is_missing(tmp_path: Path) -> None:
     done = run(tmp_path, 'absent.py')
     assert done.returncode == 2
-    assert done.stderr.startswith('basicsr run: error: There is no such script\n')
+    assert done.stderr.startswith('basicsr run: error: The script does not exist\n')
     assert str(tmp_path / 'absent.py') in done.stderr

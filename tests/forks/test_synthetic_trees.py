@@ -89,7 +89,7 @@ def test_a_run_is_resumed_as_the_script_does_it(kind: str, data: Path, tmp_path:
     assert done.returncode == 0, done.stdout
     assert 'Resuming training from iter 3' in done.stdout and 'Resume: exact' in done.stdout
     if kind == 'legacy':
-        assert 'goes on from the newest state of its own accord, without --auto_resume' in done.stdout
+        assert 'resumes from the newest state by itself, without --auto_resume' in done.stdout
         assert '4.state is skipped: it is cut short' in done.stdout
     name = 'experiments/run/models/net_g_6.pth'
     expected, found = (torch.load(root / name, weights_only=True)['params'] for root in (whole, cut))

@@ -154,7 +154,7 @@ def test_from_images_to_a_tested_bspa_network(installed: Run) -> None:
     assert makes_lmdbs in said and scores in said
     installed(*makes_lmdbs.replace('HR_FOLDER --lr LR_FOLDER', 'datasets/demo/train_HR').split())
     installed(*scores.split(), '--no-pictures')
-    assert 'nothing is wrong' in installed('basicsr', 'check', train)
+    assert 'no problem found' in installed('basicsr', 'check', train)
     assert 'datasets/DIV2K' in installed('basicsr', 'check', rcan, code=2)
     stages = {'total_iter': 14, 'bspa:interval_iter': 2, 'bspa:inverse_iter': 2, 'bspa:ig_batches': 1}
     short = [f'train:{key}={value}' for key, value in stages.items()]
