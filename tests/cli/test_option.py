@@ -42,7 +42,7 @@ def test_a_destination_is_a_file_or_a_folder_that_is_there(capsys: pytest.Captur
     assert Path('new/mine.yml').read_text() == Path('mine/train_RCAN_bspa_x4.yml').read_text()
     assert Path('mine/test_RCAN_x4.yml').is_file()
     assert option('train_RCAN_bspa_x4', 'test_RCAN_x4', '--out', 'one.yml') == 2
-    assert 'Several files need a folder' in capsys.readouterr().err
+    assert 'Several files need an existing folder' in capsys.readouterr().err
 
 
 def test_a_file_of_the_users_stays(capsys: pytest.CaptureFixture) -> None:
