@@ -33,7 +33,7 @@ class TrainingPosition:
     first_iteration: int = 1
 
     def known_samples(self) -> Optional[int]:
-        """Return ``samples``; None where no sampler has told of an epoch, so that they cannot be those of one."""
+        """Return ``samples``; None where no sampler has reported an epoch to which they could belong."""
         return None if self.samples_per_epoch is None else self.samples
 
     def drops_sample(self, index: int) -> bool:

@@ -1,4 +1,4 @@
-"""The shares that are told against all windows and patches measured afresh."""
+"""The shares that are shown, against all windows and patches measured afresh."""
 
 from __future__ import annotations
 

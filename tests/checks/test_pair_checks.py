@@ -1,4 +1,4 @@
-"""Image pairs that are none, told at the key that names their folder."""
+"""Image pairs that are no pairs, reported at the key that names their folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that end early or train nothing, told before they start."""
+"""Runs that end early or train nothing, reported before they start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each kind of value takes and refuses, and how it is told."""
+"""What each kind of value takes and refuses, and how that is reported."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class DifficultyHeader:
 
 
 def difficulty_path(hr_lmdb: PathLike, scale: int) -> Path:
-    """Return where the difficulty of ``hr_lmdb`` at ``scale`` stands unless told otherwise: inside the LMDB folder."""
+    """Return where the difficulty of ``hr_lmdb`` at ``scale`` is kept by default: inside the LMDB folder."""
     return Path(hr_lmdb) / f'difficulty_x{scale}.txt'
 
 
@@ -117,7 +117,7 @@ def read_difficulty(path: PathLike, *, remedy: Optional[str] = None) -> Tuple[Di
 
     Args:
         path: The file.
-        remedy: The command that makes it, for the error's text; None: told from ``path`` alone.
+        remedy: The command that makes it, for the error's text; None: made from ``path`` alone.
 
     Returns:
         The header, the keys in the file's order, and the MSE of each, float64 (N,).

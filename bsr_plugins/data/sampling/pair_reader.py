@@ -54,7 +54,7 @@ class PairedImages:
         self._backend = _backend(opt)
         self._backend_place = option_place(opt, 'io_backend')
         if self._backend['type'] == 'disk':
-            self._open_client()  # Wrong options are told now, also where no image is read yet.
+            self._open_client()  # Wrong options are reported now, also where no image is read yet.
         self._tensors = SampleTensors(opt)
         pairs = sorted((os.fspath(pair['gt_path']), os.fspath(pair['lq_path'])) for pair in self._pairs(opt))
         if not pairs:

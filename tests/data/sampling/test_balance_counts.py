@@ -1,4 +1,4 @@
-"""Counts of balanced draws: added up over processes, told in one line."""
+"""Counts of balanced draws: added up over processes, logged in one line."""
 
 from __future__ import annotations
 
