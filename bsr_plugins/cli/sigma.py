@@ -1,4 +1,4 @@
-"""``basicsr sigma``: E|y - mu| over the training set, by ``bsr_plugins.models.constant_sigma``."""
+"""``basicsr sigma``: E|y - mu| over the training set, by ``bsr_plugins.analysis.constant_sigma``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.host.registration import register_all
 
     register_all()
-    from bsr_plugins.models.constant_sigma import constant_sigma_path, measure_constant_sigma
+    from bsr_plugins.analysis.constant_sigma import measure_constant_sigma
+    from bsr_plugins.models.constant_sigma import constant_sigma_path
 
     result = measure_constant_sigma(args.opt, args.weights, args.param_key, args.device)
     print(

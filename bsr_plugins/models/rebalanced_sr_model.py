@@ -1,161 +1,290 @@
-"""RebalancedSRModel: BasicSR's SRModel with open losses, an engine under its step, exact resume and whole files."""
+"""RebalancedSRModel: BasicSR's SRModel made of parts; its methods stand in the order in which they are called."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from copy import deepcopy
-from typing import Any, Dict, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
-from basicsr.utils import get_root_logger
+from basicsr.utils.dist_util import master_only
+from torch import Tensor, nn
 
-from bsr_plugins.common.builders import has_registries
-from bsr_plugins.common.errors import OptionError
 from bsr_plugins.data.sampling.dropped_batches import check_not_dropped
-from bsr_plugins.models.base_models import over_base, queues_samples
-from bsr_plugins.models.best_checkpoint import BestCheckpoint
+from bsr_plugins.host.additions.whole_checkpoints import saving_whole
+from bsr_plugins.models.base_models import over_base, owners_behind
+from bsr_plugins.models.best_weights import BestWeights
+from bsr_plugins.models.checkpoints import check_finite_weights, newest_state, training_state, weights_on_cpu
 from bsr_plugins.models.engine import Engine
-from bsr_plugins.models.foreign_pass import ForeignPass
-from bsr_plugins.models.open_losses import OpenLosses
-from bsr_plugins.models.resume_report import early_end_warning
-from bsr_plugins.models.sigma_maps import SigmaMaps
-from bsr_plugins.models.sigma_training import SigmaTraining
+from bsr_plugins.models.fork_pass import fork_pass_of
+from bsr_plugins.models.losses import Losses
+from bsr_plugins.models.part import STATE_KEY, Part
+from bsr_plugins.models.processes import loader_sizes
+from bsr_plugins.models.run_state import RunState
+from bsr_plugins.models.sigma_branch import SigmaBranch
 from bsr_plugins.models.stock_model import StockModel
-from bsr_plugins.models.training_files import TrainingFiles
-from bsr_plugins.models.window_padding import WindowPadding
-from bsr_plugins.runs import training_position
+from bsr_plugins.models.upstream_code import is_upstreams
+from bsr_plugins.models.window_padding import whole_windows, window_size
+from bsr_plugins.runs.checkpoint_files import save_whole
 from bsr_plugins.runs.random_states import preserved_random_states
 
-#: Keys by which samples of a data set of ours are told apart.
-IDENTITY_KEYS = ('class_index', 'interval_index')
+#: The model that the mixin stands over: SRModel, or a fork's.
+_AnyModel: Any = object
 
 
-class RebalancedTraining(SigmaMaps, SigmaTraining, OpenLosses, ForeignPass, Engine, TrainingFiles, WindowPadding):
-    """:class:`RebalancedSRModel` without the model it stands on: it goes over any that trains a net_g."""
+class RebalancedTraining(_AnyModel):
+    """:class:`RebalancedSRModel` without the model it stands over: the one class of the pack that overrides its hooks.
+
+    Attributes:
+        extra_parts: Attribute -> part that a model has beside those of every one.
+        parts: All of them, in the order in which they are asked.
+        iteration: The last iteration that is done.
+        batch_files: The files of the batch at hand.
+    """
+
+    extra_parts: Mapping[str, Type[Part]] = {}
 
     def __new__(cls, opt: Optional[Dict[str, Any]] = None) -> Any:
         """Make the instance: of this class, or of one over ``base_model_type``."""
-        target = over_base(cls, opt)
+        target = over_base(cls, opt, RebalancedTraining)
         # One that does not derive from cls is not initialised by the caller of cls.
         return super().__new__(target) if issubclass(target, cls) else target(opt)
 
     def __init__(self, opt: Dict[str, Any]) -> None:
+        self.opt = deepcopy(opt)
         self.iteration = 0
-        self._validating = self._fed = False
-        self._checked_length = False
-        self._averages: Optional[Dict[str, float]] = None
-        super().__init__(deepcopy(opt))
+        self.batch_files: List[str] = []
+        self._next_batch_trains: bool = opt['is_train']
+        self.run_state = RunState(self)
+        self.best = BestWeights(self)
+        self.engine = Engine(self)
+        self.fork_pass = fork_pass_of(self, RebalancedTraining)
+        self.losses = Losses(self)
+        self.sigma = SigmaBranch(self)
+        extra = {name: part(self) for name, part in self.extra_parts.items()}
+        vars(self).update(extra)
+        own = (self.run_state, self.best, self.engine, self.fork_pass, self.losses, self.sigma)
+        self.parts: List[Part] = [part for part in (*own, *extra.values()) if part is not None]
+        super().__init__(self.opt)
+        if not opt['is_train']:
+            self.sigma.build_for_tests()
+
+    # ------------------------------------------------------------------ building
+    def model_to_device(self, net: nn.Module) -> nn.Module:
+        """Move a network to the device, in the memory format of training."""
+        return super().model_to_device(self.engine.in_memory_format(net))
 
     def init_training_settings(self) -> None:
-        """Build losses, optimizer and scheduler as SRModel does, then what the pack adds."""
-        if self._script_cuts_batches():
-            check_batches_stay_whole(self.opt['datasets']['train'])
+        """Build losses, optimizer and scheduler as the base does, then what the parts need."""
+        for part in self.parts:
+            part.prepare()
         super().init_training_settings()
-        self._best = BestCheckpoint.from_options(self.opt)
+        for part in self.parts:
+            part.build()
+
+    def setup_optimizers(self) -> None:
+        """Set up the base's optimizers, then the sigma branch in that of net_g."""
+        super().setup_optimizers()
+        self.sigma.add_to_optimizer()
 
     # ------------------------------------------------------------------ training step
     def feed_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        """Take a batch: the outer loader's in validation, ``_training_batch``'s choice in training."""
-        if self.is_train and not (self._validating or self._fed):
+        """Take a batch: the loader's in validations and tests, the one that the parts choose in training."""
+        if self._next_batch_trains:
             # RealESRNetModel makes lq itself.
-            data = self._taken(data, len(data['lq'] if 'lq' in data else data['gt']))
+            data = self._training_batch(data, len(data['lq'] if 'lq' in data else data['gt']))
+        self.batch_files = files_of(data)
         super().feed_data(data, *args, **kwargs)
 
     def feed_train_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a training batch where the fork's script cuts lq and gt out of the loader's and passes no other key."""
-        self._files = []
-        batch_size, _ = self._loader_sizes(self.opt['datasets']['train'])
-        data = self._taken(data, batch_size)
+        samples, _ = loader_sizes(self.opt['datasets']['train'], self.opt)
+        data = self._training_batch(data, samples)
+        self.batch_files = files_of(data)
         # A fork's may go on to feed_data.
-        self._fed = True
-        try:
+        with self._no_training_batch():
             super().feed_train_data(data, *args, **kwargs)
+
+    def _training_batch(self, outer: Dict[str, Any], samples: int) -> Dict[str, Any]:
+        """Return the batch to train on, after BasicSR's loader gave ``outer`` for ``samples`` of its samples."""
+        self.run_state.count(outer, samples)
+        batch = outer
+        for part in self.parts:
+            batch = part.training_batch(batch)
+        check_not_dropped(batch, self.iteration + 1)
+        return batch
+
+    @contextlib.contextmanager
+    def _no_training_batch(self) -> Iterator[None]:
+        before, self._next_batch_trains = self._next_batch_trains, False
+        try:
+            yield
         finally:
-            self._fed = False
+            self._next_batch_trains = before
 
-    def _taken(self, outer: Dict[str, Any], consumed: int) -> Dict[str, Any]:
-        """Note that the outer loader gave ``consumed`` samples, and return the batch to train on."""
-        if any(key in outer for key in IDENTITY_KEYS) and queues_samples(self):
-            raise queue_error('a data set that draws by classes or intervals', 'datasets.train.type')
-        training_position.position.samples += consumed
-        self._warn_of_early_end(consumed)
-        data = self._training_batch(outer)
-        check_not_dropped(data, self.iteration + 1)
-        return data
-
-    def _script_cuts_batches(self) -> bool:
-        """Tell whether the fork's script makes smaller batches itself (Restormer's progressive learning)."""
-        return hasattr(super(), 'feed_train_data')
-
-    def _loader_sizes(self, options: Dict[str, Any]) -> Tuple[int, int]:
-        """Return batch size and workers of one process, as BasicSR's build_dataloader multiplies them."""
-        multiplier = 1 if self.opt['dist'] else max(1, self.opt['num_gpu'])
-        return options['batch_size_per_gpu'] * multiplier, options['num_worker_per_gpu'] * multiplier
+    @property
+    def script_cuts_batches(self) -> bool:
+        """Whether the fork's script makes smaller batches itself (Restormer's progressive learning)."""
+        return bool(owners_behind(RebalancedTraining, type(self), 'feed_train_data'))
 
     def optimize_parameters(self, current_iter: int, *args: Any, **kwargs: Any) -> None:
-        """Do one training step and note that ``current_iter`` is done."""
-        self._step(current_iter, *args, **kwargs)
-        training_log = getattr(training_position.train_set(), 'training_log', None)
-        if training_log is not None:
-            self.log_dict.update(training_log())
-        self.iteration = training_position.position.iteration = current_iter
+        """Do one training step: upstream's as this class does it, a fork's own with the parts around it."""
+        for part in self.parts:
+            part.before_step(current_iter)
+        if self.fork_pass is None:
+            self._step(current_iter)
+        else:
+            with self.fork_pass.around(current_iter):
+                super().optimize_parameters(current_iter, *args, **kwargs)
+        self.iteration = current_iter
+        for part in self.parts:
+            part.after_step(current_iter)
+            self.log_dict.update(part.log())
 
-    def _training_batch(self, outer: Dict[str, Any]) -> Dict[str, Any]:
-        """Return the batch to train on; a method with a loader of its own overrides it and drops ``outer``."""
-        return outer
+    def _step(self, current_iter: int) -> None:
+        self.engine.begin(current_iter)
+        with self.engine.unsynchronised(current_iter):
+            with self.sigma.tapped():
+                self.output = self.engine.forward(self.net_g, self.engine.step.prepared(self.lq))
+            self.sigma.forward()
+            terms = self.losses.terms(self.output, self.gt, current_iter)
+            terms.update(self.sigma.terms(self.output, self.gt))
+            self.engine.step.backward(sum(terms.values()))
+        self.log_dict = self.engine.update(current_iter, terms)
+        # Releases before 1.3.2 have no EMA.
+        if getattr(self, 'ema_decay', 0) > 0:
+            self.model_ema(decay=self.ema_decay)
 
-    def _warn_of_early_end(self, batch_size: int) -> None:
-        # Scripts of releases before 1.3 go on until total_iter is reached.
-        if self._checked_length or not has_registries():
-            return
-        self._checked_length = True
-        warning = early_end_warning(self.opt, training_position.position.samples_per_epoch, batch_size)
-        if warning:
-            get_root_logger().warning(warning)
+    def model_ema(self, decay: float = 0.999) -> None:
+        """Average the weights of net_g as the base does, and those of the sigma branch."""
+        super().model_ema(decay)
+        self.sigma.average(decay)
 
-    # ------------------------------------------------------------------ validation
+    def reduce_loss_dict(self, loss_dict: Dict[str, Tensor]) -> Dict[str, float]:
+        """Reduce the losses of a fork's pass as the base does, the pack's among them."""
+        return super().reduce_loss_dict(self.fork_pass.logged_terms(loss_dict) if self.fork_pass else loss_dict)
+
+    # ------------------------------------------------------------------ tests and validation
+    def test(self) -> None:
+        """Super-resolve ``lq``, in whole windows where the network has some; leave its sigma map in ``sigma.map``."""
+        # A model with a test of its own (HATModel, ..., and those of releases before 1.3) keeps it.
+        upstreams = StockModel.__name__ == 'SRModel' and super().test.__func__ is StockModel.test
+        with self.sigma.map_of_test(), whole_windows(self, window_size(self.opt['network_g']) if upstreams else None):
+            super().test()
+
     def validation(self, dataloader: Any, current_iter: int, tb_logger: Any, *args: Any, **kwargs: Any) -> Any:
-        """Validate as the base does; the random states of the training are left as they were."""
-        self._validating = True
-        try:
-            with preserved_random_states():
-                result = super().validation(dataloader, current_iter, tb_logger, *args, **kwargs)
-        finally:
-            self._validating = False
-        if self.is_train and self._best is not None and self.opt['rank'] == 0:
-            name = dataloader.dataset.opt['name']
-            # BasicSR's own count runs past the end of a run before its last validation.
-            if self._best.improves(name, self._averages or getattr(self, 'metric_results', {}), self.iteration):
-                self._save_networks('best')
-                self._best.write(self.opt['path']['models'])
+        """Validate as the base does, which leaves the random states of the training as they were; keep the best."""
+        dataset = dataloader.dataset.opt['name']
+        save_images = args[0] if args else kwargs.get('save_img', False)
+        maps = self.sigma.maps_of_validation(dataset, current_iter, save_images)
+        with self._no_training_batch(), preserved_random_states(), maps:
+            result = super().validation(dataloader, current_iter, tb_logger, *args, **kwargs)
+        if self.best.improves(dataset):
+            self._save_networks('best')
+            self.best.write()
         return result
 
     def _log_validation_metric_values(self, current_iter: Any, dataset_name: str, tb_logger: Any, *args: Any) -> None:
+        for part in self.parts:
+            part.before_validation_log(dataset_name)
         # NAFNet's metric_results are sums of one process; the averages of all are an argument.
-        self._averages = args[0] if args else None
+        self.best.take_averages(args[0] if args else None)
         super()._log_validation_metric_values(current_iter, dataset_name, tb_logger, *args)
+
+    # ------------------------------------------------------------------ files
+    def trained_networks(self) -> List[Tuple[str, nn.Module]]:
+        """Return net_g and the sigma branch, by the labels of their files."""
+        return [('net_g', self.net_g), *self.sigma.networks()]
+
+    @property
+    def net_sigma(self) -> Optional[nn.Module]:
+        """The sigma branch; None in a run without it."""
+        return self.sigma.net
+
+    def save(self, epoch: int, current_iter: int, *args: Any, **kwargs: Any) -> None:
+        """Save the sigma branch, then all that the base saves, its training state last.
+
+        Where a state stands, its weights are whole and finite.
+
+        Raises:
+            TrainingError: A weight is not finite; nothing is written then.
+            CheckpointError: A file cannot be written; the pair before it stands as it was.
+        """
+        for label, net in self.trained_networks():
+            check_finite_weights(label, self.get_bare_model(net), self.iteration, newest_state(self.opt))
+        self.sigma.save_weights(current_iter)
+        super().save(epoch, current_iter, *args, **kwargs)
+
+    def _save_networks(self, label: Any) -> None:
+        self.sigma.save_weights(label)
+        if hasattr(self, 'net_g_ema'):
+            self.save_network([self.net_g, self.net_g_ema], 'net_g', label, param_key=['params', 'params_ema'])
+        else:
+            self.save_network(self.net_g, 'net_g', label)
+
+    @master_only
+    def save_network(
+        self,
+        net: Union[nn.Module, List[nn.Module]],
+        net_label: str,
+        current_iter: Any,
+        param_key: Union[str, List[str]] = 'params',
+    ) -> None:
+        """Save as BasicSR does (same file, same keys), but whole or not at all; a failure is raised, not ignored."""
+        nets = net if isinstance(net, list) else [net]
+        keys = param_key if isinstance(param_key, list) else [param_key]
+        saved = {key: weights_on_cpu(self.get_bare_model(one)) for one, key in zip(nets, keys)}
+        name = 'latest' if current_iter == -1 else current_iter
+        save_whole(saved, os.path.join(self.opt['path']['models'], f'{net_label}_{name}.pth'))
+
+    def save_training_state(self, epoch: int, current_iter: int, *args: Any, **kwargs: Any) -> None:
+        """Save BasicSR's training state with the pack's part in it; every process takes part, rank 0 writes."""
+        if current_iter == -1:
+            return
+        own: Dict[str, Any] = {}
+        for part in self.parts:
+            own.update(part.state())
+        if not is_upstreams(super().save_training_state):
+            # What a fork adds (Retinexformer's best metric) is known to its own method alone.
+            with saving_whole({STATE_KEY: own}):
+                super().save_training_state(epoch, current_iter, *args, **kwargs)
+        elif self.opt['rank'] == 0:
+            state = {**training_state(self, epoch, current_iter), STATE_KEY: own}
+            save_whole(state, os.path.join(self.opt['path']['training_states'], f'{current_iter}.state'))
+
+    def resume_training(self, resume_state: Dict[str, Any]) -> None:
+        """Put optimizers and schedulers back as the base does, then what the parts have saved."""
+        self.sigma.check_resume(resume_state)
+        super().resume_training(resume_state)
+        self.iteration = resume_state['iter']
+        for part in self.parts:
+            part.load_state(resume_state)
+
+
+def files_of(batch: Mapping[str, Any]) -> List[str]:
+    """Return the files that a batch was read from; none where it does not say."""
+    return [str(path) for key in ('lq_path', 'gt_path') for path in batch.get(key, ())]
 
 
 class RebalancedSRModel(RebalancedTraining, StockModel):
     """SRModel whose training step is open for the methods of the pack.
 
-    With the options of a stock SRModel it trains bit for bit as that does (fp32). What it adds:
+    With the options of a stock SRModel it trains bit for bit as that does (fp32). What it adds, part by part:
 
-    - ``train.losses: {name: {type: ...}}``: any number of losses beside ``pixel_opt`` and ``perceptual_opt``, each
-      logged as ``l_<name>``; one loss in any of these places is enough;
-    - a loss whose ``forward`` has a parameter ``lq``, or that sets ``takes_lq = True``, is given the network's input;
-      one that sets ``takes_noise = True`` gets noise keyed by (manual_seed + rank, iteration, place of the loss);
-    - the engine's options (:class:`bsr_plugins.models.engine_options.EngineOptions`) and its guard against losses and
-      gradients that are not finite;
-    - ``network_sigma`` and ``train.sigma_opt``: the sigma branch (:class:`SigmaTraining`, :class:`SigmaMaps`);
-    - a training state that resumes the uninterrupted run: the place inside the epoch and the random states of every
-      process, not the optimizer and the scheduler alone;
-    - weights and states are written aside and moved into place;
-    - what a training set has to say of its draws stands in the log (``training_log()``: ``balance_fallback`` of RFS);
-    - ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``.
+    - ``losses``: ``train.losses: {name: {type: ...}}``, any number of losses beside ``pixel_opt`` and
+      ``perceptual_opt``, each logged as ``l_<name>`` (:class:`bsr_plugins.models.losses.Losses`);
+    - ``engine``: mixed precision, accumulation, clipping and a guard against losses and gradients that are not finite
+      (:class:`bsr_plugins.models.engine_options.EngineOptions`);
+    - ``sigma``: ``network_sigma`` and ``train.sigma_opt`` (:class:`bsr_plugins.models.sigma_branch.SigmaBranch`);
+    - ``run_state``: a training state that resumes the uninterrupted run, the place inside the epoch and the random
+      states of every process included, and what a training set has to say of its draws in the log;
+    - ``best``: ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``;
+    - weights and states are written aside and moved into place.
 
     ``base_model_type`` names another model that trains a net_g on lq (HATModel, SwinIRModel, RealESRNetModel, PLKSR's
     ESRModel, ...): the model built is a class of this one over that one. A base, or a fork's SRModel, whose
-    ``optimize_parameters`` is not upstream's keeps it (:class:`ForeignPass`). In forks of the releases before 1.3 it
-    stands on ImageCleanModel or ImageRestorationModel.
+    ``optimize_parameters`` is not upstream's keeps it (``fork_pass``, :class:`bsr_plugins.models.fork_pass.ForkPass`).
+    In forks of the releases before 1.3 it stands on ImageCleanModel or ImageRestorationModel.
 
     Args:
         opt: BasicSR's options; they are copied, never changed.
@@ -164,35 +293,3 @@ class RebalancedSRModel(RebalancedTraining, StockModel):
         OptionError: An option of the pack is wrong.
         TrainingError: While training: a loss, gradient or weight is not finite.
     """
-
-    training: Type[Any] = RebalancedTraining
-
-
-def check_batches_stay_whole(train: Mapping[str, Any]) -> None:
-    """Raise where a script would cut batches that are balanced exactly.
-
-    Raises:
-        OptionError: Names the option that makes the script cut.
-    """
-    sizes = train.get('mini_batch_sizes') or []
-    if str(train.get('type')).startswith('RFSBalancedBatchDataset') and any(
-        size < train['batch_size_per_gpu'] for size in sizes
-    ):
-        raise OptionError(
-            "this fork's script cuts smaller batches out of the loader's at random, and their balance is lost",
-            where='datasets.train.mini_batch_sizes',
-            expected=f'{train["batch_size_per_gpu"]} in each stage, the batch_size_per_gpu',
-            found=sizes,
-            remedy='progressive learning by gt_sizes alone, or another data set',
-        )
-
-
-def queue_error(what: str, where: str) -> OptionError:
-    """Return the error of ``what`` over a model that shuffles the samples of many batches."""
-    return OptionError(
-        f'{what} does not go with a model that shuffles the samples of many batches through a queue: which sample came '
-        'from where is lost',
-        where=where,
-        expected='a model that trains on the batch it is given',
-        remedy='high_order_degradation: false for paired data, or another base_model_type',
-    )

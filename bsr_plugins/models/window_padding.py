@@ -1,30 +1,37 @@
-"""Networks with attention windows at any image size, as in BasicSR's SwinIRModel."""
+"""Networks with attention windows at any image size: padded to whole windows, as in BasicSR's SwinIRModel."""
 
 from __future__ import annotations
 
-from bsr_plugins.models.stock_model import StockModel
+import contextlib
+from typing import Any, Iterator, Mapping, Optional
+
+from torch.nn import functional
 
 
-class WindowPadding:
-    """Mixin over SRModel: tests pad to whole windows where network_g, or its base, has a ``window_size`` (SwinIR).
+def window_size(network: Mapping[str, Any]) -> Optional[int]:
+    """Return the ``window_size`` of ``network_g``, or of its base (BicubicResidual); None where it has no windows."""
+    while isinstance(network.get('base'), Mapping):
+        network = network['base']
+    return network.get('window_size')
 
-    A model with a test of its own (``base_model_type``: HATModel, ..., and those of releases before 1.3) keeps it.
+
+@contextlib.contextmanager
+def whole_windows(model: Any, size: Optional[int]) -> Iterator[None]:
+    """Inside the block, which tests ``model``, its ``lq`` is padded to whole windows; its ``output`` is cut afterwards.
+
+    Args:
+        model: A BasicSR model with a batch.
+        size: Of the windows; None pads nothing.
     """
-
-    def test(self) -> None:
-        """Super-resolve ``lq``."""
-        given, network = self.opt, self.opt['network_g']
-        while isinstance(network.get('base'), dict):
-            network = network['base']
-        upstreams = StockModel.__name__ == 'SRModel' and super().test.__func__ is StockModel.test
-        if not (network.get('window_size') and upstreams):
-            super().test()
-            return
-        from basicsr.models.swinir_model import SwinIRModel
-
-        # It looks for the windows in network_g itself.
-        self.opt = {**given, 'network_g': network}
-        try:
-            SwinIRModel.test(self)
-        finally:
-            self.opt = given
+    if not size:
+        yield
+        return
+    given = model.lq
+    height, width = given.shape[-2:]
+    model.lq = functional.pad(given, (0, -width % size, 0, -height % size), 'reflect')
+    try:
+        yield
+    finally:
+        model.lq = given
+    scale = model.opt.get('scale', 1)
+    model.output = model.output[..., : height * scale, : width * scale]

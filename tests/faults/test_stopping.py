@@ -53,7 +53,7 @@ def signal_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 @pytest.mark.parametrize(('number', 'code'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize(
     ('method', 'nth', 'iteration'),
-    [('optimize_parameters', 2, 2), ('optimize_parameters', 3, 3), ('_attribute', 1, 3), ('optimize_parameters', 7, 7)],
+    [('optimize_parameters', 2, 2), ('optimize_parameters', 3, 3), ('hold_round', 1, 3), ('optimize_parameters', 7, 7)],
 )
 def test_the_resumed_run_ends_as_the_uninterrupted_one(
     project: Path,
@@ -67,12 +67,13 @@ def test_the_resumed_run_ends_as_the_uninterrupted_one(
     nth: int,
     iteration: int,
 ) -> None:
+    from bsr_plugins.models.bspa import BSPA
     from bsr_plugins.models.bspa_model import BSPAModel
 
     run = fresh(project)
     before = signal.getsignal(number)
     with pytest.MonkeyPatch.context():
-        signal_in(BSPAModel, method, nth, number)
+        signal_in(BSPA if method == 'hold_round' else BSPAModel, method, nth, number)
         assert call(TRAIN, project) == code
     assert signal.getsignal(number) is before
     assert states(run) == [f'{iteration}.state', f'net_g_{iteration}.pth']

@@ -111,13 +111,16 @@ def test_a_base_with_upstream_s_pass_has_the_whole_engine(
     from basicsr.models.sr_model import SRModel
 
     from bsr_plugins.models.base_models import over_base
-    from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+    from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel, RebalancedTraining
 
-    derived = over_base(RebalancedSRModel, options)
+    def over(cls: type, given: Any) -> type:
+        return over_base(cls, given, RebalancedTraining)
+
+    derived = over(RebalancedSRModel, options)
     assert issubclass(derived, RealESRNetModel) and derived.__name__ == 'RebalancedRealESRNetModel'
     assert derived.optimize_parameters is not SRModel.optimize_parameters
-    assert over_base(RebalancedSRModel, plain) is RebalancedSRModel is over_base(RebalancedSRModel, None)
-    assert over_base(derived, options) is derived
+    assert over(RebalancedSRModel, plain) is RebalancedSRModel is over(RebalancedSRModel, None)
+    assert over(derived, options) is derived
     run = train(plain, tmp_path)
     assert 'the effective batch is 4' in log_of(run)
 
@@ -178,16 +181,16 @@ def test_its_losses_are_guarded(
     options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: Callable[..., None]
 ) -> None:
     whole = train(options, tmp_path / 'whole')
-    from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+    from bsr_plugins.models.losses import Losses
 
-    original = RebalancedSRModel._loss
+    original = Losses.term
 
-    def loss(self: Any, criterion: Any, output: Any, target: Any, iteration: int, *rest: Any, **more: Any) -> Any:
+    def term(self: Any, criterion: Any, output: Any, target: Any, iteration: int, *rest: Any, **more: Any) -> Any:
         return original(self, criterion, output, target, iteration, *rest, **more) * (
             float('nan') if iteration == 3 else 1
         )
 
-    monkeypatch.setattr(RebalancedSRModel, '_loss', loss)
+    monkeypatch.setattr(Losses, 'term', term)
     with pytest.raises(TrainingError) as caught:
         train(options, tmp_path / 'run')
     assert 'in iteration 3' in str(caught.value) and 'l_pix nan' in str(caught.value) and 't91_' in str(caught.value)
@@ -316,7 +319,7 @@ def test_classes_do_not_go_through_a_queue(
 
 
 def test_balanced_batches_are_not_cut_by_a_script() -> None:
-    from bsr_plugins.models.rebalanced_sr_model import check_batches_stay_whole
+    from bsr_plugins.models.run_state import check_batches_stay_whole
 
     train = {'type': 'RFSBalancedBatchDataset', 'batch_size_per_gpu': 8, 'mini_batch_sizes': [8, 4]}
     with pytest.raises(OptionError, match='their balance is lost') as caught:

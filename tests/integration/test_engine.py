@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bsr_plugins.common.errors import OptionError, TrainingError
+from bsr_plugins.models.losses import Losses
 from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
 from training_runs import cut_copy, everything, log_of, without_bspa
 
@@ -153,17 +154,17 @@ def test_bspa_stages_hold_whole_updates(base_options: Options, train: Train, tmp
 
 # ---------------------------------------------------------------------- the guard
 def spoil(monkeypatch: pytest.MonkeyPatch, iterations: List[int], what: str = 'gt') -> None:
-    original = RebalancedSRModel._losses
+    original = Losses.terms
 
-    def losses(self: Any, output: Tensor, iteration: int) -> Any:
+    def terms(self: Any, output: Tensor, target: Tensor, iteration: int) -> Any:
         if iteration in iterations:
             if what == 'gt':
-                self.gt = self.gt * float('nan')
+                target = target * float('nan')
             else:
                 output.register_hook(lambda gradient: gradient * float('inf'))
-        return original(self, output, iteration)
+        return original(self, output, target, iteration)
 
-    monkeypatch.setattr(RebalancedSRModel, '_losses', losses)
+    monkeypatch.setattr(Losses, 'terms', terms)
 
 
 @pytest.mark.parametrize(

@@ -49,15 +49,9 @@ def test_stock_data_sets_with_workers_keep_their_order_and_say_so(
     base_options['datasets']['train']['num_worker_per_gpu'] = 1
     base_options['train']['bspa']['interval_iter'] = 100
     seen = []
-    from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+    from bsr_plugins.models.bspa import BSPA
 
-    original = RebalancedSRModel._training_batch
-    monkeypatch.setattr(
-        RebalancedSRModel, '_training_batch', lambda self, outer: seen.append(outer['gt_path']) or original(self, outer)
-    )
-    from bsr_plugins.models.bspa_model import BSPATraining
-
-    monkeypatch.delattr(BSPATraining, '_training_batch')
+    monkeypatch.setattr(BSPA, 'training_batch', lambda self, batch: seen.append(batch['gt_path']) or batch)
     whole = train(base_options, tmp_path / 'whole')
     expected = list(seen)
     seen.clear()

@@ -34,16 +34,16 @@ def options(bspa_options: Options) -> Options:
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> List[Dict[str, Any]]:
     """The batches that were trained on."""
-    from bsr_plugins.models.engine import Engine
+    from basicsr.models.sr_model import SRModel
 
     seen: List[Dict[str, Any]] = []
-    original = Engine.feed_data
+    original = SRModel.feed_data
 
     def feed_data(self: Any, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         seen.append(data)
         original(self, data, *args, **kwargs)
 
-    monkeypatch.setattr(Engine, 'feed_data', feed_data)
+    monkeypatch.setattr(SRModel, 'feed_data', feed_data)
     return seen
 
 
@@ -89,16 +89,16 @@ def test_rfs_is_the_uniform_half_of_bspa(
     same: Callable[..., None],
 ) -> None:
     from bsr_plugins.data.sampling.draw_loader import KeyedDraws
-    from bsr_plugins.models import bspa_model
+    from bsr_plugins.models import attribution_round
 
     attributed: List[Dict[str, Any]] = []
-    original = bspa_model.draw_loader
+    original = attribution_round.draw_loader
 
     def spied(dataset: Any, **kwargs: Any) -> Any:
         loader = original(dataset, **kwargs)
         return _Recorded(loader, attributed) if isinstance(dataset, KeyedDraws) else loader
 
-    monkeypatch.setattr(bspa_model, 'draw_loader', spied)
+    monkeypatch.setattr(attribution_round, 'draw_loader', spied)
     whole = train(bspa_options, tmp_path / 'whole')
     uniform = [batch for batch in batches if 'interval_index' in batch]
     assert ''.join('u' if 'interval_index' in batch else 'i' for batch in batches) == 'uuuiiuuuiiuuu'

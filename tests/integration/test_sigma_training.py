@@ -120,7 +120,7 @@ def test_net_g_is_that_of_stock_basicsr(options: Options, train: Train, tmp_path
         model.feed_data({'lq': lq})
         model.test()
         outputs.append(model.output)
-        sigma = getattr(model, 'sigma', None)
+        sigma = model.sigma.map if isinstance(model, RebalancedSRModel) else None
         assert (sigma is not None) == (len(outputs) == 2)
         if sigma is not None:
             assert sigma.shape == model.output.shape and float(sigma.min()) > 0 and float(sigma.max()) < 1
@@ -148,11 +148,12 @@ def test_windows_are_cut_from_the_map_too() -> None:
         {'is_train': False, 'dist': False, 'num_gpu': 0, 'rank': 0, 'scale': 2, 'path': {}, 'network_g': network}
     )
     model.opt.update(network_sigma={'type': 'SigmaBranch', 'num_feat': 4, 'num_conv': 1}, val={'sigma': True})
-    model.is_train = True  # without weights to load
-    model._build_sigma()
+    model.opt['is_train'] = True  # without weights to load
+    model.sigma.net = model.sigma.build_net()
+    model.sigma.give_maps()
     model.feed_data({'lq': torch.rand(1, 3, 9, 13)})
     model.test()
-    assert model.sigma.shape == model.output.shape == (1, 3, 18, 26)
+    assert model.sigma.map.shape == model.output.shape == (1, 3, 18, 26)
 
 
 def test_validation_draws_maps_and_hands_them_to_metrics(

@@ -8,7 +8,7 @@ import sys
 from types import FrameType, ModuleType
 from typing import Any, Callable, Optional
 
-from bsr_plugins.host.scripts.save_arguments import further_save_arguments
+from bsr_plugins.host.scripts.save_arguments import SaveArguments, further_save_arguments, save_takes_more
 from bsr_plugins.runs import stop_signals, training_position
 
 # On GPUs reading the agreement waits for all the work that is queued, so that not every iteration does.
@@ -61,20 +61,18 @@ def _with_stop(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def next_batch(self: Any) -> Any:
         if stop_signals.are_handled():
             model = stop_signals.end_iteration()
-            if model is not None:
-                _stop_if_requested(model, sys._getframe(1))
+            signum = _signal_of_any_process(model) if model is not None else 0
+            if signum:
+                _stop(model, signum, sys._getframe(1) if save_takes_more(type(model)) else None)
         return upstream_next(self)
 
     next_batch.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     return next_batch
 
 
-def _stop_if_requested(model: Any, script: FrameType) -> None:
-    signum = _signal_of_any_process(model)
-    if not signum:
-        return
+def _stop(model: Any, signum: int, script: Optional[FrameType]) -> None:
     iteration = stop_signals.iteration()
-    is_saved = _save_like_script(model, iteration, script)
+    is_saved = _save(model, iteration, script)
     if model.opt.get('dist'):
         # A process that is gone lets the launcher end the others; rank 0 may still be writing.
         import torch.distributed
@@ -84,8 +82,9 @@ def _stop_if_requested(model: Any, script: FrameType) -> None:
     raise stop_signals.Stopped(signum, state if is_saved else None)
 
 
-def _save_like_script(model: Any, iteration: int, script: FrameType) -> bool:
-    more = further_save_arguments(script)
+def _save(model: Any, iteration: int, script: Optional[FrameType]) -> bool:
+    """Save as ``script`` does, the frame of a script whose model takes more; None: with epoch and iteration alone."""
+    more = further_save_arguments(script) if script is not None else SaveArguments([], {})
     wrong = 'its script hands on what only it can make'
     if more is not None:
         try:

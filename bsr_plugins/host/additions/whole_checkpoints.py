@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 from bsr_plugins.host.patches import names_used
 
@@ -27,7 +28,7 @@ def save_whole_checkpoints(module: ModuleType) -> bool:
         method = vars(base).get(name) if base is not None else None
         if method is None or hasattr(method, 'patched_by_bsr_plugins') or 'save' not in names_used(method):
             continue
-        setattr(base, name, _with_whole_saver(method))
+        setattr(base, name, _with_whole_files(method))
         patched = True
     return patched
 
@@ -40,35 +41,55 @@ class _NotSaved(BaseException):
         self.error = error
 
 
-def _with_whole_saver(method: Callable[..., Any]) -> Callable[..., Any]:
+@contextlib.contextmanager
+def saving_whole(more: Optional[Mapping[str, Any]] = None) -> Iterator[None]:
+    """Let ``torch.save`` write whole files inside the block, and add ``more`` to the training states among them.
+
+    The one place where the pack stands in for ``torch.save``. It has to for methods that are not the pack's:
+    upstream's, which swallow the errors of their writing, and those of forks whose states hold what they alone know
+    (the best metric in Retinexformer's). Where a model of the pack writes a file itself, it does not come here.
+
+    Args:
+        more: Keys beside BasicSR's; a dict with ``optimizers`` is a training state.
+
+    Raises:
+        CheckpointError: A file cannot be written.
+    """
+    import torch
+
+    replaced = torch.save
+    torch.save = _whole_saver(replaced, more or {})
+    try:
+        yield
+    except _NotSaved as not_saved:
+        raise not_saved.error from not_saved.error.__cause__
+    finally:
+        torch.save = replaced
+
+
+def _with_whole_files(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def patched(*args: Any, **kwargs: Any) -> Any:
-        import torch
-
-        upstream_save = torch.save
-        torch.save = _whole_saver(upstream_save)
-        try:
+        with saving_whole():
             return method(*args, **kwargs)
-        except _NotSaved as not_saved:
-            raise not_saved.error from not_saved.error.__cause__
-        finally:
-            torch.save = upstream_save
 
     patched.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     return patched
 
 
-def _whole_saver(upstream_save: Callable[..., Any]) -> Callable[..., Any]:
+def _whole_saver(replaced: Callable[..., Any], more: Mapping[str, Any]) -> Callable[..., Any]:
     from bsr_plugins.common.errors import CheckpointError
     from bsr_plugins.runs.checkpoint_files import save_whole
 
-    @functools.wraps(upstream_save)
+    @functools.wraps(replaced)
     def save(content: Any, f: Any, *args: Any, **kwargs: Any) -> None:
+        if isinstance(content, dict) and 'optimizers' in content:
+            content = {**content, **more}
         if hasattr(f, 'write'):
-            upstream_save(content, f, *args, **kwargs)
+            replaced(content, f, *args, **kwargs)
             return
         try:
-            save_whole(content, f, lambda what, file: upstream_save(what, file, *args, **kwargs))
+            save_whole(content, f, lambda what, file: replaced(what, file, *args, **kwargs))
         except CheckpointError as error:
             raise _NotSaved(error) from error
 

@@ -1,17 +1,21 @@
 """What a training script passes to ``model.save`` besides epoch and iteration, read from its source and variables.
 
-Scripts of forks differ there: Retinexformer's passes ``best_metric=best_metric``, without which its state cannot be
-resumed from.
+BasicSR's ``save`` takes epoch and iteration, and nothing here is needed for it. Retinexformer's script passes
+``best_metric=best_metric``, without which its state cannot be resumed from; that is a local variable of the script, and
+the script runs unchanged. So where a model's ``save`` takes more (:func:`save_takes_more`), and nowhere else, the
+script's source and its variables are read.
 """
 
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 from types import FrameType
 from typing import Any, Dict, List, NamedTuple, Optional
 
 _LEADING = ('epoch', 'current_iter')
+_PACK = __name__.split('.')[0]
 
 
 class SaveArguments(NamedTuple):
@@ -19,6 +23,16 @@ class SaveArguments(NamedTuple):
 
     positional: List[Any]
     named: Dict[str, Any]
+
+
+def save_takes_more(model: type) -> bool:
+    """Return whether ``save`` of a class of models takes something besides epoch and iteration.
+
+    The pack's models pass on whatever they are given: the class below them tells.
+    """
+    owners = (base for base in model.__mro__ if 'save' in vars(base) and base.__module__.split('.')[0] != _PACK)
+    method = vars(next(owners))['save']
+    return len(inspect.signature(method).parameters) > 1 + len(_LEADING)
 
 
 def further_save_arguments(frame: FrameType) -> Optional[SaveArguments]:

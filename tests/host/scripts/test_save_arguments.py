@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import pytest
 
-from bsr_plugins.host.scripts.save_arguments import SaveArguments, further_save_arguments
+from bsr_plugins.host.scripts.save_arguments import SaveArguments, further_save_arguments, save_takes_more
 
 
 def read_arguments(call: str, tmp_path: Path, more: str = '') -> Optional[SaveArguments]:
@@ -57,3 +57,21 @@ def test_the_save_behind_the_last_iteration_is_another(tmp_path: Path) -> None:
 
 def test_a_script_without_a_file(tmp_path: Path) -> None:
     assert further_save_arguments(eval('__import__("sys")._getframe()')) == ([], {})
+
+
+class Upstream:
+    def save(self, epoch: int, current_iter: int) -> None:
+        """Save."""
+
+
+class WithMore(Upstream):
+    def save(self, epoch: int, current_iter: int, **kwargs: Any) -> None:
+        """Save with the best metric."""
+
+
+@pytest.mark.parametrize(('base', 'more'), [(Upstream, False), (WithMore, True)])
+def test_a_model_of_the_pack_takes_what_its_base_takes(base: type, more: bool) -> None:
+    from bsr_plugins.models.rebalanced_sr_model import RebalancedTraining
+
+    assert save_takes_more(base) is more
+    assert save_takes_more(type('Derived', (RebalancedTraining, base), {'__module__': 'bsr_plugins.x'})) is more

@@ -13,12 +13,9 @@ import pytest
 import torch
 import yaml
 
+from bsr_plugins.analysis.constant_sigma import measure_constant_sigma
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
-from bsr_plugins.models.constant_sigma import (
-    constant_sigma_path,
-    measure_constant_sigma,
-    read_constant_sigma,
-)
+from bsr_plugins.models.constant_sigma import constant_sigma_path, read_constant_sigma
 
 
 @pytest.fixture

@@ -1,0 +1,85 @@
+"""One attribution round of BSPA: the change of the loss attributed, the most responsible weights chosen."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Dict, Optional
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
+from bsr_plugins.common.builders import build_dataset
+from bsr_plugins.data.sampling.draw_loader import KeyedDraws, draw_loader
+from bsr_plugins.models.bspa_options import BSPAOptions
+from bsr_plugins.models.processes import loader_sizes
+
+#: Key of the stream of draws that are attributed.
+ATTRIBUTION_STREAM = 2
+
+
+class AttributionRounds:
+    """Attributes on uniform batches keyed by (manual_seed, rank, round), shared among the ranks.
+
+    Args:
+        options: ``train.bspa``.
+        opt: BasicSR's options.
+        device: Where the network is.
+    """
+
+    def __init__(self, options: BSPAOptions, opt: Dict[str, Any], device: torch.device) -> None:
+        self._options = options
+        self._opt = opt
+        self._device = device
+        self._seed = int(torch.initial_seed())
+        self._uniform_set: Optional[Dataset] = None
+
+    def attribute(self, net: nn.Module, number: int, theta_us: Dict[str, Tensor]) -> Attribution:
+        """Attribute the change of the mean L1 loss from ``theta_us`` to the present weights of ``net`` (Eq. 10).
+
+        Args:
+            net: The bare network, after an inverse stage.
+            number: Of the round, from 1.
+            theta_us: Its state dict before that stage.
+        """
+        options, opt = self._options, self._opt
+        if self._uniform_set is None:
+            self._uniform_set = build_dataset(opt['datasets']['train'])
+        batch_size, num_workers = loader_sizes(opt['datasets']['train'], opt)
+        batches = math.ceil(options.ig_batches / opt['world_size'])
+        loader = draw_loader(
+            KeyedDraws(self._uniform_set, self._seed, ATTRIBUTION_STREAM, number),
+            first=0,
+            batches=batches,
+            batch_size=batch_size,
+            num_workers=num_workers,
+        )
+        return parameter_attribution(
+            net,
+            theta_us,
+            snapshot(net),
+            ((batch['lq'].to(self._device), batch['gt'].to(self._device)) for batch in loader),
+            rule=options.ig_rule,
+            steps=options.ig_steps,
+            reduce=options.ig_reduce,
+            granularity=options.granularity,
+            num_batches=batches,
+            progress=opt['rank'] == 0,
+            description=f'BSPA round {number}',
+            distributed=opt['dist'],
+        )
+
+    def agreed(self, masks: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Give every process the masks of rank 0, so that no rounding of a reduction can part the replicas."""
+        if self._opt['dist']:
+            for name, mask in masks.items():
+                shared = mask.to(self._device, torch.uint8)
+                torch.distributed.broadcast(shared, src=0)
+                masks[name] = shared.bool()
+        return masks
+
+
+def snapshot(net: nn.Module) -> Dict[str, Tensor]:
+    """Return a copy of the state dict of ``net``, on its device."""
+    return {name: value.detach().clone() for name, value in net.state_dict().items()}

@@ -1,0 +1,120 @@
+"""Where a run stands: the place in the epoch and the random states of every process, which make a resume exact."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping
+
+from basicsr.utils import get_root_logger
+
+from bsr_plugins.common.builders import has_registries
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.models.part import Part, pack_state
+from bsr_plugins.models.processes import gathered
+from bsr_plugins.models.resume_report import describe_resume, early_end_warning
+from bsr_plugins.runs import training_position
+from bsr_plugins.runs.random_states import capture_random_states
+
+#: Keys by which samples of a data set of ours are told apart.
+IDENTITY_KEYS = ('class_index', 'interval_index')
+
+
+class RunState(Part):
+    """Counts what a run has consumed, and says after a resume how exactly it goes on.
+
+    Raises:
+        OptionError: The balance of a data set would be lost in this fork's script or model.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self._length_is_checked = False
+
+    def prepare(self) -> None:
+        """Refuse balanced batches where the fork's script cuts them."""
+        if self.model.script_cuts_batches:
+            check_batches_stay_whole(self.model.opt['datasets']['train'])
+
+    def count(self, batch: Mapping[str, Any], samples: int) -> None:
+        """Note that BasicSR's loader gave ``batch``, for which it consumed ``samples`` samples of this process."""
+        if any(key in batch for key in IDENTITY_KEYS) and queues_samples(self.model):
+            raise queue_error('a data set that draws by classes or intervals', 'datasets.train.type')
+        training_position.position.samples += samples
+        # Scripts of releases before 1.3 go on until total_iter is reached.
+        if not self._length_is_checked and has_registries():
+            self._length_is_checked = True
+            per_epoch = training_position.position.samples_per_epoch
+            warning = early_end_warning(self.model.opt, per_epoch, samples)
+            if warning:
+                get_root_logger().warning(warning)
+
+    def after_step(self, iteration: int) -> None:
+        """Note that ``iteration`` is done."""
+        training_position.position.iteration = iteration
+
+    def log(self) -> Dict[str, float]:
+        """Return what the training set has to say of its draws."""
+        training_log = getattr(training_position.train_set(), 'training_log', None)
+        return training_log() if training_log is not None else {}
+
+    def state(self) -> Dict[str, Any]:
+        """Return model, seed, place in the epoch and random states."""
+        return {
+            'model': type(self.model).__name__,
+            'manual_seed': self.model.opt.get('manual_seed'),
+            'samples_in_epoch': training_position.position.known_samples(),
+            'random_states': gathered(capture_random_states(), self.model.opt),
+        }
+
+    def load_state(self, resume_state: Mapping[str, Any]) -> None:
+        """Go on there; say how exact it is."""
+        opt, saved = self.model.opt, pack_state(resume_state)
+        training_position.position.iteration = resume_state['iter']
+        for line in describe_resume(opt, saved):
+            get_root_logger().info(line)
+        if queues_samples(self.model):
+            get_root_logger().info(
+                'Resume: the queue in which this model shuffles samples starts empty; the batches '
+                'differ from the uninterrupted run.'
+            )
+        if saved is not None and saved['samples_in_epoch'] is not None:
+            states, rank = saved['random_states'], opt['rank']
+            random_states = states[rank] if rank < len(states) else None
+            training_position.resume_at(resume_state['epoch'], saved['samples_in_epoch'], random_states)
+
+
+def queues_samples(model: Any) -> bool:
+    """Tell whether ``feed_data`` of a model makes its own lq and shuffles the samples of many batches through a queue.
+
+    RealESRNetModel and its kin (RealHATGANModel, SAFMN's RealSRModel, ...) do in training.
+    """
+    return hasattr(model, '_dequeue_and_enqueue') and bool(model.opt.get('high_order_degradation', True))
+
+
+def queue_error(what: str, where: str) -> OptionError:
+    """Return the error of ``what`` over a model that shuffles the samples of many batches."""
+    return OptionError(
+        f'{what} does not go with a model that shuffles the samples of many batches through a queue: which sample came '
+        'from where is lost',
+        where=where,
+        expected='a model that trains on the batch it is given',
+        remedy='high_order_degradation: false for paired data, or another base_model_type',
+    )
+
+
+def check_batches_stay_whole(train: Mapping[str, Any]) -> None:
+    """Raise where a script would cut batches that are balanced exactly.
+
+    Raises:
+        OptionError: Names the option that makes the script cut.
+    """
+    sizes = train.get('mini_batch_sizes') or []
+    if str(train.get('type')).startswith('RFSBalancedBatchDataset') and any(
+        size < train['batch_size_per_gpu'] for size in sizes
+    ):
+        raise OptionError(
+            "this fork's script cuts smaller batches out of the loader's at random, and their balance is lost",
+            where='datasets.train.mini_batch_sizes',
+            expected=f'{train["batch_size_per_gpu"]} in each stage, the batch_size_per_gpu',
+            found=sizes,
+            remedy='progressive learning by gt_sizes alone, or another data set',
+        )

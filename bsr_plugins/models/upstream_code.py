@@ -1,0 +1,56 @@
+"""Whether a method is BasicSR's own or a fork's: its source, compared with that of BasicSR's releases."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import textwrap
+from typing import Any, Callable, Optional
+
+#: Method -> the digests of its code in BasicSR.
+UPSTREAM = {
+    # SRModel: 1.3.0 and 1.3.1 (and before); 1.3.2 to 1.4.2 and master of May 2024.
+    'optimize_parameters': frozenset({'06336852ba35ec87', 'f7f446844fa17b70'}),
+    # BaseModel: up to 1.3.3.8; 1.3.3.9 and 1.3.3.10; 1.3.3.11 to 1.3.4.2; 1.3.4.3 to 1.4.2 and master of May 2024.
+    'save_training_state': frozenset({'edd86aff6e94c37b', '1cfadf026e0e5ed1', 'c48ed1a9a511bdd7', '32fcbf516fee9c09'}),
+}
+# Without meaning for what the code does.
+_LEFT_OUT = ('ctx', 'kind', 'type_comment')
+
+
+def is_upstreams(method: Callable[..., Any]) -> bool:
+    """Tell whether ``method`` is the code of a release of BasicSR.
+
+    Forks change BasicSR's methods in place, in classes of the same name, and with the names that upstream's code uses
+    too (``l_pix * l_pix``), so that neither of them tells. The code does: it is parsed, so that comments, docstring,
+    quotes and line breaks do not count. Where there is no source, the method is taken for a fork's.
+
+    Args:
+        method: A function with the name of a key of ``UPSTREAM``; wrappers are looked through.
+    """
+    function = inspect.unwrap(method)
+    return code_digest(function) in UPSTREAM[function.__name__]
+
+
+def code_digest(function: Callable[..., Any]) -> Optional[str]:
+    """Return a digest of the code of ``function``, the same in every Python; None where its source is not to be had."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    definition = tree.body[0]
+    if isinstance(definition, ast.FunctionDef) and ast.get_docstring(definition) is not None:
+        definition.body = definition.body[1:]
+    return hashlib.sha256(_written(definition).encode()).hexdigest()[:16]
+
+
+def _written(node: Any) -> str:
+    """Return a syntax tree as text; fields that are empty are left out, since newer Pythons have more of them."""
+    if isinstance(node, list):
+        return '[' + ','.join(map(_written, node)) + ']'
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    kept = [f'{name}={_written(value)}' for name, value in fields if name not in _LEFT_OUT]
+    return f'{type(node).__name__}({",".join(kept)})'
