@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from types import CodeType
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Type
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Type
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
@@ -16,6 +15,7 @@ from bsr_plugins.models.stock_model import StockModel
 _KEY = 'base_model_type'
 #: What a training pass has to use for ours to be put around it.
 _WRAPPED_NAMES = frozenset({'net_g', 'lq', 'optimizer_g'})
+_DERIVED: Dict[Tuple[type, type], Type[Any]] = {}
 
 
 def over_base(cls: Type[Any], opt: Optional[Mapping[str, Any]], mixin: Type[Any]) -> Type[Any]:
@@ -36,7 +36,11 @@ def over_base(cls: Type[Any], opt: Optional[Mapping[str, Any]], mixin: Type[Any]
     if not name:
         return cls
     base = _found(name)
-    return cls if issubclass(cls, base) else _derived(cls, base, mixin)
+    if issubclass(cls, base):
+        return cls
+    if (cls, base) not in _DERIVED:
+        _DERIVED[cls, base] = _derive(cls, base, mixin)
+    return _DERIVED[cls, base]
 
 
 def owners_behind(mixin: Type[Any], cls: Type[Any], method: str) -> List[Type[Any]]:
@@ -57,8 +61,7 @@ def _names_in_code(code: CodeType) -> Set[str]:
     return set(code.co_names).union(*inner)
 
 
-@functools.lru_cache(maxsize=None)
-def _derived(cls: Type[Any], base: Type[Any], mixin: Type[Any]) -> Type[Any]:
+def _derive(cls: Type[Any], base: Type[Any], mixin: Type[Any]) -> Type[Any]:
     prefix = 'BSPA' if cls.__name__.startswith('BSPA') else 'Rebalanced'
     namespace: Dict[str, Any] = {'__module__': cls.__module__, '__doc__': cls.__doc__}
     if issubclass(base, StockModel):

@@ -11,14 +11,27 @@ from torch import Tensor, nn
 
 from bsr_plugins.common.errors import TrainingError
 from bsr_plugins.models.training_step import total_norm
+from bsr_plugins.runs.checkpoint_files import save_whole
 
 
-def weights_on_cpu(net: nn.Module) -> Dict[str, Tensor]:
-    """Return the state dict of ``net`` as BasicSR saves it: on the CPU, without DataParallel's prefix."""
-    prefix = 'module.'
-    return OrderedDict(
-        (key[len(prefix) :] if key.startswith(prefix) else key, value.cpu()) for key, value in net.state_dict().items()
-    )
+def write_weights(nets: Mapping[str, nn.Module], label: str, iteration: Any, opt: Mapping[str, Any]) -> None:
+    """Write the weights of bare networks to ``<label>_<iteration>.pth``, each under its key; -1 stands for ``latest``.
+
+    Raises:
+        CheckpointError: The file cannot be written; the earlier one, if there was one, stands as it was.
+    """
+    name = 'latest' if iteration == -1 else iteration
+    weights = {key: _weights_on_cpu(net) for key, net in nets.items()}
+    save_whole(weights, os.path.join(opt['path']['models'], f'{label}_{name}.pth'))
+
+
+def write_state(state: Mapping[str, Any], opt: Mapping[str, Any]) -> None:
+    """Write a training state to ``<iteration>.state``.
+
+    Raises:
+        CheckpointError: The file cannot be written; the earlier one, if there was one, stands as it was.
+    """
+    save_whole(state, os.path.join(opt['path']['training_states'], f'{state["iter"]}.state'))
 
 
 def training_state(model: Any, epoch: int, iteration: int) -> Dict[str, Any]:
@@ -69,3 +82,11 @@ def plain_metrics(results: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Dic
         }
         for dataset, metrics in results.items()
     }
+
+
+def _weights_on_cpu(net: nn.Module) -> Dict[str, Tensor]:
+    """Return the state dict of ``net`` as BasicSR saves it: on the CPU, without DataParallel's prefix."""
+    prefix = 'module.'
+    return OrderedDict(
+        (key[len(prefix) :] if key.startswith(prefix) else key, value.cpu()) for key, value in net.state_dict().items()
+    )

@@ -91,6 +91,11 @@ class Engine(Part):
             self._compiled[id(net)] = torch.compile(net)
         return self._compiled[id(net)]
 
+    def backward(self, terms: Mapping[str, Tensor]) -> None:
+        """Add the gradients of the sum of ``terms``, added up in their order as SRModel does."""
+        total: Any = sum(terms.values())
+        self.step.backward(total)
+
     def update(self, iteration: int, terms: Mapping[str, Tensor]) -> Dict[str, float]:
         """Change the weights where an update ends and is good.
 

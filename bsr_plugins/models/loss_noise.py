@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ class LossNoise:
         self.seed = seed
         self._generator: Optional[torch.Generator] = None
 
-    def draw(self, criterion: nn.Module, prediction: Tensor, iteration: int, index: int) -> Tensor:
+    def draw(self, criterion: Any, prediction: Tensor, iteration: int, index: int) -> Tensor:
         """Return ``criterion.draw_noise(prediction, generator)`` with a generator of that key.
 
         Args:

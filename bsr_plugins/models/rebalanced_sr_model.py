@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from copy import deepcopy
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from basicsr.utils.dist_util import master_only
 from torch import Tensor, nn
@@ -14,18 +12,23 @@ from bsr_plugins.data.sampling.dropped_batches import check_not_dropped
 from bsr_plugins.host.additions.whole_checkpoints import saving_whole
 from bsr_plugins.models.base_models import over_base, owners_behind
 from bsr_plugins.models.best_weights import BestWeights
-from bsr_plugins.models.checkpoints import check_finite_weights, newest_state, training_state, weights_on_cpu
+from bsr_plugins.models.checkpoints import (
+    check_finite_weights,
+    newest_state,
+    training_state,
+    write_state,
+    write_weights,
+)
 from bsr_plugins.models.engine import Engine
 from bsr_plugins.models.fork_pass import fork_pass_of
 from bsr_plugins.models.losses import Losses
 from bsr_plugins.models.part import STATE_KEY, Part
 from bsr_plugins.models.processes import loader_sizes
-from bsr_plugins.models.run_state import RunState
+from bsr_plugins.models.run_state import RunState, files_of
 from bsr_plugins.models.sigma_branch import SigmaBranch
 from bsr_plugins.models.stock_model import StockModel
 from bsr_plugins.models.upstream_code import is_upstreams
 from bsr_plugins.models.window_padding import whole_windows, window_size
-from bsr_plugins.runs.checkpoint_files import save_whole
 from bsr_plugins.runs.random_states import preserved_random_states
 
 #: The model that the mixin stands over: SRModel, or a fork's.
@@ -54,17 +57,17 @@ class RebalancedTraining(_AnyModel):
         self.opt = deepcopy(opt)
         self.iteration = 0
         self.batch_files: List[str] = []
-        self._next_batch_trains: bool = opt['is_train']
         self.run_state = RunState(self)
         self.best = BestWeights(self)
         self.engine = Engine(self)
         self.fork_pass = fork_pass_of(self, RebalancedTraining)
         self.losses = Losses(self)
         self.sigma = SigmaBranch(self)
-        extra = {name: part(self) for name, part in self.extra_parts.items()}
-        vars(self).update(extra)
         own = (self.run_state, self.best, self.engine, self.fork_pass, self.losses, self.sigma)
-        self.parts: List[Part] = [part for part in (*own, *extra.values()) if part is not None]
+        self.parts: List[Part] = [part for part in own if part is not None]
+        for name, extra_part in self.extra_parts.items():
+            setattr(self, name, extra_part(self))
+            self.parts.append(getattr(self, name))
         super().__init__(self.opt)
         if not opt['is_train']:
             self.sigma.build_for_tests()
@@ -90,7 +93,7 @@ class RebalancedTraining(_AnyModel):
     # ------------------------------------------------------------------ training step
     def feed_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a batch: the loader's in validations and tests, the one that the parts choose in training."""
-        if self._next_batch_trains:
+        if self.run_state.next_batch_trains:
             # RealESRNetModel makes lq itself.
             data = self._training_batch(data, len(data['lq'] if 'lq' in data else data['gt']))
         self.batch_files = files_of(data)
@@ -102,7 +105,7 @@ class RebalancedTraining(_AnyModel):
         data = self._training_batch(data, samples)
         self.batch_files = files_of(data)
         # A fork's may go on to feed_data.
-        with self._no_training_batch():
+        with self.run_state.no_training_batch():
             super().feed_train_data(data, *args, **kwargs)
 
     def _training_batch(self, outer: Dict[str, Any], samples: int) -> Dict[str, Any]:
@@ -113,14 +116,6 @@ class RebalancedTraining(_AnyModel):
             batch = part.training_batch(batch)
         check_not_dropped(batch, self.iteration + 1)
         return batch
-
-    @contextlib.contextmanager
-    def _no_training_batch(self) -> Iterator[None]:
-        before, self._next_batch_trains = self._next_batch_trains, False
-        try:
-            yield
-        finally:
-            self._next_batch_trains = before
 
     @property
     def script_cuts_batches(self) -> bool:
@@ -149,7 +144,7 @@ class RebalancedTraining(_AnyModel):
             self.sigma.forward()
             terms = self.losses.terms(self.output, self.gt, current_iter)
             terms.update(self.sigma.terms(self.output, self.gt))
-            self.engine.step.backward(sum(terms.values()))
+            self.engine.backward(terms)
         self.log_dict = self.engine.update(current_iter, terms)
         # Releases before 1.3.2 have no EMA.
         if getattr(self, 'ema_decay', 0) > 0:
@@ -177,7 +172,7 @@ class RebalancedTraining(_AnyModel):
         dataset = dataloader.dataset.opt['name']
         save_images = args[0] if args else kwargs.get('save_img', False)
         maps = self.sigma.maps_of_validation(dataset, current_iter, save_images)
-        with self._no_training_batch(), preserved_random_states(), maps:
+        with self.run_state.no_training_batch(), preserved_random_states(), maps:
             result = super().validation(dataloader, current_iter, tb_logger, *args, **kwargs)
         if self.best.improves(dataset):
             self._save_networks('best')
@@ -233,9 +228,7 @@ class RebalancedTraining(_AnyModel):
         """Save as BasicSR does (same file, same keys), but whole or not at all; a failure is raised, not ignored."""
         nets = net if isinstance(net, list) else [net]
         keys = param_key if isinstance(param_key, list) else [param_key]
-        saved = {key: weights_on_cpu(self.get_bare_model(one)) for one, key in zip(nets, keys)}
-        name = 'latest' if current_iter == -1 else current_iter
-        save_whole(saved, os.path.join(self.opt['path']['models'], f'{net_label}_{name}.pth'))
+        write_weights(dict(zip(keys, map(self.get_bare_model, nets))), net_label, current_iter, self.opt)
 
     def save_training_state(self, epoch: int, current_iter: int, *args: Any, **kwargs: Any) -> None:
         """Save BasicSR's training state with the pack's part in it; every process takes part, rank 0 writes."""
@@ -249,8 +242,7 @@ class RebalancedTraining(_AnyModel):
             with saving_whole({STATE_KEY: own}):
                 super().save_training_state(epoch, current_iter, *args, **kwargs)
         elif self.opt['rank'] == 0:
-            state = {**training_state(self, epoch, current_iter), STATE_KEY: own}
-            save_whole(state, os.path.join(self.opt['path']['training_states'], f'{current_iter}.state'))
+            write_state({**training_state(self, epoch, current_iter), STATE_KEY: own}, self.opt)
 
     def resume_training(self, resume_state: Dict[str, Any]) -> None:
         """Put optimizers and schedulers back as the base does, then what the parts have saved."""
@@ -259,11 +251,6 @@ class RebalancedTraining(_AnyModel):
         self.iteration = resume_state['iter']
         for part in self.parts:
             part.load_state(resume_state)
-
-
-def files_of(batch: Mapping[str, Any]) -> List[str]:
-    """Return the files that a batch was read from; none where it does not say."""
-    return [str(path) for key in ('lq_path', 'gt_path') for path in batch.get(key, ())]
 
 
 class RebalancedSRModel(RebalancedTraining, StockModel):

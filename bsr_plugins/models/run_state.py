@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping
+import contextlib
+from typing import Any, Dict, Iterator, List, Mapping
 
 from basicsr.utils import get_root_logger
 
@@ -28,11 +29,22 @@ class RunState(Part):
     def __init__(self, model: Any) -> None:
         super().__init__(model)
         self._length_is_checked = False
+        #: Whether the next batch that the model is fed is one to train on.
+        self.next_batch_trains: bool = model.opt['is_train']
 
     def prepare(self) -> None:
         """Refuse balanced batches where the fork's script cuts them."""
         if self.model.script_cuts_batches:
             check_batches_stay_whole(self.model.opt['datasets']['train'])
+
+    @contextlib.contextmanager
+    def no_training_batch(self) -> Iterator[None]:
+        """Inside the block, a validation or a fork's own feeding, the model takes batches as they come."""
+        before, self.next_batch_trains = self.next_batch_trains, False
+        try:
+            yield
+        finally:
+            self.next_batch_trains = before
 
     def count(self, batch: Mapping[str, Any], samples: int) -> None:
         """Note that BasicSR's loader gave ``batch``, for which it consumed ``samples`` samples of this process."""
@@ -80,6 +92,11 @@ class RunState(Part):
             states, rank = saved['random_states'], opt['rank']
             random_states = states[rank] if rank < len(states) else None
             training_position.resume_at(resume_state['epoch'], saved['samples_in_epoch'], random_states)
+
+
+def files_of(batch: Mapping[str, Any]) -> List[str]:
+    """Return the files that a batch was read from; none where it does not say."""
+    return [str(path) for key in ('lq_path', 'gt_path') for path in batch.get(key, ())]
 
 
 def queues_samples(model: Any) -> bool:
