@@ -7,11 +7,10 @@ from typing import Any, Dict, Optional
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
 from bsr_plugins.common.builders import build_dataset
-from bsr_plugins.data.sampling.draw_loader import KeyedDraws, draw_loader
+from bsr_plugins.data.sampling.draw_loader import KeyedDraws, MapDataset, draw_loader
 from bsr_plugins.models.bspa_options import BSPAOptions
 from bsr_plugins.models.processes import loader_sizes
 
@@ -33,7 +32,7 @@ class AttributionRounds:
         self._opt = opt
         self._device = device
         self._seed = int(torch.initial_seed())
-        self._uniform_set: Optional[Dataset] = None
+        self._uniform_set: Optional[MapDataset] = None
 
     def attribute(self, net: nn.Module, number: int, theta_us: Dict[str, Tensor]) -> Attribution:
         """Attribute the change of the mean L1 loss from ``theta_us`` to the present weights of ``net`` (Eq. 10).

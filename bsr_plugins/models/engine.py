@@ -47,7 +47,7 @@ class Engine(Part):
 
     def in_memory_format(self, net: nn.Module) -> nn.Module:
         """Return a network in the memory format of training, before DistributedDataParallel lays out its buckets."""
-        return net.to(memory_format=torch.channels_last) if self.options.channels_last else net  # type: ignore[call-overload]
+        return net.to(memory_format=torch.channels_last) if self.options.channels_last else net
 
     def build(self) -> None:
         """Build the step and the guard; say what was asked for."""
