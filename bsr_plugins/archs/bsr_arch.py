@@ -29,10 +29,10 @@ class BSRNet(nn.Module):
 
     Proposed here, where the paper is silent, each an option: 64 channels; residuals that are not scaled; nothing in a
     group beside its blocks (``fmg_conv``); the weights, "a light spatial attention" that is described no further
-    (``alpha_mode``); a 1x1 convolution that fuses (``fuse_kernel``); the mean of DIV2K taken off the input and added to
-    the output (``rgb_mean``). Not an option: the blocks start at a tenth of He's normal, as BasicSR's do by default;
-    with PyTorch's own initialization the deviation of the features grows 8- to 12-fold through 120 blocks, with this
-    one 1.0-fold (measured with 16 channels).
+    (``alpha_mode``); a 1x1 convolution that fuses (``fuse_kernel``); the mean of DIV2K subtracted from the input and
+    added to the output (``rgb_mean``). Not an option: the blocks start at a tenth of He's normal, as BasicSR's do by
+    default; with PyTorch's own initialization the deviation of the features grows 8- to 12-fold through 120 blocks,
+    with this one 1.0-fold (measured with 16 channels).
 
     Parameters with 64 channels: 73,856 a block, so 8,862,720 in all blocks; 1,792 first; 10 weights; 45,120 fusing;
     1,731 last; upsampler 147,712, 332,352 and 295,424 at x2, x3 and x4:

@@ -31,11 +31,11 @@ class SigmaBranch(nn.Module):
 
     Where the paper is silent: the upsampler ("PixelShuffle and a 3x3 convolution") is either of the two; a PReLU has
     one parameter; there are as many channels out as the image has (its product with the noise is taken element by
-    element). It starts at ``init_sigma`` everywhere, about: from PyTorch's initialization alone it starts at .5, twenty
-    times a usual error, and Adam's way down from there saturates the sigmoid. Measured on EDSR x2 (2 blocks, features
-    of inputs in [0, 255]) after 250 updates of L1 and Eq. 10 at 1e-4, one run each: from .5, mean sigma .0023 where
-    the mean error was .0276, further from |y - mu| (.0272) than the best constant (.0220); from .02, mean sigma .0201,
-    .0184 from it.
+    element). Sigma starts near ``init_sigma`` everywhere. With PyTorch's own initialization it starts at .5, twenty
+    times a usual error, and on Adam's way down from there the sigmoid saturates. Measured on EDSR x2 (2 blocks,
+    features of inputs in [0, 255]) after 250 updates of L1 and Eq. 10 at 1e-4, one run each: from .5, mean sigma .0023
+    where the mean error was .0276, further from |y - mu| (.0272) than the best constant (.0220); from .02, mean sigma
+    .0201, .0184 from it.
 
     Args:
         num_in_ch: Channels of the features.

@@ -28,12 +28,12 @@ class InverseSampledLMDBDataset(Dataset):
 
     A draw takes class k with ``P_k = (1 / N_k) / sum_j (1 / N_j)`` (Eq. 4), then a member of it uniformly, with
     replacement. It is a pure function of (``torch.initial_seed()`` when the data set is built, which BasicSR has set
-    to manual_seed + rank; i), crop and 8-fold augmentation included. Nothing is counted in here, so that any worker,
-    any order and any resume give the same draws.
+    to manual_seed + rank; i), crop and 8-fold augmentation included. Nothing is counted in the data set: with
+    any number of workers, in any order and after any resume the draws are the same.
 
     Args:
         opt: Options of the data set (:data:`bsr_plugins.data.dataset_options.INVERSE_SAMPLED`), with ``scale`` and
-            ``phase``, which BasicSR puts in.
+            ``phase``, which BasicSR adds.
 
     A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path`` and
     ``gt_path`` (the key), ``class_index`` (int).

@@ -28,26 +28,26 @@ _AUGMENTATION_STREAM = 4
 class RFSBalancedBatchDataset(Dataset):
     """Training pairs of PairedImageDataset, each batch with N / p patches of each of p intervals of PIC.
 
-    The PIC (``data/pic.py``) is that of the LR patch, of pixels in [0, 1]; the intervals are of equal width over
-    [0, pic_max], what lies above counts in the last. A batch is asked for by ``__getitems__`` with its draw numbers,
-    and is a pure function of them and of ``torch.initial_seed()`` when the data set is built, which BasicSR has set to
-    manual_seed + rank: nothing is counted in here, so that any worker and any resume give the same batches, and each
-    rank fills quotas of its own. Which draws are made, and how: :class:`BalancedDraws`.
+    The PIC (``data/sampling/pic.py``) is that of the LR patch, with pixels in [0, 1]. The intervals have equal width
+    over [0, pic_max]; a PIC above pic_max counts in the last one. ``__getitems__`` makes a batch from its draw numbers.
+    The batch is a pure function of them and of ``torch.initial_seed()`` when the data set is built, which BasicSR has
+    set to manual_seed + rank. Nothing is counted in the data set: with any number of workers and after any resume the
+    batches are the same. Each rank fills its own quotas. How patches are drawn: :class:`BalancedDraws`.
 
-    torch < 1.13 asks for single items alone: ``dataset[n]`` takes an interval at random, so that batches are balanced
-    in expectation, not exactly; that is said once.
+    torch < 1.13 only asks for single items: ``dataset[n]`` then takes an interval at random, so that batches are
+    balanced in expectation, not exactly; the log says so once.
 
     Args:
         opt: Options of the data set (:data:`bsr_plugins.data.dataset_options.RFS`), with ``scale`` and ``phase``, which
-            BasicSR puts in. ``pic_max: auto`` gives the same edge for every manual_seed.
+            BasicSR adds. ``pic_max: auto`` gives the same edge for every manual_seed.
 
     A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path``,
-    ``gt_path``, ``pic`` (of the LR patch) and ``interval_index`` (int, 0 = flattest), both of the patch as it is, also
-    where another interval was asked for.
+    ``gt_path``, ``pic`` (of the LR patch) and ``interval_index`` (int, 0 = flattest): both are those of the patch
+    itself, even where another interval was asked for.
 
-    The paper leaves open what becomes of intervals that the M images do not have, and how pic_max is found; ours is
-    above and in :class:`BalancedDraws`. At the start all LR images are read twice (``pic_table.py``), unless the
-    results are cached.
+    The paper leaves open what happens where the M images have no patch of an interval, and how pic_max is found; what
+    is done here stands above and in :class:`BalancedDraws`. At the start all LR images are read twice
+    (``pic_table.py``), unless the results are cached.
 
     Attributes:
         interval_edges_: (p + 1,). pic_max_: the last of them.
@@ -122,7 +122,7 @@ class RFSBalancedBatchDataset(Dataset):
         self._warn_of_replaced()
 
     def training_log(self) -> Dict[str, float]:
-        """Return what RebalancedSRModel logs of this set: the share of patches of another interval than asked."""
+        """Return what RebalancedSRModel logs of this set: the share of patches of another interval than asked for."""
         self._warn_of_replaced()
         return {'balance_fallback': self._counts.replaced_share}
 

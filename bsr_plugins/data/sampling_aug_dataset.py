@@ -34,20 +34,20 @@ class Place(NamedTuple):
 class SamplingAugDataset(Dataset):
     """PairedImageDataset whose crops lie at the ``portion`` of positions of each image that is hardest to restore.
 
-    How hard a position is, is the PSNR of bilinear upscaling there (``sampling_aug.patch_psnr_map``). It is found once
-    for all positions that fall on whole LR pixels, with a progress bar, and kept in the user's cache folder by the
-    images' content (``result_cache``): later runs compute what has changed.
+    A position is hard where the PSNR of bilinear upscaling is low (``sampling_aug.patch_psnr_map``). The PSNR is
+    computed once for all positions that fall on whole LR pixels, with a progress bar. The result is kept in the user's
+    cache folder by the content of the images (``result_cache``), so that later runs compute only what has changed.
 
     ``dataset[i]`` is *draw number* i of this process, any integer >= 0. All ranks together pass through the images in
     one shuffled order after the other, each image once in a pass of ``len(dataset)`` draws, as in the published code;
     a pass's order depends on its number alone, as that of BasicSR's sampler does. The crop's position, uniform among
     the chosen ones, and the 8-fold augmentation are functions of (``torch.initial_seed()`` when the data set is built,
-    which BasicSR has set to manual_seed + rank; i). Nothing is counted in here, so that any worker, any order and any
-    resume give the same draws.
+    which BasicSR has set to manual_seed + rank; i). Nothing is counted in the data set: with any number of workers, in
+    any order and after any resume the draws are the same.
 
     Args:
         opt: Options of the data set (:data:`bsr_plugins.data.dataset_options.SAMPLING_AUG`), with ``scale`` and
-            ``phase``, which BasicSR puts in. ``portion: 1`` gives, in effect, random crops; the paper's ``gt_size`` is
+            ``phase``, which BasicSR adds. ``portion: 1`` gives, in effect, random crops; the paper's ``gt_size`` is
             192.
 
     A sample is a dict of ``lq`` (3, gt_size / scale, gt_size / scale) and ``gt`` (3, gt_size, gt_size), float32 RGB in

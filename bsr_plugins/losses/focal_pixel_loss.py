@@ -79,8 +79,8 @@ class FocalPixelLoss(ElementwiseLoss):
     """FPL as a loss of BasicSR: W_sp * W_lp * |pred - target|^p, weighted and reduced, see :func:`focal_pixel_loss`.
 
     ``pred`` is the whole image. The paper trains the residual: take ``BicubicResidual`` as network, which adds the
-    bicubic image. In several processes each takes the minimum and the maximum of its own part of the batch, as the
-    authors' code does in each of its own.
+    bicubic image. With several processes each one takes the minimum and the maximum over its own part of the batch, as
+    the authors' code does.
 
     Args:
         alpha_sp: Factor of the weight by y_sp.

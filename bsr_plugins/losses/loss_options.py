@@ -21,12 +21,14 @@ FOCAL_PIXEL_LOSS = OptionSet(
             'alpha_sp',
             number(above=0),
             0.5,
-            'factor of the weight by the error of bicubic',
+            'alpha of the weight by the error of bicubic',
             "the paper's; its code swaps the names alpha_sp and gamma_sp",
         ),
-        Option('gamma_sp', number(), 1.0, 'exponent of that weight; 0 makes it constant'),
-        Option('alpha_lp', number(above=0), 1.0, "factor of the weight by the network's own error"),
-        Option('gamma_lp', number(), 1.0, 'exponent of that weight'),
+        Option('gamma_sp', number(), 1.0, 'gamma of the weight by the error of bicubic; 0 makes that weight constant'),
+        Option('alpha_lp', number(above=0), 1.0, "alpha of the weight by the network's own error"),
+        Option(
+            'gamma_lp', number(), 1.0, "gamma of the weight by the network's own error; 0 makes that weight constant"
+        ),
         Option('p', number(above=0), 1.0, 'power of the error'),
         Option(
             'norm_scope',

@@ -52,8 +52,8 @@ class SigmaLoss(ElementwiseLoss):
         loss_weight: beta of Eq. 10.
         target: ``abs`` or ``signed``.
         threshold: ``none`` or ``batch``.
-        detach_pred: Train the branch (and the features it stands on) alone, mu detached, as the paper does. False: into
-            mu too, with ``target: signed`` the third row of its Table 1.
+        detach_pred: Train only the branch and the features it reads, with mu detached, as the paper does. False: train
+            mu too; with ``target: signed`` this is the third row of its Table 1.
         reduction: ``mean``, ``sum`` or ``none``.
 
     Raises:

@@ -38,14 +38,14 @@ def calculate_sigma_psnr(
     """Return :func:`sigma_psnr` of an image, over all channels, for BasicSR's validation.
 
     Args:
-        img: Output, uint8, as of ``input_order``; by position in releases of BasicSR before 1.3.
+        img: Output, uint8, in the order of ``input_order``; given by position in releases of BasicSR before 1.3.
         img2: Ground truth, likewise.
         crop_border: Pixels left out at each edge.
         input_order: ``HWC`` or ``CHW``.
         sigma: The sigma map in [0, 1], channels as in ``img`` or one; given by the model where ``network_sigma`` and
             ``val.sigma`` are set.
-        constant_sigma: A number that is evaluated instead of the map: Table 7's baseline row.
-        better: Read by BasicSR, of no effect here.
+        constant_sigma: A number to evaluate instead of the map: Table 7's baseline row.
+        better: Read by BasicSR; has no effect here.
         img1: ``img`` under the name that releases before 1.4 (CodeFormer) give it.
 
     Raises:
