@@ -53,12 +53,13 @@ class Installer:
         if 'basicsr' not in self.installed():
             self.basicsr()
         foreign = requirements.has_foreign_opencv(self.installed(), self.target.venv)
+        pack = ['--no-build-isolation', '-e', f'{ROOT}[{extras}]' if extras else str(ROOT)]
+        if foreign:
+            # With what it requires, pip would put opencv-python over the build that is there.
+            self.pip('this pack', '--no-deps', *pack)
+            pack = requirements.without_opencv(self.requires_of('bsr-plugins'), extras.split(','))
         self.pip(
-            'this pack and the rest',
-            '--no-build-isolation',
-            '-e',
-            f'{ROOT}[{extras}]' if extras else str(ROOT),
-            *requirements.basicsr_requirements(self.requires_of_basicsr(), foreign),
+            'this pack and the rest', *pack, *requirements.basicsr_requirements(self.requires_of('basicsr'), foreign)
         )
         if self.target.venv and not foreign:
             self.headless_opencv_where_needed()
@@ -109,11 +110,11 @@ class Installer:
             **variables,
         )
 
-    def requires_of_basicsr(self) -> List[str]:
-        """The requirement lines in the metadata of the basicsr that is installed."""
+    def requires_of(self, project: str) -> List[str]:
+        """The requirement lines in the metadata of a project that is installed."""
         from importlib import metadata  # here, not above: Python 3.7 lacks it and is to be told so in plain words
 
-        found = metadata.distributions(name='basicsr', path=[str(site) for site in self.target.sites])
+        found = metadata.distributions(name=project, path=[str(site) for site in self.target.sites])
         return [line for distribution in found for line in distribution.requires or ()]
 
     def headless_opencv_where_needed(self) -> None:

@@ -26,6 +26,13 @@ METADATA_OF_BASICSR = (
 )
 
 
+METADATA_OF_THE_PACK = (
+    'Name: bsr-plugins\nVersion: 0.1.0\nRequires-Dist: torch\nRequires-Dist: opencv-python\n'
+    'Requires-Dist: lmdb; python_version >= "3.9"\nRequires-Dist: pytest; extra == "test"\n'
+    'Requires-Dist: matplotlib; extra == "figures"\n'
+)
+
+
 def put_distribution(
     site: Path, name: str, version: str = '1.0', record: Optional[Sequence[str]] = None, metadata: str = ''
 ) -> Path:
@@ -69,6 +76,8 @@ class FakeRunner:
         for name in ('torch', 'torchvision', 'opencv_python_headless'):
             if name.replace('_', '-') in command:
                 put_distribution(self.site, name, '2.5')
+        if '-e' in command:
+            put_distribution(self.site, 'bsr_plugins', '0.1.0', metadata=METADATA_OF_THE_PACK)
         if requirements.BASICSR in command:
             put_distribution(self.site, 'basicsr', '1.4.2', metadata=METADATA_OF_BASICSR)
         return 'versions'
@@ -142,6 +151,12 @@ def test_basicsr_requirements_leave_torch_and_a_second_opencv_out() -> None:
     lines = ['addict', 'opencv-python', 'torch>=1.7', 'torchvision', 'Pillow (>=8)', 'x ; extra == "dev"']
     assert requirements.basicsr_requirements(lines, foreign_opencv=False) == ['addict', 'opencv-python', 'Pillow (>=8)']
     assert requirements.basicsr_requirements(lines, foreign_opencv=True) == ['addict', 'Pillow (>=8)']
+
+
+def test_requirements_of_the_pack_without_opencv() -> None:
+    lines = ['numpy', 'opencv-python', 'a<2; python_version < "3.9" and extra == "test"', "b ; extra == 'figures'"]
+    assert requirements.without_opencv(lines, ['test', 'x']) == ['numpy', 'a<2; python_version < "3.9"']
+    assert requirements.without_opencv(lines, ['figures']) == ['numpy', 'b']
 
 
 def test_fingerprint_follows_setup_py_version_and_extras(tmp_path: Path) -> None:
@@ -246,10 +261,11 @@ def test_what_is_there_stays(target: state.Target, tmp_path: Path) -> None:
     put_distribution(site, 'basicsr', '1.3.4.9', metadata=METADATA_OF_BASICSR)
     put_distribution(site, 'opencv_python_headless', '4.8')
     run = FakeRunner(site)
-    bootstrap.Installer(target, run, tmp_path).install('')
+    bootstrap.Installer(target, run, tmp_path).install('test')
     assert run.pip_installs() == [
         list(requirements.BUILD_TOOLS),
-        ['--no-build-isolation', '-e', str(REPO), 'lmdb', 'numpy>=1.17'],
+        ['--no-deps', '--no-build-isolation', '-e', f'{REPO}[test]'],
+        ['torch', 'lmdb; python_version >= "3.9"', 'pytest', 'lmdb', 'numpy>=1.17'],
     ]
     assert 'torch==2.0.1\n' in run.constraints[-1]
 

@@ -100,8 +100,21 @@ def has_foreign_opencv(installed: Dict[str, str], venv: bool) -> bool:
 def basicsr_requirements(requires: Sequence[str], foreign_opencv: bool) -> List[str]:
     """basicsr's own requirements, less torch (installed before) and less OpenCV where another build of it is there."""
     left_out = {*TORCH, *(('opencv-python',) if foreign_opencv else ())}
-    return [
-        line
-        for line in requires
-        if 'extra ==' not in line and project_name(re.split(r'[\s;<>=!~\[(]', line)[0]) not in left_out
-    ]
+    return [line for line in requires if 'extra ==' not in line and _project(line) not in left_out]
+
+
+def without_opencv(requires: Sequence[str], extras: Sequence[str]) -> List[str]:
+    """Requirement lines without opencv-python, those of ``extras`` among them."""
+    wanted = []
+    for line in requires:
+        extra = _EXTRA.search(line)
+        if _project(line) != 'opencv-python' and (extra is None or extra.group(1) in extras):
+            wanted.append(_EXTRA.sub('', line))
+    return wanted
+
+
+_EXTRA = re.compile(r"""\s*(?:;|\band\b)\s*extra == ['"]([\w.-]+)['"]""")
+
+
+def _project(line: str) -> str:
+    return project_name(re.split(r'[\s;<>=!~\[(]', line)[0])
