@@ -11,7 +11,7 @@ from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.images.image_folders import some_of
-from bsr_plugins.data.images.shared_options import names_images
+from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, leads_out_of_folder
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
@@ -108,7 +108,7 @@ def _unpaired(
     for which, names, other in (('gt', pairs.alone_gt, 'LR'), ('lq', pairs.alone_lq, 'HR')):
         # Where nothing pairs, one finding says it.
         if names and not (which == 'lq' and pairs.alone_gt and not pairs.pairs):
-            template = dataset.get('filename_tmpl') or '{}'
+            template = dataset.get('filename_tmpl') or FILENAME_TMPL.default
             findings.append(
                 Finding(
                     severity,

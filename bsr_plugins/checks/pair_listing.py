@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from bsr_plugins.data.images.declared_size import declared_size
-from bsr_plugins.data.images.shared_options import names_images
+from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 
 Size = Tuple[int, int]  # height, width
@@ -67,7 +67,7 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
     listed = options.get('meta_info_file')
     gt_names = _files(folders['gt']) if listed is None else _listed(root / Path(str(listed)).expanduser())
     lq_names = set(_files(folders['lq']))
-    template = str(options.get('filename_tmpl') or '{}')
+    template = str(options.get('filename_tmpl') or FILENAME_TMPL.default)
     if gt_names is None or not names_images(template):
         return None
     found = PairList(folders, names, False)

@@ -7,6 +7,8 @@ import sys
 from typing import Any, Dict, List
 
 from bsr_plugins.common.errors import DependencyError, OptionError
+from bsr_plugins.data.images.shared_options import FILENAME_TMPL
+from bsr_plugins.data.sampling.sampling_options import NUM_INTERVALS
 
 HELP = 'show what random filter sampling (RFS of BSR) does to a training set'
 DESCRIPTION = """\
@@ -28,11 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('-opt', metavar='YML', help='option file whose training set is an RFSBalancedBatchDataset')
     parser.add_argument('--gt', metavar='PATH', help='HR images: a folder or an .lmdb (without -opt)')
     parser.add_argument('--lq', metavar='PATH', help='LR images, likewise')
-    parser.add_argument('--lq-template', default='{}', metavar='T', help='filename_tmpl of the LR images (%(default)s)')
+    parser.add_argument(
+        '--lq-template', default=FILENAME_TMPL.default, metavar='T', help='filename_tmpl of the LR images (%(default)s)'
+    )
     parser.add_argument('--scale', type=int, metavar='S', help='upscaling factor')
     parser.add_argument('--gt-size', type=int, default=192, metavar='N', help='side of the HR patches (%(default)s)')
     parser.add_argument('--batch', type=int, default=16, metavar='N', help='patches in a batch (%(default)s)')
-    parser.add_argument('--intervals', type=int, default=16, metavar='P', help='intervals of PIC (%(default)s)')
+    parser.add_argument(
+        '--intervals', type=int, default=NUM_INTERVALS.default, metavar='P', help='intervals of PIC (%(default)s)'
+    )
     parser.add_argument(
         '--patches', type=int, default=16384, metavar='N', help='number of patches to draw (%(default)s)'
     )

@@ -22,13 +22,14 @@ TENSORS = (
     Option('color', optional(choice('y')), None, 'y: luma instead of RGB'),
 )
 GT_SIZE = Option('gt_size', whole(1), REQUIRED, 'side of the HR crops, a multiple of scale')
+FILENAME_TMPL = Option('filename_tmpl', TEXT, '{}', 'name of an LR image, `{}` for that of the HR image')
 #: Where PairedImageDataset finds its pairs.
 PAIRS = (
     Option('dataroot_gt', PATH, REQUIRED, 'HR images: a folder, or an LMDB'),
     Option('dataroot_lq', PATH, REQUIRED, 'LR images: a folder, or an LMDB'),
     Option('io_backend', SECTION, REQUIRED, '`{type: disk}`, or `{type: lmdb}`'),
     Option('meta_info_file', optional(PATH), None, 'a list of the HR images to take'),
-    Option('filename_tmpl', TEXT, '{}', 'name of an LR image, `{}` for that of the HR image'),
+    FILENAME_TMPL,
 )
 
 # Read by BasicSR and by BSPAModel around the data set, or carried by BasicSR's option files for any data set.

@@ -19,7 +19,7 @@ from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
 from bsr_plugins.data.images.image_reading import decode_image
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.images.sample_tensors import SampleTensors
-from bsr_plugins.data.images.shared_options import PAIRS, SCALE, names_images, option_place
+from bsr_plugins.data.images.shared_options import FILENAME_TMPL, PAIRS, SCALE, names_images, option_place
 from bsr_plugins.data.images.stored_images import StoredImage
 
 
@@ -171,7 +171,7 @@ class PairedImages:
         from basicsr.data import data_util
 
         folders, kinds = [self.lq_folder, self.gt_folder], ['lq', 'gt']
-        template, listed = opt.get('filename_tmpl') or '{}', opt.get('meta_info_file')
+        template, listed = opt.get('filename_tmpl', FILENAME_TMPL.default), opt.get('meta_info_file')
         try:
             if self._backend['type'] == 'lmdb':
                 return data_util.paired_paths_from_lmdb(folders, kinds)
@@ -205,7 +205,7 @@ class _Lmdbs(NamedTuple):
 
 
 def _check_template(opt: Mapping[str, Any]) -> None:
-    template = opt.get('filename_tmpl') or '{}'
+    template = opt.get('filename_tmpl', FILENAME_TMPL.default)
     if not names_images(template):
         raise OptionError(
             'filename_tmpl has no {} for the name',

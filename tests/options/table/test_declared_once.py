@@ -41,6 +41,10 @@ def literal_defaults(tree: ast.AST) -> Iterator[str]:
             and isinstance(node.args[0], ast.Constant)
         ):
             named = [(str(node.args[0].value), node.args[1])]
+        elif isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or) and len(node.values) == 2:
+            read = node.values[0]
+            arguments_of = read.args[:1] if isinstance(read, ast.Call) else []
+            named = [(str(each.value), node.values[-1]) for each in arguments_of if isinstance(each, ast.Constant)]
         else:
             continue
         for name, value in named:
@@ -97,6 +101,7 @@ def test_no_default_and_no_range_stands_twice(found) -> None:
         (literal_defaults, 'class A:\n    beta: float = 0.1', ['beta: 0.1']),
         (literal_defaults, 'IMBALANCE_FACTOR = 10', ['imbalance_factor: 10']),
         (literal_defaults, "opt.get('portion', 0.1)", ['portion: 0.1']),
+        (literal_defaults, "opt.get('filename_tmpl') or '{}'", ["filename_tmpl: '{}'"]),
         (literal_defaults, 'def f(num_classes=NUM_CLASSES.default, scale=None, compile=False): ...', []),
         (checks_by_hand, 'if num_classes < 1:\n    raise OptionError()', ['num_classes']),
         (checks_by_hand, 'if self.beta > 1:\n    raise OptionError()', ['beta']),
