@@ -20,7 +20,7 @@ class RiemannSums:
         points: (alpha, weight) pairs of the rule.
         is_ranked: Which of the path's parameters have scores.
         per_batch_abs: Sum the absolute values of the batches' attributions, else the signed ones.
-        ends_every: The losses at both ends are measured on every so manyth batch.
+        ends_every: n: the losses at both ends are measured on the first batch and every n-th one after it.
 
     Attributes:
         scores: Parameter name -> sum over the batches.

@@ -102,5 +102,5 @@ def _read(path: str) -> Dict[str, Any]:
             'The record of the best weights cannot be read',
             where=path,
             found=error,
-            remedy='remove it: the best of the training state is taken up then',
+            remedy='remove the file: then the best value in the training state is used',
         ) from error

@@ -83,7 +83,7 @@ class BSPA(Part):
                 self.hold_round(number, iteration, self._theta_us)
             elif number:
                 get_root_logger().warning(
-                    f'BSPA round {number} is left out: the state this run was resumed from does not '
+                    f'BSPA round {number} is skipped: the state this run was resumed from does not '
                     'hold the weights of the uniform stage before it.'
                 )
             self._theta_us = None

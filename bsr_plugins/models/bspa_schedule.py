@@ -68,12 +68,12 @@ class BSPASchedule:
 
     def warnings(self) -> List[str]:
         """Return what is odd about the schedule, each with its arithmetic; an empty list where nothing is."""
-        plan = f'interval_iter {self.interval_iter:,} + inverse_iter {self.inverse_iter:,} = {self.cycle:,} a cycle'
+        plan = f'interval_iter {self.interval_iter:,} + inverse_iter {self.inverse_iter:,} = {self.cycle:,} per cycle'
         if self.rounds == 0:
             return [
                 f'BSPA never reaches an attribution round: {plan}, total_iter {self.total_iter:,} ends before the '
-                f'uniform stage behind it; at least {self.cycle + 1:,} iterations are needed, '
-                f'{self.cycle + self.interval_iter:,} make that stage whole.'
+                f'uniform stage that follows the first one; at least {self.cycle + 1:,} iterations are needed, '
+                f'{self.cycle + self.interval_iter:,} complete that stage.'
             ]
         if not self.is_inverse(self.total_iter):
             return []

@@ -107,7 +107,7 @@ class Engine(Part):
             Log name -> value: the losses, as means over the processes, and what the options add.
 
         Raises:
-            TrainingError: Something is not finite and ``non_finite`` is ``stop``, or too many updates were left out.
+            TrainingError: Something is not finite and ``non_finite`` is ``stop``, or too many updates were skipped.
         """
         step, guard = self.step, self.guard
         ends = step.ends_update(iteration)
@@ -159,13 +159,13 @@ class Engine(Part):
     def _take_fault(
         self, problem: str, iteration: int, values: Mapping[str, float], norm: Optional[float], files: List[str]
     ) -> None:
-        """Stop, or say that the update will be left out."""
+        """Stop, or say that the update will be skipped."""
         if self.guard.policy == 'stop':
             self.stop(problem, iteration, values, norm, files)
         if self.guard.skipped < SHOWN:
             get_root_logger().warning(
                 f'{problem} in iteration {iteration:,} ({describe(values, norm)}); its update '
-                f'is left out. The batch: {", ".join(files)}'
+                f'is skipped. The batch: {", ".join(files)}'
             )
 
     def _files_of(self, terms: Mapping[str, Tensor]) -> List[str]:
@@ -187,7 +187,7 @@ class Engine(Part):
         }
 
     def load_state(self, resume_state: Mapping[str, Any]) -> None:
-        """Put them back; an update whose gradients are not there is left out, and that is said."""
+        """Put them back; an update whose gradients are missing is skipped, and the log says so."""
         opt, iteration = self.model.opt, resume_state['iter']
         saved = (pack_state(resume_state) or {}).get('engine')
         gradients = None
@@ -200,5 +200,5 @@ class Engine(Part):
             self.guard.spoiled = True
             get_root_logger().warning(
                 f'Iteration {iteration:,} lies inside an update of {self.options.accumulate} batches, and '
-                'the training state does not hold the gradients of those before: that update is left out.'
+                'the training state does not hold the gradients of those before: that update is skipped.'
             )

@@ -27,7 +27,7 @@ def describe_engine(options: EngineOptions, opt: Mapping[str, Any]) -> List[str]
         if total % options.accumulate:
             lines.append(
                 f'Accumulation: the last {total % options.accumulate} batches make no update; a total_iter'
-                f' that {options.accumulate} divides leaves none over.'
+                f' that {options.accumulate} divides leaves none.'
             )
     shown = [(key, getattr(options, key)) for key in ('amp', 'compile', 'channels_last', 'grad_clip')]
     asked = [f'{key} {value}' for key, value in shown if value]

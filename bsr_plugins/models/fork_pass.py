@@ -56,8 +56,8 @@ class ForkPass(Part):
         ):
             if is_asked:
                 raise OptionError(
-                    f'{key}: {getattr(options, key)} needs the inside of the training pass, which '
-                    f'{self._owner} has of its own',
+                    f'{key}: {getattr(options, key)} needs to change the training pass, which '
+                    f'{self._owner} replaces by its own',
                     where=f'train.{key}',
                     expected=expected,
                     found=getattr(options, key),
@@ -65,9 +65,9 @@ class ForkPass(Part):
         added = [key for key in ('losses', 'sigma_opt') if self.model.opt['train'].get(key)]
         if added and not self._calls_pixel_loss:
             raise OptionError(
-                f'the training pass of {self._owner} does not call cri_pix, by which other losses are added',
+                f'the training pass of {self._owner} does not call cri_pix, through which other losses are added',
                 where=f'train.{added[0]}',
-                expected='no such losses over this base',
+                expected='no such losses with this base_model_type',
                 found=', '.join(added),
             )
 

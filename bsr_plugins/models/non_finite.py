@@ -103,7 +103,7 @@ def non_finite_error(
         expected='finite losses and gradients',
         found=describe(values, norm),
         remedy=f'look at those files; {resume}, with a lower learning rate, train.grad_clip, or '
-        'train.non_finite: skip to leave such updates out',
+        'train.non_finite: skip to skip such updates',
     )
 
 

@@ -33,10 +33,12 @@ def describe_resume(opt: Mapping[str, Any], own: Optional[Mapping[str, Any]]) ->
             'in progress starts over and random draws differ from the uninterrupted run.'
         )
     elif name in TABLE['dataset'] or not train.get('num_worker_per_gpu'):
-        lines.append('Resume: exact; sampling, weights, optimizer and random states go on as in the uninterrupted run.')
+        lines.append(
+            'Resume: exact; sampling, weights, optimizer and random states continue as in the uninterrupted run.'
+        )
     else:
         lines.append(
-            f'Resume: images and their order go on as in the uninterrupted run; the crops and flips of '
+            f'Resume: images and their order continue as in the uninterrupted run; the crops and flips of '
             f'{name} differ, since stock data sets draw them inside the '
             f'{train["num_worker_per_gpu"]} workers (num_worker_per_gpu: 0 makes them exact).'
         )
@@ -75,7 +77,7 @@ def early_end_warning(opt: Mapping[str, Any], samples_per_epoch: Optional[int], 
     ratio = math.ceil(total_iter * batch_size / samples_per_epoch)
     return (
         f'BasicSR will end this run after {batches * epochs:,} of {total_iter:,} iterations: '
-        f'{samples_per_epoch:,} samples an epoch in batches of {batch_size} are {batches:,} whole batches, and it '
+        f'{samples_per_epoch:,} samples an epoch in batches of {batch_size} are {batches:,} full batches, and it '
         f'runs {epochs:,} epochs. Raise datasets.train.dataset_enlarge_ratio by the factor {ratio} or let the '
         'batch divide the epoch.'
     )

@@ -110,8 +110,8 @@ def queues_samples(model: Any) -> bool:
 def queue_error(what: str, where: str) -> OptionError:
     """Return the error of ``what`` over a model that shuffles the samples of many batches."""
     return OptionError(
-        f'{what} does not go with a model that shuffles the samples of many batches through a queue: which sample came '
-        'from where is lost',
+        f'{what} cannot be combined with a model that shuffles the samples of many batches through a queue: which '
+        'sample came from where is lost',
         where=where,
         expected='a model that trains on the batch it is given',
         remedy='high_order_degradation: false for paired data, or another base_model_type',
@@ -129,7 +129,7 @@ def check_batches_stay_whole(train: Mapping[str, Any]) -> None:
         size < train['batch_size_per_gpu'] for size in sizes
     ):
         raise OptionError(
-            "this fork's script cuts smaller batches out of the loader's at random, and their balance is lost",
+            "this fork's script draws smaller batches from the loader's at random, and their balance is lost",
             where='datasets.train.mini_batch_sizes',
             expected=f'{train["batch_size_per_gpu"]} in each stage, the batch_size_per_gpu',
             found=sizes,

@@ -178,10 +178,10 @@ class SigmaBranch(Part):
         saved, groups = len(resume_state['optimizers'][0]['param_groups']), self.model.optimizer_g.param_groups
         if saved != len(groups):
             raise CheckpointError(
-                'the training state is of a run with other parameter groups',
+                'the training state was saved by a run with other parameter groups',
                 where=self.model.opt['path'].get('resume_state'),
                 expected=f'a run {"without" if self.net is None else "with"} the sigma branch',
                 found=f'{saved} parameter groups, not {len(groups)}',
-                remedy='resume with the option file of that run, or start anew from its weights by '
+                remedy='resume with the option file of that run, or start again from its weights by '
                 'path.pretrain_network_g',
             )

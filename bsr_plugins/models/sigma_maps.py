@@ -106,12 +106,12 @@ def check_validation_takes_maps(opt: Mapping[str, Any]) -> None:
     """
     if wants_sigma(opt) and StockModel.__name__ != 'SRModel':
         raise OptionError(
-            f'the validation of {StockModel.__name__} (releases of BasicSR before 1.3) hands its '
-            'metrics two images and nothing else',
+            f'the validation of {StockModel.__name__} (releases of BasicSR before 1.3) passes its '
+            'metrics only two images',
             where='val.sigma',
             expected='false',
             found='true',
-            remedy='look at the sigma maps in a BasicSR >= 1.3: net_sigma_*.pth loads there',
+            remedy='use a BasicSR >= 1.3 for sigma maps: net_sigma_*.pth loads there',
         )
 
 
@@ -144,8 +144,8 @@ def with_constant_rows(metrics: Mapping[str, Any], path: Mapping[str, Any]) -> D
     constant = read_constant_sigma(weights, path.get('param_key_g') or 'params')
     if constant is None:
         get_root_logger().warning(
-            'No constant sigma was measured for these weights, so nothing stands beside '
-            f'{", ".join(taking)}. It is made by: {measuring_command(weights)}'
+            'No constant sigma was measured for these weights, so there is no row of a constant sigma beside '
+            f'{", ".join(taking)}. To measure it: {measuring_command(weights)}'
         )
         return rows
     get_root_logger().info(f'Rows {_ROW[1:]}: the constant sigma {constant:.6f}.')

@@ -22,7 +22,7 @@ def stock_model() -> Type[Any]:
             if found is not None:
                 return found
     raise DependencyError(
-        'The basicsr that runs has no model that ours can stand on',
+        'The basicsr that runs has no model to build on',
         where=importlib.import_module('basicsr').__path__[0],
         expected=', '.join(f'{module}.{name}' for module, name in STOCK_MODELS),
     )

@@ -20,7 +20,7 @@ from bsr_plugins.models.constant_sigma import constant_sigma_path, read_constant
 
 @pytest.fixture
 def training(tmp_path: Path) -> Dict[str, Any]:
-    """FSRCNN with weights of 0 and a bias of 0.2: its output is the picture 51; the two HR pictures are 71 and 41."""
+    """FSRCNN with weights of 0 and a bias of 0.2: its output is the image 51; the two HR images are 71 and 41."""
     from bsr_plugins.archs.fsrcnn_arch import FSRCNN
 
     for folder in ('HR', 'LR'):
@@ -50,7 +50,7 @@ def training(tmp_path: Path) -> Dict[str, Any]:
     return options
 
 
-def test_all_elements_of_whole_pictures_count_alike(training: Dict[str, Any], tmp_path: Path) -> None:
+def test_all_elements_of_whole_images_count_alike(training: Dict[str, Any], tmp_path: Path) -> None:
     result = measure_constant_sigma(tmp_path / 'x.yml', tmp_path / 'net_g_5.pth', device='cpu')
     assert result['constant_sigma'] == pytest.approx((20 * 1 + 10 * 2) / 3 / 255)
     assert result['rmse'] == pytest.approx(((20**2 * 1 + 10**2 * 2) / 3) ** 0.5 / 255)

@@ -159,8 +159,8 @@ def test_bspa_over_a_script_that_cuts_its_batches(data: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     'keys, value, message',
     [
-        (('val', 'sigma'), True, 'hands its metrics two images and nothing else'),
-        (('train', 'accumulate'), 2, 'needs the inside of the training pass, which ImageRestorationModel has'),
+        (('val', 'sigma'), True, 'passes its metrics two images and nothing else'),
+        (('train', 'accumulate'), 2, 'needs to change the training pass, which ImageRestorationModel has'),
     ],
     ids=['sigma maps', 'accumulation'],
 )

@@ -172,7 +172,7 @@ def test_a_named_loss_alone_takes_the_pixel_loss_s_place(
 @pytest.mark.parametrize('key, value', [('amp', 'fp16'), ('accumulate', 2), ('non_finite', 'skip')])
 def test_what_needs_the_inside_is_refused(options: Options, train: Train, tmp_path: Path, key: str, value: Any) -> None:
     options['train'][key] = value
-    with pytest.raises(OptionError, match='ProbeForkModel has of its own') as caught:
+    with pytest.raises(OptionError, match='ProbeForkModel replaces by its own') as caught:
         train(options, tmp_path)
     assert caught.value.where == f'train.{key}'
 
@@ -304,13 +304,13 @@ def test_classes_do_not_go_through_a_queue(
     base_options: Options, options: Options, train: Train, tmp_path: Path, numbered_options: Options
 ) -> None:
     base_options['base_model_type'] = options['base_model_type'] = 'ProbeQueueModel'
-    with pytest.raises(OptionError, match='^BSPA does not go with a model that shuffles') as caught:
+    with pytest.raises(OptionError, match='^BSPA cannot be combined with a model that shuffles') as caught:
         train(base_options, tmp_path / 'bspa')
     assert caught.value.where == 'base_model_type'
     options['datasets']['train'] = {
         key: value for key, value in numbered_options['datasets']['train'].items() if key != 'inverse'
     }
-    with pytest.raises(OptionError, match='draws by classes or intervals does not go with') as caught:
+    with pytest.raises(OptionError, match='draws by classes or intervals cannot be combined with') as caught:
         train(options, tmp_path / 'inverse')
     assert caught.value.where == 'datasets.train.type'
     assert 'high_order_degradation: false' in caught.value.remedy

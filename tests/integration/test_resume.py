@@ -78,7 +78,7 @@ def test_a_state_of_stock_srmodel_is_taken_up(base_options: Options, train: Trai
     resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
     log = log_of(resumed)
     assert 'written by a stock BasicSR model' in log
-    assert 'BSPA round 1 is left out' in log
+    assert 'BSPA round 1 is skipped' in log
     assert 'BSPA round 2 after iteration 10' in log
 
 

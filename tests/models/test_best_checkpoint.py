@@ -69,4 +69,4 @@ def test_a_damaged_record_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / 'net_g_best.json').write_text(text)
     with pytest.raises(CheckpointError, match='record of the best weights cannot be read') as caught:
         BestCheckpoint('psnr').resume(None, str(tmp_path), 5)
-    assert 'net_g_best.json' in str(caught.value) and 'remove it' in str(caught.value)
+    assert 'net_g_best.json' in str(caught.value) and 'remove the file' in str(caught.value)
