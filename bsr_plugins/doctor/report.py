@@ -27,6 +27,7 @@ from bsr_plugins.doctor.probing import probe
 from bsr_plugins.doctor.stages import ORDER
 from bsr_plugins.host.additions import ADDITIONS
 from bsr_plugins.host.mends import MENDS
+from bsr_plugins.host.patches import is_switched_off
 from bsr_plugins.host.registration import TABLE
 from bsr_plugins.host.scripts.fork_scripts import find_script
 from bsr_plugins.host.source_names import checkout_of, project_names
@@ -100,10 +101,16 @@ def examine(root: Path, search_path: Sequence[str]) -> Report:
     if 'basicsr' in probed.facts:
         found = probed.facts['basicsr']
         report.sections['registered'] = _registered_rows(found)
-        patches = {**found, **probed.facts.get('patches', {})}
-        report.sections['mends'] = _patch_rows(patches['mends'])
-        report.sections['additions'] = _patch_rows(patches['additions'])
+        by_kind = {**found, **probed.facts.get('patches', {})}
+        report.sections['mends'] = _patch_rows(by_kind['mends'])
+        report.sections['additions'] = _patch_rows(by_kind['additions'])
         report.findings += _name_findings(found, root)
+    else:
+        # What this process has left out, the failed one has left out too.
+        for kind, patches in (('mends', MENDS), ('additions', ADDITIONS)):
+            off = list(dict.fromkeys(patch.name for patch in patches if is_switched_off(patch.name)))
+            if off:
+                report.sections[kind] = [_row_of_switched_off(off)]
     report.findings += _switch_findings()
     report.sections['disk'], findings = examine_disk(root)
     report.findings = sorted(report.findings + findings, key=lambda finding: finding.severity != ERROR)
@@ -188,9 +195,13 @@ def _patch_rows(found: Dict[str, Any]) -> Rows:
     rows = [(patch['name'], f'{patch["reason"]} ({patch["link"]})') for patch in found['active']]
     return [
         *(rows or [('active', 'none')]),
-        *([('switched off', f'{", ".join(found["off"])} (by {VARIABLE})')] if found['off'] else []),
+        *([_row_of_switched_off(found['off'])] if found['off'] else []),
         ('not needed here', ', '.join(found['idle']) or 'none'),
     ]
+
+
+def _row_of_switched_off(names: Sequence[str]) -> Tuple[str, str]:
+    return 'switched off', f'{", ".join(names)} (by {VARIABLE})'
 
 
 def _switch_findings() -> List[Finding]:

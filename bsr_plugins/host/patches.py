@@ -85,7 +85,7 @@ def _leave_out(patch: Patch) -> None:
             f"There is no module {patch.module}, and the patch '{patch.name}' that provides it is switched off",
             where=f'the environment variable {switches.VARIABLE}',
             found=os.environ.get(switches.VARIABLE),
-            remedy=f"leave '{patch.name}' out of it: {patch.reason}",
+            remedy=f"list there only what is to be off, without '{patch.name}', or unset it: {patch.reason}",
         )
         error.name = patch.module
         raise error

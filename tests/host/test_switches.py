@@ -90,4 +90,5 @@ def test_the_doctor_shows_what_is_off_and_what_is_unknown(repo: Path) -> None:
     assert 'BSR_PLUGINS_MENDS names no mend and no addition' in finding
     assert 'exact plaice in the epoch' in finding and "did you mean 'exact place in the epoch'?" in finding
     off = run_python(code, repo, 'off').stdout
-    assert 'unset BSR_PLUGINS_MENDS' in off or 'functional tensor' not in off
+    assert 'absent EMA (by BSR_PLUGINS_MENDS)' in off and 'exact place in the epoch (by BSR_PLUGINS_MENDS)' in off
+    assert 'unset BSR_PLUGINS_MENDS' in off or 'basicsr cannot be imported' not in off
