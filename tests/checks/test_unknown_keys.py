@@ -137,7 +137,7 @@ def test_keys_that_are_read(check: Check, text: str) -> None:
         ),
         (
             'calculate_psnr',
-            'calculate_pll\n      sigma_min: 1',
+            'calculate_pll\n      constant_sigma: 0.1\n      sigma_min: 1',
             "metric calculate_pll has no option 'sigma_min'",
             "did you mean 'pll_sigma_min'?",
         ),
