@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bsr_plugins.host.registration import TABLE
-from cases import every
+from cases import case, every
 
 #: What a network needs beside its defaults and the scale, and what makes a large one small.
 NEEDED: Dict[str, Dict[str, Any]] = {
@@ -109,3 +109,16 @@ def test_trains_under_bf16_autocast(name):
     assert all(
         parameter.grad.dtype == torch.float32 and parameter.grad.isfinite().all() for parameter in network.parameters()
     )
+
+
+def test_a_mean_is_taken_from_the_input_and_added_to_the_output():
+    means = []
+    for name in NAMES:
+        network, plain = build(name).eval(), build(name).eval()
+        if hasattr(network, 'mean'):
+            plain.mean.zero_()
+            x = example(network)
+            with torch.no_grad(), case(name):
+                torch.testing.assert_close(network(x), plain(x - network.mean) + network.mean)
+            means.append(name)
+    assert means == ['BSRNet', 'CARN']
