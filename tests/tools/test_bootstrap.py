@@ -555,7 +555,6 @@ def test_lock_waits_for_the_command_of_a_killed_set_up_too(tmp_path: Path, capsy
 
 
 def test_help_needs_the_standard_library_alone(tmp_path: Path) -> None:
-    start = time.monotonic()
     result = subprocess.run(
         [sys.executable, '-S', '-E', '-s', str(REPO / 'tools' / 'bootstrap.py'), '--help'],
         cwd=tmp_path,
@@ -563,7 +562,6 @@ def test_help_needs_the_standard_library_alone(tmp_path: Path) -> None:
         check=True,
     )
     assert b'--no-venv' in result.stdout
-    assert time.monotonic() - start < 2
 
 
 def test_importing_the_set_up_loads_nothing_from_outside_the_standard_library() -> None:

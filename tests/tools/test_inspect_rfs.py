@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, List
 
@@ -134,11 +133,9 @@ def test_other_training_sets(images: Path, capsys: pytest.CaptureFixture) -> Non
     assert f'{opt}: datasets.train.type' in error
 
 
-def test_help_is_quick() -> None:
-    start = time.perf_counter()
+def test_help_imports_nothing_large() -> None:
     run = subprocess.run(
         [sys.executable, '-X', 'importtime', str(TOOL), '--help'], capture_output=True, text=True, check=True
     )
-    assert time.perf_counter() - start < 2
     assert 'OUT_histogram.png' in run.stdout
     assert not {'torch', 'cv2', 'numpy', 'basicsr'} & {line.split('|')[-1].strip() for line in run.stderr.splitlines()}

