@@ -267,7 +267,7 @@ TABLE: List[Bad] = [
         "io_backend is 'disk', the data roots are not",
     ),
     bad('an LMDB without data', TRAIN, remove('sub/HR_sub.lmdb/data.mdb'), 'is incomplete, it lacks data.mdb'),
-    bad('no difficulty file', TRAIN, remove(DIFFICULTY), 'The difficulty file does not exist', 'score_difficulty.py'),
+    bad('no difficulty file', TRAIN, remove(DIFFICULTY), 'The difficulty file does not exist', 'score --hr-lmdb'),
     bad(
         'save_best of no metric',
         TRAIN,
@@ -389,7 +389,7 @@ TABLE: List[Bad] = [
         TRAIN,
         edit('manifest_sha256=', 'manifest_sha256=0', DIFFICULTY),
         'a different LMDB',
-        'score_difficulty.py',
+        'score --hr-lmdb',
     ),
     bad('difficulty without header', TRAIN, edit('# scorer', 'scorer', DIFFICULTY), 'header of the difficulty file'),
     bad('difficulty of another scale', TRAIN, edit('scale=2', 'scale=4', DIFFICULTY), 'scored at a different scale'),
