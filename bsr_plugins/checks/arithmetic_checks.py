@@ -16,13 +16,15 @@ from bsr_plugins.common.option import REQUIRED, OptionSet
 from bsr_plugins.data.images.shared_options import SCALE, check_training_phase
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.metrics.metric_options import check_has_sigma
+from bsr_plugins.models.named_losses import check_loss_names
+from bsr_plugins.models.sigma_options import check_pair, check_weights
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
 
 
 def check_arithmetic(option_file: OptionFile, code: CodeInUse, root: Path, is_train: bool) -> List[Finding]:
     """Return an error for each type of the pack whose options do not fit each other, the file, or the data."""
-    findings: List[Finding] = []
+    findings = _of_model(option_file, code, is_train)
     for kind, keys in typed_keys(option_file, is_train):
         name, section = option_file.get(*keys), keys[:-1]
         if kind == 'model' or not isinstance(name, str) or not code.names.resolves_to_ours(kind, name):
@@ -38,6 +40,22 @@ def check_arithmetic(option_file: OptionFile, code: CodeInUse, root: Path, is_tr
             has_sigma = bool(computed) or given.get('constant_sigma') is not None
             findings += refused(option_file, section, check_has_sigma, name, has_sigma)
     return findings + _classes(option_file, root)
+
+
+def _of_model(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[Finding]:
+    model, train = option_file.get('model_type'), option_file.section('train')
+    if not isinstance(model, str) or not code.names.resolves_to_ours('model', model):
+        return []
+    network = option_file.get('network_sigma')
+    if is_train:
+        losses = train.get('losses')
+        return [
+            *refused(option_file, (), check_pair, train.get('sigma_opt'), network),
+            *([] if losses is None else refused(option_file, (), check_loss_names, losses)),
+        ]
+    if network and option_file.get('val', 'sigma') and option_file.get('path', 'pretrain_network_sigma') is None:
+        return refused(option_file, (), check_weights, None, is_train)
+    return []
 
 
 def _given(option_file: OptionFile, kind: str, section: KeyPath) -> Dict[str, Any]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Dict, Mapping
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, Dict, Mapping
 
 from bsr_plugins.common.builders import build_loss
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.host.registries import find_registries
+
+if TYPE_CHECKING:  # the check of an option file asks for the names here, without torch
+    import torch
+    from torch import Tensor, nn
 
 WHERE = 'train.losses'
 #: Names under which BasicSR's slots and the sigma branch log (``l_pix``, ...).
@@ -27,6 +28,18 @@ def named_loss_options(train: Mapping[str, Any]) -> Dict[str, Mapping[str, Any]]
     given = train.get('losses')
     if given is None:
         return {}
+    check_loss_names(given)
+    for name, options in given.items():
+        _check_type(options['type'], f'{WHERE}.{name}.type')
+    return dict(given)
+
+
+def check_loss_names(given: Any) -> None:
+    """Refuse a ``train.losses`` of another form than ``name: {type: ...}``, and names that cannot be logged.
+
+    Raises:
+        OptionError: As :func:`named_loss_options`, but for types that nobody has.
+    """
     if not isinstance(given, Mapping):
         raise OptionError(
             f"'{WHERE}' is not a block of named losses",
@@ -54,8 +67,6 @@ def named_loss_options(train: Mapping[str, Any]) -> Dict[str, Mapping[str, Any]]
             raise OptionError(
                 f"the loss '{name}' has no type", where=where, expected='{type: NAME, ...}', found=repr(options)
             )
-        _check_type(options['type'], f'{where}.type')
-    return dict(given)
 
 
 def build_named_loss(name: str, options: Mapping[str, Any], device: torch.device) -> nn.Module:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bsr_plugins.archs.feature_tap import AUTO, FeatureTap
 from bsr_plugins.common.builders import build_loss, build_network
 from bsr_plugins.common.errors import CheckpointError
+from bsr_plugins.models.model_options import STRICT_LOAD_SIGMA
 from bsr_plugins.models.part import Part
 from bsr_plugins.models.sigma_maps import SigmaMaps, check_validation_takes_maps, wants_sigma
 from bsr_plugins.models.sigma_options import check_pair, check_weights, sigma_key, sigma_options
@@ -94,7 +95,9 @@ class SigmaBranch(Part):
         return net
 
     def _load(self, net: nn.Module, path: str, key: str) -> None:
-        self.model.load_network(net, path, self.model.opt['path'].get('strict_load_sigma', True), key)
+        self.model.load_network(
+            net, path, self.model.opt['path'].get('strict_load_sigma', STRICT_LOAD_SIGMA.default), key
+        )
 
     def give_maps(self) -> None:
         """Give sigma maps to the metrics, where the options ask for them."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from copy import deepcopy
-from typing import Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
-from torch import nn
-
-from bsr_plugins.archs.feature_tap import tap_channels
 from bsr_plugins.common.errors import CheckpointError, OptionError
+
+if TYPE_CHECKING:  # the check of an option file asks here, without torch
+    from torch import nn
 
 
 def sigma_options(opt: Mapping[str, Any], net_g: nn.Module, tap: str) -> Dict[str, Any]:
     """Return ``network_sigma`` with ``num_in_ch`` (that of the tapped features) and ``upscale`` filled in."""
     options = deepcopy(dict(opt['network_sigma']))
     if options.get('num_in_ch') is None:
+        from bsr_plugins.archs.feature_tap import tap_channels
+
         options['num_in_ch'] = tap_channels(net_g, tap)
     options.setdefault('upscale', opt.get('scale', 1))
     return options
@@ -35,7 +37,7 @@ def check_pair(loss: Any, network: Any) -> None:
     if bool(loss) != bool(network):
         raise OptionError(
             'the sigma branch needs a network and a loss',
-            where='network_sigma, train.sigma_opt',
+            where='train.sigma_opt' if loss else 'network_sigma',
             expected='both or neither',
             found='the loss alone' if loss else 'the network alone',
             remedy='network_sigma: {type: SigmaBranch} and train.sigma_opt: {type: SigmaLoss}',

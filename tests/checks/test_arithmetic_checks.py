@@ -121,6 +121,34 @@ def test_options_that_do_not_fit_each_other(check: Check, changes: list, key: st
     assert keys_of(findings) == [key]
 
 
+@pytest.mark.parametrize(
+    ('old', 'new', 'key', 'problem'),
+    [
+        ('path:', 'network_sigma: {type: SigmaBranch}\npath:', 'network_sigma', 'needs a network and a loss'),
+        (PIXEL, f'{PIXEL}\n  sigma_opt: {{type: SigmaLoss}}', 'train.sigma_opt', 'needs a network and a loss'),
+        (PIXEL, f'{PIXEL}\n  losses: {{pix: {{type: L1Loss}}}}', 'train.losses.pix', 'logged by another loss'),
+        (PIXEL, f'{PIXEL}\n  losses: {{a-b: {{type: L1Loss}}}}', 'train.losses.a-b', 'cannot be logged'),
+    ],
+)
+def test_what_a_model_of_the_pack_refuses(check: Check, old: str, new: str, key: str, problem: str) -> None:
+    text = changed(TRAIN, old, new)
+    assert [each for each in check(text) if problem in each.problem] == []  # BasicSR's own model reads none of it
+    found = [each for each in errors(check, changed(text, 'SRModel', 'RebalancedSRModel')) if problem in each.problem]
+    assert keys_of(found) == [key]
+
+
+def test_sigma_maps_of_a_test_without_weights(check: Check) -> None:
+    text = changed(TRAIN, 'SRModel', 'RebalancedSRModel').split('\ntrain:\n')[0].replace('  train:\n', '  test_1:\n')
+    text = (
+        text.replace('path:', 'network_sigma: {type: SigmaBranch}\npath:')
+        + '\nval:\n  save_img: false\n  sigma: true\n'
+    )
+    assert 'path.pretrain_network_sigma' in keys_of(errors(check, text, is_train=False))
+    assert 'path.pretrain_network_sigma' not in keys_of(
+        errors(check, text.replace('  sigma: true\n', ''), is_train=False)
+    )
+
+
 def test_what_fits_is_let_through(check: Check) -> None:
     text = changed(TRAIN, 'calculate_psnr', 'calculate_pll\n      constant_sigma: 0.02')
     text = changed(text, STOCK, RFS)
