@@ -62,7 +62,7 @@ def test_the_files_are_those_of_upstream(model: Any, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / 'models').iterdir()) == ['net_g_5.pth', 'net_g_latest.pth']
 
 
-def test_without_the_mend_a_full_disk_is_ignored_and_leaves_half_a_file(
+def test_without_the_addition_a_full_disk_is_ignored_and_leaves_half_a_file(
     model: Any, tmp_path: Path, full_disk: None
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -75,7 +75,7 @@ def test_without_the_mend_a_full_disk_is_ignored_and_leaves_half_a_file(
     assert (tmp_path / 'models' / 'net_g_5.pth').read_bytes() == b'half'
 
 
-def test_with_the_mend_it_stops_the_run_and_keeps_the_old_pair(
+def test_with_the_addition_it_stops_the_run_and_keeps_the_old_pair(
     model: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     save_both(model, 5)
