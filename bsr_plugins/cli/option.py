@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a test file; without --method that of bspa and baseline, or of the network's own method and its twin",
     )
     parser.add_argument('--scale', type=int, metavar='S', help=', '.join(map(str, SCALES)))
-    parser.add_argument('--out', metavar='PATH', help='a file, or an existing folder (default: options/); - prints')
+    parser.add_argument('--out', metavar='PATH', help='a file, or a folder ending in / (default: options/); - prints')
     parser.add_argument('--force', action='store_true', help='replace existing files that differ')
     parser.add_argument('--all', action='store_true', help='every shipped file')
     parser.add_argument('--check', action='store_true', help='write nothing; exit code 1 where a file differs')
@@ -60,12 +60,13 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Write, print, list or compare; 1 where ``--check`` finds a difference.
 
     Raises:
-        OptionError: Nothing or too much is asked for, a name is not in the tables, or a file is in the way.
+        OptionError: Nothing or too much is asked for, a name is not in the tables, a file is in the way or cannot be
+            written.
     """
+    files = _wanted(args)
     if args.list:
         print(_listing())
         return 0
-    files = _wanted(args)
     if args.out == '-':
         sys.stdout.write('\n'.join(files.values()))
         return 0
@@ -83,7 +84,12 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
             remedy='--out PATH writes elsewhere, --force replaces it',
         )
     for path, text in placed.items():
-        write_text(path, text)
+        try:
+            write_text(path, text)
+        except OSError as error:
+            raise OptionError(
+                'The option file cannot be written', where=path, found=error, remedy='--out PATH writes elsewhere'
+            ) from error
         print(path)
     return 0
 
@@ -91,10 +97,11 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
 def _wanted(args: argparse.Namespace) -> Dict[str, str]:
     """Return the paths of the files asked for, below ``options/``, and their texts."""
     by_flags = args.test or not (args.net is None and args.method is None and args.scale is None)
-    ways = [bool(args.names), by_flags, args.all or (args.check and not args.names and not by_flags)]
+    ways = [bool(args.names), by_flags, args.all, args.list]
     if sum(ways) > 1:
-        raise OptionError('The option files are named in two ways', expected='names, or --net and the like, or --all')
-    if ways[2]:
+        expected = 'names, or --net and the like, or --all, or --list'
+        raise OptionError('The option files are named in two ways', expected=expected)
+    if args.all or args.list or (args.check and not any(ways)):
         return shipped_files()
     if args.names:
         return dict(named_file(name) for name in args.names)
@@ -110,10 +117,10 @@ def _wanted(args: argparse.Namespace) -> Dict[str, str]:
 def _place(name: str, out: Optional[str], count: int) -> Path:
     if out is None:
         return Path(FOLDER) / name
-    if Path(out).is_dir():
+    if Path(out).is_dir() or out.endswith('/'):
         return Path(out) / name
     if count > 1:
-        raise OptionError('Several files need an existing folder', where='--out', found=out)
+        raise OptionError('Several files need a folder', where='--out', expected='FOLDER/', found=out)
     return Path(out)
 
 

@@ -41,8 +41,12 @@ def test_a_destination_is_a_file_or_a_folder_that_is_there(capsys: pytest.Captur
     assert option('train_RCAN_bspa_x4', 'test_RCAN_x4', '--out', 'mine') == 0
     assert Path('new/mine.yml').read_text() == Path('mine/train_RCAN_bspa_x4.yml').read_text()
     assert Path('mine/test_RCAN_x4.yml').is_file()
+    assert (
+        option('train_RCAN_bspa_x4', '--out', 'new/folder/') == 0
+        and Path('new/folder/train_RCAN_bspa_x4.yml').is_file()
+    )
     assert option('train_RCAN_bspa_x4', 'test_RCAN_x4', '--out', 'one.yml') == 2
-    assert 'Several files need an existing folder' in capsys.readouterr().err
+    assert 'Several files need a folder' in capsys.readouterr().err
 
 
 def test_a_file_of_the_users_stays(capsys: pytest.CaptureFixture) -> None:
@@ -54,6 +58,13 @@ def test_a_file_of_the_users_stays(capsys: pytest.CaptureFixture) -> None:
     assert Path('options/train_RCAN_bspa_x4.yml').read_text() == 'name: mine\n'
     assert not Path('options/test_RCAN_x4.yml').exists()
     assert option('train_RCAN_bspa_x4', '--force') == option('train_RCAN_bspa_x4') == 0
+
+
+def test_a_place_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture) -> None:
+    Path('mine').write_text('')
+    assert option('train_RCAN_bspa_x4', '--out', 'mine/x.yml') == 2
+    said = capsys.readouterr().err
+    assert 'cannot be written\n  where:    mine/x.yml\n' in said and 'Traceback' not in said
 
 
 def test_all_and_check(capsys: pytest.CaptureFixture) -> None:
@@ -84,6 +95,7 @@ def test_list_shows_what_there_is(capsys: pytest.CaptureFixture) -> None:
         (['--net', 'EDSR', '--scale', '4'], 'are needed'),
         (['train_RCAN_bspa_x4', '--net', 'EDSR'], 'in two ways'),
         (['train_RCAN_bspa_x4', '--all'], 'in two ways'),
+        (['train_RCAN_bspa_x4', '--list'], 'in two ways'),
         (['train_RCAM_bspa_x4'], "did you mean 'train_RCAN_bspa_x4'?"),
         (['--net', 'EDRS', '--method', 'bspa', '--scale', '4'], "did you mean 'EDSR'?"),
         (['--net', 'EDSR', '--method', 'BSPA2', '--scale', '4'], "did you mean 'bspa'?"),
