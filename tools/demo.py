@@ -150,7 +150,7 @@ def closing_words(results: Dict[str, float], seconds: float) -> str:
             f'BSPA {results["psnr_bspa"]:.2f} dB',
             f'time     {seconds:.0f} s',
             '',
-            'Next, your own images (README.md says more):',
+            'Next, your own images (docs/own_images.md says more):',
             f'  cd {shlex.quote(str(ROOT))}'
             + (f' && source {shlex.quote(str(activate))}' if activate.is_file() else ''),
             f'  basicsr subimages --hr YOUR_HR_FOLDER --scale {SCALE} --out {mine}',

@@ -10,16 +10,16 @@ from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
 class BSPAModel(RebalancedSRModel):
     """Alternates uniform and inverse stages; after each inverse one the weights that moved the loss most are frozen.
 
-    A stage is a stretch of ``total_iter``: in a uniform one the outer loader's batches train, in an inverse one batches
-    of ``datasets.train.inverse`` do, and the outer loader's are dropped before they are copied to the device. With
-    theta_us the weights before and theta_is those after an inverse stage, the round
+    ``total_iter`` is divided into stages. A uniform stage trains on the outer loader's batches. An inverse stage trains
+    on batches of ``datasets.train.inverse``; the outer loader's are dropped before they are copied to the device. With
+    theta_us the weights before an inverse stage and theta_is those after it, the round
 
     - attributes the change of the mean L1 loss on uniform batches to the entries of the 4-D weights (Eq. 10),
     - freezes the share p = beta * progress (Eq. 11) of highest attribution at its present values.
 
-    Frozen entries take part in the forward pass and hold still in uniform steps. The loss attributed is always mean L1,
-    whatever trains: FPL's weight is detached and l_E is noisy, so that their gradients do not integrate to the change
-    of the loss. Where the paper prints a left Riemann sum, ``ig_rule`` chooses; see
+    Frozen entries take part in the forward pass and keep their values in uniform steps. The loss that is attributed is
+    always mean L1, whatever loss trains: FPL's weight is detached and l_E is noisy, so that their gradients do not
+    integrate to the change of the loss. Where the paper prints a left Riemann sum, ``ig_rule`` chooses; see
     :class:`bsr_plugins.models.bspa_options.BSPAOptions`.
 
     Draws are functions of (manual_seed, rank, number): the inverse batch of an iteration follows from the iteration.
