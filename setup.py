@@ -26,7 +26,7 @@ setup(
     package_data={'bsr_plugins': ['py.typed']},
     python_requires='>=3.8',
     install_requires=[
-        'torch',
+        'torch >= 2.0',
         'numpy',
         # The build of OpenCV that basicsr and its forks ask for by name: beside them it adds none. Where another build
         # (headless, contrib) does its work, pip cannot be told so: install the pack with --no-deps there.

@@ -20,6 +20,7 @@ from set_up import requirements
 from set_up.commands import Runner, SetUpError, locked
 from set_up.state import STAMP, Target, installed_versions, is_current, stamp_of, write_stamp
 from set_up.venv import prepare_venv, probe
+from set_up.versions import NEWEST, OLDEST, TESTED, VARIABLE, differing, pinned_versions
 
 ROOT = requirements.ROOT
 NEEDED_GB = 9
@@ -35,8 +36,12 @@ print(f'torch {torch.__version__}, torchvision {torchvision.__version__}, basics
 class Installer:
     """Fills an environment step by step, leaving out what is there. ``folder`` holds the files that pip is given."""
 
-    def __init__(self, target: Target, run: Runner, folder: Path) -> None:
+    def __init__(self, target: Target, run: Runner, folder: Path, choice: str = TESTED) -> None:
         self.target, self.run, self.folder = target, run, folder
+        # Versions asked for by name replace the torch of a venv, once; otherwise an installed torch stays.
+        self.replaces_torch = target.venv and choice != TESTED
+        self.upgrades = target.venv and choice == NEWEST
+        self.pinned = self.pins(choice)
         hidden = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX') if target.venv else ()
         self.env = {name: value for name, value in os.environ.items() if name not in hidden}
         if target.venv:
@@ -48,8 +53,9 @@ class Installer:
         if missing:
             check_space(self.target.state)
         self.pip('build tools', *requirements.BUILD_TOOLS)
-        if missing:
+        if missing or self.replaces_torch:
             self.pip('torch and torchvision (several GB on Linux)', *requirements.TORCH)
+            self.replaces_torch = False
         if 'basicsr' not in self.installed():
             self.basicsr()
         foreign = requirements.has_foreign_opencv(self.installed(), self.target.venv)
@@ -65,6 +71,21 @@ class Installer:
             self.headless_opencv_where_needed()
         return self.python('check: import everything', '-c', VERIFY).splitlines()[-1]
 
+    def pins(self, choice: str) -> Dict[str, str]:
+        """The versions to install; says where tested ones were asked for and are not taken."""
+        pinned, reason = pinned_versions(self.target.version, choice)
+        others = [] if self.replaces_torch else differing(pinned, self.installed(), requirements.TORCH)
+        if others:
+            tested = ', '.join(f'{name} {pinned[name]}' for name in requirements.TORCH)
+            reason = f'{", ".join(others)} stays as installed; {tested} was tested, the rest is taken as it fits'
+            reason += ' (`--recreate` installs the tested versions)' if self.target.venv else ''
+            pinned = {}
+        if reason:
+            print(f'- {reason}', flush=True)
+        if not self.target.venv:
+            pinned = {name: version for name, version in pinned.items() if name not in self.installed()}
+        return pinned
+
     def installed(self) -> Dict[str, str]:
         """Project name -> version of what the environment holds now."""
         return installed_versions(self.target.sites)
@@ -74,9 +95,11 @@ class Installer:
         return self.run(step, [self.target.python, *arguments], env={**self.env, **variables}, cwd=self.target.state)
 
     def pip(self, step: str, *arguments: str, **variables: str) -> None:
-        """Run ``pip install`` under the constraints of this Python and of what is installed."""
+        """Run ``pip install`` under the constraints of this Python and of the torch that is installed."""
         limits = self.folder / 'constraints.txt'
-        lines = requirements.constraints(self.target.version, self.installed())
+        installed = {} if self.replaces_torch else self.installed()
+        kept = {name: installed[name] for name in requirements.TORCH if name in installed}
+        lines = requirements.constraints(self.target.version, self.pinned, kept)
         limits.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8')
         self.python(
             step,
@@ -89,6 +112,7 @@ class Installer:
             'off',
             '-c',
             str(limits),
+            *(('--upgrade', '--upgrade-strategy', 'eager') if self.upgrades else ()),
             *arguments,
             **variables,
         )
@@ -173,13 +197,14 @@ def set_up(args: argparse.Namespace) -> None:
     warning = requirements.check_python(tuple(sys.version_info[:3]))
     if warning:
         print(f'- warning: {warning}', flush=True)
-    wanted = requirements.fingerprint(args.extras)
+    wanted = requirements.fingerprint(args.extras, args.versions)
     venv = Path(os.path.abspath(args.venv))
     name = 'the running environment' if args.no_venv else str(venv)
     lock = running_environment().state / f'{STAMP}.lock' if args.no_venv else venv.with_name(f'{venv.name}.lock')
     with locked(lock) as descriptor:
         target = running_environment() if args.no_venv else None if args.recreate else probe(venv)
-        if target is not None and is_current(target, wanted, ROOT):
+        # What was the newest at the last run may be so no longer.
+        if target is not None and args.versions != NEWEST and is_current(target, wanted, ROOT):
             print(f'{name} is ready ({time.monotonic() - start:.1f} s)', flush=True)
             return
         print(f'setting up {name}', flush=True)
@@ -190,7 +215,7 @@ def set_up(args: argparse.Namespace) -> None:
         if stamp.is_file():
             stamp.unlink()
         with working_folder(target) as folder:
-            versions = Installer(target, run, folder).install(args.extras)
+            versions = Installer(target, run, folder, args.versions).install(args.extras)
         write_stamp(stamp, stamp_of(target, wanted, ROOT))
         python = '.'.join(map(str, target.version))
         print(f'{name} is ready after {time.monotonic() - start:.0f} s: Python {python}, {versions}', flush=True)
@@ -202,6 +227,14 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('--venv', default=str(ROOT / '.venv'), metavar='DIR', help='the environment (default: .venv)')
     result.add_argument('--no-venv', action='store_true', help='use the running environment; what is there stays')
     result.add_argument('--extras', default=requirements.EXTRAS, help='extras of the pack (default: %(default)s)')
+    versions = result.add_mutually_exclusive_group()
+    for choice, what in (
+        (NEWEST, 'the newest versions instead of the tested ones'),
+        (OLDEST, 'the oldest torch that the pack works with (Python 3.8)'),
+    ):
+        text = f'install {what}; also by {VARIABLE}={choice}'
+        versions.add_argument(f'--{choice}', dest='versions', action='store_const', const=choice, help=text)
+    result.set_defaults(versions=os.environ.get(VARIABLE) or TESTED)
     result.add_argument('--recreate', action='store_true', help='make the environment anew')
     result.add_argument('--verbose', action='store_true', help='show all that pip prints')
     return result

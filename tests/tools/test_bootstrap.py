@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence
 
@@ -18,7 +20,7 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / 'tools'))
 
 import bootstrap  # noqa: E402
-from set_up import commands, requirements, state, venv  # noqa: E402
+from set_up import commands, requirements, state, venv, versions  # noqa: E402
 
 METADATA_OF_BASICSR = (
     'Name: basicsr\nVersion: 1.4.2\nRequires-Dist: lmdb\nRequires-Dist: torch>=1.7\n'
@@ -113,24 +115,25 @@ def test_newer_python_is_only_warned_about() -> None:
 
 
 @pytest.mark.parametrize(
-    'version, installed, system, machine, expected',
+    'version, pinned, kept, system, machine, expected',
     [
-        ((3, 11), {}, 'linux', 'x86_64', []),
-        ((3, 8), {}, 'linux', 'x86_64', ['lmdb<1.5']),
-        ((3, 9), {}, 'linux', 'x86_64', []),
+        ((3, 11), {}, {}, 'linux', 'x86_64', []),
+        ((3, 8), {}, {}, 'linux', 'x86_64', ['lmdb<1.5']),
+        ((3, 8), {'lmdb': '1.4.1'}, {}, 'linux', 'x86_64', ['lmdb==1.4.1']),
         (
             (3, 11),
-            {'torch': '2.1.0+cu118', 'torchvision': '0.16.0'},
+            {'torch': '2.1.0', 'numpy': '1.26'},
+            {'torch': '2.1.0+cu118'},
             'linux',
             'x86_64',
-            ['torch==2.1.0+cu118', 'torchvision==0.16.0'],
+            ['torch==2.1.0+cu118', 'numpy==1.26'],
         ),
-        ((3, 11), {}, 'darwin', 'x86_64', ['numpy<2']),
-        ((3, 11), {}, 'darwin', 'arm64', []),
+        ((3, 11), {}, {}, 'darwin', 'x86_64', ['numpy<2']),
+        ((3, 11), {}, {}, 'darwin', 'arm64', []),
     ],
 )
-def test_constraints(version: tuple, installed: dict, system: str, machine: str, expected: list) -> None:
-    assert requirements.constraints(version, installed, system, machine) == expected
+def test_constraints(version: tuple, pinned: dict, kept: dict, system: str, machine: str, expected: list) -> None:
+    assert requirements.constraints(version, pinned, kept, system, machine) == expected
 
 
 @pytest.mark.parametrize(
@@ -164,15 +167,88 @@ def test_fingerprint_follows_setup_py_version_and_extras(tmp_path: Path) -> None
     package, setup = tmp_path / 'bsr_plugins' / '__init__.py', tmp_path / 'setup.py'
     package.write_text("__version__ = '1'\n")
     setup.write_text('a')
-    first = requirements.fingerprint('test,figures', tmp_path)
-    assert requirements.fingerprint('figures,test', tmp_path) == first
-    assert requirements.fingerprint('test', tmp_path) != first
+    fingerprint = partial(requirements.fingerprint, 'test,figures', root=tmp_path)
+    first = fingerprint()
+    assert requirements.fingerprint('figures,test', root=tmp_path) == first
+    assert requirements.fingerprint('test', root=tmp_path) != first
     package.write_text("__version__ = '1'\nother = 1\n")
-    assert requirements.fingerprint('test,figures', tmp_path) == first
+    assert fingerprint() == first
     package.write_text("__version__ = '2'\n")
-    second = requirements.fingerprint('test,figures', tmp_path)
+    second = fingerprint()
     setup.write_text('b')
-    assert len({first, second, requirements.fingerprint('test,figures', tmp_path)}) == 3
+    assert len({first, second, fingerprint()}) == 3
+
+
+def test_fingerprint_follows_the_pins_and_the_choice(tmp_path: Path) -> None:
+    folder = tmp_path / 'constraints'
+    folder.mkdir()
+    seen = {requirements.fingerprint('test', choice, REPO, folder) for choice in ('tested', 'newest', 'oldest')}
+    for text in ('numpy==1.0\n', 'numpy==2.0\n'):
+        (folder / 'py311.txt').write_text(text)
+        seen.add(requirements.fingerprint('test', 'tested', REPO, folder))
+    assert len(seen) == 5
+
+
+# ---------------------------------------------------------------- which versions
+
+
+def test_every_supported_python_has_pins_for_all_that_is_installed() -> None:
+    """Renew them with tools/make_constraints.py where this fails after a change of setup.py."""
+    (_, first), (_, last) = requirements.OLDEST_PYTHON, requirements.NEWEST_PYTHON
+    files = [versions.constraints_file((3, minor)) for minor in range(first, last + 1)]
+    for file in [*files, versions.constraints_file(versions.OLDEST_TORCH_PYTHON, 'oldest')]:
+        pinned = versions.read_pins(file)
+        tools = {re.split('[<>=]', line)[0] for line in requirements.BUILD_TOOLS}
+        asked = {*tools, *requirements.TORCH, *names_in_setup_py(), 'scipy', 'opencv-python', 'opencv-python-headless'}
+        assert asked - set(pinned) == set(), file.name
+        lines = [line for line in file.read_text().splitlines() if not line.startswith('#')]
+        assert len(lines) == len(pinned), file.name
+        assert not [name for name in pinned if name.startswith(('nvidia', 'cuda', 'triton'))]
+
+
+def names_in_setup_py() -> List[str]:
+    """The projects that the pack asks for, with the extras of the set-up, on any Python."""
+    code = (
+        'import json, runpy, setuptools; setuptools.setup = lambda **given: print(json.dumps('
+        '[given["install_requires"], given["extras_require"]])); runpy.run_path("setup.py")'
+    )
+    printed = subprocess.run([sys.executable, '-c', code], cwd=REPO, stdout=subprocess.PIPE, check=True).stdout
+    required, extras = json.loads(printed)
+    lines = [*required, *(line for extra in requirements.EXTRAS.split(',') for line in extras[extra])]
+    return [state.project_name(re.match(r'[\w.-]+', line).group()) for line in lines]
+
+
+def test_the_oldest_torch_is_the_one_that_setup_py_asks_for() -> None:
+    pinned = versions.read_pins(versions.constraints_file(versions.OLDEST_TORCH_PYTHON, 'oldest'))
+    assert {name: pinned[name] for name in requirements.TORCH} == versions.OLDEST_TORCH
+    floor = re.search(r"'torch *>= *([\d.]+)'", (REPO / 'setup.py').read_text())
+    assert floor and versions.OLDEST_TORCH['torch'].startswith(floor.group(1))
+
+
+def test_pins_are_those_of_the_python_and_the_choice(tmp_path: Path) -> None:
+    (tmp_path / 'py311.txt').write_text('# x\nFoo_Bar==1.0.post1\n')
+    (tmp_path / 'py38-oldest-torch.txt').write_text('torch==2.0\n')
+    take = partial(versions.pinned_versions, system='linux', folder=tmp_path)
+    assert take((3, 11, 7), 'tested') == ({'foo-bar': '1.0.post1'}, None)
+    assert take((3, 11, 7), 'newest') == ({}, None)
+    assert take((3, 8, 1), 'oldest') == ({'torch': '2.0'}, None)
+    assert 'no tested versions for Python 3.14' in take((3, 14, 0), 'tested')[1]
+    pinned, reason = take((3, 11, 7), 'tested', system='darwin', machine='x86_64')
+    assert pinned == {} and 'Intel Macs' in reason
+    assert take((3, 11, 7), 'tested', system='darwin', machine='arm64')[0]
+    with pytest.raises(commands.SetUpError, match='PYTHON=python3.8'):
+        take((3, 11, 7), 'oldest')
+    with pytest.raises(commands.SetUpError, match=f"{versions.VARIABLE} is 'latest'"):
+        take((3, 11, 7), 'latest')
+
+
+def test_the_choice_comes_from_the_variable_or_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bootstrap.parser().parse_args([]).versions == os.environ.get(versions.VARIABLE, 'tested')
+    monkeypatch.setenv(versions.VARIABLE, 'oldest')
+    assert bootstrap.parser().parse_args([]).versions == 'oldest'
+    assert bootstrap.parser().parse_args(['--newest']).versions == 'newest'
+    monkeypatch.setenv(versions.VARIABLE, '')
+    assert bootstrap.parser().parse_args([]).versions == 'tested'
 
 
 # ---------------------------------------------------------------- the build's one answer
@@ -239,8 +315,39 @@ def test_fresh_environment_gets_torch_once_then_basicsr_without_isolation(target
     assert torch == ['torch', 'torchvision']
     assert basicsr == ['--no-deps', '--no-build-isolation', '--use-pep517', 'basicsr==1.4.2']
     assert pack == ['--no-build-isolation', '-e', f'{REPO}[test]', 'lmdb', 'opencv-python', 'numpy>=1.17']
-    assert 'torch==2.5' not in run.constraints[1]
+    pinned = versions.read_pins(versions.constraints_file((3, 11)))
+    assert f'torch=={pinned["torch"]}\n' in run.constraints[1]
     assert all('torch==2.5\ntorchvision==2.5\n' in text for text in run.constraints[2:])
+    assert all(f'numpy=={pinned["numpy"]}\n' in text for text in run.constraints)
+    assert not any('--upgrade' in command for command in run.commands)
+
+
+def test_the_newest_are_fetched_where_older_ones_are_installed(target: state.Target, tmp_path: Path) -> None:
+    put_distribution(target.sites[0], 'torch', '2.0.1')
+    put_distribution(target.sites[0], 'torchvision', '0.15')
+    run = FakeRunner(target.sites[0])
+    bootstrap.Installer(target, run, tmp_path, 'newest').install('')
+    eager = ['--upgrade', '--upgrade-strategy', 'eager']
+    assert [command[:3] for command in run.pip_installs()] == [eager] * 4
+    assert run.pip_installs()[1][3:] == ['torch', 'torchvision']
+    assert run.constraints[:2] == ['', '']
+    assert all(text.startswith('torch==') and 'numpy' not in text for text in run.constraints[2:])
+
+
+def test_the_oldest_torch_takes_the_place_of_another(target: state.Target, tmp_path: Path) -> None:
+    target = target._replace(version=(3, 8, 18))
+    put_distribution(target.sites[0], 'torch', '2.4.1')
+    put_distribution(target.sites[0], 'torchvision', '0.19.1')
+    run = FakeRunner(target.sites[0])
+    bootstrap.Installer(target, run, tmp_path, 'oldest').install('')
+    assert run.pip_installs()[1] == ['torch', 'torchvision']
+    assert f'torch=={versions.OLDEST_TORCH["torch"]}\n' in run.constraints[1]
+
+
+def test_a_running_environment_keeps_what_it_holds(target: state.Target, tmp_path: Path) -> None:
+    put_distribution(target.sites[0], 'numpy', '1.26')
+    installer = bootstrap.Installer(target._replace(venv=False), FakeRunner(target.sites[0]), tmp_path)
+    assert 'numpy' not in installer.pinned and 'scipy' in installer.pinned
 
 
 @pytest.mark.parametrize('version, helped', [((3, 12, 1), False), ((3, 13, 0), True)])
@@ -254,7 +361,7 @@ def test_build_of_basicsr_is_helped_from_3_13_on(
     assert not any('PYTHONPATH' in env for i, env in enumerate(run.environments) if i != index)
 
 
-def test_what_is_there_stays(target: state.Target, tmp_path: Path) -> None:
+def test_what_is_there_stays(target: state.Target, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     site = target.sites[0]
     put_distribution(site, 'torch', '2.0.1')
     put_distribution(site, 'torchvision', '0.15')
@@ -267,7 +374,8 @@ def test_what_is_there_stays(target: state.Target, tmp_path: Path) -> None:
         ['--no-deps', '--no-build-isolation', '-e', f'{REPO}[test]'],
         ['torch', 'lmdb; python_version >= "3.9"', 'pytest', 'lmdb', 'numpy>=1.17'],
     ]
-    assert 'torch==2.0.1\n' in run.constraints[-1]
+    assert run.constraints[-1] == 'torch==2.0.1\ntorchvision==0.15\n'
+    assert 'torch 2.0.1, torchvision 0.15 stays as installed' in capsys.readouterr().out
 
 
 def test_opencv_without_a_desktops_libraries_gives_way_to_headless(target: state.Target, tmp_path: Path) -> None:
@@ -484,6 +592,7 @@ def test_folder_that_is_no_venv_is_never_removed(tmp_path: Path) -> None:
         ('/usr/bin/python3: No module named venv', 'python3-venv'),
         ('error: externally-managed-environment', 'leave `--no-venv` out'),
         ('ImportError: libGL.so.1: cannot open shared object file', 'libgl1'),
+        ('ERROR: No matching distribution found for tb-nightly', '--newest'),
         ('something else', '--recreate'),
     ],
 )

@@ -48,6 +48,11 @@ REMEDIES = (
     ),
     (r'\(from versions: none\)', NO_NETWORK),
     (
+        r'ResolutionImpossible|No matching distribution found for',
+        'the package index has no build that fits: where the tested versions were asked for, `--newest` takes others '
+        '(for tools/test.sh: BSR_PLUGINS_VERSIONS=newest)',
+    ),
+    (
         r'Permission denied|Errno 13|Read-only file system',
         'the folder cannot be written: name another one with `--venv DIR`',
     ),

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import platform
 import re
 import shutil
 import sys
@@ -11,9 +10,10 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from .commands import SetUpError
 from .state import project_name
+from .versions import CONSTRAINTS, TESTED, is_intel_mac
 
 ROOT = Path(__file__).resolve().parents[2]
-OLDEST, NEWEST = (3, 8), (3, 13)
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 8), (3, 13)
 BUILD_TOOLS = ('pip>=22.3', 'setuptools>=64', 'wheel')
 TORCH = ('torch', 'torchvision')
 BASICSR = 'basicsr==1.4.2'
@@ -54,40 +54,46 @@ except ImportError:
 def check_python(version: Tuple[int, ...]) -> Optional[str]:
     """Refuse a Python below 3.8; return a warning for one above 3.13, the newest that was tried."""
     shown = '.'.join(map(str, version[:3]))
-    if version[:2] < OLDEST:
-        names = (f'python3.{minor}' for minor in range(NEWEST[1], OLDEST[1] - 1, -1))
+    if version[:2] < OLDEST_PYTHON:
+        names = (f'python3.{minor}' for minor in range(NEWEST_PYTHON[1], OLDEST_PYTHON[1] - 1, -1))
         found = next((name for name in names if shutil.which(name)), 'python3.11')
         raise SetUpError(
             'Python',
             f'Python {shown} is too old, 3.8 to 3.13 are supported',
             f'name a newer one: `PYTHON={found} bash tools/test.sh`, or `{found} tools/bootstrap.py`',
         )
-    if version[:2] > NEWEST:
+    if version[:2] > NEWEST_PYTHON:
         return f'Python {shown} is newer than 3.13, the newest this was tried with; torch may have no build for it'
     return None
 
 
 def constraints(
-    version: Tuple[int, ...], installed: Dict[str, str], system: str = sys.platform, machine: str = ''
+    version: Tuple[int, ...],
+    pinned: Dict[str, str],
+    kept: Dict[str, str],
+    system: str = sys.platform,
+    machine: str = '',
 ) -> List[str]:
-    """The pip constraints of every step: an installed torch is never replaced, and what resolves but does not work.
+    """The pip constraints of every step: ``kept`` stays at its version, the rest comes at the pinned one.
 
     lmdb 1.5+ has no working build for Python 3.8. The last torch for Intel Macs (2.2) was built against numpy 1.
     """
-    lines = [f'{name}=={installed[name]}' for name in TORCH if name in installed]
-    if version[:2] < (3, 9):
+    lines = [f'{name}=={number}' for name, number in kept.items()]
+    lines += [f'{name}=={number}' for name, number in pinned.items() if name not in kept]
+    if version[:2] < (3, 9) and 'lmdb' not in pinned:
         lines.append('lmdb<1.5')
-    if system == 'darwin' and (machine or platform.machine()) == 'x86_64':
+    if is_intel_mac(system, machine):
         lines.append('numpy<2')
     return lines
 
 
-def fingerprint(extras: str, root: Path = ROOT) -> str:
-    """Hash of all that decides what is installed: setup.py, the pack's version, this file's pins, the extras."""
+def fingerprint(extras: str, choice: str = TESTED, root: Path = ROOT, folder: Path = CONSTRAINTS) -> str:
+    """Hash of all that decides what is installed: setup.py, the pack's version, every pin, the extras, the choice."""
     package = (root / 'bsr_plugins' / '__init__.py').read_text(encoding='utf-8')
     version = re.search(r'^__version__ = .*$', package, re.MULTILINE)
-    pins = repr((BUILD_TOOLS, TORCH, BASICSR, sorted(extras.split(',')), version and version.group()))
-    return hashlib.sha256((root / 'setup.py').read_bytes() + pins.encode()).hexdigest()
+    told = repr((BUILD_TOOLS, TORCH, BASICSR, sorted(extras.split(',')), version and version.group(), choice))
+    files = [root / 'setup.py', *sorted(folder.glob('*.txt'))]
+    return hashlib.sha256(b''.join(file.read_bytes() for file in files) + told.encode()).hexdigest()
 
 
 def has_foreign_opencv(installed: Dict[str, str], venv: bool) -> bool:
