@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets .venv up where needed, then runs ruff, mypy and the fast tests. Further arguments go to pytest, with paths as
 # seen from the root of the repository: `bash tools/test.sh tests/data -k windows`, `bash tools/test.sh -m slow`.
-# PYTHON names the interpreter to make .venv with (default: python3).
+# PYTHON names the interpreter to make .venv with (default: python3); BSR_PLUGINS_VERSIONS chooses what is installed
+# there (CONTRIBUTING.md).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -12,6 +12,7 @@ import torch
 
 from bsr_plugins.host.registration import TABLE
 from cases import case, every
+from cpu_autocast import skip_without_autocast
 
 #: What a network needs beside its defaults and the scale, and what makes a large one small.
 NEEDED: Dict[str, Dict[str, Any]] = {
@@ -101,6 +102,7 @@ def test_gradients_reach_every_parameter_and_the_input(name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_trains_under_bf16_autocast(name):
+    skip_without_autocast(torch.bfloat16)
     network = build(name)
     inputs = example(network)
     with torch.autocast('cpu', dtype=torch.bfloat16):

@@ -12,6 +12,7 @@ from bsr_plugins.archs.network_options import BSR_NET
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
 from bsr_plugins.common.errors import OptionError
 from cases import every
+from cpu_autocast import skip_without_autocast
 
 SMALL = {'num_feat': 8, 'num_fmg': 3, 'num_rb': 2, 'upscale': 2}
 
@@ -214,6 +215,7 @@ def test_size_is_exact(upscale, height, width, fuse_kernel):
 @pytest.mark.parametrize('dtype, tolerance', [(torch.bfloat16, 0.03), (torch.float16, 0.005)])
 @pytest.mark.parametrize('alpha_mode', BSR_NET['alpha_mode'].kind.words)
 def test_half_precision_is_near_fp32(dtype, tolerance, alpha_mode):
+    skip_without_autocast(dtype)
     network = small(num_feat=32, num_fmg=10, num_rb=4, alpha_mode=alpha_mode)
     with torch.no_grad():
         exact = network(image())

@@ -9,6 +9,7 @@ from torch import nn
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
 from bsr_plugins.common.errors import OptionError
 from cases import every
+from cpu_autocast import skip_without_autocast
 
 SMALL = {'num_in_ch': 6, 'num_feat': 8, 'num_conv': 2}
 KINDS = ['espcn', 'edsr']
@@ -113,6 +114,7 @@ def test_it_learns_the_size_of_an_error():
 
 
 def test_bf16_autocast_is_near_fp32():
+    skip_without_autocast(torch.bfloat16)
     torch.manual_seed(0)
     branch = SigmaBranch(64, 3, upscale=2)
     features = torch.randn(1, 64, 6, 6)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from bsr_plugins.common.errors import OptionError, TrainingError
+from cpu_autocast import needs_cpu_fp16
 from training_runs import cut_copy, load, log_of, without_bspa
 
 Options = Dict[str, Any]
@@ -101,6 +102,7 @@ def test_a_foreign_pass_trains_as_it_does_alone(
     assert 'l_fft' in log_of(ours) and 'Model [RebalancedProbeForkModel] is created' in log_of(ours)
 
 
+@needs_cpu_fp16
 def test_a_base_with_upstream_s_pass_has_the_whole_engine(
     options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
 ) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from bsr_plugins.common.errors import OptionError, TrainingError
 from bsr_plugins.models.losses import Losses
 from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+from cpu_autocast import needs_cpu_fp16
 from training_runs import cut_copy, everything, log_of, without_bspa
 
 Options = Dict[str, Any]
@@ -20,11 +21,11 @@ ALL = {'amp': 'fp16', 'compile': True, 'channels_last': True, 'grad_clip': 0.5, 
 COMBINATIONS = [
     {'accumulate': 3},
     {'amp': 'bf16'},
-    {'amp': 'fp16'},
+    pytest.param({'amp': 'fp16'}, marks=needs_cpu_fp16),
     {'channels_last': True},
     {'compile': True},
     {'grad_clip': 0.5},
-    ALL,
+    pytest.param(ALL, marks=needs_cpu_fp16),
 ]
 
 
@@ -129,6 +130,7 @@ def test_another_accumulation_leaves_out_the_update_in_progress(options: Options
     assert [float(step) for step in steps] == [3, 3, 3, 4]
 
 
+@needs_cpu_fp16
 def test_bspa_under_the_engine(base_options: Options, train: Train, tmp_path: Path, same: Callable[..., None]) -> None:
     base_options['train'].update(amp='fp16', accumulate=2, total_iter=10)
     base_options['train']['bspa'].update(interval_iter=4, inverse_iter=2)
@@ -234,6 +236,7 @@ def test_updates_left_out_are_bounded(
         train(options, tmp_path)
 
 
+@needs_cpu_fp16
 def test_gradients_that_overflow_in_fp16_lower_the_scale(
     options: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

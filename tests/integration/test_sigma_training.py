@@ -17,6 +17,7 @@ import yaml
 
 from bsr_plugins.common.errors import CheckpointError, OptionError
 from bsr_plugins.runs import training_position
+from cpu_autocast import needs_cpu_fp16
 from training_runs import load, log_of, without_bspa
 
 Options = Dict[str, Any]
@@ -69,7 +70,11 @@ def test_mu_can_be_attached(options: Options, train: Train, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     'engine',
-    [{}, {'amp': 'bf16', 'channels_last': True, 'accumulate': 3, 'grad_clip': 0.1}, {'compile': True, 'amp': 'fp16'}],
+    [
+        {},
+        {'amp': 'bf16', 'channels_last': True, 'accumulate': 3, 'grad_clip': 0.1},
+        pytest.param({'compile': True, 'amp': 'fp16'}, marks=needs_cpu_fp16),
+    ],
     ids=lambda engine: '+'.join(engine) or 'plain',
 )
 def test_resume_is_exact(

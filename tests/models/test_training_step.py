@@ -14,6 +14,7 @@ from bsr_plugins.models.engine_options import EngineOptions
 from bsr_plugins.models.precision import grad_scaler
 from bsr_plugins.models.training_step import TrainingStep, total_norm
 from bsr_plugins.optim.frozen_entries import FrozenEntries
+from cpu_autocast import needs_cpu_fp16
 
 CPU = torch.device('cpu')
 
@@ -58,7 +59,7 @@ def test_the_place_in_an_update_follows_from_the_iteration() -> None:
     assert [step.ends_update(i) for i in range(1, 8)] == [False, False, True, False, False, True, False]
 
 
-@pytest.mark.parametrize('precision', [{}, {'amp': 'fp16'}, {'amp': 'bf16'}])
+@pytest.mark.parametrize('precision', [{}, pytest.param({'amp': 'fp16'}, marks=needs_cpu_fp16), {'amp': 'bf16'}])
 def test_clipping_bounds_the_unscaled_norm(precision: dict) -> None:
     model = net()
     step = step_of(model, grad_clip=1e-3, **precision)
@@ -76,6 +77,7 @@ def test_total_norm() -> None:
     assert not torch.isfinite(total_norm([*gradients, torch.tensor(float('inf'))], CPU))
 
 
+@needs_cpu_fp16
 @pytest.mark.parametrize('overflow, scale', [(True, 32768.0), (False, 65536.0)])
 def test_an_update_left_out_changes_nothing_but_the_scale(overflow: bool, scale: float) -> None:
     model = net()
@@ -92,7 +94,7 @@ def test_an_update_left_out_changes_nothing_but_the_scale(overflow: bool, scale:
     assert torch.equal(model[0].weight, before['0.weight']) and not torch.equal(model[2].weight, before['2.weight'])
 
 
-@pytest.mark.parametrize('options', [{}, {'amp': 'fp16'}, {'channels_last': True}])
+@pytest.mark.parametrize('options', [{}, pytest.param({'amp': 'fp16'}, marks=needs_cpu_fp16), {'channels_last': True}])
 def test_a_resume_inside_an_update_is_exact(options: dict) -> None:
     def start() -> nn.Module:
         model = net()
@@ -116,7 +118,7 @@ def test_a_resume_inside_an_update_is_exact(options: dict) -> None:
 
 
 def test_a_precision_that_the_device_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(torch.amp, 'GradScaler')
+    monkeypatch.delattr(torch.amp, 'GradScaler', raising=False)
     with pytest.raises(OptionError, match='fp16 is not trained on cpu') as caught:
         grad_scaler('fp16', CPU)
     assert caught.value.where == 'train.amp'
