@@ -46,11 +46,13 @@ def code_digest(function: Callable[..., Any]) -> Optional[str]:
 
 
 def _written(node: Any) -> str:
-    """Return a syntax tree as text; fields that are empty are left out, since newer Pythons have more of them."""
+    """Return a syntax tree as text; empty fields are left out, of which newer Pythons have more."""
     if isinstance(node, list):
         return '[' + ','.join(map(_written, node)) + ']'
     if not isinstance(node, ast.AST):
         return repr(node)
+    if type(node).__name__ == 'Index':  # around a subscript, until Python 3.8
+        return _written(vars(node)['value'])
     fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
     kept = [f'{name}={_written(value)}' for name, value in fields if name not in _LEFT_OUT]
     return f'{type(node).__name__}({",".join(kept)})'

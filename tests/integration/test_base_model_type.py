@@ -93,7 +93,7 @@ def options(base_options: Options) -> Options:
     return {**without_bspa(base_options, 'RebalancedSRModel', total_iter=4), 'base_model_type': 'ProbeForkModel'}
 
 
-def test_a_foreign_pass_trains_as_it_does_alone(
+def test_a_fork_s_pass_trains_as_it_does_alone(
     options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
 ) -> None:
     ours = train(options, tmp_path / 'ours')
@@ -213,7 +213,7 @@ def test_its_own_test_is_used(
     assert cv2.imread(str(image)).max() == 0
 
 
-def test_bspa_over_a_foreign_pass(base_options: Options, train: Train, tmp_path: Path) -> None:
+def test_bspa_over_a_fork_s_pass(base_options: Options, train: Train, tmp_path: Path) -> None:
     base_options['base_model_type'] = 'ProbeForkModel'
     run = train(base_options, tmp_path)
     assert 'Model [BSPAProbeForkModel] is created' in log_of(run) and 'l_fft' in log_of(run)
