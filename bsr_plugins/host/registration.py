@@ -6,6 +6,7 @@ and the classes find their bases in the basicsr, or the fork of it, that runs.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import sys
@@ -189,7 +190,7 @@ def _register() -> None:
     for entry in plan:
         entry.registry.put(entry.key, entry.factory)
     for kind, registry in find_registries().items():
-        registry.let_later_classes_win(is_ours, lambda name, kind=kind: _log_taken_name(kind, name))
+        registry.let_later_classes_win(is_ours, functools.partial(_log_taken_name, kind))
     for entry in plan:
         found = entry.registry.find(entry.name)
         if entry.key != entry.name and not is_ours(found):

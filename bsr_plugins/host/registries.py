@@ -98,7 +98,7 @@ class ModuleRegistry:
     """
 
     def __init__(self, modules: Optional[List[ModuleType]] = None, place: Optional[ModuleType] = None) -> None:
-        self._modules = modules if modules is not None else [place]
+        self._modules = modules if modules is not None else [place] if place is not None else []
         self._own_module = place
 
     def find(self, name: str) -> Optional[Any]:

@@ -144,12 +144,13 @@ def _registry_kind(node: ast.AST) -> Optional[str]:
 
 def _suffix(call: Optional[ast.Call]) -> str:
     for keyword in call.keywords if call else []:
-        if keyword.arg == 'suffix' and isinstance(getattr(keyword.value, 'value', None), str):
-            return f'_{keyword.value.value}'
+        value = getattr(keyword.value, 'value', None)
+        if keyword.arg == 'suffix' and isinstance(value, str):
+            return f'_{value}'
     return ''
 
 
-def _compared_texts(function: ast.FunctionDef) -> Set[str]:
+def _compared_texts(function: ast.AST) -> Set[str]:
     """Return the texts that a local ``optim_type`` or ``scheduler_type`` is compared with in ``function``."""
     texts: Set[str] = set()
     for node in ast.walk(function):

@@ -23,7 +23,7 @@ class ImportsThePack:
 
     def __reduce__(self) -> Tuple[Callable[..., Any], Tuple[Optional[str], Optional[str]]]:
         package, script = root_finder.package_in_use(), main_module.script_in_use()
-        return prepare_child, (package and str(package), script and str(script))
+        return prepare_child, (str(package) if package else None, str(script) if script else None)
 
 
 def prepare_child(package: Optional[str], script: Optional[str]) -> ImportsThePack:

@@ -20,7 +20,7 @@ def note_iteration_begin(module: ModuleType) -> bool:
 
     ``basicsr/train.py`` keeps model, epoch and iteration in local variables.
     """
-    base = getattr(module, 'BaseModel', None)
+    base: Any = getattr(module, 'BaseModel', None)
     upstream_update = getattr(base, 'update_learning_rate', None)
     if upstream_update is None or hasattr(upstream_update, 'patched_by_bsr_plugins'):
         return False
@@ -47,7 +47,7 @@ def stop_at_iteration_end(module: ModuleType) -> bool:
     """
     patched = False
     for name in ('CPUPrefetcher', 'CUDAPrefetcher'):
-        prefetcher = getattr(module, name, None)
+        prefetcher: Any = getattr(module, name, None)
         upstream_next = getattr(prefetcher, 'next', None)
         if upstream_next is None or hasattr(upstream_next, 'patched_by_bsr_plugins'):
             continue

@@ -97,9 +97,9 @@ def _chosen_by_rank_0(opt: Dict[str, Any], folder: Path) -> Optional[str]:
         except CheckpointError as error:
             found[1] = error
     torch.distributed.broadcast_object_list(found, 0)
-    state, error = found
-    if error is not None:
-        raise error
+    state, failure = found
+    if failure is not None:
+        raise failure
     wrong = what_pair_lacks(state, opt) if state is not None and opt['rank'] != 0 else None
     if wrong is not None:
         raise CheckpointError(

@@ -22,7 +22,7 @@ def mend_cuda_calls(module: ModuleType) -> bool:
 
     if hasattr(torch.Tensor.cuda, 'patched_by_bsr_plugins'):
         return False
-    torch.Tensor.cuda = torch.nn.Module.cuda = _returned_unmoved
+    torch.Tensor.cuda = torch.nn.Module.cuda = _returned_unmoved  # type: ignore[method-assign]  # the mend itself
     return True
 
 

@@ -12,5 +12,5 @@ def provide_functional_tensor(module: ModuleType) -> bool:
     """
     from torchvision.transforms.functional import rgb_to_grayscale
 
-    module.rgb_to_grayscale = rgb_to_grayscale
+    module.rgb_to_grayscale = rgb_to_grayscale  # type: ignore[attr-defined]  # a name of upstream
     return True

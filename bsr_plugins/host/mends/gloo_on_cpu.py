@@ -32,7 +32,7 @@ def mend_gloo_launch(module: ModuleType) -> bool:
         torch.distributed.init_process_group(backend='gloo', **kwargs)
         atexit.register(_leave_group)
 
-    module._init_dist_pytorch = _init_dist_pytorch
+    module._init_dist_pytorch = _init_dist_pytorch  # type: ignore[attr-defined]  # a name of upstream
     return True
 
 
@@ -50,7 +50,7 @@ def mend_ddp_without_devices(module: ModuleType) -> bool:
     Upstream passes ``device_ids=[torch.cuda.current_device()]``. A subclass drops them: ``isinstance`` with torch's own
     class goes on working, in ``get_bare_model`` and elsewhere. ``basicsr/models/base_model.py``.
     """
-    upstream_class = getattr(module, 'DistributedDataParallel', None)
+    upstream_class: Any = getattr(module, 'DistributedDataParallel', None)
     if upstream_class is None or not cuda_is_absent() or hasattr(upstream_class, 'patched_by_bsr_plugins'):
         return False
     answer_current_device_in('model_to_device')
@@ -65,5 +65,5 @@ def mend_ddp_without_devices(module: ModuleType) -> bool:
         ) -> None:
             super().__init__(module, None, None, *args, **kwargs)
 
-    module.DistributedDataParallel = DistributedDataParallel
+    module.DistributedDataParallel = DistributedDataParallel  # type: ignore[attr-defined]  # a name of upstream
     return True

@@ -27,12 +27,12 @@ class LooseVersion:
         return tuple((isinstance(part, int), part) for part in self.version)
 
     def __eq__(self, other: object) -> bool:
-        other = _as_version(other)
-        return NotImplemented if other is None else self._key() == other._key()
+        version = _as_version(other)
+        return NotImplemented if version is None else self._key() == version._key()
 
     def __lt__(self, other: object) -> bool:
-        other = _as_version(other)
-        return NotImplemented if other is None else self._key() < other._key()
+        version = _as_version(other)
+        return NotImplemented if version is None else self._key() < version._key()
 
     def __hash__(self) -> int:
         return hash(self._key())
@@ -60,5 +60,5 @@ def provide_distutils_version(module: ModuleType) -> bool:
 
     https://peps.python.org/pep-0632/; BasicSR replaced it after 1.4.2 in its own repository.
     """
-    module.LooseVersion = LooseVersion
+    module.LooseVersion = LooseVersion  # type: ignore[attr-defined]  # a name of upstream
     return True

@@ -23,7 +23,7 @@ def mend_single_process_validation(module: ModuleType) -> bool:
         if alone is None or distributed is None or hasattr(alone, '__wrapped__'):
             continue
         if 'dist_validation' in names_used(alone) and 'reduce' in names_used(distributed):
-            model.nondist_validation = _with_reduction_off(alone)
+            model.nondist_validation = _with_reduction_off(alone)  # type: ignore[attr-defined]  # a name of upstream
             mended = True
     return mended
 

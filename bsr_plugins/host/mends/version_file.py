@@ -15,13 +15,13 @@ def provide_version(module: ModuleType) -> bool:
     Without it ``import basicsr`` fails in a clone. https://github.com/XPixelGroup/BasicSR/issues/376 and 407.
     """
     package = importlib.import_module(module.__name__.rpartition('.')[0])
-    module.__version__ = UNKNOWN
+    version = UNKNOWN
     for folder in package.__path__:
         # CodeFormer keeps it inside the package.
         for path in (Path(folder) / 'VERSION', Path(folder).parent / 'VERSION'):
             if path.is_file():
-                module.__version__ = path.read_text(encoding='utf-8').strip() or UNKNOWN
-    module.__gitsha__ = 'unknown'
-    release = module.__version__.partition('+')[0].split('.')
-    module.version_info = tuple(int(part) if part.isdigit() else part for part in release)
+                version = path.read_text(encoding='utf-8').strip() or UNKNOWN
+    release = version.partition('+')[0].split('.')
+    numbers = tuple(int(part) if part.isdigit() else part for part in release)
+    vars(module).update(__version__=version, __gitsha__='unknown', version_info=numbers)
     return True

@@ -50,7 +50,7 @@ def test_upstream_refuses_the_second(file_client, folders):
     except lmdb.Error as error:
         assert 'already open' in str(error)
     else:
-        pytest.skip(f'lmdb {lmdb.__version__} opens a database twice: {first is not second}')
+        pytest.skip(f'this lmdb, {lmdb.__version__}, opens a database twice: {first is not second}')
 
 
 def test_in_a_forked_worker(file_client, folders):
