@@ -153,7 +153,9 @@ def test_a_closure_and_its_result_pass_through(torch_age: str) -> None:
     assert parameter.tolist() == [1, 0.5]
 
 
-@pytest.mark.skipif(not hasattr(torch, 'amp') or not hasattr(torch.amp, 'GradScaler'), reason='this torch has no CPU GradScaler')
+@pytest.mark.skipif(
+    not hasattr(torch, 'amp') or not hasattr(torch.amp, 'GradScaler'), reason='this torch has no CPU GradScaler'
+)
 @pytest.mark.parametrize('overflow', [True, False])
 def test_a_grad_scaler_that_skips(overflow: bool) -> None:
     net, masks = make_net(), make_masks(make_net())
