@@ -24,7 +24,7 @@ def test_upstream_fails_and_the_mend_agrees_with_contiguous_memory(images: Any, 
     filter2d = pytest.importorskip('basicsr.utils.img_process_util').filter2D
     kernel = torch.rand(kernels, 3, 3, generator=torch.Generator().manual_seed(1))
     upstream = inspect.unwrap(filter2d)
-    with pytest.raises(RuntimeError, match='view size is not compatible'):
+    with pytest.raises(RuntimeError):
         upstream(images, kernel)
     assert torch.equal(filter2d(images, kernel), upstream(images.contiguous(), kernel))
 
