@@ -94,7 +94,7 @@ def test_several_scripts(write_packages, tmp_path, monkeypatch):
     found = examine(root, alone(write_packages()))
     assert ('train script', str(root / 'one' / 'train.py')) in found.sections['basicsr']
     finding = next(finding for finding in found.findings if 'scripts' in finding.problem)
-    assert finding.severity == 'warning' and 'basicsr run' in finding.remedy
+    assert finding.severity == 'warning' and ' run one/test.py -opt' in finding.remedy
 
 
 def test_without_basicsr(write_packages, tmp_path, monkeypatch):

@@ -159,8 +159,12 @@ def test_bspa_over_a_script_that_cuts_its_batches(data: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     'keys, value, message',
     [
-        (('val', 'sigma'), True, 'passes its metrics two images and nothing else'),
-        (('train', 'accumulate'), 2, 'needs to change the training pass, which ImageRestorationModel has'),
+        (('val', 'sigma'), True, 'passes its metrics only two images'),
+        (
+            ('train', 'accumulate'),
+            2,
+            'needs to change the training pass, which ImageRestorationModel replaces by its own',
+        ),
     ],
     ids=['sigma maps', 'accumulation'],
 )
