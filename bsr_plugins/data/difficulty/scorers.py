@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping
@@ -12,21 +11,10 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import CheckpointError, DependencyError, OptionError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.runs.checkpoint_files import UNREADABLE
 
 if TYPE_CHECKING:
     import torch
-
-# What torch.load and the unpickler raise on damaged files and on files that are something else.
-_UNREADABLE = (
-    OSError,
-    RuntimeError,
-    pickle.UnpicklingError,
-    EOFError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-)
 
 
 @dataclass(frozen=True)
@@ -193,7 +181,7 @@ def read_weights(path: PathLike) -> Mapping[str, torch.Tensor]:
             where=path,
             remedy=f'train them (file: {command("option", "train_MSRResNet_x4")}), or score by --scorer bicubic',
         ) from None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise CheckpointError(
             'The weights of the scorer cannot be read',
             where=path,

@@ -60,34 +60,28 @@ class LmdbReader:
         except lmdb.Error as error:
             raise DataError(f'The LMDB is damaged at {key!r}', where=self.path, found=error, remedy=_REMAKE) from error
 
+    def record(self, key: str) -> bytes:
+        """Return the record of ``key``, which has to be there.
+
+        Raises:
+            DataError: There is no such record, or the database is damaged.
+        """
+        record = self.get(key)
+        if record is None:
+            raise DataError(
+                f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=_REMAKE
+            )
+        return record
+
     def image(self, key: str) -> np.ndarray:
         """Return the image of ``key`` as BasicSR reads it: (H, W, 3), float32, BGR, in [0, 1].
 
         Raises:
             DataError: There is no such record, or it is no image.
         """
-        import cv2
         import numpy as np
-        from basicsr.utils import imfrombytes
 
-        record = self.get(key)
-        if record is None:
-            raise DataError(
-                f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=_REMAKE
-            )
-        check_declared_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
-        try:
-            image = imfrombytes(record) if record else None
-        except cv2.error:
-            image = None
-        if image is None:
-            raise DataError(
-                f'The record {key!r} of the LMDB cannot be read as an image',
-                where=f'{self.path}: {key}',
-                found=f'{len(record)} bytes',
-                remedy=_REMAKE,
-            )
-        return image.astype(np.float32) / 255.0
+        return decode_record(self.path, key, self.record(key)).astype(np.float32) / 255.0
 
     def _open(self) -> None:
         import lmdb
@@ -125,3 +119,32 @@ def open_reader(path: PathLike) -> LmdbReader:
         if reader is None:
             reader = _readers[folder] = LmdbReader(folder)
         return reader
+
+
+def decode_record(path: PathLike, key: str, record: bytes) -> np.ndarray:
+    """Return the image of a record as OpenCV decodes it: (H, W, 3), uint8, BGR. May be called from any thread.
+
+    Args:
+        path: The LMDB that holds it, for errors.
+        key: Its key, for errors.
+        record: Its bytes.
+
+    Raises:
+        DataError: The record is no image.
+    """
+    import cv2
+    import numpy as np
+
+    check_declared_size(record, f'The record {key!r} of the LMDB', f'{path}: {key}', _REMAKE)
+    try:
+        image = cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR) if record else None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise DataError(
+            f'The record {key!r} of the LMDB cannot be read as an image',
+            where=f'{path}: {key}',
+            found=f'{len(record)} bytes',
+            remedy=_REMAKE,
+        )
+    return image

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from bsr_plugins.common.commands import command
-from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
-from bsr_plugins.data.images.declared_size import check_declared_size
-from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.images.lmdb_reader import LmdbReader, decode_record, open_reader
 
 if TYPE_CHECKING:
     import numpy as np
-
-_REMAKE = f'make it again with {command("subimages")}'
 
 
 class LmdbImages:
@@ -41,12 +36,7 @@ class LmdbImages:
             self.close()
             self._reader, self._reads = open_reader(self.path), 0
         self._reads += 1
-        record = self._reader.get(key)
-        if record is None:
-            raise DataError(
-                f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=_REMAKE
-            )
-        return record
+        return self._reader.record(key)
 
     def decode(self, key: str, record: bytes) -> np.ndarray:
         """Return the image of a record of any LMDB: (H, W, 3), uint8, RGB. May be called from any thread.
@@ -55,21 +45,8 @@ class LmdbImages:
             DataError: The record is no image.
         """
         import cv2
-        import numpy as np
 
-        check_declared_size(record, f'The record {key!r} of the LMDB', f'{self.path}: {key}', _REMAKE)
-        try:
-            image = cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR) if record else None
-        except cv2.error:
-            image = None
-        if image is None:
-            raise DataError(
-                f'The record {key!r} of the LMDB cannot be read as an image',
-                where=f'{self.path}: {key}',
-                found=f'{len(record)} bytes',
-                remedy=_REMAKE,
-            )
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return cv2.cvtColor(decode_record(self.path, key, record), cv2.COLOR_BGR2RGB)
 
     def close(self) -> None:
         """Let go of the database, which unmaps it unless others of this process read it; the next read opens it."""
