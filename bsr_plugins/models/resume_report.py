@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, List, Mapping, Optional
+from typing import Any, List, Mapping, Optional, Tuple
 
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.host.additions import EXACT_PLACE
@@ -69,15 +69,21 @@ def early_end_warning(opt: Mapping[str, Any], samples_per_epoch: Optional[int], 
     if samples_per_epoch is None:
         return None
     total_iter = int(opt['train']['total_iter'])
-    planned = math.ceil(samples_per_epoch / batch_size)
-    batches = samples_per_epoch // batch_size
-    epochs = math.ceil(total_iter / planned) + 1
+    batches, epochs = _epochs_of_basicsr(total_iter, samples_per_epoch, batch_size)
     if batches * epochs >= total_iter:
         return None
-    ratio = math.ceil(total_iter * batch_size / samples_per_epoch)
+    # The factor batch_size makes every batch full, and so ends the search.
+    factor = 2
+    while math.prod(_epochs_of_basicsr(total_iter, samples_per_epoch * factor, batch_size)) < total_iter:
+        factor += 1
     return (
         f'BasicSR will end this run after {batches * epochs:,} of {total_iter:,} iterations: '
         f'{samples_per_epoch:,} samples an epoch in batches of {batch_size} are {batches:,} full batches, and it '
-        f'runs {epochs:,} epochs. Raise datasets.train.dataset_enlarge_ratio by the factor {ratio} or let the '
-        'batch divide the epoch.'
+        f'runs {epochs:,} epochs. Multiply datasets.train.dataset_enlarge_ratio by {factor}, or take a batch size '
+        f'that divides {samples_per_epoch:,}.'
     )
+
+
+def _epochs_of_basicsr(total_iter: int, samples_per_epoch: int, batch_size: int) -> Tuple[int, int]:
+    """Return (full batches of an epoch, epochs that BasicSR runs)."""
+    return samples_per_epoch // batch_size, math.ceil(total_iter / math.ceil(samples_per_epoch / batch_size)) + 1

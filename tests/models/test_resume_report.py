@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict
 
 import pytest
@@ -55,7 +56,10 @@ def basicsr_iterations(samples: int, batch: int, total: int) -> int:
     return min(done, total)
 
 
-@pytest.mark.parametrize('samples, batch, total', [(8, 3, 12), (8, 2, 12), (800, 16, 37500), (5, 4, 9), (31, 16, 1000)])
+@pytest.mark.parametrize(
+    'samples, batch, total',
+    [(8, 3, 12), (8, 2, 12), (800, 16, 37500), (5, 4, 9), (31, 16, 1000), (81, 16, 37500), (3, 16, 99)],
+)
 def test_the_warning_is_given_when_the_loop_falls_short(samples: int, batch: int, total: int) -> None:
     opt = options()
     opt['train']['total_iter'] = total
@@ -65,7 +69,12 @@ def test_the_warning_is_given_when_the_loop_falls_short(samples: int, batch: int
         assert warning is None
     else:
         assert f'after {done:,} of {total:,} iterations' in warning
-        assert 'dataset_enlarge_ratio' in warning
+        remedy = re.search(r'Multiply datasets.train.dataset_enlarge_ratio by (\d+)', warning)
+        assert remedy is not None
+        factor = int(remedy.group(1))
+        assert factor <= batch
+        assert basicsr_iterations(samples * factor, batch, total) == total
+        assert all(basicsr_iterations(samples * less, batch, total) < total for less in range(1, factor))
 
 
 def test_nothing_is_said_where_the_sampler_is_unknown() -> None:
