@@ -168,7 +168,7 @@ def main(repo):
         ),
         (
             ['--hr', '{hr}', '--scale', '3', '--crop', '128'],
-            ['crop 128 is not divisible by the scale 3', 'take 126 or 129'],
+            ['crop 128: not divisible by the scale 3', 'take crop 126 or 129'],
         ),
         (['--hr', '{hr}', '--scale', '0'], ['scale must be at least 1']),
         (['--hr', '{hr}', '--lr', '{lr}', '--scale', '4', '--crop', '480'], ['0000.png is smaller than the window']),

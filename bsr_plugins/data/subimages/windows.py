@@ -33,14 +33,21 @@ def check_grid(grid: WindowGrid, scale: int) -> None:
     for name, value, least in zip(('crop', 'step', 'thresh'), grid, (1, 1, 0)):
         if value < least:
             raise OptionError(f'{name} must be at least {least}', where=name, found=value)
-        if value % scale:
-            raise OptionError(
-                f'{name} {value} is not divisible by the scale {scale}: HR windows would not fall on whole LR pixels',
-                where=name,
-                expected=f'a multiple of {scale}',
-                found=value,
-                remedy=f'take {value - value % scale} or {value - value % scale + scale}',
-            )
+    uneven = [(name, value) for name, value in zip(('crop', 'step', 'thresh'), grid) if value % scale]
+    if uneven:
+        shown = ', '.join(f'{name} {value}' for name, value in uneven)
+        raise OptionError(
+            f'{shown}: not divisible by the scale {scale}; HR windows would not fall on whole LR pixels',
+            where=', '.join(name for name, _ in uneven),
+            expected=f'multiples of {scale}',
+            found=shown,
+            remedy='take ' + ', '.join(f'{name} {_nearest_multiples(value, scale)}' for name, value in uneven),
+        )
+
+
+def _nearest_multiples(value: int, scale: int) -> str:
+    below = value - value % scale
+    return f'{below} or {below + scale}' if below else str(scale)
 
 
 def modulus(grid: WindowGrid, scale: int) -> int:

@@ -120,9 +120,9 @@ def test_scales_of_one_grid_share_their_windows():
 @pytest.mark.parametrize(
     ('grid', 'scale', 'words'),
     [
-        (WindowGrid(128, 64, 48), 3, 'crop 128 is not divisible by the scale 3'),
-        (WindowGrid(129, 64, 48), 3, 'step 64 is not divisible by the scale 3'),
-        (WindowGrid(128, 64, 50), 4, 'thresh 50 is not divisible by the scale 4'),
+        (WindowGrid(128, 64, 48), 3, 'crop 128, step 64: not divisible by the scale 3'),
+        (WindowGrid(129, 64, 48), 3, 'step 64: not divisible by the scale 3'),
+        (WindowGrid(128, 64, 50), 4, 'thresh 50: not divisible by the scale 4'),
         (WindowGrid(128, 0, 48), 4, 'step must be at least 1'),
         (WindowGrid(0, 64, 48), 4, 'crop must be at least 1'),
         (WindowGrid(128, 64, -4), 4, 'thresh must be at least 0'),
@@ -135,5 +135,14 @@ def test_unusable_grids_are_refused(grid, scale, words):
 
 
 def test_the_refusal_names_the_nearest_usable_values():
-    with pytest.raises(OptionError, match='take 126 or 129'):
+    with pytest.raises(OptionError, match='take crop 126 or 129'):
         check_grid(WindowGrid(128, 63, 48), 3)
+
+
+def test_the_values_that_the_refusal_names_are_accepted():
+    with pytest.raises(OptionError, match='take crop 125 or 130, step 60 or 65, thresh 45 or 50'):
+        check_grid(WindowGrid(128, 64, 48), 5)
+    for grid in (WindowGrid(125, 60, 45), WindowGrid(130, 65, 50)):
+        check_grid(grid, 5)
+    with pytest.raises(OptionError, match='take crop 128 or 192, step 64$'):
+        check_grid(WindowGrid(130, 30, 0), 64)
