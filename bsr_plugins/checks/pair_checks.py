@@ -134,6 +134,11 @@ def _template_remedy(pairs: PairList) -> Optional[str]:
     return None if near is None else f"filename_tmpl: '{near.replace(stem, '{}')}'"
 
 
+def _turned(size: Size, name: str) -> List[Size]:
+    # OpenCV turns an image by its EXIF entry, which may say so for one of the two alone.
+    return [size, (size[1], size[0])] if name.lower().endswith(('.jpg', '.jpeg')) else [size]
+
+
 class _PairSizes:
     """Compares the sizes of pairs with the scale and the crop."""
 
@@ -147,6 +152,7 @@ class _PairSizes:
 
     def findings(self, count: Optional[int]) -> List[Finding]:
         found: Dict[str, List[str]] = {}
+        self.fails = self.is_train
         for gt_name in spread(list(self.pairs.pairs), count):
             lq_name = self.pairs.pairs[gt_name]
             gt, lq = self.pairs.size('gt', gt_name), self.pairs.size('lq', lq_name)
@@ -156,6 +162,7 @@ class _PairSizes:
             if gt is None or lq is None:
                 continue
             if not self._fits(gt, lq, gt_name):
+                self.fails = self.fails or self._fails_in_metrics(gt, lq, gt_name)
                 found.setdefault('scale', []).append(
                     f'{self.pairs.place("gt", gt_name)} {gt[0]} x {gt[1]}, LR {lq[0]} x {lq[1]}'
                 )
@@ -166,9 +173,12 @@ class _PairSizes:
     def _fits(self, gt: Size, lq: Size, name: str) -> bool:
         if not isinstance(self.scale, int) or isinstance(self.scale, bool):
             return True
-        # OpenCV turns an image by its EXIF entry, which may say so for one of the two alone.
-        turned = [gt, gt[::-1]] if name.lower().endswith(('.jpg', '.jpeg')) else [gt]
-        return any(self._side_fits(size[0], lq[0]) and self._side_fits(size[1], lq[1]) for size in turned)
+        return any(self._side_fits(size[0], lq[0]) and self._side_fits(size[1], lq[1]) for size in _turned(gt, name))
+
+    def _fails_in_metrics(self, gt: Size, lq: Size, name: str) -> bool:
+        # BasicSR cuts an HR image that is too large; one that is too small has another size than the output.
+        is_cut = any(size[0] >= self.scale * lq[0] and size[1] >= self.scale * lq[1] for size in _turned(gt, name))
+        return bool(self.file.get('val', 'metrics')) and not is_cut
 
     def _side_fits(self, gt: int, lq: int) -> bool:
         # In validation BasicSR cuts HR images to the LR ones' size times the scale.
@@ -179,7 +189,7 @@ class _PairSizes:
         shown = '; '.join(places[:3]) + (f' and {len(places) - 3} more' if len(places) > 3 else '')
         if kind == 'scale':
             return Finding(
-                self.severity if self.is_train else WARNING,
+                self.severity if self.fails else WARNING,
                 f'Image pairs do not fit scale {self.scale}',
                 self.file.where(*self.keys, 'dataroot_lq'),
                 found=f'{count}: {shown}',

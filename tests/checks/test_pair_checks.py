@@ -67,8 +67,20 @@ def test_validation_cuts_hr_images_to_fit(check: Check) -> None:
     write_png(HR / '0000.png', 399, 400)
     assert [(finding.severity, finding.where.split(': ')[1]) for finding in check(TRAIN)] == [
         (ERROR, 'datasets.train.dataroot_lq'),
-        (WARNING, 'datasets.val.dataroot_lq'),
+        (ERROR, 'datasets.val.dataroot_lq'),
     ]
+
+
+def test_a_validation_that_ends_in_the_metrics_is_an_error(check: Check) -> None:
+    def severities(text: str) -> List[str]:
+        return [finding.severity for finding in check(text) if 'datasets.val.' in finding.where]
+
+    write_png(HR / '0000.png', 300, 300)
+    assert severities(TRAIN) == [ERROR]
+    without = TRAIN[: TRAIN.index('  metrics:')] + TRAIN[TRAIN.index('logger:') :]
+    assert severities(without) == [WARNING]
+    write_png(HR / '0000.png', 500, 500)
+    assert severities(TRAIN) == [WARNING]
 
 
 def test_images_smaller_than_the_crop(check: Check) -> None:
