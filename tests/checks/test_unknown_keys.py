@@ -238,3 +238,14 @@ def test_of_a_model_with_an_unknown_base_nothing_is_said(check: Check, tmp_path:
     )
     text = changed(in_train('ema_decy: 1'), 'SRModel', 'XModel')
     assert not any('ema_decy' in finding.where for finding in check(text))
+
+
+def test_a_misspelt_model_does_not_make_the_keys_of_its_data_sets_dead(check: Check) -> None:
+    text = changed(TRAIN, 'SRModel', 'BSPModel')
+    text = changed(
+        text, '    gt_size', '    inverse: {type: InverseSampledLMDBDataset}\n    use_hflp: true\n    gt_size'
+    )
+    said = [finding for finding in check(text) if 'No code reads' in finding.problem]
+    assert [(finding.severity, finding.where.split(': ')[1]) for finding in said] == [
+        (ERROR, 'datasets.train.use_hflp')
+    ]
