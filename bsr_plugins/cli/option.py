@@ -37,6 +37,7 @@ examples:
 INTERRUPTED = 'interrupted: no file is left half-written'
 FOLDER = 'options'
 EXIT_DIFFERS = 1
+_ENDINGS = ('.yml', '.yaml')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +121,23 @@ def _place(name: str, out: Optional[str], count: int) -> Path:
     if Path(out).is_dir() or out.endswith('/'):
         return Path(out) / name
     if count > 1:
-        raise OptionError('Several files need a folder', where='--out', expected='FOLDER/', found=out)
+        raise OptionError(
+            'Several files need a folder',
+            where='--out',
+            expected='FOLDER/',
+            found=out,
+            remedy='a folder that is not there yet is named with a / at its end',
+        )
+    if Path(out).suffix.lower() not in _ENDINGS:
+        raise OptionError(
+            'This is not the name of an option file',
+            where='--out',
+            expected='FILE.yml, or FOLDER/',
+            found=out,
+            remedy=f'--out {out}/ writes into a folder of this name'
+            if not Path(out).exists()
+            else '--out PATH writes elsewhere',
+        )
     return Path(out)
 
 

@@ -49,6 +49,16 @@ def test_a_destination_is_a_file_or_a_folder_that_is_there(capsys: pytest.Captur
     assert 'Several files need a folder' in capsys.readouterr().err
 
 
+def test_an_image_is_not_replaced_by_an_option_file(capsys: pytest.CaptureFixture) -> None:
+    Path('mine.png').write_bytes(b'an image')
+    assert option('train_RCAN_bspa_x4', '--out', 'mine.png', '--force') == 2
+    assert Path('mine.png').read_bytes() == b'an image'
+    assert 'remedy:   --out PATH writes elsewhere' in capsys.readouterr().err
+    assert option('train_RCAN_bspa_x4', '--out', 'mine') == 2
+    assert '--out mine/ writes into a folder of this name' in capsys.readouterr().err
+    assert option('train_RCAN_bspa_x4', '--out', 'mine/') == 0
+
+
 def test_a_file_of_the_users_stays(capsys: pytest.CaptureFixture) -> None:
     assert option('train_RCAN_bspa_x4') == 0
     Path('options/train_RCAN_bspa_x4.yml').write_text('name: mine\n')
