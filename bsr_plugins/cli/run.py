@@ -15,9 +15,11 @@ HELP = "run a script, unchanged, with the pack registered: a fork's demo or eval
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('script', metavar='SCRIPT', help='the script, a Python file')
-    parser.add_argument(
+    arguments = parser.add_argument(
         'arguments', nargs=argparse.REMAINDER, metavar='ARGUMENTS', help='arguments of the script, passed on unchanged'
     )
+    # argparse would name it beside SCRIPT where that one is missing.
+    arguments.required = False
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:

@@ -111,3 +111,10 @@ def test_a_script_that_is_missing(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith('basicsr run: error: The script does not exist\n')
     assert str(tmp_path / 'absent.py') in done.stderr
+
+
+def test_only_the_script_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    from bsr_plugins.cli.main import main
+
+    assert main(['run']) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith('the following arguments are required: SCRIPT')
