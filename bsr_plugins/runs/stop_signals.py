@@ -134,8 +134,8 @@ def _handle(signum: int, frame: Optional[FrameType]) -> None:
     if _training.has_iterations_left and _training.requested is None:
         _training.requested, _training.requested_at = signum, now
         _print(
-            f'{signal.Signals(signum).name}: saving at the end of iteration {_training.iteration:,}, then stopping; '
-            'a second signal stops at once'
+            f'{signal.Signals(signum).name}: saving at the end of the iteration, then stopping; a second signal stops '
+            'at once'
         )
     elif not _training.has_iterations_left or now - _training.requested_at >= SAME_REQUEST_SECONDS:
         if signum == signal.SIGINT:
