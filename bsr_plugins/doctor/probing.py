@@ -29,7 +29,7 @@ _NEEDS = {'torchvision': ('torch',), 'basicsr': _OF_BASICSR, 'patches': ('basics
 _DISTRIBUTIONS = {'cv2': 'opencv-python', 'yaml': 'pyyaml', 'skimage': 'scikit-image', 'PIL': 'pillow'}
 # What the last line of an error says -> what to do.
 _REMEDIES: Tuple[Tuple[str, str], ...] = (
-    (r'that provides it is switched off', f'unset {VARIABLE}, or take the patch out of the list'),
+    (r'that provides it is switched off', f'unset {VARIABLE}, or list there only what is to be off'),
     (
         r'libGL|libgthread|libglib|libSM|libXext',
         'pip uninstall opencv-python; pip install opencv-python-headless (it needs no graphics libraries)',

@@ -82,7 +82,7 @@ def put_in_place(patch: Patch) -> None:
 def _leave_out(patch: Patch) -> None:
     def refuse(module: ModuleType) -> None:
         error = MissingModuleError(
-            f"There is no module {patch.module}, and the patch '{patch.name}' that provides it is switched off",
+            f"There is no module {patch.module}, and the mend '{patch.name}' that provides it is switched off",
             where=f'the environment variable {switches.VARIABLE}',
             found=os.environ.get(switches.VARIABLE),
             remedy=f"list there only what is to be off, without '{patch.name}', or unset it: {patch.reason}",

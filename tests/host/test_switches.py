@@ -69,7 +69,7 @@ def test_without_a_mend_that_the_import_needs_the_switch_is_named(repo: Path, tm
         pytest.skip('this torchvision has the module still')
     done = run_python('import bsr_plugins, basicsr', repo, 'off')
     assert done.returncode == 1
-    assert "the patch 'functional tensor' that provides it is switched off" in done.stderr
+    assert "the mend 'functional tensor' that provides it is switched off" in done.stderr
     assert 'where:    the environment variable BSR_PLUGINS_MENDS' in done.stderr
     # A module that is absent is absent, to whoever asks for it.
     code = (

@@ -180,7 +180,11 @@ class PairedImages:
             return data_util.paired_paths_from_folder(folders, kinds, template)
         except OSError as error:
             raise DataError(
-                'the image pairs cannot be listed', where=f'{self.gt_folder} and {self.lq_folder}', found=error
+                'the image pairs cannot be listed',
+                where=f'{self.gt_folder} and {self.lq_folder}',
+                expected='two folders of images, or two LMDBs',
+                found=error,
+                remedy='correct the path: relative ones are read from the working directory',
             ) from error
         except (AssertionError, ValueError) as error:
             raise DataError(

@@ -236,7 +236,7 @@ def test_records_of_an_lmdb_are_named(root, images):
         ({'dataroot_gt': None}, OptionError, "option 'dataroot_gt' is missing"),
         ({'io_backend': None}, OptionError, "option 'io_backend' is missing"),
         ({'io_backend': {'type': 'tape'}}, OptionError, "unknown io_backend(?s:.*)'tape'"),
-        ({'dataroot_lq': 'nowhere'}, DataError, 'cannot be listed(?s:.*)nowhere'),
+        ({'dataroot_lq': 'nowhere'}, DataError, 'cannot be listed(?s:.*)nowhere(?s:.*)remedy: +correct the path'),
         ({'filename_tmpl': '{}x3'}, DataError, 'do not pair(?s:.*)<name>x3'),
         ({'meta_info_file': 'none.txt'}, DataError, 'cannot be listed(?s:.*)none.txt'),
         ({'io_backend': {'type': 'lmdb'}}, DataError, 'do not pair'),
