@@ -8,13 +8,20 @@ import inspect
 import textwrap
 from typing import Any, Callable, Optional
 
-#: Method -> the digests of its code in BasicSR.
-UPSTREAM = {
-    # SRModel: 1.3.0 and 1.3.1 (and before); 1.3.2 to 1.4.2 and master of May 2024.
-    'optimize_parameters': frozenset({'06336852ba35ec87', 'f7f446844fa17b70'}),
-    # BaseModel: up to 1.3.3.8; 1.3.3.9 and 1.3.3.10; 1.3.3.11 to 1.3.4.2; 1.3.4.3 to 1.4.2 and master of May 2024.
-    'save_training_state': frozenset({'edd86aff6e94c37b', '1cfadf026e0e5ed1', 'c48ed1a9a511bdd7', '32fcbf516fee9c09'}),
-}
+#: The digests of the code of BasicSR's methods; the name of the method is in them.
+UPSTREAM = frozenset(
+    {
+        # SRModel.optimize_parameters: 1.3.0 and 1.3.1 (and before); 1.3.2 to 1.4.2 and master of May 2024.
+        '06336852ba35ec87',
+        'f7f446844fa17b70',
+        # BaseModel.save_training_state: up to 1.3.3.8; 1.3.3.9 and 1.3.3.10; 1.3.3.11 to 1.3.4.2; 1.3.4.3 to 1.4.2 and
+        # master of May 2024.
+        'edd86aff6e94c37b',
+        '1cfadf026e0e5ed1',
+        'c48ed1a9a511bdd7',
+        '32fcbf516fee9c09',
+    }
+)
 # Without meaning for what the code does.
 _LEFT_OUT = ('ctx', 'kind', 'type_comment')
 
@@ -24,25 +31,44 @@ def is_upstreams(method: Callable[..., Any]) -> bool:
 
     Forks change BasicSR's methods in place, in classes of the same name, and with the names that upstream's code uses
     too (``l_pix * l_pix``), so that neither of them tells. The code does: it is parsed, so that comments, docstring,
-    quotes and line breaks do not count. Where there is no source, the method is taken for a fork's.
+    quotes and line breaks do not count. Where there is no source, the method is taken for a fork's; so it is where a
+    fork has put a function around upstream's, which would be left out with the method.
 
     Args:
-        method: A function with the name of a key of ``UPSTREAM``; wrappers are looked through.
+        method: What stands in a class under the name of one of the methods of ``UPSTREAM``.
     """
-    function = inspect.unwrap(method)
-    return code_digest(function) in UPSTREAM[function.__name__]
+    function, around = method, 0
+    while hasattr(function, '__wrapped__'):
+        around += not _is_of_the_pack(function)
+        function = function.__wrapped__
+    # Upstream's own decorators are written above its method.
+    definition = _definition_of(function)
+    return definition is not None and _digest_of(definition) in UPSTREAM and around <= len(definition.decorator_list)
+
+
+def _is_of_the_pack(function: Any) -> bool:
+    return getattr(function, '__globals__', {}).get('__name__', '').startswith('bsr_plugins.')
 
 
 def code_digest(function: Callable[..., Any]) -> Optional[str]:
     """Return a digest of the code of ``function``, the same in every Python; None where its source is not to be had."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    definition = tree.body[0]
-    if isinstance(definition, ast.FunctionDef) and ast.get_docstring(definition) is not None:
+    definition = _definition_of(function)
+    return None if definition is None else _digest_of(definition)
+
+
+def _digest_of(definition: ast.FunctionDef) -> str:
+    if ast.get_docstring(definition) is not None:
         definition.body = definition.body[1:]
     return hashlib.sha256(_written(definition).encode()).hexdigest()[:16]
+
+
+def _definition_of(function: Callable[..., Any]) -> Optional[ast.FunctionDef]:
+    """Return the syntax tree of a function; None for what has no ``def``, or no source."""
+    try:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    except (OSError, TypeError, ValueError, SyntaxError):
+        return None
+    return definition if isinstance(definition, ast.FunctionDef) else None
 
 
 def _written(node: Any) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from basicsr.models.base_model import BaseModel
 from basicsr.models.sr_model import SRModel
+from basicsr.utils.registry import MODEL_REGISTRY
 
+from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
 from bsr_plugins.models.upstream_code import code_digest, is_upstreams
 
 PASS = inspect.getsource(SRModel.optimize_parameters)
@@ -65,6 +68,58 @@ def test_without_source_it_is_a_fork_s_own() -> None:
     exec('def optimize_parameters(self, current_iter):\n    self.optimizer_g.zero_grad()\n', names)
     assert code_digest(names['optimize_parameters']) is None
     assert not is_upstreams(names['optimize_parameters'])
+
+
+def _other_name(method: Any) -> Any:
+    def wrapper(self: Any, current_iter: int) -> None:
+        method(self, current_iter)
+
+    return wrapper
+
+
+def _same_name(method: Any) -> Any:
+    @functools.wraps(method)
+    def wrapper(self: Any, current_iter: int) -> None:
+        self.seen = current_iter
+        method(self, current_iter)
+
+    return wrapper
+
+
+class _Callable:
+    def __call__(self, current_iter: int) -> None:
+        """Train."""
+
+
+@pytest.mark.parametrize(
+    'around',
+    [
+        _other_name,
+        _same_name,
+        lambda method: _same_name(_same_name(method)),
+        functools.partialmethod,
+        lambda method: lambda self, current_iter: method(self, current_iter),
+        lambda method: _Callable(),
+    ],
+    ids=['other name', 'same name', 'twice', 'partialmethod', 'lambda', 'object'],
+)
+def test_what_a_fork_puts_around_upstream_s_pass_is_its_own(around: Callable[[Any], Any]) -> None:
+    assert not is_upstreams(around(SRModel.optimize_parameters))
+    assert not is_upstreams(around(BaseModel.save_training_state))
+
+
+def test_a_model_with_a_function_around_its_pass_keeps_it() -> None:
+    class Wrapped(SRModel):
+        optimize_parameters = _same_name(SRModel.optimize_parameters)
+
+    name = 'WrappedPassModel'
+    MODEL_REGISTRY._obj_map[name] = Wrapped
+    try:
+        options = {'num_gpu': 0, 'dist': False, 'is_train': False, 'scale': 2, 'path': {}, 'rank': 0}
+        options.update(network_g={'type': 'FSRCNN', 'upscale': 2}, base_model_type=name)
+        assert RebalancedSRModel(options).fork_pass is not None
+    finally:
+        del MODEL_REGISTRY._obj_map[name]
 
 
 def test_a_state_that_holds_more_is_a_fork_s_own(tmp_path: Path) -> None:
