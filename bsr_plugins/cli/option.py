@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.files import write_text
@@ -71,28 +73,37 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     if args.out == '-':
         sys.stdout.write('\n'.join(files.values()))
         return 0
-    placed = {_place(name, args.out, len(files)): text for name, text in files.items()}
-    differing = [path for path, text in placed.items() if not _holds(path, text)]
+    with _names_the_file(args.out):
+        placed = {_place(name, args.out, len(files)): text for name, text in files.items()}
+        differing = [path for path, text in placed.items() if not _holds(path, text)]
+        # A link that leads nowhere is in the way, too.
+        in_the_way = [path for path in differing if os.path.lexists(path)]
     if args.check:
         for path in differing:
-            print(f'{path} {"differs" if path.exists() else "is missing"}', file=sys.stderr)
+            print(f'{path} {"differs" if path in in_the_way else "is missing"}', file=sys.stderr)
         return EXIT_DIFFERS if differing else 0
-    in_the_way = [str(path) for path in differing if path.exists()]
     if in_the_way and not args.force:
         raise OptionError(
             'An option file exists and differs; nothing was written',
-            where=', '.join(in_the_way),
+            where=', '.join(map(str, in_the_way)),
             remedy='--out PATH writes elsewhere, --force replaces it',
         )
     for path, text in placed.items():
-        try:
+        with _names_the_file(path):
             write_text(path, text)
-        except OSError as error:
-            raise OptionError(
-                'The option file cannot be written', where=path, found=error, remedy='--out PATH writes elsewhere'
-            ) from error
         print(path)
     return 0
+
+
+@contextlib.contextmanager
+def _names_the_file(path: object) -> Iterator[None]:
+    """Turn what the system says of a file into a message."""
+    try:
+        yield
+    except OSError as error:
+        raise OptionError(
+            'The option file cannot be written', where=path, found=error, remedy='--out PATH writes elsewhere'
+        ) from error
 
 
 def _wanted(args: argparse.Namespace) -> Dict[str, str]:

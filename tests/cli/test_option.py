@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -75,6 +78,33 @@ def test_a_place_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture) 
     assert option('train_RCAN_bspa_x4', '--out', 'mine/x.yml') == 2
     said = capsys.readouterr().err
     assert 'cannot be written\n  where:    mine/x.yml\n' in said and 'Traceback' not in said
+
+
+@pytest.mark.parametrize('out', ['x' * 300 + '.yml', 'loop', 'closed/x.yml', 'taken.yml/x.yml'])
+def test_a_place_that_cannot_be_looked_at_is_named(
+    out: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    Path('loop').symlink_to('loop')
+    Path('taken.yml').write_text('mine')
+    looks = os.stat
+
+    def refuses(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        if str(path).startswith('closed'):
+            raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+        return looks(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, 'stat', refuses)
+    assert option('train_RCAN_bspa_x4', '--out', out) == 2
+    assert f'  where:    {out}\n' in capsys.readouterr().err
+    assert Path('taken.yml').read_text() == 'mine' and Path('loop').is_symlink()
+
+
+def test_a_link_that_leads_nowhere_stays(capsys: pytest.CaptureFixture) -> None:
+    Path('mine.yml').symlink_to('elsewhere.yml')
+    assert option('train_RCAN_bspa_x4', '--out', 'mine.yml') == 2
+    assert Path('mine.yml').is_symlink() and 'exists and differs' in capsys.readouterr().err
+    assert option('train_RCAN_bspa_x4', '--out', 'mine.yml', '--check') == 1
+    assert capsys.readouterr().err == 'mine.yml differs\n'
 
 
 def test_all_and_check(capsys: pytest.CaptureFixture) -> None:
