@@ -114,16 +114,46 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (f'{node.module}.{alias.name}' for alias in node.names)
 
 
+# Their tables name modules that are imported when BasicSR, or the user, asks for one of them: above any floor.
+TABLES_OF_NAMES = ('bsr_plugins/host/registration.py',)
+MODULE_AS_TEXT = re.compile(r'(bsr_plugins(?:\.\w+)+)\.?(?::\w+)?')
+
+
+def named(tree: ast.Module) -> Iterator[str]:
+    """Yield what is imported by a text (``importlib``, lazy calls), or reached through ``import bsr_plugins``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = MODULE_AS_TEXT.fullmatch(node.value)
+            if found:
+                yield found.group(1)
+        elif isinstance(node, ast.Attribute):
+            names: List[str] = []
+            inner: ast.AST = node
+            while isinstance(inner, ast.Attribute):
+                names.append(inner.attr)
+                inner = inner.value
+            if isinstance(inner, ast.Name) and inner.id == 'bsr_plugins':
+                yield '.'.join(['bsr_plugins', *reversed(names)])
+
+
 def import_plan(modules: Dict[str, Tuple[ast.Module, str]]) -> Dict[str, Set[str]]:
-    """Return file -> files of the pack that it imports, in functions too; ``bsr_plugins/__init__.py`` is left out."""
+    """Return file -> files of the pack that it imports, in functions too; ``bsr_plugins/__init__.py`` is left out.
+
+    A module's import runs the ``__init__.py`` of its folder, and of those around it.
+    """
     files = {re.sub(r'(/__init__)?\.py$', '', name).replace('/', '.'): name for name in modules}
     plan: Dict[str, Set[str]] = {}
     for name, (tree, _) in modules.items():
         plan[name] = set()
-        for target in imported(tree):
+        for target in (*imported(tree), *(named(tree) if name not in TABLES_OF_NAMES else ())):
             while target and target not in files:
                 target = target.rpartition('.')[0]
-            plan[name] |= {files[target]} - {name, 'bsr_plugins/__init__.py'} if target else set()
+            folder = target
+            while folder:
+                around = files.get(folder, '')
+                if folder == target or not name.startswith(around.rpartition('/')[0] + '/'):
+                    plan[name] |= {around} - {'', name, 'bsr_plugins/__init__.py'}
+                folder = folder.rpartition('.')[0]
     return plan
 
 
@@ -341,7 +371,13 @@ def test_imports_run_downwards_and_in_no_circle(modules: Dict[str, Tuple[ast.Mod
 def planned(**texts: str) -> Dict[str, Set[str]]:
     """Return the plan of modules that are given as ``data__images__a='import ...'``."""
     return import_plan(
-        {f'bsr_plugins/{name.replace("__", "/")}.py': (ast.parse(text), text) for name, text in texts.items()}
+        {
+            f'bsr_plugins/{name.replace("__init__", "INIT").replace("__", "/").replace("INIT", "__init__")}.py': (
+                ast.parse(text),
+                text,
+            )
+            for name, text in texts.items()
+        }
     )
 
 
@@ -352,6 +388,12 @@ def planned(**texts: str) -> Dict[str, Set[str]]:
         ('from bsr_plugins.common.b import name', []),
         ('import bsr_plugins', []),
         ('from bsr_plugins.models.b import name', ['models/b']),
+        ('importlib.import_module("bsr_plugins.models.b")', ['models/b']),
+        ('TABLE = {"type": "bsr_plugins.models.b:Name"}', ['models/b']),
+        ('import bsr_plugins\nbsr_plugins.models.b.name()', ['models/b']),
+        ('from bsr_plugins import models', ['models/__init__']),
+        ('from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n  from bsr_plugins.models.b import B', ['models/b']),
+        ('"""Of bsr_plugins.models.b: what a text says is no import."""\nimport bsr_plugins.common.b', []),
         ('def f():\n  import bsr_plugins.models.b', ['models/b']),
         ('from bsr_plugins.host.patches import name', ['host/patches']),
         ('from bsr_plugins.data.sampling import b', ['data/sampling/b']),
@@ -363,6 +405,8 @@ def planned(**texts: str) -> Dict[str, Set[str]]:
 def test_upward_imports_are_found(imports: str, upwards: List[str]) -> None:
     """From data/difficulty."""
     others = ('common__b', 'models__b', 'host__patches', 'data__sampling__b', 'data__b_dataset', 'data__images__b')
+    if 'import models' in imports:
+        others = (*others, 'models____init__')
     plan = planned(data__difficulty__a=imports, data__subimages__b='', **dict.fromkeys(others, ''))
     assert list(upward_imports(plan)) == [
         f'bsr_plugins/data/difficulty/a.py -> bsr_plugins/{name}.py' for name in upwards
@@ -391,6 +435,16 @@ def test_circles_are_found() -> None:
     assert list(circles(plan)) == ['bsr_plugins/models/a.py, bsr_plugins/models/b.py, bsr_plugins/models/c.py']
     del plan['bsr_plugins/models/c.py']
     assert list(circles(plan)) == []
+
+
+def test_a_circle_through_the_init_of_a_folder_is_found() -> None:
+    plan = planned(
+        host__a='from bsr_plugins.host.mends.x import name',
+        host__mends__x='from bsr_plugins.host.mends import y',
+        host__mends__y='',
+        host__mends____init__='from bsr_plugins.host.a import name\nfrom bsr_plugins.host.mends import x',
+    )
+    assert list(circles(plan)) == ['bsr_plugins/host/a.py, bsr_plugins/host/mends/__init__.py']
 
 
 def test_importing_the_pack_is_light() -> None:
