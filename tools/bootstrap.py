@@ -20,7 +20,7 @@ from set_up import requirements
 from set_up.commands import Runner, SetUpError, locked
 from set_up.state import STAMP, Target, installed_versions, is_current, stamp_of, write_stamp
 from set_up.venv import prepare_venv, probe
-from set_up.versions import NEWEST, OLDEST, TESTED, VARIABLE, differing, pinned_versions
+from set_up.versions import NEWEST, OLDEST, TESTED, VARIABLE, check_choice, differing, pinned_versions
 
 ROOT = requirements.ROOT
 NEEDED_GB = 9
@@ -197,6 +197,8 @@ def set_up(args: argparse.Namespace) -> None:
     warning = requirements.check_python(tuple(sys.version_info[:3]))
     if warning:
         print(f'- warning: {warning}', flush=True)
+    # Before the stamp of a finished environment is taken away.
+    check_choice(args.versions)
     wanted = requirements.fingerprint(args.extras, args.versions)
     venv = Path(os.path.abspath(args.venv))
     name = 'the running environment' if args.no_venv else str(venv)

@@ -240,10 +240,10 @@ def test_the_oldest_torch_is_the_one_that_setup_py_asks_for() -> None:
 
 
 def test_pins_are_those_of_the_python_and_the_choice(tmp_path: Path) -> None:
-    (tmp_path / 'py311.txt').write_text('# x\nFoo_Bar==1.0.post1\n')
+    (tmp_path / 'py311.txt').write_text('# x\n\nFoo_Bar==1.0.post1\ntorch==2.5\n')
     (tmp_path / 'py38-oldest-torch.txt').write_text('torch==2.0\n')
     take = partial(versions.pinned_versions, system='linux', folder=tmp_path)
-    assert take((3, 11, 7), 'tested') == ({'foo-bar': '1.0.post1'}, None)
+    assert take((3, 11, 7), 'tested') == ({'foo-bar': '1.0.post1', 'torch': '2.5'}, None)
     assert take((3, 11, 7), 'newest') == ({}, None)
     assert take((3, 8, 1), 'oldest') == ({'torch': '2.0'}, None)
     assert 'no tested versions for Python 3.14' in take((3, 14, 0), 'tested')[1]
@@ -254,6 +254,34 @@ def test_pins_are_those_of_the_python_and_the_choice(tmp_path: Path) -> None:
         take((3, 11, 7), 'oldest')
     with pytest.raises(commands.SetUpError, match=f"{versions.VARIABLE} is 'latest'"):
         take((3, 11, 7), 'latest')
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'',
+        b'# nothing else\n',
+        b'numpy==2.0\n',
+        b'torch==2.5\nnump',
+        b'torch==2.5\nnumpy >= 2\n',
+        b'\xff\xfet\x00',
+        None,
+    ],
+)
+def test_pins_that_are_damaged_are_not_left_out_without_a_word(tmp_path: Path, content: Optional[bytes]) -> None:
+    file = tmp_path / 'py311.txt'
+    file.mkdir() if content is None else file.write_bytes(content)
+    with pytest.raises(commands.SetUpError, match=r'py311\.txt'):
+        versions.read_pins(file)
+
+
+def test_an_unknown_choice_is_refused_before_anything_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv(versions.VARIABLE, 'latest')
+    assert bootstrap.main(['--venv', str(tmp_path / 'venv')]) == 1
+    assert f"{versions.VARIABLE} is 'latest'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_choice_comes_from_the_variable_or_the_option(monkeypatch: pytest.MonkeyPatch) -> None:

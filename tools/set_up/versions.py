@@ -12,6 +12,7 @@ from .state import project_name
 VARIABLE = 'BSR_PLUGINS_VERSIONS'
 TESTED, NEWEST, OLDEST = 'tested', 'newest', 'oldest'
 CONSTRAINTS = Path(__file__).resolve().with_name('constraints')
+_RESTORE = f'restore it with `git checkout {{}}`, or take the newest versions with `{VARIABLE}={NEWEST}`'
 # The oldest torch that the pack's tests pass with (setup.py asks for it), and the torchvision that belongs to it.
 OLDEST_TORCH = {'torch': '2.0.1', 'torchvision': '0.15.2'}
 OLDEST_TORCH_PYTHON = (3, 8)
@@ -24,9 +25,25 @@ def constraints_file(version: Tuple[int, ...], choice: str = TESTED, folder: Pat
 
 
 def read_pins(file: Path) -> Dict[str, str]:
-    """Project name -> version of the ``name==version`` lines of a constraints file."""
-    pairs = re.findall(r'^([\w.-]+)==(\S+)$', file.read_text(encoding='utf-8'), re.MULTILINE)
-    return {project_name(name): version for name, version in pairs}
+    """Project name -> version of the ``name==version`` lines of a constraints file.
+
+    Raises:
+        SetUpError: It cannot be read, holds another line that is no comment, or pins no torch.
+    """
+    try:
+        lines = [line.strip() for line in file.read_text(encoding='utf-8').splitlines()]
+    except (OSError, ValueError) as error:
+        raise SetUpError('versions', f'{file} cannot be read: {error}', _RESTORE.format(file)) from error
+    pins = {}
+    for line in filter(None, lines):
+        pin = re.fullmatch(r'([\w.-]+)==(\S+)', line)
+        if pin is not None:
+            pins[project_name(pin.group(1))] = pin.group(2)
+        elif not line.startswith('#'):
+            raise SetUpError('versions', f'{file} is damaged: {line[:60]!r} is no version', _RESTORE.format(file))
+    if 'torch' not in pins:
+        raise SetUpError('versions', f'{file} is damaged: it names no torch', _RESTORE.format(file))
+    return pins
 
 
 def pinned_versions(
@@ -37,9 +54,7 @@ def pinned_versions(
     Raises:
         SetUpError: ``choice`` is unknown, or the oldest torch is asked of another Python than the one it is tested on.
     """
-    if choice not in (TESTED, NEWEST, OLDEST):
-        known = f'{TESTED}, {NEWEST} or {OLDEST}'
-        raise SetUpError('versions', f'{VARIABLE} is {choice!r}', f'set it to {known}, or unset it')
+    check_choice(choice)
     if choice == NEWEST:
         return {}, None
     if choice == TESTED and is_intel_mac(system, machine):
@@ -56,6 +71,13 @@ def pinned_versions(
             f'name the other one: `{VARIABLE}={OLDEST} PYTHON=python{wanted} bash tools/test.sh`',
         )
     return {}, f'no tested versions for Python {python}: the newest are taken'
+
+
+def check_choice(choice: str) -> None:
+    """Raise SetUpError where ``choice`` is unknown."""
+    if choice not in (TESTED, NEWEST, OLDEST):
+        known = f'{TESTED}, {NEWEST} or {OLDEST}'
+        raise SetUpError('versions', f'{VARIABLE} is {choice!r}', f'set it to {known}, or unset it')
 
 
 def is_intel_mac(system: str = sys.platform, machine: str = '') -> bool:
