@@ -54,11 +54,13 @@ def class_counts(
     Raises:
         OptionError: The policy is out of range, or leaves a class empty; the remedy names a policy that does not.
     """
-    counts = _rounded_counts(num_items, num_classes, imbalance_factor)
-    empty = np.flatnonzero(counts == 0)
-    if empty.size:
+    NUM_CLASSES.checked(num_classes, 'num_classes')
+    # With more classes than sub-images the last one is empty, and there may be too many to count.
+    counts = _rounded_counts(num_items, num_classes, imbalance_factor) if num_classes <= num_items else None
+    if counts is None or not counts.all():
+        empty = num_classes - 1 if counts is None else np.flatnonzero(counts == 0)[0]
         raise OptionError(
-            f'class {empty[0]} (0 = easiest) of the difficulty classes would be empty',
+            f'class {empty} (0 = easiest) of the difficulty classes would be empty',
             where='imbalance_factor' if num_classes <= num_items else 'num_classes',
             expected='at least one sub-image in each class',
             found=f'{num_items} sub-images for {num_classes} classes with an imbalance factor of {imbalance_factor}',
@@ -173,16 +175,24 @@ def _rounded_counts(num_items: int, num_classes: int, imbalance_factor: float) -
 
 def _remedy(num_items: int, num_classes: int, imbalance_factor: float) -> str:
     ways = []
-    fewer = next(
-        (k for k in range(min(num_classes, num_items), 0, -1) if _rounded_counts(num_items, k, imbalance_factor).all()),
-        None,
-    )
-    if fewer is not None:
-        ways.append(f'num_classes: {fewer}')
+    if num_items:
+        ways.append(f'num_classes: {_most_classes(num_items, num_classes, imbalance_factor)}')
     flatter = _largest_imbalance_factor(num_items, num_classes)
     if flatter is not None:
         ways.append(f'imbalance_factor: {flatter}')
     return f'set {" or ".join(ways)}, or make more sub-images' if ways else 'make sub-images first: there are none'
+
+
+def _most_classes(num_items: int, num_classes: int, imbalance_factor: float) -> int:
+    """A number of classes below the given one that leaves none empty, by bisection between 1 and too many."""
+    fits, too_many = 1, min(num_classes, num_items + 1)
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if _rounded_counts(num_items, middle, imbalance_factor).all():
+            fits = middle
+        else:
+            too_many = middle
+    return fits
 
 
 def _largest_imbalance_factor(num_items: int, num_classes: int) -> Optional[int]:

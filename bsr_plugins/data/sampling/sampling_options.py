@@ -18,7 +18,8 @@ IMBALANCE_FACTOR = Option(
 SAMPLING = Option(
     'sampling', choice('inverse', 'uniform'), 'inverse', 'inverse: Eq. 4; uniform: every sub-image alike, the ablation'
 )
-_COUNT = whole(1)
+# Far above any use; a list of intervals has to fit the memory.
+_COUNT = whole(1, 10**6)
 NUM_INTERVALS = Option(
     'num_intervals',
     optional(_COUNT),

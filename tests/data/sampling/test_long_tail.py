@@ -213,3 +213,15 @@ def test_lengths_must_agree():
         rank_into_classes(['a', 'b'], [0.1], [1])
     with pytest.raises(DataError, match='do not sum'):
         rank_into_classes(['a', 'b'], [0.1, 0.2], [1])
+
+
+@pytest.mark.parametrize(('num_items', 'num_classes'), [(500_000, 10**6), (48, 2**63 - 1), (0, 1)])
+def test_far_too_many_classes_are_refused_at_once(num_items: int, num_classes: int) -> None:
+    with pytest.raises(OptionError) as caught:
+        class_counts(num_items, num_classes, 10)
+    remedy = str(caught.value.remedy)
+    if num_items:
+        fewer = int(remedy.partition('num_classes: ')[2].split(',')[0])
+        assert class_counts(num_items, fewer, 10).all()
+    else:
+        assert 'there are none' in remedy
