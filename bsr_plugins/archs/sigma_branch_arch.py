@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from bsr_plugins.archs.network_options import SIGMA_BRANCH
+from bsr_plugins.common.errors import OptionError
 
 _DEFAULTS = SIGMA_BRANCH.defaults
 
@@ -75,6 +76,13 @@ class SigmaBranch(nn.Module):
             upsampler=upsampler,
             init_sigma=init_sigma,
         )
+        if num_in_ch is None:
+            raise OptionError(
+                'only a model with a network_g can tell the channels of its features',
+                where='SigmaBranch.num_in_ch',
+                expected='a whole number',
+                found=None,
+            )
         self.upscale = upscale
         layers: List[nn.Module] = []
         for index in range(num_conv):

@@ -29,8 +29,7 @@ def check_values(option_file: OptionFile, code: CodeInUse, is_train: bool) -> Li
         if is_train or option.path.split('.')[0] not in _OF_TRAINING
         for finding in _matching(option_file, option, lenient=True)
     ]
-    if is_train:
-        findings += _of_model(option_file, code)
+    findings += _of_model(option_file, code, is_train)
     for kind, keys in typed_keys(option_file, is_train):
         name = option_file.get(*keys)
         if kind != 'model' and isinstance(name, str):
@@ -69,13 +68,15 @@ def _paths(value: Any, pattern: KeyPath, above: KeyPath = ()) -> Iterator[KeyPat
                 yield from _paths(value[name], pattern[1:], (*above, name))
 
 
-def _of_model(option_file: OptionFile, code: CodeInUse) -> List[Finding]:
+def _of_model(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[Finding]:
     name: Any = option_file.get('model_type')
     findings: List[Finding] = []
     while isinstance(name, str) and name and code.names.resolves_to_ours('model', name):
         own = option_set('model', name)
         for option in own.options if own else ():
             path = tuple(option.path.split('.'))
+            if not is_train and (path[0] in _OF_TRAINING or path[:2] == ('datasets', 'train')):
+                continue
             if option.default is REQUIRED and option_file.get(*path) is None:
                 findings.append(
                     Finding(

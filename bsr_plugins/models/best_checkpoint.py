@@ -47,7 +47,7 @@ class BestCheckpoint:
         if not metric:
             return None
         metrics = val.get('metrics') or {}
-        if metric not in metrics:
+        if not isinstance(metric, str) or metric not in metrics:
             raise OptionError(
                 f"'val.save_best' names a metric that is not computed: {metric!r}",
                 where='val.save_best',

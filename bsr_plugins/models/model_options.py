@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterable, Iterator
+from typing import Any, Iterable, Iterator, Mapping
 
 from bsr_plugins.archs.network_options import SIGMA_TAP
 from bsr_plugins.common.option import REQUIRED, Option, OptionSet
@@ -54,5 +54,23 @@ BSPA_MODEL = OptionSet(
     ),
     inherits='RebalancedSRModel',
 )
+
+
+def check_model_options(opt: Mapping[str, Any]) -> None:
+    """Check the options of RebalancedSRModel, those of training only where ``opt`` is to be trained with.
+
+    Raises:
+        OptionError: One is not what its declaration takes.
+    """
+    for option in REBALANCED_SR_MODEL.options:
+        *sections, name = option.path.split('.')
+        if sections == ['train'] and not opt.get('is_train'):
+            continue
+        section: Any = opt
+        for key in sections:
+            section = section.get(key) if isinstance(section, Mapping) else None
+        if isinstance(section, Mapping) and name in section:
+            option.checked(section[name], option.path)
+
 
 MODELS = (REBALANCED_SR_MODEL, BSPA_MODEL)

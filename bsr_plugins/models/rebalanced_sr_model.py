@@ -22,6 +22,7 @@ from bsr_plugins.models.checkpoints import (
 from bsr_plugins.models.engine import Engine
 from bsr_plugins.models.fork_pass import fork_pass_of
 from bsr_plugins.models.losses import Losses
+from bsr_plugins.models.model_options import check_model_options
 from bsr_plugins.models.part import STATE_KEY, Part
 from bsr_plugins.models.processes import loader_sizes
 from bsr_plugins.models.run_state import RunState, files_of
@@ -49,6 +50,8 @@ class RebalancedTraining(_AnyModel):
 
     def __new__(cls, opt: Optional[Dict[str, Any]] = None) -> Any:
         """Make the instance: of this class, or of one over ``base_model_type``."""
+        if opt is not None:
+            check_model_options(opt)
         target = over_base(cls, opt, RebalancedTraining)
         # One that does not derive from cls is not initialised by the caller of cls.
         return super().__new__(target) if issubclass(target, cls) else target(opt)

@@ -139,3 +139,8 @@ def test_bf16_autocast_is_near_fp32():
 def test_what_is_refused(options, message):
     with pytest.raises(OptionError, match=message):
         SigmaBranch(**options)
+
+
+def test_channels_that_no_network_tells_are_refused() -> None:
+    with pytest.raises(OptionError, match=r'SigmaBranch\.num_in_ch'):
+        SigmaBranch(num_in_ch=None)  # type: ignore[arg-type]

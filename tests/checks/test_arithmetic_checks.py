@@ -45,7 +45,13 @@ def inverse_file(sub_images: int, policy: str) -> str:
 
 @pytest.mark.parametrize(
     ('num_classes', 'imbalance_factor', 'key'),
-    [(10, 100000, 'imbalance_factor'), (49, 10, 'num_classes'), (10, 14, None), (10, 10, None)],
+    [
+        (10, 100000, 'imbalance_factor'),
+        (49, 10, 'num_classes'),
+        (2**63 - 1, 10, 'num_classes'),
+        (10, 14, None),
+        (10, 10, None),
+    ],
 )
 def test_classes_of_the_sub_images(check: Check, num_classes: int, imbalance_factor: int, key: str) -> None:
     policy = f'      num_classes: {num_classes}\n      imbalance_factor: {imbalance_factor}\n'
@@ -127,6 +133,7 @@ def test_options_that_do_not_fit_each_other(check: Check, changes: list, key: st
         ('path:', 'network_sigma: {type: SigmaBranch}\npath:', 'network_sigma', 'needs a network and a loss'),
         (PIXEL, f'{PIXEL}\n  sigma_opt: {{type: SigmaLoss}}', 'train.sigma_opt', 'needs a network and a loss'),
         (PIXEL, f'{PIXEL}\n  losses: {{pix: {{type: L1Loss}}}}', 'train.losses.pix', 'logged by another loss'),
+        ('  val_freq:', '  save_best: lpips\n  val_freq:', 'val.save_best', 'names a metric that is not computed'),
         (PIXEL, f'{PIXEL}\n  losses: {{a-b: {{type: L1Loss}}}}', 'train.losses.a-b', 'cannot be logged'),
     ],
 )
