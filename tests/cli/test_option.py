@@ -80,11 +80,11 @@ def test_a_place_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture) 
     assert 'cannot be written\n  where:    mine/x.yml\n' in said and 'Traceback' not in said
 
 
-@pytest.mark.parametrize('out', ['x' * 300 + '.yml', 'loop', 'closed/x.yml', 'taken.yml/x.yml'])
+@pytest.mark.parametrize('out', ['x' * 300 + '.yml', 'loop.yml', 'closed/x.yml', 'taken.yml/x.yml'])
 def test_a_place_that_cannot_be_looked_at_is_named(
     out: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    Path('loop').symlink_to('loop')
+    Path('loop.yml').symlink_to('loop.yml')
     Path('taken.yml').write_text('mine')
     looks = os.stat
 
@@ -96,7 +96,7 @@ def test_a_place_that_cannot_be_looked_at_is_named(
     monkeypatch.setattr(os, 'stat', refuses)
     assert option('train_RCAN_bspa_x4', '--out', out) == 2
     assert f'  where:    {out}\n' in capsys.readouterr().err
-    assert Path('taken.yml').read_text() == 'mine' and Path('loop').is_symlink()
+    assert Path('taken.yml').read_text() == 'mine' and Path('loop.yml').is_symlink()
 
 
 def test_a_link_that_leads_nowhere_stays(capsys: pytest.CaptureFixture) -> None:

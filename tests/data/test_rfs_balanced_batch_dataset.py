@@ -394,6 +394,7 @@ def test_changed_images_are_noticed_in_the_next_run(fresh):
         ({'num_interval': 4}, "no option 'num_interval'.*did you mean 'num_intervals'"),
         ({'num_intervals': 0}, 'num_intervals.*whole number >= 1.*found: +0'),
         ({'num_intervals': 2.5}, 'num_intervals.*whole number >= 1'),
+        ({'num_intervals': 2**63 - 1}, 'num_intervals.*<= 1000000'),
         ({'pic_max': 0}, 'pic_max.*auto or number > 0.*found: +0'),
         ({'pic_max': -3.0}, 'pic_max.*auto or number > 0'),
         ({'pic_max': float('nan')}, 'pic_max.*auto or number > 0'),
