@@ -159,4 +159,6 @@ def _nearest_entry(value: str, root: Path) -> Optional[str]:
     # Names of folders are short and alike: `tests` is no offer for `datasets`.
     if near and SequenceMatcher(None, near.lower(), wanted.lower()).ratio() >= _ALIKE:
         return f"did you mean '{parent / near}'?"
-    return None if path.is_absolute() else 'relative paths are read from the working directory'
+    if path.is_absolute():
+        return None
+    return f'correct the path, or change to the folder it starts from: it is read from the working directory, {root}'

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
             'The script does not exist',
             where=script.absolute(),
             expected='a Python file',
-            remedy='paths are read from the working directory',
+            remedy='correct the path: it is read from the working directory',
         )
     script = script.absolute()
     home = _checkout_with(script)

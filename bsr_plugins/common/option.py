@@ -101,7 +101,7 @@ class Option:
         if near is not None:
             return f'{self.name}: {near}, unquoted' if near == word.lower() else f"did you mean '{near}'?"
         if isinstance(self.default, DescribedDefault):
-            return f'{self.name}: {self.meaning}'
+            return f'give {self.name} a value: {self.kind.text} ({self.meaning})'
         return f'{self.name}: {yaml_value(self.default)} is the default'
 
 

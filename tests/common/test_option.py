@@ -43,7 +43,7 @@ def test_what_is_absent_has_its_default() -> None:
         (WORD, 4, 'word: inverse is the default'),
         (Option('none', choice('none', 'batch'), 'batch', 'which'), None, 'none: none, unquoted'),
         (Option('flag', FLAG, True, 'whether'), 'ture', "did you mean 'true'?"),
-        (PATH, 3, 'path: where'),
+        (PATH, 3, 'give path a value: text (where)'),
     ],
 )
 def test_what_is_refused(option: Option, value: Any, remedy: str) -> None:
