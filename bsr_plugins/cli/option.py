@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
+import re
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.files import write_text
-from bsr_plugins.options.templates.catalogue import named_file, shipped_files
+from bsr_plugins.options.templates.catalogue import Maker, maker_of, named_maker, shipped_files, shipped_makers
 from bsr_plugins.options.templates.methods import METHODS
 from bsr_plugins.options.templates.networks import NETWORKS
 from bsr_plugins.options.templates.protocols import SCALES
 from bsr_plugins.options.templates.recipe import Recipe
-from bsr_plugins.options.templates.render import render
+from bsr_plugins.options.templates.setting import Setting, experiment_name
 
 HELP = 'write an option file: a shipped one, or that of any network, method and scale'
 DESCRIPTION = """\
 Write option files for BasicSR, by their names or by network, method and scale. They go to the folder options/ of the
-working directory. A file that exists and differs is kept, unless --force is given.
+working directory. A file that exists and differs is kept, unless --force is given. With --out FILE.yml the experiment
+is called FILE, and the commands in the file's comments name that file; with a folder, names stay as shipped.
 """
 EXAMPLES = """\
 examples:
   %(prog)s --list                                           what there is
   %(prog)s train_RCAN_bspa_x4 train_RCAN_baseline_x4        writes options/train_RCAN_bspa_x4.yml and its twin
-  %(prog)s train_RCAN_bspa_x4 --out mine.yml                writes mine.yml
+  %(prog)s train_RCAN_bspa_x4 --out mine.yml                writes mine.yml, whose experiment is called mine
   %(prog)s --net RCAN --method bspa --scale 3               writes options/train_RCAN_bspa_x3.yml
   %(prog)s --net RCAN --method baseline --scale 3 --out -   prints its twin, plain training of the same length
   %(prog)s --net RCAN --test --scale 3                      writes options/test_RCAN_x3.yml
@@ -40,6 +43,8 @@ INTERRUPTED = 'interrupted: no file is left half-written'
 FOLDER = 'options'
 EXIT_DIFFERS = 1
 _ENDINGS = ('.yml', '.yaml')
+_NAME = re.compile(r"""^name:[ \t]+(['"]?)([^'"#\n]*?)\1[ \t]*(?:#.*)?$""", re.MULTILINE)
+_HEAD = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--scale', type=int, metavar='S', help=', '.join(map(str, SCALES)))
     parser.add_argument('--out', metavar='PATH', help='a file, or a folder ending in / (default: options/); - prints')
-    parser.add_argument('--force', action='store_true', help='replace existing files that differ')
+    parser.add_argument(
+        '--force',
+        action='store_true',
+        help='replace existing files that differ; what a link leads to is replaced, not the link',
+    )
     parser.add_argument('--all', action='store_true', help='every shipped file')
     parser.add_argument('--check', action='store_true', help='write nothing; exit code 1 where a file differs')
 
@@ -66,15 +75,16 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         OptionError: Nothing or too much is asked for, a name is not in the tables, a file is in the way or cannot be
             written.
     """
-    files = _wanted(args)
     if args.list:
+        _wanted(args)
         print(_listing())
         return 0
+    makers = _wanted(args)
     if args.out == '-':
-        sys.stdout.write('\n'.join(files.values()))
+        sys.stdout.write('\n'.join(make(Setting()) for make in makers.values()))
         return 0
     with _names_the_file(args.out):
-        placed = {_place(name, args.out, len(files)): text for name, text in files.items()}
+        placed = dict(_placed(path, make, args.out, len(makers)) for path, make in makers.items())
         differing = [path for path, text in placed.items() if not _holds(path, text)]
         # A link that leads nowhere is in the way, too.
         in_the_way = [path for path in differing if os.path.lexists(path)]
@@ -89,10 +99,18 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
             remedy='--out PATH writes elsewhere, --force replaces it',
         )
     for path, text in placed.items():
-        with _names_the_file(path):
-            write_text(path, text)
-        print(path)
+        print(_written(path, text))
     return 0
+
+
+def _written(path: Path, text: str) -> str:
+    """Write a file, through a link where the name is one, and return what to say of it."""
+    with _names_the_file(path):
+        target = Path(os.path.realpath(path))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        write_text(target, text)
+    return f'{path}, a link to {target}' if path.is_symlink() else str(path)
 
 
 @contextlib.contextmanager
@@ -106,24 +124,54 @@ def _names_the_file(path: object) -> Iterator[None]:
         ) from error
 
 
-def _wanted(args: argparse.Namespace) -> Dict[str, str]:
-    """Return the paths of the files asked for, below ``options/``, and their texts."""
+def _wanted(args: argparse.Namespace) -> Dict[str, Maker]:
+    """Return the paths of the files asked for, below ``options/``, and what makes their texts."""
     by_flags = args.test or not (args.net is None and args.method is None and args.scale is None)
     ways = [bool(args.names), by_flags, args.all, args.list]
     if sum(ways) > 1:
         expected = 'names, or --net and the like, or --all, or --list'
         raise OptionError('The option files are named in two ways', expected=expected)
     if args.all or args.list or (args.check and not any(ways)):
-        return shipped_files()
+        return shipped_makers()
     if args.names:
-        return dict(named_file(name) for name in args.names)
+        return dict(named_maker(name) for name in args.names)
     if args.net is None or args.scale is None or not (args.method or args.test):
         raise OptionError(
             '--net, --scale and one of --method and --test are needed, or a name, or --all',
             remedy='--list shows what there is',
         )
     recipe = Recipe(args.net, args.method, args.scale, args.test)
-    return {recipe.file_name: render(recipe)}
+    return {recipe.file_name: maker_of(recipe)}
+
+
+def _placed(name: str, make: Maker, out: Optional[str], count: int) -> Tuple[Path, str]:
+    """Return where a file goes, and its text there."""
+    path = _place(name, out, count)
+    if out is None or Path(out) == Path(FOLDER):
+        return path, make(Setting())
+    if path.name == Path(name).name and path != Path(out):
+        return path, make(Setting(path.as_posix(), out))
+    return path, make(Setting(path.as_posix(), out, _name_for(path)))
+
+
+def _name_for(path: Path) -> str:
+    """Return the experiment's name for a file: its stem, unless another option file around here has that name."""
+    patterns = [depth + kind for depth in ('*', '*/*') for kind in _ENDINGS]
+    files = {each for folder in {Path(), path.parent} for pattern in patterns for each in folder.glob(pattern)}
+    taken = {_name_in(each) for each in files if os.path.realpath(each) != os.path.realpath(path)}
+    name = experiment_name(path.stem, taken, path.absolute().parent.name)
+    if name != path.stem:
+        print(f'{path}: the experiment is called {name}', file=sys.stderr)
+    return name
+
+
+def _name_in(path: Path) -> str:
+    try:
+        text = path.read_text(encoding='utf-8', errors='replace')[:_HEAD]
+    except OSError:
+        return ''
+    found = _NAME.search(text)
+    return found.group(2) if found else ''
 
 
 def _place(name: str, out: Optional[str], count: int) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def test_a_destination_is_a_file_or_a_folder_that_is_there(capsys: pytest.Captur
     Path('mine').mkdir()
     assert option('train_RCAN_bspa_x4', '--out', 'new/mine.yml') == 0
     assert option('train_RCAN_bspa_x4', 'test_RCAN_x4', '--out', 'mine') == 0
-    assert Path('new/mine.yml').read_text() == Path('mine/train_RCAN_bspa_x4.yml').read_text()
+    mine, named = (yaml.safe_load(Path(path).read_text()) for path in ('new/mine.yml', 'mine/train_RCAN_bspa_x4.yml'))
+    assert mine == {**named, 'name': 'mine'}
     assert Path('mine/test_RCAN_x4.yml').is_file()
     assert (
         option('train_RCAN_bspa_x4', '--out', 'new/folder/') == 0
@@ -148,3 +150,117 @@ def test_what_cannot_be_written(arguments: list, message: str, capsys: pytest.Ca
     assert option(*arguments) == 2
     assert message in capsys.readouterr().err
     assert not list(Path().iterdir())
+
+
+# ------------------------------------------------------------------ the name and the comments follow the file
+def written(*arguments: str) -> Any:
+    assert option(*arguments) == 0
+    out = arguments[arguments.index('--out') + 1]
+    text = Path(out).read_text(encoding='utf-8')
+    return yaml.safe_load(text), text
+
+
+COMMENTED = re.compile(r'^# .*(?:train|test) -opt (\S+)', re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    'recipe',
+    [
+        ['train_RCAN_bspa_x4'],
+        ['test_RCAN_x4'],
+        ['demo/train_bspa_x4'],
+        ['demo/test_bspa_x4'],
+        ['--net', 'MSRResNet', '--method', 'scorer', '--scale', '3'],
+        ['--net', 'EDSR', '--method', 'fpl_bspa_sigma', '--scale', '2', '--test'],
+    ],
+    ids=' '.join,
+)
+@pytest.mark.parametrize('out', ['mine.yml', 'new/mine.yml', 'mine.yaml'])
+def test_the_name_and_the_comments_follow_the_file(recipe: list, out: str) -> None:
+    options, text = written(*recipe, '--out', out)
+    assert options['name'] == 'mine'
+    assert set(COMMENTED.findall(text)) == {out}
+    assert not re.search(r'options/t(rain|est)_(?!MSRResNet_x4)', text)
+    assert '--out mine' in text or 'demo' in recipe[0] or f'--out {out}' in text
+    if 'train' in options:
+        assert 'experiments/train_' not in text
+
+
+def test_the_twin_is_the_same_command_with_another_file() -> None:
+    _, text = written('--net', 'RCAN', '--method', 'bspa', '--scale', '3', '--out', 'mine.yml')
+    head = text.splitlines()
+    assert head[0] == '# Made by basicsr option --net RCAN --method bspa --scale 3 --out mine.yml'
+    assert '# Its twin: the same command with --method baseline and another --out.' in head
+    # Of what is made here and of its twin, neither is in the other's folder.
+    twin, _ = written('--net', 'RCAN', '--method', 'baseline', '--scale', '3', '--out', 'twin.yml')
+    assert twin['name'] == 'twin'
+
+
+def test_a_test_file_says_whose_weights_it_names() -> None:
+    options, text = written('test_RCAN_x4', '--out', 'mine_test.yml')
+    assert options['path']['pretrain_network_g'] == 'experiments/train_RCAN_bspa_x4/models/net_g_latest.pth'
+    assert '# It tests train_RCAN_bspa_x4: write the name of another training into its path.\n' in text
+
+
+def test_a_folder_keeps_the_names_and_its_comments_name_it() -> None:
+    assert option('train_RCAN_bspa_x4', 'test_RCAN_x4', '--out', 'new/folder/') == 0
+    for name in ('train_RCAN_bspa_x4', 'test_RCAN_x4'):
+        text = Path(f'new/folder/{name}.yml').read_text()
+        assert yaml.safe_load(text)['name'] == name
+        assert set(COMMENTED.findall(text)) == {f'new/folder/{name}.yml'}
+        assert f'options/{name}' not in text
+    assert (
+        '# Its twin: new/folder/train_RCAN_baseline_x4.yml, by the same command with'
+        in Path('new/folder/train_RCAN_bspa_x4.yml').read_text()
+    )
+
+
+@pytest.mark.parametrize('out', [None, 'options', 'options/', './options'])
+def test_the_folder_options_has_the_shipped_files(out: Any) -> None:
+    Path('options').mkdir()
+    assert option('train_RCAN_bspa_x4', *(['--out', out] if out else [])) == 0
+    assert Path('options/train_RCAN_bspa_x4.yml').read_text() == named_file('train_RCAN_bspa_x4')[1]
+
+
+@pytest.mark.parametrize(
+    ('out', 'name'),
+    [
+        ('my photos (2).yml', 'my_photos_2'),
+        ('2024.yml', '2024'),
+        ('true.yml', 'true'),
+        ('été.yml', 'ete'),
+        ('-x.yml', 'x'),
+        ("it's.yml", 'it_s'),
+        ('a: b #c.yml', 'a_b_c'),
+        ('...yml.yml', 'yml'),
+        ('1e5.yml', '1e5'),
+        ('写真.yml', '写真'),
+        ('a\nname: b.yml', 'a_name_b'),
+        ('(((.yml', 'experiment'),
+    ],
+)
+def test_a_name_is_fit_for_a_folder_and_for_yaml(out: str, name: str) -> None:
+    assert option('train_RCAN_bspa_x4', f'--out={out}') == 0
+    assert yaml.safe_load(Path(out).read_text(encoding='utf-8'))['name'] == name
+
+
+def test_two_files_never_share_an_experiment(capsys: pytest.CaptureFixture) -> None:
+    outs = ['x.yml', 'a/x.yml', 'b/x.yml', 'b/c/x.yml', 'my x.yml', 'my_x.yml', 'x.yaml', 'options/x.yml']
+    names = [written('--net', 'EDSR', '--method', 'le', '--scale', '2', '--out', out)[0]['name'] for out in outs]
+    assert len({*names}) == len(names) and names[0] == 'x'
+    assert 'a/x.yml: the experiment is called a_x' in capsys.readouterr().err
+    # Nor does a file's name change when it is written again.
+    for out, name in zip(outs, names):
+        assert written('--net', 'EDSR', '--method', 'fpl', '--scale', '2', '--force', '--out', out)[0]['name'] == name
+
+
+def test_force_writes_through_a_link(capsys: pytest.CaptureFixture) -> None:
+    Path('kept').mkdir()
+    Path('kept/real.yml').write_text('name: old\n')
+    Path('mine.yml').symlink_to('kept/real.yml')
+    Path('loop.yml').symlink_to('loop.yml')
+    assert option('train_RCAN_bspa_x4', '--out', 'mine.yml', '--force') == 0
+    assert Path('mine.yml').is_symlink() and yaml.safe_load(Path('kept/real.yml').read_text())['name'] == 'mine'
+    assert 'mine.yml, a link to ' in capsys.readouterr().out
+    assert option('train_RCAN_bspa_x4', '--out', 'loop.yml', '--force') == 2
+    assert Path('loop.yml').is_symlink() and 'cannot be written' in capsys.readouterr().err

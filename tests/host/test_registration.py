@@ -376,7 +376,9 @@ def test_a_taken_name_is_said_once_when_basicsr_begins_to_log(tmp_path: Path) ->
         'bsr_plugins: the arch name FSRCNN belongs to basicsr.archs.some_arch.FSRCNN and is left alone; '
         'write FSRCNN_bsrp for the one of bsr_plugins.'
     )
-    assert run(code, write_fork(tmp_path, archs=THEIR_ARCH)).splitlines() == [said, 'Version', 'Training']
+    lines = run(code, write_fork(tmp_path, archs=THEIR_ARCH)).splitlines()
+    assert [line for line in lines if not line.startswith('bsr_plugins 0')] == [said, 'Version', 'Training']
+    assert len(lines) == 4
 
 
 def test_a_class_registered_after_ours_takes_the_plain_name(tmp_path: Path) -> None:

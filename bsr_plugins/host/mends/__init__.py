@@ -163,6 +163,13 @@ MENDS: Tuple[Patch, ...] = (
         'https://github.com/megvii-research/NAFNet/issues/63',
     ),
     Patch(
+        'several validation sets',
+        'basicsr.utils.logger',
+        _lazy('several_validation_sets:answer_several_validation_sets'),
+        'a warning at every validation doubts that several validation sets are supported',
+        f'{_FILES}train.py',
+    ),
+    Patch(
         'absent EMA',
         'basicsr.models.sr_model',
         _lazy('absent_ema:mend_absent_ema'),

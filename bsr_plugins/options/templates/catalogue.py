@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from typing import Dict, Iterator, Tuple
+from typing import Callable, Dict, Iterator, Tuple
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
@@ -14,15 +15,29 @@ from bsr_plugins.options.templates.networks import NETWORKS
 from bsr_plugins.options.templates.protocols import SCALES
 from bsr_plugins.options.templates.recipe import SHIPPED, Recipe, default_test_methods
 from bsr_plugins.options.templates.render import render
+from bsr_plugins.options.templates.setting import Setting
+
+#: An option file: the function that returns its text in a setting.
+Maker = Callable[[Setting], str]
+
+
+def shipped_makers() -> Dict[str, Maker]:
+    """Return the shipped option files: path below ``options/`` -> what makes the text."""
+    return {**{recipe.file_name: maker_of(recipe) for recipe in SHIPPED}, **demo_files()}
 
 
 def shipped_files() -> Dict[str, str]:
     """Return the shipped option files: path below ``options/`` -> text. The same texts lie there in the repository."""
-    return {**{recipe.file_name: render(recipe) for recipe in SHIPPED}, **demo_files()}
+    return {path: make(Setting()) for path, make in shipped_makers().items()}
 
 
-def named_file(name: str) -> Tuple[str, str]:
-    """Return the path below ``options/`` and the text of the option file ``name``, shipped or not.
+def maker_of(recipe: Recipe) -> Maker:
+    """Return what makes the text of the option file of ``recipe``."""
+    return lambda setting: render(dataclasses.replace(recipe, setting=setting))
+
+
+def named_maker(name: str) -> Tuple[str, Maker]:
+    """Return the path below ``options/`` of the option file ``name``, shipped or not, and what makes its text.
 
     Args:
         name: Such as ``train_RCAN_bspa_x3``; ``options/`` before it and ``.yml`` after it are allowed.
@@ -34,7 +49,7 @@ def named_file(name: str) -> Tuple[str, str]:
     path = stem if stem.endswith('.yml') else f'{stem}.yml'
     recipes = {recipe.file_name: recipe for recipe in _recipes()}
     if path in recipes:
-        return path, render(recipes[path])
+        return path, maker_of(recipes[path])
     demo = demo_files()
     if path not in demo:
         close = closest_name(path, [*recipes, *demo])
@@ -43,6 +58,12 @@ def named_file(name: str) -> Tuple[str, str]:
             remedy=f"did you mean '{close[: -len('.yml')]}'?" if close else f'{command("option", "--list")} shows them',
         )
     return path, demo[path]
+
+
+def named_file(name: str) -> Tuple[str, str]:
+    """Return the path below ``options/`` and the text of the option file ``name``, as :func:`named_maker` finds it."""
+    path, make = named_maker(name)
+    return path, make(Setting())
 
 
 def _recipes() -> Iterator[Recipe]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from textwrap import indent
-from typing import Dict
+from typing import Callable, Dict
 
 from bsr_plugins.options.templates import blocks
 from bsr_plugins.options.templates.networks import NETWORKS
+from bsr_plugins.options.templates.setting import Setting, yaml_text
 
 SCALE = 4
 #: Method -> its model in training; what its training is; what its network is called.
@@ -55,16 +57,24 @@ _SSIM = """\
 """
 
 
-def demo_files() -> Dict[str, str]:
-    """Return the demo's option files: path below ``options/`` -> text."""
+def demo_files() -> Dict[str, Callable[[Setting], str]]:
+    """Return the demo's option files: path below ``options/`` -> function of the setting that returns the text."""
     made = {'train': _training, 'test': _test}
-    return {f'demo/{kind}_{method}_x{SCALE}.yml': make(method) for kind, make in made.items() for method in _MODELS}
+    return {
+        f'demo/{kind}_{method}_x{SCALE}.yml': functools.partial(make, method)
+        for kind, make in made.items()
+        for method in _MODELS
+    }
 
 
-def _general(method: str, model: str, comment: str = '') -> str:
+def _name(method: str, setting: Setting) -> str:
+    return setting.name or f'demo_{method}'
+
+
+def _general(method: str, setting: Setting, model: str, comment: str = '') -> str:
     return f"""\
 # general settings
-name: demo_{method}
+name: {yaml_text(_name(method, setting))}
 model_type: {model}
 scale: 4
 num_gpu: 0{comment}
@@ -95,16 +105,18 @@ network_g:
 {indent(base, '    ')}"""
 
 
-def _training(method: str) -> str:
+def _training(method: str, setting: Setting) -> str:
     bspa = method == 'bspa'
+    in_the_demo = '# (in a clone, `bash tools/demo.sh` does this and everything before and after it)\n'
+    if setting.file is not None:
+        in_the_demo = ''
     on_the_cpu = '  # the CPU, so that every machine gets comparable figures; auto takes the GPU'
     return f"""\
 # {_TRAINING[method]}
 #
-# basicsr train -opt options/demo/train_{method}_x4.yml
-# (in a clone, `bash tools/demo.sh` does this and everything before and after it)
-
-{_general(method, _MODELS[method], on_the_cpu)}
+# basicsr train -opt {setting.file_or(f'options/demo/train_{method}_x4.yml')}
+{in_the_demo}
+{_general(method, setting, _MODELS[method], on_the_cpu)}
 # dataset and data loader settings
 datasets:
   train:
@@ -174,13 +186,13 @@ dist_params:
 """
 
 
-def _test(method: str) -> str:
+def _test(method: str, setting: Setting) -> str:
     return f"""\
 # Tests the demo's {_NETWORK[method]} network on the held-out images: PSNR and SSIM on Y, border cropped by the scale.
 #
-# basicsr test -opt options/demo/test_{method}_x4.yml
+# basicsr test -opt {setting.file_or(f'options/demo/test_{method}_x4.yml')}
 
-{_general(method, 'SRModel')}
+{_general(method, setting, 'SRModel')}
 datasets:
 {_held_out('test_1')}
 {_network()}
@@ -191,8 +203,8 @@ path:
 
 # validation settings
 val:
-  save_img: true  # results/demo_{method}/visualization/demo_test
-  suffix: ~  # the images are named <image>_demo_{method}.png
+  save_img: true  # results/{_name(method, setting)}/visualization/demo_test
+  suffix: ~  # the images are named <image>_{_name(method, setting)}.png
   pbar: false
 
 {indent(_METRICS + _SSIM, '  ')}"""

@@ -10,6 +10,7 @@ from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.options.templates.methods import METHODS, Method
 from bsr_plugins.options.templates.networks import NETWORKS, Network
 from bsr_plugins.options.templates.protocols import SCALES
+from bsr_plugins.options.templates.setting import Setting
 
 #: The method whose weights a test file names that is asked for without one, of networks that have none of their own.
 DEFAULT_METHOD = 'bspa'
@@ -46,6 +47,7 @@ class Recipe:
             or else by BSPA, or by its twin.
         scale: Upscaling factor.
         test: Whether it is the test file; without a method it is.
+        setting: Where the file lies and what its experiment is called.
 
     Raises:
         OptionError: A name or the scale is not in the table; the closest name is offered.
@@ -55,6 +57,7 @@ class Recipe:
     method: Optional[str]
     scale: int
     test: bool = False
+    setting: Setting = Setting()
 
     def __post_init__(self) -> None:
         _check('network', self.net, NETWORKS)
@@ -114,17 +117,23 @@ class Recipe:
     @property
     def training(self) -> Recipe:
         """The training file whose weights a test file names."""
-        return replace(self, method=self.method or default_test_methods(self.net)[0], test=False)
+        method = self.method or default_test_methods(self.net)[0]
+        return replace(self, method=method, test=False, setting=Setting())
 
     @property
     def twin(self) -> Optional[Recipe]:
         """The training file of the twin."""
         twin = self.method_row.twin
-        return replace(self, method=twin, test=False) if twin else None
+        return replace(self, method=twin, test=False, setting=Setting()) if twin else None
 
     @property
     def name(self) -> str:
-        """Name of the experiment and stem of the file."""
+        """Name of the experiment."""
+        return self.setting.name or self.standard_name
+
+    @property
+    def standard_name(self) -> str:
+        """Name of the experiment and stem of the file where neither is chosen."""
         kind = 'test' if self.is_test else 'train'
         method = '' if self.method in (None, self.network_row.own_method) else f'_{self.method}'
         return f'{kind}_{self.net}{method}_x{self.scale}'
@@ -132,14 +141,19 @@ class Recipe:
     @property
     def file_name(self) -> str:
         """Name of the file under ``options/``."""
-        return f'{self.name}.yml'
+        return f'{self.standard_name}.yml'
+
+    @property
+    def file(self) -> str:
+        """The file as commands name it."""
+        return self.setting.file_or(f'options/{self.file_name}')
 
     @property
     def command(self) -> str:
         """The command that writes the file."""
         kinds = [f'--method {self.method}'] if self.method else []
         kinds += ['--test'] if self.is_test else []
-        return f'basicsr option --net {self.net} {" ".join(kinds)} --scale {self.scale}'
+        return f'basicsr option --net {self.net} {" ".join(kinds)} --scale {self.scale}{self.setting.argument}'
 
 
 SHIPPED: List[Recipe] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import indent
 from typing import Sequence
 
@@ -15,6 +16,7 @@ from bsr_plugins.options.templates.render_data import (
     test_datasets,
     train_datasets,
 )
+from bsr_plugins.options.templates.setting import shell_word, yaml_text
 
 
 def render(recipe: Recipe) -> str:
@@ -104,13 +106,19 @@ def _test_path(recipe: Recipe) -> str:
 
 
 def _head(recipe: Recipe, about: str) -> str:
-    file, method = f'options/{recipe.file_name}', recipe.method_row
+    file, method = recipe.file, recipe.method_row
     lines = [f'# Made by {recipe.command}', f'# {about}.', f'# {recipe.network_row.about}.']
+    is_named = recipe.setting.name is not None
     if recipe.is_test:
+        if is_named:
+            lines += [f'# It tests {recipe.training.name}: write the name of another training into its path.']
         return '\n'.join([*lines, '#', f'# basicsr test -opt {file}'])
     if recipe.twin is not None:
         twin = recipe.twin
-        lines += [f'# Its twin: options/{twin.file_name}, by the same command with --method {twin.method}.']
+        beside = Path(recipe.setting.file or f'options/{recipe.file_name}').parent / twin.file_name
+        by = f'the same command with --method {twin.method}'
+        its_file = f'{by} and another --out' if is_named else f'{shell_word(beside.as_posix())}, by {by}'
+        lines += [f'# Its twin: {its_file}.']
     lines += [
         '#',
         f'# basicsr train -opt {file} --auto_resume',
@@ -143,7 +151,7 @@ def _general(recipe: Recipe) -> str:
     )
     return f"""\
 # general settings
-name: {recipe.name}
+name: {yaml_text(recipe.name)}
 model_type: {recipe.model_type}
 scale: {recipe.scale}
 num_gpu: {gpus}

@@ -1,0 +1,75 @@
+"""Where an option file lies and what its experiment is called, where that is not as shipped."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+from dataclasses import dataclass
+from typing import Container, Optional
+
+_PLAIN = re.compile(r'[A-Za-z_/][\w./-]*', re.ASCII)
+_YAML_WORDS = frozenset(['y', 'n', 'yes', 'no', 'on', 'off', 'true', 'false', 'null'])
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What ``--out`` makes of an option file; without arguments the file is as shipped, in ``options/``.
+
+    Attributes:
+        file: The path as the user has it: what the commands in the file's comments name.
+        out: The value of ``--out``.
+        name: Name of the experiment; None: that of the shipped file.
+    """
+
+    file: Optional[str] = None
+    out: Optional[str] = None
+    name: Optional[str] = None
+
+    def file_or(self, standard: str) -> str:
+        """Return the file as a word of a command, ``standard`` where it is not set."""
+        return shell_word(self.file or standard)
+
+    @property
+    def argument(self) -> str:
+        """Return `` --out PATH`` as a command has it, or nothing."""
+        return '' if self.out is None else f' --out {shell_word(self.out)}'
+
+
+def shell_word(text: str) -> str:
+    """Return ``text`` as one word of a shell's command, on one line whatever it holds."""
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + text.encode('unicode_escape').decode('ascii').replace("'", "\\'") + "'"
+
+
+def yaml_text(text: str) -> str:
+    """Return ``text`` as YAML reads it back as text, quoted where that is needed."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
+        return text
+    return "'" + text.replace("'", "''") + "'"
+
+
+def experiment_name(stem: str, taken: Container[str] = (), folder: str = '') -> str:
+    """Return the experiment's name for a file: its stem, in letters, digits and ``._-``, which no other file has.
+
+    Args:
+        stem: The file's name without its suffix.
+        taken: The names of other experiments. Two files of one name would train into one folder and resume each other.
+        folder: The name of the file's folder, put before a name that is taken.
+    """
+    name = _plain(stem) or 'experiment'
+    if name in taken and _plain(folder):
+        name = f'{_plain(folder)}_{name}'
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f'{name}_{number}'
+    return free
+
+
+def _plain(text: str) -> str:
+    # A folder that begins with a dot is hidden, one that begins with a hyphen reads as an argument.
+    decomposed = unicodedata.normalize('NFKD', text)
+    letters = ''.join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return re.sub(r'[^\w.-]+', '_', letters).strip('._-')
