@@ -11,6 +11,7 @@ from bsr_plugins.checks.option_reads import Reads, reads_of_class, reads_of_func
 from bsr_plugins.checks.signatures import Signature, signature_of
 from bsr_plugins.checks.source_tree import Definition, SourceTree, last_name
 from bsr_plugins.checks.type_checks import KnownNames
+from bsr_plugins.host.scripts.fork_scripts import takes_option_file
 from bsr_plugins.host.source_names import PACKAGE_FOLDERS, package_folders
 from bsr_plugins.options.option_file import OptionFile
 
@@ -34,7 +35,9 @@ class CodeInUse:
         self.option_file = option_file
         self.names = names
         self.folder = folder
-        self.tree = SourceTree((*sorted(folder.rglob('*.py')), *_project_files(root)))
+        own = names.choice.files
+        self.tree = SourceTree((*sorted(folder.rglob('*.py')), *own, *_project_files(root)))
+        self._own_scripts = [path for path in own if takes_option_file(path)]
         self.scripts = self._reads_of_scripts()
 
     @property
@@ -126,8 +129,8 @@ class CodeInUse:
         """Yield the files whose functions are called with all options, or with those of a data set."""
         for path in self.tree.texts:
             inside = path.parent.relative_to(self.folder).parts if self.folder in path.parents else None
-            if inside is None:
-                if path.name in ('train.py', 'test.py'):
+            if inside is None or path in self._own_scripts:
+                if path in self._own_scripts or path.name in ('train.py', 'test.py'):
                     yield path
             elif (
                 inside[:1] == ('utils',)

@@ -14,13 +14,15 @@ from bsr_plugins.checks.pair_checks import PAIRED_TYPES, check_pairs
 from bsr_plugins.checks.path_checks import check_paths, datasets_in
 from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.schedule_checks import check_schedule
-from bsr_plugins.checks.type_checks import KnownNames, check_types, known_names
+from bsr_plugins.checks.type_checks import KnownNames, check_types, choice_for, known_names
 from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.value_checks import check_values
+from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.option import NUMBER_AS_TEXT
 from bsr_plugins.data.images.shared_options import check_gt_size
+from bsr_plugins.host.script_choice import check_registries
 from bsr_plugins.host.source_names import basicsr_folder
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
@@ -51,7 +53,12 @@ _LMDB_TYPES = ('InverseSampledLMDBDataset',)  # read nothing else, so that io_ba
 
 
 def check_options(
-    option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool = False, deep: bool = False
+    option_file: OptionFile,
+    root: Path,
+    is_train: bool,
+    auto_resume: bool = False,
+    deep: bool = False,
+    script: Optional[Path] = None,
 ) -> List[Finding]:
     """Return what is wrong with an option file, errors first, in the order of the file's parts.
 
@@ -71,8 +78,15 @@ def check_options(
         is_train: Whether the file is to be trained with, or tested.
         auto_resume: Whether ``--auto_resume`` is given; a run that resumes needs no pretrained weights.
         deep: Decode every image too, which takes as long as that takes.
+        script: The script that is to run; None: the one that a run would choose.
     """
-    names, folder = known_names(root), basicsr_folder(root)
+    choice = choice_for(option_file, root, 'train' if is_train else 'test', script)
+    try:
+        check_registries(choice)
+    except DependencyError as error:
+        # Nothing is known of what such a script reads.
+        return [Finding(ERROR, error.problem, str(error.where), error.expected, remedy=error.remedy)]
+    names, folder = known_names(root, choice), basicsr_folder(root)
     findings = _check_required(option_file, is_train)
     if names is None or not names.legacy:  # before 1.3, forks name phases as their scripts like
         findings += _check_phases(option_file, is_train)

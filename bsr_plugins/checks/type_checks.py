@@ -10,13 +10,12 @@ from bsr_plugins.checks.legacy_names import legacy_names
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import closest_name, did_you_mean
 from bsr_plugins.host.registration import TABLE
-from bsr_plugins.host.scripts.fork_scripts import has_own_script
+from bsr_plugins.host.script_choice import Choice, choose_script
 from bsr_plugins.host.source_names import (
     KINDS,
     SourceNames,
     basicsr_folder,
     basicsr_names,
-    checkout_of,
     has_registries,
     names_in,
     project_names,
@@ -37,23 +36,23 @@ class KnownNames:
 
     Attributes:
         basicsr: What the basicsr that will run registers.
-        project: What the working directory's own packages register.
+        project: What the script that will run imports of the working directory, and registers by that.
+        beside: What the working directory's own packages register, imported or not.
         ours: kind -> names of the pack's table, without suffix.
-        checkout: Whether the working directory holds that basicsr.
         legacy: Whether it looks names up in its modules, not in registries.
-        own_script: Whether the project has a training script of its own, which imports its packages.
+        choice: The script that will run.
     """
 
     basicsr: SourceNames
     project: SourceNames
+    beside: SourceNames
     ours: Dict[str, Set[str]]
-    checkout: bool
-    legacy: bool = False
-    own_script: bool = False
+    legacy: bool
+    choice: Choice
 
     def file_of(self, kind: str, name: str) -> Optional[Path]:
         """Return the file, not ours, that registers ``name`` or ``name_basicsr``; None where nobody does."""
-        for source in (self.basicsr, self.project):
+        for source in (self.basicsr, self.project, self.beside):
             names = source.of(kind)
             if name in names or name + _BASICSR_SUFFIX in names:
                 return names.get(name) or names[name + _BASICSR_SUFFIX]
@@ -70,13 +69,22 @@ class KnownNames:
 
     def names_to_offer(self, kind: str) -> List[str]:
         """Return the names to offer, each as it should be written."""
-        names = {*self.basicsr.of(kind), *self.project.of(kind)}
+        names = {*self.basicsr.of(kind), *self.project.of(kind), *self.beside.of(kind)}
         plain = {name[: -len(_BASICSR_SUFFIX)] if name.endswith(_BASICSR_SUFFIX) else name for name in names}
         return sorted(plain | self.ours.get(kind, set()))
 
 
-def known_names(root: Path) -> Optional[KnownNames]:
-    """Collect the names for a run in ``root``; None where there is no basicsr."""
+def choice_for(option_file: OptionFile, root: Path, phase: str, script: Optional[Path] = None) -> Choice:
+    """Return the script of ``phase`` ('train' or 'test') that runs ``option_file`` in ``root``: ``script`` if given."""
+    wanted = [
+        (kind, option_file.get(*keys)) for kind, keys in typed_keys(option_file, phase == 'train') if kind in KINDS
+    ]
+    return choose_script(root, phase, [(kind, name) for kind, name in wanted if isinstance(name, str)], script)
+
+
+def known_names(root: Path, choice: Optional[Choice] = None) -> Optional[KnownNames]:
+    """Collect the names for a run of a script in ``root``, its training script; None where there is no basicsr."""
+    choice = choose_script(root, 'train', ()) if choice is None else choice
     folder = basicsr_folder(root)
     if folder is None:
         return None
@@ -87,7 +95,7 @@ def known_names(root: Path) -> Optional[KnownNames]:
             for name, path in names.items():
                 found.add(kind, name, path)
     ours = {kind: set(table) for kind, table in TABLE.items()}
-    return KnownNames(found, project_names(root), ours, checkout_of(root) is not None, legacy, has_own_script(root))
+    return KnownNames(found, choice.names, project_names(root), ours, legacy, choice)
 
 
 def check_types(option_file: OptionFile, names: KnownNames, is_train: bool) -> List[Finding]:
@@ -167,15 +175,14 @@ def _check_name(names: KnownNames, kind: str, name: str, where: str) -> List[Fin
                 remedy=f"for the pack's own write {name}{_OURS_SUFFIX}",
             )
         ]
-    elsewhere = not names.checkout and name not in names.basicsr.of(kind) and name in names.project.of(kind)
-    if owner and elsewhere and not names.own_script:
+    if owner is not None and owner not in (*names.basicsr.of(kind).values(), *names.project.of(kind).values()):
         return [
             Finding(
                 WARNING,
-                f"The {_word(kind)} '{name}' belongs to a package that BasicSR does not import by itself",
+                f"The {_word(kind)} '{name}' belongs to a package that {names.choice.described} does not import",
                 where,
                 found=f'registered by {owner}',
-                remedy="it is found only where the project's own script imports that package",
+                remedy='it is found where a script imports that package: name such a script by --script',
             )
         ]
     if owner or ours or (kind not in KINDS and (not names.names_to_offer(kind) or name in names.basicsr.of(kind))):

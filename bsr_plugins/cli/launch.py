@@ -10,27 +10,31 @@ from pathlib import Path
 from typing import List, Optional
 
 from bsr_plugins.checks.option_checks import check_options
+from bsr_plugins.checks.type_checks import choice_for
 from bsr_plugins.cli.messages import print_findings
-from bsr_plugins.cli.script import arguments_of, run_script
+from bsr_plugins.cli.script import arguments_of, existing_script, run_script
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DependencyError, OptionError
 from bsr_plugins.common.findings import errors_in
 from bsr_plugins.common.processes import is_first_process
 from bsr_plugins.host import registration
 from bsr_plugins.host.mends.cpu_device import CPU_VARIABLE
+from bsr_plugins.host.script_choice import check_registries
 from bsr_plugins.host.scripts.fork_scripts import (
-    find_script,
     known_arguments,
     respelled,
     resumes_by_itself,
+    scripts_of,
+    takes_any_argument,
     unknown_arguments,
 )
 from bsr_plugins.host.source_names import basicsr_folder, checkout_of
 from bsr_plugins.options.forced_options import apply_force_yml
-from bsr_plugins.options.option_file import read_option_file
+from bsr_plugins.options.option_file import OptionFile, read_option_file
 
 EXIT_WRONG_OPTIONS = 2
 AUTO_RESUME = '--auto_resume'
+NO_CHECK = '--no-check'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,12 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY:KEY=VALUE',
         help='set keys of the option file, for example train:total_iter=1000',
     )
+    parser.add_argument('--script', metavar='PATH', help='the script to run; default: the one that fits the file')
+    parser.add_argument(NO_CHECK, action='store_true', help='run whatever the check of the option file would find')
 
 
 def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Check the option file, then run the script of ``phase`` ('train' or 'test') in this process.
 
-    The script is the working directory's own (:func:`bsr_plugins.host.scripts.fork_scripts.find_script`)
+    The script is ``--script``, else the working directory's own (:func:`bsr_plugins.host.script_choice.choose_script`)
     where there is one, else the installed basicsr's pipeline with the working directory as root.
 
     Args:
@@ -69,18 +75,23 @@ def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[
     """
     root = Path.cwd()
     try:
-        script = _script_of(root, phase)
-        arguments = _arguments_for(script, phase, argv, unknown, root)
+        if unknown and not args.script and not scripts_of(root, phase):
+            raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see {command(phase, "--help")}')
         option_file = apply_force_yml(read_option_file(args.opt), args.force_yml)
+        script = _script_of(option_file, root, phase, args.script)
+        arguments = _arguments_for(script, phase, _without_ours(argv), root)
     except (OptionError, DependencyError):
         # Every process of a distributed run meets the same fault; one message is enough.
         if is_first_process():
             raise
         return EXIT_WRONG_OPTIONS
-    findings = check_options(option_file, root, phase == 'train', args.auto_resume)
-    print_findings(findings)
-    if errors_in(findings):
-        return EXIT_WRONG_OPTIONS
+    if not args.no_check:
+        findings = check_options(option_file, root, phase == 'train', args.auto_resume, script=script)
+        print_findings(findings)
+        if errors_in(findings):
+            if is_first_process():
+                print(f'basicsr {phase}: nothing was run; {NO_CHECK} runs it all the same', file=sys.stderr)
+            return EXIT_WRONG_OPTIONS
     if option_file.get('num_gpu') == 0:
         os.environ.setdefault(CPU_VARIABLE, '1')
     package = checkout_of(root)
@@ -93,22 +104,38 @@ def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[
     return 0
 
 
-def _script_of(root: Path, phase: str) -> Optional[Path]:
-    script = find_script(root, phase)
-    if script is None and checkout_of(root) is not None:
+def _script_of(option_file: OptionFile, root: Path, phase: str, given: Optional[str]) -> Optional[Path]:
+    choice = choice_for(option_file, root, phase, existing_script(given) if given else None)
+    if choice.script is None and checkout_of(root) is not None:
         raise DependencyError(
             f'This checkout has no {phase} script',
             where=root / 'basicsr' / f'{phase}.py',
-            remedy=f'for a script of another name: {command("run", "SCRIPT", "ARGUMENTS")}',
+            remedy=f'name one: {command(phase, "-opt", option_file.path, "--script", "PATH")}',
         )
-    return script
+    check_registries(choice)
+    if choice.others and is_first_process():
+        others = ' or '.join(f'--script {os.path.relpath(script, root)}' for script in choice.others)
+        print(
+            f'basicsr {phase}: {os.path.relpath(choice.script, root)} runs; it could be another one: {others}',
+            file=sys.stderr,
+        )
+    return choice.script
 
 
-def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown: List[str], root: Path) -> List[str]:
+def _without_ours(argv: List[str]) -> List[str]:
+    """Return the arguments for the script: without those that are not BasicSR's."""
+    kept: List[str] = []
+    for argument in argv:
+        if kept[-1:] == ['--script']:
+            kept.pop()
+        elif argument != NO_CHECK and not argument.startswith('--script='):
+            kept.append(argument)
+    return kept
+
+
+def _arguments_for(script: Optional[Path], phase: str, argv: List[str], root: Path) -> List[str]:
     """Return the arguments in the script's spelling, without --auto_resume where it does so of its own accord."""
     if script is None:
-        if unknown:
-            raise OptionError(f'Unknown arguments: {" ".join(unknown)}', remedy=f'see {command(phase, "--help")}')
         return respelled(argv, set())
     known = known_arguments(script, basicsr_folder(root))
     arguments = respelled(argv, known)
@@ -120,7 +147,7 @@ def _arguments_for(script: Optional[Path], phase: str, argv: List[str], unknown:
                 f'without {AUTO_RESUME}',
                 file=sys.stderr,
             )
-    wrong = unknown_arguments(arguments, known)
+    wrong = [] if takes_any_argument(script, basicsr_folder(root)) else unknown_arguments(arguments, known)
     if wrong:
         raise OptionError(
             f'The {phase} script of this fork does not know {", ".join(wrong)}',

@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import List, Optional
 
-from bsr_plugins.cli.script import run_script
-from bsr_plugins.common.errors import OptionError
+from bsr_plugins.cli.script import existing_script, run_script
 from bsr_plugins.host.source_names import checkout_of
 
 HELP = "run a script, unchanged, with the pack registered: a fork's demo or evaluation, BasicSR's own scripts"
@@ -28,15 +27,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     Raises:
         OptionError: There is no such file.
     """
-    script = Path(args.script)
-    if not script.is_file():
-        raise OptionError(
-            'The script does not exist',
-            where=script.absolute(),
-            expected='a Python file',
-            remedy='correct the path: it is read from the working directory',
-        )
-    script = script.absolute()
+    script = existing_script(args.script)
     home = _checkout_with(script)
     run_script(script, argv[argv.index(args.script) + 1 :], home or Path.cwd(), checkout_of(home) if home else None)
     return 0

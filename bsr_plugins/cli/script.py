@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from bsr_plugins.common.errors import DependencyError
+from bsr_plugins.common.errors import DependencyError, OptionError
 from bsr_plugins.host import root_finder
 from bsr_plugins.host.scripts.main_module import exposed_in_main
 
@@ -35,6 +35,23 @@ def run_script(script: Path, arguments: List[str], root: Path, package: Optional
     code = compile(script.read_bytes(), str(script), 'exec')
     with arguments_of(str(script), arguments), exposed_in_main(script, namespace):
         exec(code, namespace)
+
+
+def existing_script(path: str) -> Path:
+    """Return the absolute path of a script that the user names.
+
+    Raises:
+        OptionError: There is no such file.
+    """
+    script = Path(path)
+    if not script.is_file():
+        raise OptionError(
+            'The script does not exist',
+            where=script.absolute(),
+            expected='a Python file',
+            remedy='correct the path: it is read from the working directory',
+        )
+    return script.absolute()
 
 
 class arguments_of:  # noqa: N801

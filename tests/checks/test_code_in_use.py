@@ -8,7 +8,7 @@ from typing import Dict, Optional
 import pytest
 
 from bsr_plugins.checks.code_in_use import CodeInUse
-from bsr_plugins.checks.type_checks import known_names
+from bsr_plugins.checks.type_checks import choice_for, known_names
 from bsr_plugins.host.source_names import basicsr_folder
 from bsr_plugins.options.option_file import read_option_file
 from option_files import TRAIN, changed
@@ -24,7 +24,9 @@ def code_in_use(root: Path, text: str, files: Optional[Dict[str, str]] = None) -
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content)
     (root / 'x.yml').write_text(text)
-    return CodeInUse(read_option_file(root / 'x.yml'), known_names(root), basicsr_folder(root), root)
+    option_file = read_option_file(root / 'x.yml')
+    names = known_names(root, choice_for(option_file, root, 'train'))
+    return CodeInUse(option_file, names, basicsr_folder(root), root)
 
 
 def test_what_scripts_read(stock: CodeInUse) -> None:

@@ -313,7 +313,7 @@ def test_a_taken_name_warns(check: Checker, tmp_path: Path) -> None:
     assert check(changed(TRAIN, network, '  type: FSRCNN_bsrp')) == []
     own = check(changed(TRAIN, network, '  type: HAT'))
     assert [finding.severity for finding in own] == [WARNING]
-    assert 'belongs to a package that BasicSR does not import by itself' in str(own[0])
+    assert "belongs to a package that basicsr's own script does not import" in str(own[0])
 
 
 def test_a_checkout_brings_its_own_names(check: Checker, tmp_path: Path) -> None:

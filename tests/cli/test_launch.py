@@ -158,7 +158,9 @@ def test_an_error_stops_before_the_script(checkout: Path) -> None:
     done = run(checkout, 'train', '-opt', 'x.yml')
     assert done.returncode == 2 and ran(checkout) is None
     assert "There is no model named 'AnyModle'" in done.stderr and "did you mean 'AnyModel'?" in done.stderr
-    assert done.stderr.endswith('1 error, 0 warnings\n')
+    assert done.stderr.endswith(
+        '1 error, 0 warnings\nbasicsr train: nothing was run; --no-check runs it all the same\n'
+    )
 
 
 @pytest.mark.parametrize('arguments', [['x.yml'], ['absent.yml'], ['x.yml', '--force_yml', 'nam=1']])
@@ -242,3 +244,82 @@ def test_without_any_basicsr(tmp_path: Path) -> None:
         env={**os.environ, 'PYTHONPATH': str(Path(__file__).resolve().parents[2])},
     )
     assert done.returncode == 2 and 'BasicSR is not installed' in done.stderr
+
+
+PACKAGE = {
+    'own/train.py': SCRIPT.replace('import basicsr\n', 'import own.models\nfrom own.pipeline import parse_options\n'),
+    'own/pipeline.py': 'from basicsr import HERE\nparse_options = print\n',
+    'own/models/__init__.py': 'from own.models import own_model\n',
+    'own/models/own_model.py': (
+        'from basicsr.utils.registry import MODEL_REGISTRY\n@MODEL_REGISTRY.register()\nclass OwnModel: pass\n'
+    ),
+}
+
+
+def with_package(checkout: Path) -> Path:
+    """Add a package whose script does not mention basicsr itself, and registers a model of its own."""
+    for name, text in PACKAGE.items():
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(text)
+    registry = checkout / 'basicsr' / 'utils' / 'registry.py'
+    registry.write_text(
+        'class Registry:\n  def register(self): return lambda held: held\nMODEL_REGISTRY = Registry()\n'
+    )
+    return checkout
+
+
+def test_the_script_that_registers_the_model_runs(checkout: Path) -> None:
+    with_package(checkout)
+    (checkout / 'x.yml').write_text(TRAIN.format(model='OwnModel'))
+    done = run(checkout, 'train', '-opt', 'x.yml')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert ran(checkout)['file'] == str(checkout / 'own' / 'train.py')
+    # Whichever else is named runs in its place; the check then says what it does not import.
+    done = run(checkout, 'train', '-opt', 'x.yml', '--script', 'basicsr/train.py')
+    assert done.returncode == 0 and ran(checkout)['file'] == str(checkout / 'basicsr' / 'train.py')
+    assert f"'OwnModel' belongs to a package that {checkout}/basicsr/train.py does not import" in done.stderr
+    assert ran(checkout)['argv'][1:] == ['-opt', 'x.yml']
+
+
+def test_where_two_scripts_could_run_one_is_named(checkout: Path) -> None:
+    with_package(checkout)
+    done = run(checkout, 'train', '-opt', 'x.yml')
+    assert done.stderr == ('basicsr train: basicsr/train.py runs; it could be another one: --script own/train.py\n')
+    assert ran(checkout)['file'] == str(checkout / 'basicsr' / 'train.py')
+    done = run(checkout, 'train', '-opt', 'x.yml', '--script=own/train.py')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert ran(checkout)['file'] == str(checkout / 'own' / 'train.py')
+
+
+def test_a_script_that_is_not_there(checkout: Path) -> None:
+    done = run(checkout, 'train', '-opt', 'x.yml', '--script', 'absent.py')
+    assert done.returncode == 2 and 'error: The script does not exist' in done.stderr
+
+
+def test_registries_of_its_own_end_the_run(checkout: Path) -> None:
+    with_package(checkout)
+    (checkout / 'x.yml').write_text(TRAIN.format(model='OwnModel'))
+    (checkout / 'own' / 'pipeline.py').write_text('parse_options = print\nMODEL_REGISTRY = Registry()\n')
+    for arguments in (['train', '--no-check'], ['check']):
+        done = run(checkout, *arguments, '-opt', 'x.yml')
+        assert done.returncode == 2 and ran(checkout) is None
+        assert 'builds models from registries of its own' in done.stderr + done.stdout
+
+
+def test_the_check_can_be_passed_by(checkout: Path) -> None:
+    (checkout / 'x.yml').write_text(TRAIN.format(model='AnyModle'))
+    assert run(checkout, 'train', '-opt', 'x.yml').returncode == 2
+    done = run(checkout, 'train', '-opt', 'x.yml', '--no-check')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert ran(checkout)['argv'][1:] == ['-opt', 'x.yml']
+
+
+def test_arguments_that_a_script_takes_beside_those_it_knows(checkout: Path) -> None:
+    script = checkout / 'basicsr' / 'train.py'
+    script.write_text(
+        "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('-opt')\n"
+        'args, free = parser.parse_known_args()\n' + SCRIPT
+    )
+    done = run(checkout, 'train', '-opt', 'x.yml', '--network_g__depth', '3')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert ran(checkout)['argv'][1:] == ['-opt', 'x.yml', '--network_g__depth', '3']

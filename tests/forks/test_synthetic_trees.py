@@ -212,4 +212,4 @@ def test_the_check_finds_nothing_wrong_with_a_run_that_works(kind: str, data: Pa
     (root / 'run.yml').write_text(yaml.safe_dump(options_for(kind, data)))
     findings = check_options(read_option_file(root / 'run.yml'), root, True)
     assert [str(finding) for finding in errors_in(findings)] == []
-    assert not [finding for finding in findings if 'does not import by itself' in finding.problem]
+    assert not [finding for finding in findings if 'belongs to a package' in finding.problem]

@@ -5,32 +5,37 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import List, Optional, Set
+from typing import Iterable, List, Optional, Set
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DependencyError
+from bsr_plugins.host.scripts.reached_files import parsed, reached_files
 
 _IMPORTS_BASICSR = re.compile(rb'^[ \t]*(?:from|import)[ \t]+basicsr\b', re.MULTILINE)
 # A script of BasicSR's kind hands on to the pipeline, or reads an option file itself.
 _TAKES_OPTION_FILE = re.compile(rb"""\b(?:train|test)_pipeline\b|\bparse_options\b|['"]--?opt['"]""")
+_OWN_REGISTRY = re.compile(rb'^MODEL_REGISTRY *= *Registry\(', re.MULTILINE)
+
+
+def scripts_of(root: Path, phase: str) -> List[Path]:
+    """Return the scripts of ``phase`` ('train' or 'test') in the checkout ``root``, that with the first claim first.
+
+    In this order: ``basicsr/train.py``, ``train.py``, ``PACKAGE/train.py`` (hat, realesrgan, ...). The latter two are
+    BasicSR's only where they, or what they import of the checkout, take an option file, and import basicsr or have
+    registries of their own: a project's own ``train.py`` may do the first alone.
+    """
+    own = root / 'basicsr' / f'{phase}.py'
+    return [*([own] if own.is_file() else []), *_project_scripts(root, phase)]
 
 
 def find_script(root: Path, phase: str) -> Optional[Path]:
-    """Return the script of ``phase`` ('train' or 'test') in the checkout ``root``, None where it has none.
-
-    In this order: ``basicsr/train.py``, ``train.py``, ``PACKAGE/train.py`` (hat, realesrgan, ...). The latter two are
-    BasicSR's only where they import it and take an option file: a project's own ``train.py`` may do the first alone.
+    """Return the script with the first claim, whatever the option file, None where there is none.
 
     Raises:
-        DependencyError: Several packages have one; names them.
+        DependencyError: Several packages have one, and nothing else has; names them.
     """
-    own = root / 'basicsr' / f'{phase}.py'
-    if own.is_file():
-        return own
-    found = _project_scripts(root, phase)
-    if root / f'{phase}.py' in found:
-        return root / f'{phase}.py'
-    if len(found) > 1:
+    found = scripts_of(root, phase)
+    if len(found) > 1 and found[0].parent not in (root, root / 'basicsr'):
         raise DependencyError(
             f'This checkout has several {phase} scripts',
             where=root,
@@ -46,6 +51,16 @@ def has_own_script(root: Path) -> bool:
     return bool(_project_scripts(root, 'train'))
 
 
+def takes_option_file(path: Path) -> bool:
+    """Return whether a file reads an option file, or hands on to a pipeline that does."""
+    return _TAKES_OPTION_FILE.search(path.read_bytes()) is not None
+
+
+def own_registries(files: Iterable[Path]) -> Optional[Path]:
+    """Return the file in which a project makes registries of its own, in which the pack's classes are not looked up."""
+    return next((path for path in files if _OWN_REGISTRY.search(path.read_bytes())), None)
+
+
 def known_arguments(script: Path, package: Optional[Path]) -> Set[str]:
     """Return the option strings that the argument parser of ``script`` knows; empty where none is found.
 
@@ -56,12 +71,14 @@ def known_arguments(script: Path, package: Optional[Path]) -> Set[str]:
         script: The script.
         package: The folder of the basicsr that it imports.
     """
-    places = [script] + ([package / 'utils' / 'options.py', package / 'train.py'] if package else [])
-    for place in places:
-        known = _option_strings(place)
-        if known:
-            return known
-    return set()
+    place = _parser_of(script, package)
+    return _option_strings(place) if place else set()
+
+
+def takes_any_argument(script: Path, package: Optional[Path]) -> bool:
+    """Return whether the parser of ``script`` leaves arguments that it does not know to the script (IPG's does)."""
+    place = _parser_of(script, package)
+    return place is not None and b'parse_known_args' in place.read_bytes()
 
 
 def resumes_by_itself(script: Path) -> bool:
@@ -101,24 +118,28 @@ def _project_scripts(root: Path, phase: str) -> List[Path]:
     # A package's own folder is no root: the package could not be imported from there.
     own = [] if (root / '__init__.py').is_file() else [root / f'{phase}.py']
     found = [*own, *sorted(root.glob(f'[!.]*/{phase}.py'))]
-    return [path for path in found if path.parent.name != 'basicsr' and _is_basicsr_script(path)]
+    return [path for path in found if path.parent.name != 'basicsr' and _is_basicsr_script(path, root)]
 
 
-def _is_basicsr_script(path: Path) -> bool:
+def _is_basicsr_script(path: Path, root: Path) -> bool:
     if not path.is_file():
         return False
-    content = path.read_bytes()
-    return all(pattern.search(content) is not None for pattern in (_IMPORTS_BASICSR, _TAKES_OPTION_FILE))
+    files = reached_files(path, root)
+    if not any(map(takes_option_file, files)):
+        return False
+    return any(_IMPORTS_BASICSR.search(each.read_bytes()) for each in files) or own_registries(files) is not None
+
+
+def _parser_of(script: Path, package: Optional[Path]) -> Optional[Path]:
+    places = [script] + ([package / 'utils' / 'options.py', package / 'train.py'] if package else [])
+    return next(filter(_option_strings, places), None)
 
 
 def _option_strings(path: Path) -> Set[str]:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return set()
+    tree = parsed(path)
     return {
         argument.value
-        for node in ast.walk(tree)
+        for node in (ast.walk(tree) if tree else ())
         if isinstance(node, ast.Call) and getattr(node.func, 'attr', None) == 'add_argument'
         for argument in node.args
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value[:1] == '-'

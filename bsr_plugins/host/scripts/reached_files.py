@@ -1,0 +1,69 @@
+"""The files of a checkout that a script runs: itself, and what it imports, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Sequence
+
+_PACKAGE = 'basicsr'
+
+
+def reached_files(script: Path, root: Path) -> List[Path]:
+    """Return ``script`` and the files of the checkout ``root`` that it imports, in turn; those of basicsr are left out.
+
+    Packages of BasicSR's kind import every file of a folder whose name has a certain ending: of these all are taken.
+    """
+    roots = list(dict.fromkeys([root, script.parent]))  # as they stand on the import path when the script runs
+    found: Dict[Path, None] = {}
+    pending = [script]
+    while pending:
+        path = pending.pop(0)
+        if path not in found:
+            found[path] = None
+            pending += _imported_by(path, roots)
+    return list(found)
+
+
+def parsed(path: Path) -> Optional[ast.Module]:
+    """Return the syntax tree of a file, None where it cannot be read or is no Python."""
+    try:
+        return ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _imported_by(path: Path, roots: Sequence[Path]) -> Iterator[Path]:
+    tree = parsed(path)
+    scans, endings = False, []
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _files_of(alias.name, roots)
+        elif isinstance(node, ast.ImportFrom):
+            places = [path.parents[node.level - 1]] if node.level else roots
+            base = f'{node.module}.' if node.module else ''
+            for alias in node.names:
+                yield from _files_of(base + alias.name, places)
+        elif isinstance(node, ast.Attribute):
+            scans = scans or node.attr == 'import_module'
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith('.py'):
+            endings.append(node.value)
+    if scans and path.name == '__init__.py':
+        for place in sorted(path.parent.rglob('*.py')):
+            if place.name.endswith(tuple(endings) or '.py'):
+                yield place
+
+
+def _files_of(name: str, places: Sequence[Path]) -> Iterator[Path]:
+    """Yield what ``import name`` runs: the packages on the way and the module, in the first place that has the name."""
+    parts = name.split('.')
+    if parts[0] == _PACKAGE:
+        return
+    for place in places:
+        if (place / f'{parts[0]}.py').is_file() or (place / parts[0]).is_dir():
+            folder = place
+            for part in parts:
+                yield from filter(Path.is_file, (folder / f'{part}.py', folder / part / '__init__.py'))
+                folder = folder / part
+            return
