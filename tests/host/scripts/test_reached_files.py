@@ -27,14 +27,20 @@ PIPELINE = 'from basicsr.train import train_pipeline\n'
         ({'own/train.py': 'from net import Net', 'own/net.py': '', 'own/other.py': ''}, ['own/net.py']),
         ({'own/train.py': 'import net', 'own/net.py': '', 'net/__init__.py': ''}, ['net/__init__.py']),
         (
-            {'own/train.py': 'import own.archs', 'own/archs/__init__.py': SCAN,
-             'own/archs/a_arch.py': 'from . import b', 'own/archs/b.py': 'from .c import d', 'own/archs/c.py': '', 'own/archs/e.py': ''},
+            {
+                'own/train.py': 'import own.archs',
+                'own/archs/__init__.py': SCAN,
+                'own/archs/a_arch.py': 'from . import b',
+                'own/archs/b.py': 'from .c import d',
+                'own/archs/c.py': '',
+                'own/archs/e.py': '',
+            },
             ['own/archs/__init__.py', 'own/archs/a_arch.py', 'own/archs/b.py', 'own/archs/c.py'],
         ),
         ({'own/train.py': 'def late():\n    import net\n', 'own/net.py': 'import train'}, ['own/net.py']),
         ({'own/train.py': 'import net\nimport numpy', 'own/net.py': 'def broken(:'}, ['own/net.py']),
     ],
-)  # fmt: skip
+)
 def test_what_a_script_reaches(files: Dict[str, str], expected: List[str], tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
