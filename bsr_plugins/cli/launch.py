@@ -113,10 +113,11 @@ def _script_of(option_file: OptionFile, root: Path, phase: str, given: Optional[
             remedy=f'name one: {command(phase, "-opt", option_file.path, "--script", "PATH")}',
         )
     check_registries(choice)
-    if choice.others and is_first_process():
-        others = ' or '.join(f'--script {os.path.relpath(script, root)}' for script in choice.others)
+    if choice.script is not None and choice.others and is_first_process():
+        taken, *others = (os.path.relpath(str(script), str(root)) for script in (choice.script, *choice.others))
         print(
-            f'basicsr {phase}: {os.path.relpath(choice.script, root)} runs; it could be another one: {others}',
+            f'basicsr {phase}: {taken} runs; it could be another one: '
+            f'{" or ".join(f"--script {script}" for script in others)}',
             file=sys.stderr,
         )
     return choice.script
