@@ -85,7 +85,7 @@ def compare(sources: Sources) -> Comparison:
     keys, mse = _bicubic_difficulty(sources)
     counts = class_counts(len(keys), sources.num_classes, sources.imbalance_factor)
     classes = rank_into_classes(keys, mse, counts)
-    manifest = read_manifest(sources.hr_lmdb)
+    manifest = read_manifest(sources.hr_lmdb, 'crop', 'step', 'threshold')
     grid = WindowGrid(manifest['crop'], manifest['step'], manifest['threshold'])
     held_out = class_held_out_windows(
         hr, lr, grid, sources.scale, bicubic_scorer(sources.scale), border, classes.thresholds

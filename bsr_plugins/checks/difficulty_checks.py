@@ -10,7 +10,7 @@ from bsr_plugins.checks.pair_listing import lmdb_sizes
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, Finding
-from bsr_plugins.data.subimages.lmdb_manifest import MANIFEST, manifest_sha256, read_manifest
+from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, manifest_sha256, read_manifest
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 
@@ -26,7 +26,7 @@ def check_difficulties(option_file: OptionFile, root: Path) -> List[Finding]:
 
 def _scale_of_lmdb(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path) -> List[Finding]:
     folder = root / Path(str(dataset.get('dataroot_lq'))).expanduser()
-    if not (folder / MANIFEST).is_file():
+    if not has_manifest(folder):
         return []
     where, scale = option_file.where(*keys, 'dataroot_lq'), option_file.get('scale')
     try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from bsr_plugins.common.commands import command
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 
 INVERSE_TYPES = ('InverseSampledLMDBDataset', 'InverseSampledLMDBDataset_bsrp')
 _UNIFORM_WINDOWS = ['--crop', '480', '--step', '240', '--encoding', 'bmp']
@@ -85,10 +86,10 @@ def _source(path: Optional[Path], root: Path, placeholder: str) -> Optional[str]
     if path.suffix != '.lmdb':
         return str(path)
     try:
-        source = json.loads((root / path / 'manifest.json').read_text(encoding='utf-8'))['source']
-        return None if source is None else str(source['folder'])
-    except (OSError, ValueError, LookupError, TypeError):
+        source = read_manifest(root / path, 'source')['source']
+    except DataError:
         return placeholder
+    return None if source is None else source['folder']
 
 
 def _naming_notes(hr_lmdb: Optional[Path], lr_lmdb: Optional[Path], scale: Any, out: Path) -> List[str]:

@@ -11,8 +11,9 @@ from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.images.image_folders import some_of
+from bsr_plugins.data.images.name_lists import leads_out_of_folder
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
-from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, leads_out_of_folder
+from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')

@@ -57,6 +57,10 @@ class DataError(BsrPluginsError, ValueError):
     """An image, an LMDB, a difficulty file or another data file is missing, unreadable or does not fit."""
 
 
+class ImageFileError(DataError, OSError):
+    """The file of an image cannot be read; an OSError too, which data sets of BasicSR answer with another image."""
+
+
 class CheckpointError(BsrPluginsError, RuntimeError):
     """Weights or a training state are missing, damaged or belong to another run."""
 

@@ -168,6 +168,14 @@ def records(content: bytes, lmdb_name: str = 'sub/HR_sub.lmdb') -> Spoil:
     return spoil
 
 
+LYING = lying_png()
+
+
+def all_hr(spoil: Callable[..., Spoil], *more: Any) -> Spoil:
+    """Spoil every HR image."""
+    return all_of(*(spoil(f'data/HR/{number:04d}.png', *more) for number in range(4)))
+
+
 # ---------------------------------------------------------------------- commands
 TRAIN = 'basicsr train -opt train.yml'
 RESUME = 'basicsr train -opt train.yml --auto_resume'
@@ -179,9 +187,25 @@ SIGMA = 'measure_constant_sigma -opt train.yml --weights experiments/t/models/ne
 META, MANIFEST = 'sub/HR_sub.lmdb/meta_info.txt', 'sub/HR_sub.lmdb/manifest.json'
 STATE, WEIGHTS = 'experiments/t/training_states/4.state', 'experiments/t/models/net_g_4.pth'
 DIFFICULTY = 'sub/HR_sub.lmdb/difficulty_x2.txt'
+LR_MANIFEST = 'sub/LR_sub_x2.lmdb/manifest.json'
+DATA = 'sub/HR_sub.lmdb/data.mdb'
+LMDB_THERE = LMDB.replace('--out new', '--out sub --thresh 0')
+RFS = 'inspect_rfs -opt train.yml'
+WORKERS = edit('num_worker_per_gpu: 0', 'num_worker_per_gpu: 2')
+SUB_LMDBS = 'dataroot_gt: sub/HR_sub.lmdb\n    dataroot_lq: sub/LR_sub_x2.lmdb\n    io_backend: {type: lmdb}'
+_ROOTS = 'dataroot_gt: data/HR\n    dataroot_lq: data/LR\n    io_backend: {type: disk}'
 OTHER = 'net_g.pth'  # the same weights, outside the experiment that a new run archives
 PRETRAIN = edit('pretrain_network_g: ~', f'pretrain_network_g: {OTHER}')
 NAMED_STATE = edit('resume_state: ~', f'resume_state: {STATE}')
+SINGLE = edit(
+    'PairedImageDataset, dataroot_gt: data/HR, dataroot_lq: data/LR',
+    'SingleImageDataset, dataroot_lq: data/HR',
+    'test.yml',
+)
+STOCK_LMDB = all_of(edit(_ROOTS, SUB_LMDBS), edit('BSPAModel', 'SRModel'), edit('  bspa:', '  bspaa:'))
+RFS_OF_LMDB = all_of(
+    edit(_ROOTS, SUB_LMDBS), edit('PairedImageDataset', 'RFSBalancedBatchDataset\n    num_intervals: 2')
+)
 INVERSE = 'type: InverseSampledLMDBDataset'
 MODEL, PIXEL = 'BSPAModel', 'type: L1Loss'
 
@@ -343,8 +367,16 @@ TABLE: List[Bad] = [
         'net_g_2.pth: it is empty',
     ),
     # ------------------------------------------------------------------ LMDBs and difficulty in training
-    bad('an LMDB cut short', TRAIN, cut('sub/HR_sub.lmdb/data.mdb', 0.0), 'LMDB'),
-    bad('records that are no images', TRAIN, records(b'no image'), 'cannot be read as an image', 'make it again'),
+    bad('an empty LMDB', TRAIN, cut(DATA, 0.0), 'The LMDB is damaged'),
+    bad('an LMDB cut short', TRAIN, cut(DATA), 'The LMDB is cut short', 'delete it and make it again'),
+    bad('an LMDB cut short in a worker', TRAIN, all_of(WORKERS, cut(DATA)), 'The LMDB is cut short'),
+    bad('an LMDB cut short in scoring', SCORE, cut(DATA), 'The LMDB is cut short'),
+    bad('an LMDB cut short in a stock data set', TRAIN, all_of(STOCK_LMDB, cut(DATA)), 'The LMDB is cut short'),
+    bad('an LMDB cut short, looked at deeply', 'basicsr check --deep train.yml', cut(DATA), 'The LMDB is cut short'),
+    bad('an LMDB cut short that is completed', LMDB_THERE, cut(DATA), 'The LMDB is cut short'),
+    bad('an LMDB cut short in RFS', RFS, all_of(RFS_OF_LMDB, cut(DATA)), 'The LMDB is cut short'),
+    bad('a file of another kind as LMDB', TRAIN, write(DATA, bytes(9000)), 'The LMDB is damaged'),
+    bad('records that are no images', TRAIN, records(b'no image'), 'is damaged or not an image', 'make it again'),
     bad(
         'records that lie about their size',
         TRAIN,
@@ -402,6 +434,13 @@ TABLE: List[Bad] = [
         'are not those of the LMDB',
         '0000_s001',
     ),
+    # ------------------------------------------------------------------ images of BasicSR's own data sets
+    bad('an image cut short in training', TRAIN, all_hr(cut), 'data/HR/000', 'is damaged or not an image'),
+    bad('an image cut short in a worker', TRAIN, all_of(WORKERS, all_hr(cut)), 'is damaged or not an image'),
+    bad('an image that lies in training', TRAIN, all_hr(write, LYING), 'data/HR/0000.png 30000 x 30000'),
+    bad('an image cut short in a test', TEST, all_hr(cut), 'data/HR/000', 'is damaged'),
+    bad('an image of a single set cut short', TEST, all_of(SINGLE, all_hr(cut)), 'data/HR/0000.png is damaged'),
+    bad('an image cut short in sigma', SIGMA, all_hr(cut), 'data/HR/000', 'is damaged'),
     # ------------------------------------------------------------------ tools/create_subimage_lmdb.py
     bad('no HR folder', LMDB.replace('data/HR', 'HR'), nothing, 'no folder HR'),
     bad('no images', LMDB.replace('data/HR', 'sub'), nothing, 'no image in folder sub', 'HR_sub.lmdb'),
@@ -431,7 +470,13 @@ TABLE: List[Bad] = [
     ),
     bad('LMDB of another scale', SCORE.replace('--scale 2', '--scale 4'), nothing, 'made for another scale'),
     bad('no LMDB', SCORE.replace('HR_sub', 'none'), nothing, 'no LMDB folder'),
-    bad('no manifest', SCORE, remove(MANIFEST), 'has no manifest.json'),
+    bad('whole images without a manifest', SCORE + ' --whole-image', remove(MANIFEST), 'score without --whole-image'),
+    bad('a manifest without windows', SCORE, edit('"crop"', '"crap"', MANIFEST), "wrong entry 'crop'"),
+    bad(
+        'a manifest with text for a number', SCORE, edit('"mod": ', '"mod": "2", "x": ', MANIFEST), "wrong entry 'mod'"
+    ),
+    bad('a manifest of other windows', SCORE, edit('"step": ', '"step": 1', MANIFEST), 'cut by different windows'),
+    bad('a manifest in training', TRAIN, edit('"crop": ', '"crop": [], "x": ', LR_MANIFEST), "wrong entry 'crop'"),
     bad('a manifest that is no JSON', SCORE, write(MANIFEST, '{'), 'cannot be read as JSON'),
     bad('a manifest of another tool', SCORE, write(MANIFEST, '{"format": 9}'), 'format 1'),
     bad(
@@ -440,7 +485,7 @@ TABLE: List[Bad] = [
         edit('"0000.png"', '"../../0000.png"', MANIFEST),
         'A name leads out of its folder',
     ),
-    bad('records of scoring that are no images', SCORE, records(b'no image'), 'cannot be read as an image'),
+    bad('records of scoring that are no images', SCORE, records(b'no image'), 'is damaged or not an image'),
     bad('records of scoring that lie', SCORE, records(lying_png()), 'declares a size that its data cannot fill'),
     bad('a batch of none', SCORE + ' --batch 0', nothing, 'The batch must be at least 1'),
     bad('unknown device', SCORE + ' --device gpu7', nothing, "The device 'gpu7' cannot be used"),

@@ -10,7 +10,7 @@ import numpy as np
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.difficulty import difficulty_file as scores
-from bsr_plugins.data.subimages.lmdb_manifest import MANIFEST, read_keys, read_manifest
+from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, read_keys, read_manifest
 
 _MAKE_BOTH = f'make both by one call of {command("subimages")}'
 
@@ -80,7 +80,7 @@ def _check_same_keys(gt_keys: List[str], lq_keys: List[str], gt_folder: str, lq_
 
 
 def _check_manifests(gt_folder: str, lq_folder: str, scale: int, gt_size: Optional[int]) -> None:
-    if (Path(lq_folder) / MANIFEST).is_file():
+    if has_manifest(lq_folder):
         made_for = read_manifest(lq_folder).get('scale')
         if made_for != scale:
             raise DataError(
@@ -90,7 +90,7 @@ def _check_manifests(gt_folder: str, lq_folder: str, scale: int, gt_size: Option
                 found=f'scale {made_for}',
                 remedy=f'give the LR LMDB of scale {scale} as dataroot_lq',
             )
-    crop = read_manifest(gt_folder).get('crop')
+    crop = read_manifest(gt_folder).get('crop') if has_manifest(gt_folder) else None
     if gt_size is not None and crop is not None and gt_size > crop:
         raise _crop_too_large(gt_size, crop, gt_folder)
 

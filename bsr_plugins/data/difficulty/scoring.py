@@ -24,10 +24,12 @@ from bsr_plugins.data.difficulty.score_windows import score_batches
 from bsr_plugins.data.difficulty.scorers import Scorer
 from bsr_plugins.data.images.image_folders import some_of
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
-from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256, read_keys, read_manifest
+from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, manifest_sha256, read_keys, read_manifest
 from bsr_plugins.data.subimages.windows import WindowGrid
 
 _log = logging.getLogger(__name__)
+_MAKE_BOTH = f'make both by one call of {command("subimages")}'
+_OF_THE_WINDOWS = ('crop', 'step', 'threshold', 'mod', 'factors')
 Scored = Tuple[Sequence[str], np.ndarray]
 
 
@@ -61,7 +63,7 @@ def score_difficulty(
     that stands there already, with the same scorer and LMDB, is left alone.
 
     Args:
-        hr_lmdb: LMDB of the HR sub-images, by ``basicsr subimages``.
+        hr_lmdb: LMDB of the HR sub-images, by ``basicsr subimages``, or one of BasicSR's own.
         lr_lmdb: LMDB of the LR ones.
         scale: Upscaling factor.
         scorer: The reference super-resolution.
@@ -86,7 +88,14 @@ def score_difficulty(
     if there is not None:
         remove_leftover(path)
         return ScoredDifficulty(path, header, *there, scored=0)
-    images = find_whole_images(hr_manifest, lr_manifest, keys, hr, lr) if whole_image else None
+    if whole_image and (hr_manifest is None or lr_manifest is None):
+        raise OptionError(
+            'Whole images can only be scored for LMDBs that name them in a manifest.json',
+            where=hr_lmdb if hr_manifest is None else lr_lmdb,
+            found='an LMDB of another tool',
+            remedy='score without --whole-image',
+        )
+    images = find_whole_images(hr_manifest or {}, lr_manifest or {}, keys, hr, lr) if whole_image else None
     units = split_units(keys, batch) if images is None else [image.keys for image in images]
     settings = {
         'header': header.line(),
@@ -96,10 +105,10 @@ def score_difficulty(
     }
     with closing(ScoreProgress(path, settings, units)) as kept:
         before = len(kept.scores)
-        grid = WindowGrid(hr_manifest['crop'], hr_manifest['step'], hr_manifest['threshold'])
-        if images is None:
+        if images is None or hr_manifest is None:
             parts = _score_windows(units[kept.units_done :], hr_lmdb, lr_lmdb, scorer, scale)
         else:
+            grid = WindowGrid(hr_manifest['crop'], hr_manifest['step'], hr_manifest['threshold'])
             parts = score_whole_images(images[kept.units_done :], scorer, scale, scale, grid, hr_manifest['mod'])
         for unit, mse in _with_bar(parts, before, len(keys), progress):
             kept.append(unit, mse)
@@ -154,36 +163,52 @@ def _check_arguments(whole_image: bool, hr: Optional[PathLike], lr: Optional[Pat
         )
 
 
-def _check_pair(hr_lmdb: PathLike, lr_lmdb: PathLike, scale: int) -> Tuple[List[str], Dict[str, Any], Dict[str, Any]]:
+def _check_pair(
+    hr_lmdb: PathLike, lr_lmdb: PathLike, scale: int
+) -> Tuple[List[str], Optional[Dict[str, Any]], Optional[Dict[str, Any]]]:
+    """Return the keys and the two manifests; None for those of an LMDB that BasicSR's own tools have made."""
     keys, lr_keys = read_keys(hr_lmdb), read_keys(lr_lmdb)
-    hr_manifest, lr_manifest = read_manifest(hr_lmdb), read_manifest(lr_lmdb)
     both = f'{hr_lmdb} and {lr_lmdb}'
-    remedy = f'make both by one call of {command("subimages")}'
-    kinds = (hr_manifest.get('kind'), lr_manifest.get('kind'))
-    if kinds != ('hr', 'lr'):
+    hr_manifest, lr_manifest = (
+        read_manifest(lmdb, 'kind', 'source', *_OF_THE_WINDOWS) if has_manifest(lmdb) else None
+        for lmdb in (hr_lmdb, lr_lmdb)
+    )
+    kinds = tuple(None if manifest is None else manifest['kind'] for manifest in (hr_manifest, lr_manifest))
+    if kinds[0] not in ('hr', None) or kinds[1] not in ('lr', None):
         raise OptionError(
             'The LMDBs are not one of HR and one of LR sub-images',
             where=both,
             expected='--hr-lmdb of kind hr, --lr-lmdb of kind lr',
             found=f'{kinds[0]} and {kinds[1]}',
-            remedy='swap them' if kinds == ('lr', 'hr') else remedy,
+            remedy='swap them' if kinds == ('lr', 'hr') else _MAKE_BOTH,
         )
-    if lr_manifest['scale'] != scale:
-        raise DataError(
-            'The LR LMDB was made for another scale',
-            where=lr_lmdb,
-            expected=f'scale {scale}',
-            found=f'scale {lr_manifest["scale"]}',
-            remedy=f'give the LR LMDB of scale {scale}, or --scale {lr_manifest["scale"]}',
-        )
-    if lr_manifest['hr'] != hr_manifest['source']['fingerprint']:
-        raise DataError('The LR LMDB was made with other HR images', where=both, remedy=remedy)
+    if lr_manifest is not None:
+        read_manifest(lr_lmdb, 'scale', 'hr')
+        if lr_manifest['scale'] != scale:
+            raise DataError(
+                'The LR LMDB was made for another scale',
+                where=lr_lmdb,
+                expected=f'scale {scale}',
+                found=f'scale {lr_manifest["scale"]}',
+                remedy=f'give the LR LMDB of scale {scale}, or --scale {lr_manifest["scale"]}',
+            )
+    if hr_manifest is not None and lr_manifest is not None:
+        if lr_manifest['hr'] != hr_manifest['source']['fingerprint']:
+            raise DataError('The LR LMDB was made with other HR images', where=both, remedy=_MAKE_BOTH)
+        differing = [name for name in _OF_THE_WINDOWS if hr_manifest[name] != lr_manifest[name]]
+        if differing:
+            raise DataError(
+                'The LMDBs were cut by different windows',
+                where=both,
+                found='; '.join(f'{name}: {hr_manifest[name]} and {lr_manifest[name]}' for name in differing),
+                remedy=_MAKE_BOTH,
+            )
     if set(keys) != set(lr_keys):
         alone = sorted(set(keys) ^ set(lr_keys))
         raise DataError(
             'The HR and LR LMDBs do not hold the same keys',
             where=both,
             found=f'{len(alone)} without a partner: {some_of(alone)}',
-            remedy=remedy,
+            remedy=_MAKE_BOTH,
         )
     return sorted(keys), hr_manifest, lr_manifest

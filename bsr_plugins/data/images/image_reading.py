@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
-from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.errors import DataError, ImageFileError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.declared_size import check_declared_size
 
@@ -23,7 +23,7 @@ def read_image(path: PathLike) -> Any:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f'image {path} cannot be read', where=path, found=error) from error
+        raise ImageFileError(f'image {path} cannot be read', where=path, found=error) from error
     return decode_image(content, path)
 
 
@@ -36,17 +36,12 @@ def decode_image(content: bytes, path: PathLike) -> Any:
     import cv2
     import numpy as np
 
-    check_declared_size(content, f'image {path}', path, 'replace or remove the file')
-    image = None
-    if content and not _cut_short(content):
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-    if image is None:
-        raise DataError(
-            f'image {path} is damaged or not an image',
-            where=path,
-            found=f'{len(content)} bytes',
-            remedy='replace or remove the file',
-        )
+    image = decoded(
+        lambda: cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH),
+        content,
+        f'image {path}',
+        path,
+    )
     if image.dtype != np.uint8:
         raise DataError(
             f'image {path} has more than 8 bits a channel',
@@ -58,10 +53,41 @@ def decode_image(content: bytes, path: PathLike) -> Any:
     return image
 
 
+def decoded(
+    decode: Callable[[], Any], content: bytes, what: str, where: Any, remedy: str = 'replace or remove the file'
+) -> Any:
+    """Return what ``decode`` makes of ``content``.
+
+    Args:
+        decode: Decodes it; None, or an error of OpenCV's, where that fails.
+        content: An encoded image.
+        what: What it is, for the message: ``image a.png``.
+        where: Where it stands.
+        remedy: What to do about it.
+
+    Raises:
+        DataError: It cannot be decoded, is cut short, or declares a size that it cannot hold.
+    """
+    import cv2
+
+    check_declared_size(content, what, where, remedy)
+    problem, image = '', None
+    if content and not _cut_short(content):
+        try:
+            image = decode()
+        except (cv2.error, AttributeError) as error:  # of None, which functions of BasicSR take for an image
+            problem = f', {getattr(error, "err", "")}'.rstrip(', ')
+    if image is None:
+        raise DataError(
+            f'{what} is damaged or not an image', where=where, found=f'{len(content)} bytes{problem}', remedy=remedy
+        )
+    return image
+
+
 def _cut_short(content: bytes) -> bool:
     # Older builds of OpenCV fill what is missing with grey and say nothing.
     if content.startswith(b'\x89PNG'):
         return content.rfind(b'IEND') < 0
     if content.startswith(b'\xff\xd8\xff'):
-        return content.find(b'\xff\xd9', content.rfind(b'\xff\xda')) < 0
+        return not content.endswith(b'\xff\xd9') and content.find(b'\xff\xd9', content.rfind(b'\xff\xda')) < 0
     return False

@@ -8,15 +8,14 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Optional
 
-from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
-from bsr_plugins.data.images.declared_size import check_declared_size
+from bsr_plugins.data.images.image_reading import decoded
+from bsr_plugins.data.images.lmdb_file import DATA, REMAKE, check_lmdb
 
 if TYPE_CHECKING:
     import numpy as np
 
-_REMAKE = f'make it again with {command("subimages")}'
 _CLOSING_SECONDS = 1.0
 
 
@@ -44,21 +43,24 @@ class LmdbReader:
                 if self._pid != os.getpid():
                     self._environment.close()
                     self._open()
+        self._check_size()
         return self._environment.begin(**kwargs)
 
     def get(self, key: str) -> Optional[bytes]:
         """Return the record of ``key``, or None where there is none.
 
         Raises:
-            DataError: The database is damaged.
+            DataError: The database is damaged, or cut short meanwhile.
         """
         import lmdb
 
         try:
             with self.begin(write=False) as transaction:
                 return transaction.get(key.encode('ascii'))
+        except (UnicodeEncodeError, lmdb.BadValsizeError):  # a key has 1 to 511 bytes of ASCII
+            return None
         except lmdb.Error as error:
-            raise DataError(f'The LMDB is damaged at {key!r}', where=self.path, found=error, remedy=_REMAKE) from error
+            raise DataError(f'The LMDB is damaged at {key!r}', where=self.path, found=error, remedy=REMAKE) from error
 
     def record(self, key: str) -> bytes:
         """Return the record of ``key``, which has to be there.
@@ -69,7 +71,7 @@ class LmdbReader:
         record = self.get(key)
         if record is None:
             raise DataError(
-                f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=_REMAKE
+                f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=REMAKE
             )
         return record
 
@@ -83,9 +85,26 @@ class LmdbReader:
 
         return decode_record(self.path, key, self.record(key)).astype(np.float32) / 255.0
 
+    def _check_size(self) -> None:
+        # What was mapped and is no longer there kills the process that reads it.
+        try:
+            size = os.stat(self._data).st_size
+        except OSError:  # removed or renamed: the mapping holds it
+            return
+        if size < self._least_bytes:
+            raise DataError(
+                f'The LMDB was cut short while it was read: {self._data}',
+                where=self.path,
+                expected=f'at least {self._least_bytes:,} bytes',
+                found=f'{size:,} bytes',
+                remedy=REMAKE,
+            )
+
     def _open(self) -> None:
         import lmdb
 
+        self._data = os.path.join(self.path, DATA)
+        self._least_bytes = check_lmdb(self.path)
         # A reader that nobody holds any more may still be closing in another thread.
         last_try = time.monotonic() + _CLOSING_SECONDS
         while True:
@@ -94,9 +113,7 @@ class LmdbReader:
                 break
             except lmdb.Error as error:
                 if 'already open' not in str(error) or time.monotonic() > last_try:
-                    raise DataError(
-                        'The LMDB cannot be opened', where=self.path, found=error, remedy=_REMAKE
-                    ) from error
+                    raise DataError('The LMDB cannot be opened', where=self.path, found=error, remedy=REMAKE) from error
                 time.sleep(0.001)
         self._pid = os.getpid()
 
@@ -135,16 +152,10 @@ def decode_record(path: PathLike, key: str, record: bytes) -> np.ndarray:
     import cv2
     import numpy as np
 
-    check_declared_size(record, f'The record {key!r} of the LMDB', f'{path}: {key}', _REMAKE)
-    try:
-        image = cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR) if record else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise DataError(
-            f'The record {key!r} of the LMDB cannot be read as an image',
-            where=f'{path}: {key}',
-            found=f'{len(record)} bytes',
-            remedy=_REMAKE,
-        )
-    return image
+    return decoded(
+        lambda: cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR),
+        record,
+        f'the record {key!r} of the LMDB',
+        f'{path}: {key}',
+        REMAKE,
+    )

@@ -13,14 +13,16 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
-from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.errors import DataError, ImageFileError, OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
 from bsr_plugins.data.images.image_reading import decode_image
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.images.name_lists import listing_errors, read_lines
 from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, PAIRS, SCALE, names_images, option_place
 from bsr_plugins.data.images.stored_images import StoredImage
+from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 
 
 class PairedImages:
@@ -121,8 +123,10 @@ class PairedImages:
         where = self._where(path, folder)
         try:
             content = self._open_client().get(path, kind)
+        except ImageFileError:
+            raise
         except OSError as error:
-            raise DataError(f'image {where} cannot be read', where=where, found=error) from error
+            raise ImageFileError(f'image {where} cannot be read', where=where, found=error) from error
         if content is None:
             raise DataError(
                 f'The LMDB has no record {path!r}, though its meta_info.txt lists it',
@@ -172,27 +176,15 @@ class PairedImages:
 
         folders, kinds = [self.lq_folder, self.gt_folder], ['lq', 'gt']
         template, listed = opt.get('filename_tmpl', FILENAME_TMPL.default), opt.get('meta_info_file')
-        try:
+        with listing_errors(folders, template):
             if self._backend['type'] == 'lmdb':
+                for folder in (each for each in folders if each.endswith('.lmdb')):
+                    read_lines(os.path.join(folder, META_INFO))
                 return data_util.paired_paths_from_lmdb(folders, kinds)
             if listed is not None:
+                read_lines(listed)
                 return data_util.paired_paths_from_meta_info_file(folders, kinds, listed, template)
             return data_util.paired_paths_from_folder(folders, kinds, template)
-        except OSError as error:
-            raise DataError(
-                'the image pairs cannot be listed',
-                where=f'{self.gt_folder} and {self.lq_folder}',
-                expected='two folders of images, or two LMDBs',
-                found=error,
-                remedy='correct the path: relative ones are read from the working directory',
-            ) from error
-        except (AssertionError, ValueError) as error:
-            raise DataError(
-                'LR and HR images do not pair',
-                where=f'{self.gt_folder} and {self.lq_folder}',
-                expected=f'an LR image named {template.format("<name>")} for each HR image <name>',
-                found=error,
-            ) from error
 
     def _stored(self, folder: str, path: str) -> StoredImage:
         return StoredImage(folder, path) if self._backend['type'] == 'lmdb' else StoredImage(path)

@@ -5,17 +5,40 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List, Tuple
 
 from bsr_plugins.common import files
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.findings import shortened
+from bsr_plugins.common.option_kinds import SECTION, TEXT, Kind, choice, list_of, number, optional, whole
+from bsr_plugins.data.images.lmdb_file import check_lmdb
+from bsr_plugins.data.images.name_lists import check_inside_folder, key_in, read_lines
 
 MANIFEST = 'manifest.json'
 META_INFO = 'meta_info.txt'
 FORMAT = 1
 _MAKE = f'make it with {command("subimages")}'
+_NAMES = Kind(
+    'names of images and their files',
+    lambda value: isinstance(value, dict) and bool(value) and all(isinstance(name, str) for name in value.values()),
+)
+_FACTORS = list_of(number(above=0, at_most=1))
+_SOURCE = {'folder': TEXT, 'resolved': TEXT, 'images': _NAMES, 'fingerprint': TEXT}
+_ENTRIES = {
+    'kind': choice('hr', 'lr'),
+    'sub_images': whole(1),
+    'crop': whole(1),
+    'step': whole(1),
+    'threshold': whole(0),
+    'mod': whole(1),
+    'factors': Kind(_FACTORS.text, lambda value: bool(value) and _FACTORS.accepts(value)),
+    'encoding': TEXT,
+    'scale': whole(1),
+    'hr': TEXT,
+    'source': optional(SECTION),
+}
 
 
 def manifest_text(manifest: Dict[str, Any]) -> str:
@@ -28,8 +51,8 @@ def write_manifest(lmdb_path: PathLike, manifest: Dict[str, Any]) -> None:
     files.write_text(Path(lmdb_path) / MANIFEST, manifest_text(manifest))
 
 
-def read_manifest(lmdb_path: PathLike) -> Dict[str, Any]:
-    """Return the manifest of a sub-image LMDB.
+def read_manifest(lmdb_path: PathLike, *needed: str) -> Dict[str, Any]:
+    """Return the manifest of a sub-image LMDB; each entry is of its kind, and those that are ``needed`` are there.
 
     Keys of both kinds: ``format``, ``kind`` (``hr`` or ``lr``), ``tool_version``, ``sub_images`` (count), ``crop``,
     ``step``, ``threshold``, ``mod`` (sides are cropped to a multiple of it first), ``factors`` (1.0 and ClassSR's
@@ -39,15 +62,17 @@ def read_manifest(lmdb_path: PathLike) -> Dict[str, Any]:
     ``hr`` (fingerprint of the HR source), and its ``source`` is None where the LR images were made from the HR ones.
 
     Raises:
-        DataError: no such folder, no manifest in it, not one of this tool, or one that names files outside its folder.
+        DataError: no such folder, no manifest in it, not one of this tool, one that names files outside its folder, or
+            an entry that is absent, stands twice or is of another kind.
     """
     path = Path(lmdb_path) / MANIFEST
-    _require(lmdb_path, path)
     try:
-        manifest = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        manifest = json.loads(
+            _read(lmdb_path, path).decode('utf-8'), object_pairs_hook=_without_repeats, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError) as error:
         raise DataError(f'{path} cannot be read as JSON', where=path, found=error, remedy=_MAKE) from error
-    if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
+    if not isinstance(manifest, dict) or type(manifest.get('format')) is not int or manifest['format'] != FORMAT:
         found = manifest.get('format') if isinstance(manifest, dict) else type(manifest).__name__
         raise DataError(
             f'{path} is not the manifest of a sub-image LMDB',
@@ -56,21 +81,36 @@ def read_manifest(lmdb_path: PathLike) -> Dict[str, Any]:
             found=found,
             remedy=_MAKE,
         )
+    _check_entries(manifest, _ENTRIES, needed, str(path))
     source = manifest.get('source')
-    for name in source.get('images', {}).values() if isinstance(source, dict) else ():
-        check_inside_folder(str(name), f'{path}: source.images')
+    if source is None:
+        if 'source' in needed and manifest.get('kind') != 'lr':
+            raise _wrong_entry(str(path), 'source', SECTION, manifest)
+        return manifest
+    _check_entries(source, _SOURCE, _SOURCE if needed else (), f'{path}: source')
+    for name in source.get('images', {}).values():
+        check_inside_folder(name, f'{path}: source.images', _MAKE)
     return manifest
 
 
+def has_manifest(lmdb_path: PathLike) -> bool:
+    """Return whether an LMDB has a manifest: whether it was made here, and not by BasicSR's own tools."""
+    return (Path(lmdb_path) / MANIFEST).is_file()
+
+
 def manifest_sha256(lmdb_path: PathLike) -> str:
-    """Return the SHA-256 (64 hex digits) of the bytes of ``manifest.json``: what a difficulty file refers to.
+    """Return what a difficulty file refers to: the SHA-256 (64 hex digits) of the bytes of ``manifest.json``.
+
+    Of an LMDB without one, such as BasicSR's own: that of its ``meta_info.txt`` and the size of its ``data.mdb``.
 
     Raises:
-        DataError: no such folder, or no manifest in it.
+        DataError: no such folder, or neither of the files in it.
     """
-    path = Path(lmdb_path) / MANIFEST
-    _require(lmdb_path, path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    folder = Path(lmdb_path)
+    if has_manifest(folder):
+        return hashlib.sha256(_read(lmdb_path, folder / MANIFEST)).hexdigest()
+    listed = _read(lmdb_path, folder / META_INFO)
+    return hashlib.sha256(listed + f'\ndata.mdb {check_lmdb(folder)}\n'.encode()).hexdigest()
 
 
 def read_keys(lmdb_path: PathLike) -> List[str]:
@@ -84,41 +124,46 @@ def read_keys(lmdb_path: PathLike) -> List[str]:
     """
     path = Path(lmdb_path) / META_INFO
     _require(lmdb_path, path)
-    keys = []
-    try:
-        with open(path, encoding='utf-8') as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    if '..' in line or '/' in line or '\\' in line:
-                        check_inside_folder(line.split(' (')[0].strip(), f'{path}:{number}')
-                    keys.append(line.split('.')[0])
-    except UnicodeDecodeError as error:
-        raise DataError(f'{path} is not UTF-8 text', where=path, found=error, remedy=_MAKE) from error
+    keys = [key_in(line) for line in read_lines(path, blank_lines=True, remedy=_MAKE)]
     if not keys:
         raise DataError(f'{path} lists no key', where=path, remedy=_MAKE)
     return keys
 
 
-def leads_out_of_folder(name: str) -> bool:
-    """Return whether ``name``, joined to a folder, would be a path out of it: absolute, or with ``..`` in it."""
-    parts = name.replace('\\', '/').split('/')
-    return (len(parts) > 1 and (parts[0] == '' or parts[0].endswith(':'))) or '..' in parts
+def _check_entries(entries: Dict[str, Any], kinds: Dict[str, Kind], needed: Iterable[str], where: str) -> None:
+    for name, kind in kinds.items():
+        if (name in entries or name in needed) and not kind.accepts(entries.get(name)):
+            raise _wrong_entry(where, name, kind, entries)
 
 
-def check_inside_folder(name: str, where: Any) -> None:
-    """Raise where ``name`` leads out of its folder.
+def _wrong_entry(where: str, name: str, kind: Kind, entries: Dict[str, Any]) -> DataError:
+    return DataError(
+        f'The manifest has a wrong entry {name!r}',
+        where=f'{where}: {name}',
+        expected=kind.text,
+        found=shortened(repr(entries[name])) if name in entries else 'no such entry',
+        remedy=_MAKE,
+    )
 
-    Raises:
-        DataError: It does.
-    """
-    if leads_out_of_folder(name):
-        raise DataError(
-            f'A name leads out of its folder: {name!r}',
-            where=where,
-            expected='a name without .. that does not start at the root',
-            found=repr(name),
-            remedy=_MAKE,
-        )
+
+def _without_repeats(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f'the entry {next(name for name in names if names.count(name) > 1)!r} stands twice')
+    return found
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f'{text} is no number of JSON')
+
+
+def _read(lmdb_path: PathLike, path: Path) -> bytes:
+    _require(lmdb_path, path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f'{path} cannot be read', where=path, found=error) from error
 
 
 def _require(lmdb_path: PathLike, path: Path) -> None:

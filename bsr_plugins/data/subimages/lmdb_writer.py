@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 from bsr_plugins.common import files
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, manifest_text, read_manifest, write_manifest
 
 Items = Sequence[Tuple[str, Any]]
@@ -114,9 +115,10 @@ class LMDBWriter:
         if manifest_text(earlier) != manifest_text(self.manifest):
             return False
         try:
+            check_lmdb(self.partial)
             self._env = self._open()
             self.count()
-        except lmdb.Error:
+        except (DataError, lmdb.Error):
             self.close()
             return False
         return True

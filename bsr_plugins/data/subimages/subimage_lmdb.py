@@ -84,7 +84,7 @@ def create_subimage_lmdbs(
         missing = {path: manifest for path, manifest in manifests.items() if not is_complete(path, manifest)}
         if missing:
             _make(request, missing, out, workers or _cores(), progress)
-        counts = {path: read_manifest(path)['sub_images'] for path in manifests}
+        counts = {path: read_manifest(path, 'sub_images')['sub_images'] for path in manifests}
     return Created(out / HR_NAME, out / lr_name(scale), counts[out / HR_NAME], list(missing))
 
 
@@ -148,7 +148,9 @@ def _cut_in_order(images: Sequence[SourceImage], request: Request, workers: int)
 
 
 def _check_counts(written: Dict[Path, int], paths: Sequence[Path]) -> None:
-    counts = {path: written[path] if path in written else read_manifest(path)['sub_images'] for path in paths}
+    counts = {
+        path: written[path] if path in written else read_manifest(path, 'sub_images')['sub_images'] for path in paths
+    }
     if len(set(counts.values())) > 1:
         raise DataError(
             'the HR and LR LMDBs have different numbers of sub-images',

@@ -10,6 +10,7 @@ from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_encoding import encoder
 from bsr_plugins.data.images.image_folders import by_key, fingerprint, list_images, pair_images, pyramid_prefix, some_of
+from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.subimages.lmdb_manifest import FORMAT, META_INFO, read_manifest
 from bsr_plugins.data.subimages.windows import WindowGrid, check_grid, default_grid, modulus
 
@@ -108,7 +109,8 @@ def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
             expected=f'nothing, or a folder with data.mdb, {META_INFO} and manifest.json',
             remedy=remedy,
         )
-    there = read_manifest(path)
+    check_lmdb(path)
+    there = read_manifest(path, 'source')
     differences = [
         f'{words} {there.get(name)} there, {asked[name]} asked for'
         for name, words in _COMPARED.items()

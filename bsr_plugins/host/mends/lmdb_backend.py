@@ -31,11 +31,14 @@ def mend_lmdb_backend(module: ModuleType) -> bool:
     ) -> None:
         paths = db_paths if isinstance(db_paths, list) else [db_paths]
         names = client_keys if isinstance(client_keys, list) else [client_keys]
-        if args or kwargs or len(paths) != len(names):
-            upstream_init(self, db_paths, client_keys, *args, **kwargs)
-            return
+        from bsr_plugins.data.images.lmdb_file import check_lmdb
         from bsr_plugins.data.images.lmdb_reader import open_reader
 
+        if args or kwargs or len(paths) != len(names):
+            for path in paths:
+                check_lmdb(path)
+            upstream_init(self, db_paths, client_keys, *args, **kwargs)
+            return
         self.db_paths = [str(path) for path in paths]
         self._client = {name: open_reader(path) for name, path in zip(names, self.db_paths)}
 

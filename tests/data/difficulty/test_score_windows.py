@@ -111,7 +111,7 @@ def test_a_corrupt_record_is_named(sub_images: Any, record: bytes) -> None:
         transaction.put(b'0001_s003', record)
     environment.close()
     batches = [read_keys(sub_images.hr_lmdb)]
-    with pytest.raises(DataError, match="'0001_s003' of the LMDB cannot be read as an image") as caught:
+    with pytest.raises(DataError, match="'0001_s003' of the LMDB is damaged or not an image") as caught:
         list(
             score_batches(
                 batches, LmdbImages(sub_images.hr_lmdb), LmdbImages(sub_images.lr_lmdb), bicubic_scorer(4), 4, 4

@@ -13,6 +13,7 @@ import torch
 from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.difficulty.difficulty_file import difficulty_path, read_difficulty
+from bsr_plugins.data.difficulty.lmdb_pair import read_pair_difficulty
 from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer
 from bsr_plugins.data.difficulty.scoring import score_difficulty
 from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256, read_keys, read_manifest
@@ -166,3 +167,23 @@ def test_progress_shows_rate_and_what_is_left(sub_images: Any, capsys: pytest.Ca
     text = capsys.readouterr().err
     assert 'scoring: 100%' in text
     assert 'sub-images/s' in text
+
+
+def test_lmdbs_of_basicsr_are_scored_and_trained_on_without_a_manifest(sub_images: Any) -> None:
+    with_manifest = score(sub_images)
+    for folder in (sub_images.hr_lmdb, sub_images.lr_lmdb):
+        (folder / 'manifest.json').unlink()
+    result = score(sub_images)
+    assert result.scored == len(result.keys) and np.array_equal(result.mse, with_manifest.mse)
+    assert result.header.manifest_sha256 == manifest_sha256(sub_images.hr_lmdb)
+    assert score(sub_images).scored == 0
+    pair = str(sub_images.hr_lmdb), str(sub_images.lr_lmdb)
+    keys, mse = read_pair_difficulty(*pair, 4, 16, None)
+    assert keys == result.keys and np.array_equal(mse, result.mse)
+    with pytest.raises(OptionError, match='manifest.json') as caught:
+        score(sub_images, whole_image=True)
+    assert caught.value.remedy == 'score without --whole-image'
+    listed = sub_images.hr_lmdb / 'meta_info.txt'
+    listed.write_text(listed.read_text() + '\n')
+    with pytest.raises(DataError, match='scored on a different LMDB'):
+        read_pair_difficulty(*pair, 4, 16, None)

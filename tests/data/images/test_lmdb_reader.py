@@ -84,8 +84,8 @@ def test_pickle_opens_the_same_lmdb(folder):
     'key, message',
     [
         ('absent', "no record 'absent', though its meta_info.txt lists it"),
-        ('garbage', "record 'garbage' of the LMDB cannot be read as an image"),
-        ('empty', "record 'empty' of the LMDB cannot be read as an image"),
+        ('garbage', "record 'garbage' of the LMDB is damaged or not an image"),
+        ('empty', "record 'empty' of the LMDB is damaged or not an image"),
     ],
 )
 def test_a_record_that_is_no_image(folder, key, message):
@@ -104,7 +104,7 @@ def test_no_such_lmdb(tmp_path):
 def test_a_damaged_database(tmp_path):
     (tmp_path / 'bad.lmdb').mkdir()
     (tmp_path / 'bad.lmdb' / 'data.mdb').write_bytes(b'\0' * 8192)
-    with pytest.raises(DataError, match='cannot be opened'):
+    with pytest.raises(DataError, match='The LMDB is damaged'):
         open_reader(tmp_path / 'bad.lmdb')
 
 

@@ -238,7 +238,7 @@ def test_records_of_an_lmdb_are_named(root, images):
         ({'io_backend': {'type': 'tape'}}, OptionError, "unknown io_backend(?s:.*)'tape'"),
         ({'dataroot_lq': 'nowhere'}, DataError, 'cannot be listed(?s:.*)nowhere(?s:.*)remedy: +correct the path'),
         ({'filename_tmpl': '{}x3'}, DataError, 'do not pair(?s:.*)<name>x3'),
-        ({'meta_info_file': 'none.txt'}, DataError, 'cannot be listed(?s:.*)none.txt'),
+        ({'meta_info_file': 'none.txt'}, DataError, 'list of names none.txt cannot be read'),
         ({'io_backend': {'type': 'lmdb'}}, DataError, 'do not pair'),
     ],
 )

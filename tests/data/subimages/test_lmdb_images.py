@@ -54,6 +54,6 @@ def test_errors(tmp_path: Path, sub_images: Any) -> None:
     images = LmdbImages(sub_images.hr_lmdb)
     with pytest.raises(DataError, match="no record 'zebra_s001'"):
         images.read('zebra_s001')
-    with pytest.raises(DataError, match='cannot be read as an image') as caught:
+    with pytest.raises(DataError, match='is damaged or not an image') as caught:
         images.decode('0001_s001', b'GIF')
     assert (caught.value.where, caught.value.found) == (f'{sub_images.hr_lmdb}: 0001_s001', '3 bytes')

@@ -46,9 +46,92 @@ def test_missing_folder_and_missing_file_are_named(read, folder):
         read(folder)
 
 
+WHOLE = {
+    'format': 1,
+    'kind': 'lr',
+    'tool_version': '1',
+    'sub_images': 3,
+    'crop': 32,
+    'step': 16,
+    'threshold': 12,
+    'mod': 4,
+    'factors': [1.0, 0.9],
+    'encoding': 'png',
+    'scale': 4,
+    'hr': 'ab',
+    'source': {'folder': 'LR', 'resolved': '/LR', 'images': {'a': 'a.png'}, 'fingerprint': 'cd'},
+}
+NEEDED = [name for name in WHOLE if name not in ('format', 'tool_version')]
+WRONG_VALUES = [None, True, 'text', '', -1, 0, 1.5, 10**30, [], {}, [[1]], {'a': 1}, [None], ['a', 'b']]
+# Those of them that are right.
+RIGHT = {'threshold': [0], 'encoding': ['text', ''], 'hr': ['text', ''], 'source': [None]}
+
+
+@pytest.mark.parametrize('name', NEEDED)
+def test_each_entry_is_of_its_kind(folder, name):
+    write_manifest(folder, WHOLE)
+    assert read_manifest(folder, *NEEDED) == WHOLE
+    write_manifest(folder, {key: value for key, value in WHOLE.items() if key != name})
+    assert name not in read_manifest(folder)
+    if name != 'source':  # that of LR images made from the HR ones is None
+        with pytest.raises(DataError, match=f'wrong entry {name!r}'):
+            read_manifest(folder, *NEEDED)
+    for value in WRONG_VALUES:
+        write_manifest(folder, {**WHOLE, name: value})
+        if value in RIGHT.get(name, []):
+            assert read_manifest(folder, *NEEDED)[name] == value
+            continue
+        with pytest.raises(DataError, match='The manifest has a wrong entry') as caught:
+            read_manifest(folder, *NEEDED)
+        assert name in caught.value.where and 'manifest.json' in caught.value.where
+
+
+@pytest.mark.parametrize('name', ['folder', 'resolved', 'images', 'fingerprint'])
+@pytest.mark.parametrize('value', [None, 1, [], {}, {'a': None}, {'a': ['a.png']}, 'absent'])
+def test_each_entry_of_the_source_is_of_its_kind(folder, name, value):
+    source = {**WHOLE['source'], name: value}
+    if value == 'absent':
+        del source[name]
+    write_manifest(folder, {**WHOLE, 'source': source})
+    with pytest.raises(DataError, match=f'wrong entry {name!r}'):
+        read_manifest(folder, 'source')
+
+
+def test_the_source_of_hr_images_is_never_none(folder):
+    write_manifest(folder, {**WHOLE, 'kind': 'hr', 'source': None})
+    with pytest.raises(DataError, match="wrong entry 'source'"):
+        read_manifest(folder, *NEEDED)
+
+
+def test_an_lmdb_of_another_tool_is_known_by_its_list_and_size(folder):
+    lmdb = pytest.importorskip('lmdb')
+    with lmdb.open(str(folder), map_size=1 << 20) as environment, environment.begin(write=True) as transaction:
+        transaction.put(b'a', b'content')
+    (folder / 'meta_info.txt').write_text('a.png (1,1,3) 1\n')
+    first = manifest_sha256(folder)
+    assert len(first) == 64 and manifest_sha256(folder) == first
+    (folder / 'meta_info.txt').write_text('b.png (1,1,3) 1\n')
+    assert manifest_sha256(folder) != first
+
+
 @pytest.mark.parametrize(
     ('text', 'words'),
-    [('{', 'cannot be read as JSON'), ('[]', 'not the manifest'), ('{"format": 99}', 'not the manifest')],
+    [
+        ('', 'cannot be read as JSON'),
+        ('\ufeff{"format": 1}', 'cannot be read as JSON'),
+        ('[' * 100_000, 'cannot be read as JSON'),
+        ('{"format": 1, "crop": NaN}', 'cannot be read as JSON'),
+        ('{"format": 1, "crop": -Infinity}', 'cannot be read as JSON'),
+        ('{"format": 1, "crop": 32, "crop": 64}', 'cannot be read as JSON'),
+        ('{"format": 1, "crop": 1e400}', "wrong entry 'crop'"),
+        ('{"format": 1, "crop": ' + '9' * 5000 + '}', "cannot be read as JSON|wrong entry 'crop'"),
+        ('null', 'not the manifest'),
+        ('{"format": true}', 'not the manifest'),
+        ('{"format": [1]}', 'not the manifest'),
+        ('{', 'cannot be read as JSON'),
+        ('[]', 'not the manifest'),
+        ('{"format": 99}', 'not the manifest'),
+    ],
 )
 def test_foreign_manifests_are_refused(folder, text, words):
     (folder / 'manifest.json').write_text(text)
@@ -81,5 +164,5 @@ def test_keys_of_sub_folders_are_keys(folder):
 
 def test_keys_that_are_not_text_are_refused(folder):
     (folder / 'meta_info.txt').write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(DataError, match='is not UTF-8 text'):
+    with pytest.raises(DataError, match='is not plain UTF-8 text'):
         read_keys(folder)
