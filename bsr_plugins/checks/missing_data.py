@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.shown import Lines
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 
 INVERSE_TYPES = ('InverseSampledLMDBDataset', 'InverseSampledLMDBDataset_bsrp')
@@ -52,7 +53,7 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
     notes = _naming_notes(hr_lmdb, lr_lmdb, scale, out)
     if _HR_FOLDER in arguments:
         notes.insert(0, f'{_HR_FOLDER} and {_LR_FOLDER} stand for the folders of whole images')
-    return ''.join([command('subimages', *arguments, *windows), *(f'\n            {note}' for note in notes)])
+    return Lines(''.join([command('subimages', *arguments, *windows), *(f'\n            {note}' for note in notes)]))
 
 
 def difficulty_command(dataset: Dict[str, Any], scale: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import List
 
 from bsr_plugins.checks.option_checks import check_options
-from bsr_plugins.cli.messages import print_findings
+from bsr_plugins.cli.messages import print_findings, say
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.findings import WARNING, Finding, errors_in
@@ -69,9 +69,9 @@ def _check(path: str, args: argparse.Namespace) -> int:
     print_findings(findings, sys.stdout)
     errors = errors_in(findings)
     if not findings:
-        print(f'{path}: no problem found, checked as a {kind} file')
+        say(f'{path}: no problem found, checked as a {kind} file')
     elif len(args.files) > 1 or not errors:
-        print(f'{path}: checked as a {kind} file')
+        say(f'{path}: checked as a {kind} file')
     return EXIT_ERRORS if errors else EXIT_WARNINGS if findings and args.strict else EXIT_RIGHT
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import sys
 from pathlib import Path
 from typing import List, Optional
 
 from bsr_plugins.checks.option_checks import check_options
 from bsr_plugins.checks.type_checks import choice_for
-from bsr_plugins.cli.messages import print_findings
+from bsr_plugins.cli.messages import print_findings, say_error
 from bsr_plugins.cli.script import arguments_of, existing_script, run_script
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DependencyError, OptionError
@@ -143,10 +142,9 @@ def _arguments_for(script: Optional[Path], phase: str, argv: List[str], root: Pa
     if known and AUTO_RESUME not in known and AUTO_RESUME in arguments and resumes_by_itself(script):
         arguments.remove(AUTO_RESUME)
         if is_first_process():
-            print(
+            say_error(
                 f'basicsr {phase}: {script.name} of this fork resumes from the newest state by itself, '
-                f'without {AUTO_RESUME}',
-                file=sys.stderr,
+                f'without {AUTO_RESUME}'
             )
     wrong = [] if takes_any_argument(script, basicsr_folder(root)) else unknown_arguments(arguments, known)
     if wrong:

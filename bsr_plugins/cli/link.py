@@ -6,6 +6,8 @@ import argparse
 import os
 from typing import List
 
+from bsr_plugins.cli.messages import say
+
 HELP = "put one stub file into a fork's checkout, so that its own, unchanged scripts find the pack"
 
 
@@ -17,11 +19,11 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.host.linking import link
 
     linked = link(args.folder)
-    print(f'{"linked" if linked.written else "linked already"}: {linked.stub}')
+    say(f'{"linked" if linked.written else "linked already"}: {linked.stub}')
     if linked.exclude is not None:
-        print(f'ignored by git through: {linked.exclude}')
+        say(f'ignored by git through: {linked.exclude}')
     script = linked.fork.script.relative_to(linked.fork.root).as_posix()
-    print(
+    say(
         f"run the fork's scripts with the checkout on the path: cd {os.path.relpath(linked.fork.root)} && "
         f'PYTHONPATH=. python {script} ...'
     )

@@ -10,9 +10,10 @@ import sys
 from typing import List, Optional, Sequence
 
 import bsr_plugins
-from bsr_plugins.cli.messages import without_worker_traceback
+from bsr_plugins.cli.messages import error_text, say_error
 from bsr_plugins.common.commands import command as spelled
 from bsr_plugins.common.errors import BsrPluginsError, OptionError
+from bsr_plugins.common.streams import GONE, guarded_streams
 
 # Each is a module here with HELP, add_arguments(parser) and run(args, argv, unknown) -> exit code, light to import;
 # it may have DESCRIPTION and EXAMPLES, shown by its --help, and INTERRUPTED, said on Ctrl-C.
@@ -24,8 +25,9 @@ COMMANDS = (
 # They hand arguments that they do not know on to a script.
 _HAND_ON = ('train', 'test', 'run')
 
-# Their output is read through pipes; in training a broken pipe is a fault of its own.
-_REPORTS = ('check', 'doctor', 'option', 'rfs')
+# What they print stands in a log file too.
+_LOGGED = ('train', 'test')
+_ASKS_FOR_HELP = {'-h', '--help'}
 
 EXIT_UNREAD = 1
 EXIT_WRONG_INPUT = 2
@@ -35,13 +37,29 @@ TRACEBACK_VARIABLE = 'BSR_PLUGINS_TRACEBACK'
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run ``basicsr ARGV`` and return its exit code.
+    """Run the ``basicsr`` command with ``argv`` and return its exit code.
 
-    0: done. 2: the arguments, the option file or the data are wrong; the message is on stderr, without a traceback
-    unless the environment variable BSR_PLUGINS_TRACEBACK is set. 130: interrupted by Ctrl-C. Any other exception is
-    raised as it is.
+    0: done. 1: what was printed was not read to its end (a pipe to ``head``). 2: the arguments, the option file or the
+    data are wrong, a file cannot be read or written, or the output cannot (a full disk); the message is on stderr,
+    without a traceback unless the environment variable BSR_PLUGINS_TRACEBACK is set. 130: interrupted by Ctrl-C. Any
+    other exception is raised as it is.
     """
     arguments = _without_leading_rank(list(sys.argv[1:] if argv is None else argv))
+    with guarded_streams() as output:
+        code = _run(arguments)
+        sys.stdout.flush()
+        lost = next((file.lost for file in output if file.lost is not None), None)
+        is_logged = bool(set(arguments[:1]) & set(_LOGGED)) and not set(arguments) & _ASKS_FOR_HELP
+        if lost is None or is_logged:
+            return code
+        if lost.errno in GONE:
+            # Whoever read it (head, less) has gone: nothing is left to say.
+            return EXIT_UNREAD
+        say_error(f'basicsr: error: The output cannot be written: {lost.strerror}')
+        return EXIT_WRONG_INPUT
+
+
+def _run(arguments: List[str]) -> int:
     try:
         args, unknown = _parser().parse_known_args(arguments)
     except SystemExit as stop:  # argparse has printed the help or what is wrong
@@ -52,22 +70,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             raise OptionError(
                 f'Unknown arguments: {" ".join(unknown)}', remedy=f'see {spelled(args.command, "--help")}'
             )
-        code = command.run(args, arguments[arguments.index(args.command) + 1 :], unknown)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        if args.command not in _REPORTS:
-            raise
-        # Whoever read the report (head, less) has gone: nothing is left to say, at the interpreter's end neither.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_UNREAD
+        return command.run(args, arguments[arguments.index(args.command) + 1 :], unknown)
     except KeyboardInterrupt:
-        print(f'basicsr: {getattr(command, "INTERRUPTED", "interrupted")}', file=sys.stderr)
+        say_error(f'basicsr: {getattr(command, "INTERRUPTED", "interrupted")}')
         return EXIT_INTERRUPTED
-    except BsrPluginsError as error:
+    except (BsrPluginsError, OSError) as error:
         if os.environ.get(TRACEBACK_VARIABLE, '') not in ('', '0'):
             raise
-        print(f'basicsr {args.command}: error: {without_worker_traceback(str(error))}', file=sys.stderr)
+        # A script's own errors are its own affair, as under python.
+        text = error_text(error)
+        if text is None or (args.command == 'run' and not isinstance(error, BsrPluginsError)):
+            raise
+        say_error(f'basicsr {args.command}: error: {text}')
         return EXIT_WRONG_INPUT
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any, Dict, List
 
+from bsr_plugins.cli.messages import say, say_error
 from bsr_plugins.common.errors import DependencyError, OptionError
+from bsr_plugins.common.shown import Lines
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 from bsr_plugins.data.sampling.sampling_options import NUM_INTERVALS
 
@@ -59,15 +60,15 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.analysis.rfs_figures import table_text, write_rfs_figures
 
     draws = draw_patches(options, args.patches, args.seed)
-    print(table_text(draws.table))
+    say(Lines(table_text(draws.table)))
     if args.no_pictures:
         return 0
     title = f'x{options["scale"]}, LR patches of {options["gt_size"] // options["scale"]} pixels'
     try:
         for path in write_rfs_figures(args.out, draws.table, draws.batch, title):
-            print(path)
+            say(str(path))
     except DependencyError as error:
-        print(f'figures skipped: {error}', file=sys.stderr)
+        say_error(f'figures skipped: {error}')
     return 0
 
 

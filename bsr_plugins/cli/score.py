@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 import time
 from typing import TYPE_CHECKING, List
 
+from bsr_plugins.cli.messages import say, say_error
 from bsr_plugins.common.errors import DependencyError, OptionError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         out=args.out,
     )
     state = f'{result.scored} scored in {time.monotonic() - start:.1f} s' if result.scored else 'already there'
-    print(f'{result.path}: {len(result.keys)} sub-images, {state}')
+    say(f'{result.path}: {len(result.keys)} sub-images, {state}')
     if not args.no_pictures:
         _draw(result, args.hr_lmdb)
     return 0
@@ -96,6 +96,6 @@ def _draw(result: ScoredDifficulty, hr_lmdb: str) -> None:
         from bsr_plugins.analysis.difficulty_figures import write_difficulty_figures
 
         for figure in write_difficulty_figures(result.path, result.keys, result.mse, hr_lmdb, result.header):
-            print(figure)
+            say(str(figure))
     except DependencyError as error:
-        print(f'figures skipped: {error}', file=sys.stderr)
+        say_error(f'figures skipped: {error}')

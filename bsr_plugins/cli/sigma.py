@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import List
 
+from bsr_plugins.cli.messages import say
+
 HELP = 'measure the constant sigma that sigma maps are compared with'
 DESCRIPTION = """\
 Measure the mean of |y - mu| over the images of the training set and write it to
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.models.constant_sigma import constant_sigma_path
 
     result = measure_constant_sigma(args.opt, args.weights, args.param_key, args.device)
-    print(
+    say(
         f'{constant_sigma_path(args.weights)}: E|y - mu| {result["constant_sigma"]:.6f}, RMSE {result["rmse"]:.6f}, '
         f'{result["images"]} images'
     )

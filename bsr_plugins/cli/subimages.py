@@ -6,6 +6,7 @@ import argparse
 import time
 from typing import List
 
+from bsr_plugins.cli.messages import say
 from bsr_plugins.data.images.image_encoding import ENCODINGS
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid
 
@@ -87,5 +88,5 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     )
     for path in (created.hr, created.lr):
         state = f'made in {time.monotonic() - start:.1f} s' if path in created.made else 'already there'
-        print(f'{path}: {created.sub_images} sub-images, {state}')
+        say(f'{path}: {created.sub_images} sub-images, {state}')
     return 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import List
 
 from bsr_plugins.cli import launch
+from bsr_plugins.cli.messages import say_error
 from bsr_plugins.common.processes import is_first_process
 from bsr_plugins.runs import stop_signals
 
@@ -24,5 +24,5 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
             return launch.launch('train', args, argv, unknown)
     except stop_signals.Stopped as stop:
         if is_first_process():
-            print(f'basicsr train: {stop}', file=sys.stderr)
+            say_error(f'basicsr train: {stop}')
         return stop.exit_code

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import List
 
+from bsr_plugins.cli.messages import say
+
 HELP = "remove the stub file of `basicsr link` from a fork's checkout"
 
 
@@ -16,5 +18,5 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.host.linking import unlink
 
     removed = unlink(args.folder)
-    print('\n'.join(f'removed: {path}' for path in removed) if removed else f'nothing to remove in {args.folder}')
+    say(*(f'removed: {path}' for path in removed) if removed else [f'nothing to remove in {args.folder}'])
     return 0

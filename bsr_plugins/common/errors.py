@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+import errno
+import os
+from typing import Any, Dict, Optional
+
+from bsr_plugins.common.shown import Lines, shown, shown_lines
 
 
 class BsrPluginsError(Exception):
@@ -33,16 +37,24 @@ class BsrPluginsError(Exception):
         super().__init__(problem, where, expected, found, remedy)
 
     def __str__(self) -> str:
-        lines = [self.problem]
+        # What a data-loading worker raises arrives with its traceback around it, escaped already.
+        lines = [self.problem if _TRACEBACK in self.problem else _shown(self.problem)]
         for label in ('where', 'expected', 'found', 'remedy'):
             value = getattr(self, label)
             if value is not None:
-                lines.append(f'  {label + ":":<10}{value}')
+                lines.append(f'  {label + ":":<10}{_shown(value)}')
         return '\n'.join(lines)
 
     def __reduce__(self) -> tuple:
         # Errors travel from DataLoader workers to the training process by pickle.
         return _rebuild, (type(self), self.problem, self.where, self.expected, self.found, self.remedy)
+
+
+_TRACEBACK = '\nOriginal Traceback (most recent call last)'
+
+
+def _shown(value: Any) -> str:
+    return shown_lines(value) if isinstance(value, (Lines, BaseException)) else shown(value)
 
 
 def _rebuild(cls: type, problem: str, where: Any, expected: Any, found: Any, remedy: Any) -> BsrPluginsError:
@@ -87,3 +99,24 @@ class HookError(BsrPluginsError, RuntimeError):
 
 class LinkError(BsrPluginsError, RuntimeError):
     """A stub cannot be put into a fork, would not work there, or cannot be taken out of it."""
+
+
+_SYSTEM_REMEDIES: Dict[int, str] = {
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM), 'give this user the right to it (chmod, chown), or name another place'
+    ),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), 'free some space, or name a place on another disk'),
+    errno.EROFS: 'name a place that can be written',
+    errno.EMFILE: 'raise the limit of open files (ulimit -n), or use fewer workers',
+}
+
+
+def system_error(error: OSError) -> BsrPluginsError:
+    """Return what the system says of a file as an error with a remedy."""
+    name = error.filename if error.filename is not None else error.filename2
+    said = error.strerror or str(error)
+    return BsrPluginsError(
+        f'{"A file" if name is None else os.fsdecode(name)} cannot be used: {said}',
+        where=None if name is None else os.path.abspath(os.fsdecode(name)),
+        remedy=_SYSTEM_REMEDIES.get(error.errno or 0, 'BSR_PLUGINS_TRACEBACK=1 shows which code wanted it'),
+    )

@@ -12,6 +12,7 @@ import bsr_plugins
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, errors_in
 from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.common.shown import shown
 from bsr_plugins.doctor.devices import device_findings, device_rows, driver_version
 from bsr_plugins.doctor.disk import examine_disk
 from bsr_plugins.doctor.packages import (
@@ -58,7 +59,7 @@ class Report:
         parts = []
         for title, rows in self.sections.items():
             width = max(len(name) for name, _ in rows)
-            parts.append('\n'.join([title, *(f'  {name:<{width}}  {value}' for name, value in rows)]))
+            parts.append('\n'.join([title, *(shown(f'  {name:<{width}}  {value}') for name, value in rows)]))
         parts.append(
             '\n'.join(['findings', *(str(finding) for finding in self.findings)])
             if self.findings

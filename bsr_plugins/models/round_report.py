@@ -12,6 +12,7 @@ from torch import Tensor
 from bsr_plugins.attribution.integrated_gradients import Attribution
 from bsr_plugins.attribution.ranking import frozen_share, frozen_share_by_layer
 from bsr_plugins.common.files import write_text
+from bsr_plugins.runs.reports import only_a_report
 
 #: Folder of an experiment with one JSON file a round.
 FOLDER = 'bspa_rounds'
@@ -68,15 +69,17 @@ def write_round(report: RoundReport, opt: Mapping[str, Any]) -> None:
     """Write the round, layer by layer, to ``<experiment>/bspa_rounds/round_<n>.json`` and to tensorboard.
 
     The layers go there alone: a network has hundreds, too many for a log line. Tensorboard gets them as a run of its
-    own, ``<name>/bspa``, since BasicSR hands its writer to nobody.
+    own, ``<name>/bspa``, since BasicSR hands its writer to nobody. What cannot be written is a warning.
     """
     path = os.path.join(opt['path']['experiments_root'], FOLDER, f'round_{report.number:03d}.json')
-    write_text(path, json.dumps(report.state(), indent=1) + '\n')
+    with only_a_report('The file of an attribution round'):
+        write_text(path, json.dumps(report.state(), indent=1) + '\n')
     if not opt['logger'].get('use_tb_logger') or 'debug' in opt['name']:
         return
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(os.path.join(opt['root_path'], 'tb_logger', opt['name'], 'bspa')) as writer:
+    folder = os.path.join(opt['root_path'], 'tb_logger', opt['name'], 'bspa')
+    with only_a_report('The file of tensorboard'), SummaryWriter(folder) as writer:
         for name in ('p', 'frozen_share', 'completeness_gap'):
             writer.add_scalar(f'bspa/{name}', getattr(report, name), report.iteration)
         for layer, share in report.layers.items():

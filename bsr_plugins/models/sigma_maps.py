@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import inspect
 import os
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
@@ -11,12 +12,13 @@ import numpy as np
 from basicsr.utils import get_root_logger
 from torch import Tensor
 
-from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.files import replacing
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.host.registries import find_registries
 from bsr_plugins.models.constant_sigma import measuring_command, read_constant_sigma
 from bsr_plugins.models.stock_model import StockModel
+from bsr_plugins.runs.reports import only_a_report
 
 #: Images show sigma times this, so that white is a sigma of 0.1: fixed, to compare them by eye.
 IMAGE_GAIN = 10
@@ -64,7 +66,10 @@ class SigmaMaps:
         """Write the map of the image at hand, which was read from ``files``, where maps are to be written."""
         sigma = self._present()
         if self._path is not None and sigma is not None:
-            write_sigma_map(self._path(os.path.splitext(os.path.basename(files[0]))[0]), sigma)
+            path = self._path(os.path.splitext(os.path.basename(files[0]))[0])
+            in_training = only_a_report('A picture of a validation')
+            with in_training if self._opt['is_train'] else contextlib.nullcontext():
+                write_sigma_map(path, sigma)
 
     def _beside(self, image: str, dataset: str, iteration: Any) -> str:
         opt = self._opt
@@ -167,11 +172,11 @@ def write_sigma_map(path: str, sigma: Tensor) -> None:
     """Write a sigma map (1, C, H, W) in (0, 1) as an 8-bit image, white where sigma is 0.1 or more.
 
     Raises:
-        DataError: The image could not be written.
+        OSError: The image could not be written.
     """
     import cv2
 
     image = np.round(np.clip(sigma_array(sigma) * IMAGE_GAIN, 0, 1) * 255).astype(np.uint8)
     with replacing(path) as temporary:
         if not cv2.imwrite(str(temporary), image):
-            raise DataError('a sigma map could not be written', where=path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)

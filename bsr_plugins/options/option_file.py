@@ -12,6 +12,7 @@ import yaml
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import closest_name
+from bsr_plugins.common.shown import Lines
 
 KeyPath = Tuple[str, ...]
 PathLike = Union[str, 'os.PathLike[str]']
@@ -266,7 +267,7 @@ def _malformed(name: str, text: str, error: Exception) -> OptionError:
         _refuse_deep(name, text, yaml.SafeLoader)
     mark = getattr(error, 'problem_mark', None)
     if mark is None:
-        return OptionError('The option file is not valid YAML', where=name, found=str(error))
+        return OptionError('The option file is not valid YAML', where=name, found=Lines(str(error)))
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ''
     around = lines[max(0, mark.line - 1) : mark.line + 1]
@@ -284,14 +285,14 @@ def _at(name: str, node: yaml.Node) -> str:
     return f'{name}:{node.start_mark.line + 1}:{node.start_mark.column + 1}'
 
 
-def _shown(text: str, mark: Any) -> str:
+def _shown(text: str, mark: Any) -> Lines:
     """Return the marked line, the one before it, and a caret under the column."""
     lines = text.splitlines()
     first = max(0, mark.line - 1)
     shown = [f'    {number + 1:>4} | {lines[number]}' for number in range(first, min(mark.line + 1, len(lines)))]
     before = lines[mark.line][: mark.column] if mark.line < len(lines) else ''
     pad = ''.join('\t' if letter == '\t' else ' ' for letter in before)
-    return '\n'.join(['', *shown, f'         | {pad}^'])
+    return Lines('\n'.join(['', *shown, f'         | {pad}^']))
 
 
 def _kind(value: Any) -> str:

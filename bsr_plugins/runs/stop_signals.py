@@ -1,10 +1,11 @@
-"""SIGTERM and Ctrl-C in training: asked once, the run saves at the end of its iteration and stops; twice, at once."""
+"""Signals that stop a training: asked once, the run saves at the end of its iteration and stops; twice, at once."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -17,7 +18,8 @@ from bsr_plugins.runs.worker_signals import workers_that_ignore_stop_signals
 #: Launchers pass on a signal that the terminal or the scheduler has sent to every process already: two signals within
 #: this time count as one.
 SAME_REQUEST_SECONDS = 1.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: Ctrl-C; a scheduler; a terminal that is closed, an ssh connection that breaks (there is none on Windows).
+SIGNALS = tuple(getattr(signal, name) for name in ('SIGINT', 'SIGTERM', 'SIGHUP') if hasattr(signal, name))
 
 
 class Stopped(BaseException):
@@ -35,7 +37,7 @@ class Stopped(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """Return 128 + the signal's number: 130 for Ctrl-C, 143 for SIGTERM."""
+        """Return 128 + the signal's number: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + self.signum
 
     def __str__(self) -> str:
@@ -71,13 +73,15 @@ _training = _Training()
 
 @contextlib.contextmanager
 def handling_stop_signals() -> Iterator[None]:
-    """Within this block SIGTERM and SIGINT ask the training to stop, and workers of this process leave them to it.
+    """Within this block :data:`SIGNALS` ask the training to stop, and workers of this process leave them to it.
 
     The first one takes effect at the end of the iteration, after a round of attribution or a validation in progress;
     the patched prefetcher then saves and raises :class:`Stopped`. A second one, or the first while nothing is being
-    trained yet, takes effect at once: KeyboardInterrupt or :class:`Stopped`.
+    trained yet, takes effect at once: KeyboardInterrupt or :class:`Stopped`. The handler itself notes what is asked
+    for and does nothing that could fail: the terminal it would write to may be what has gone.
 
-    Outside the main thread, where Python allows no handlers, nothing changes.
+    SIGHUP stays ignored where it is, as under nohup. Outside the main thread, where Python allows no handlers,
+    nothing changes.
     """
     global _training
     if threading.current_thread() is not threading.main_thread():
@@ -85,13 +89,15 @@ def handling_stop_signals() -> Iterator[None]:
         return
     outer, _training = _training, _Training()
     _training.are_handled, _training.pid = True, os.getpid()
-    before: Dict[int, Any] = {number: signal.signal(number, _handle) for number in _SIGNALS}
+    heeded = [number for number in SIGNALS if not _is_left_alone(number)]
+    before: Dict[int, Any] = {number: signal.signal(number, _handle) for number in heeded}
     try:
         with workers_that_ignore_stop_signals():
             yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # None: it was set by C code, and Python cannot put that back.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
         _training = outer
 
 
@@ -119,9 +125,23 @@ def end_iteration() -> Optional[Any]:
     return _training.model()
 
 
+def announce(signum: int) -> None:
+    """Say on stderr, on the first process alone, that the run is about to save and stop; where that fails, nothing."""
+    if is_first_process() and sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(
+                f'\nbasicsr: {signal.Signals(signum).name}: saving, then stopping; a second signal stops at once\n'
+            )
+            sys.stderr.flush()
+
+
 def iteration() -> int:
     """Return the iteration noted last."""
     return _training.iteration
+
+
+def _is_left_alone(number: int) -> bool:
+    return number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _handle(signum: int, frame: Optional[FrameType]) -> None:
@@ -133,17 +153,7 @@ def _handle(signum: int, frame: Optional[FrameType]) -> None:
     now = time.monotonic()
     if _training.has_iterations_left and _training.requested is None:
         _training.requested, _training.requested_at = signum, now
-        _print(
-            f'{signal.Signals(signum).name}: saving at the end of the iteration, then stopping; a second signal stops '
-            'at once'
-        )
     elif not _training.has_iterations_left or now - _training.requested_at >= SAME_REQUEST_SECONDS:
         if signum == signal.SIGINT:
             raise KeyboardInterrupt
         raise Stopped(signum)
-
-
-def _print(text: str) -> None:
-    # A handler may interrupt a write to sys.stderr, which must not be entered twice.
-    if is_first_process():
-        os.write(2, f'\nbasicsr: {text}\n'.encode())

@@ -1,4 +1,4 @@
-"""Data-loading workers that leave SIGINT and SIGTERM to the training process, which ends them when it has saved.
+"""Data-loading workers that leave stop signals to the training process, which ends them when it has saved.
 
 A terminal or a scheduler sends its signal to every process. A worker that died of it would be an error in the training
 process, in the middle of the iteration that was to be ended.
@@ -38,13 +38,15 @@ def workers_that_ignore_stop_signals() -> Iterator[None]:
 
 
 def ignore_stop_signals() -> None:
-    """Let this process ignore SIGINT, and SIGTERM too unless its parent sends it, as multiprocessing does to end it.
+    """Let this process ignore SIGINT and SIGHUP, and SIGTERM unless its parent sends it, as multiprocessing does.
 
     Where Python cannot tell who sends a signal (macOS, Windows), SIGTERM keeps its effect.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, 'SIGHUP'):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if hasattr(signal, 'sigwaitinfo'):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=_obey_parent, name='bsr_plugins signals', daemon=True).start()

@@ -79,7 +79,7 @@ def test_the_resumed_run_ends_as_the_uninterrupted_one(
     assert states(run) == [f'{iteration}.state', f'net_g_{iteration}.pth']
     said = capfd.readouterr().err
     name = signal.Signals(number).name
-    assert f'{name}: saving at the end of the iteration, then stopping' in said
+    assert f'{name}: saving, then stopping' in said
     assert f'stopped by {name}; weights and state are saved' in said and f'{iteration}.state' in said
     assert 'Traceback' not in said
 

@@ -46,6 +46,23 @@ def train_apart(*arguments: str) -> int:
     return main(['train', '-opt', 'train.yml', *arguments])
 
 
+def train_writing_to(place: str, *arguments: str) -> int:
+    """Train with stdout and stderr in ``place``: a fifo, a device, or '' where both are closed."""
+    from bsr_plugins.cli.main import main
+
+    os.setsid()
+    sys.stdout.flush()
+    if place:
+        output = os.open(place, os.O_WRONLY)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+    else:
+        os.close(1)
+        os.close(2)
+        sys.stdout = sys.stderr = None
+    return main(['train', '-opt', 'train.yml', *arguments])
+
+
 def _die_in_a_write(number: int) -> None:
     """Let the process kill itself at a step of saving: a file is half written, flushed, moved, its folder flushed."""
     import torch

@@ -13,6 +13,7 @@ import numpy as np
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.shown import shown
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class ScoreProgress:
         if first == header.encode('utf-8'):
             good = self._read_units(len(first), units)
         elif first:
-            _log.warning('%s was made with other settings; starting over', self.path)
+            _log.warning('%s was made with other settings; starting over', shown(self.path))
         self._file.truncate(good)
         self._file.seek(0, os.SEEK_END)
         if not good:

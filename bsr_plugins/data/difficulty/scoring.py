@@ -12,6 +12,7 @@ import numpy as np
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.shown import shown
 from bsr_plugins.data.difficulty.difficulty_file import (
     DifficultyHeader,
     difficulty_path,
@@ -144,11 +145,11 @@ def _read_existing(path: Path, header: DifficultyHeader, keys: List[str]) -> Opt
     try:
         there, scored, mse = read_difficulty(path)
     except DataError as error:
-        _log.warning('%s is damaged and will be made again: %s', path, error.problem)
+        _log.warning('%s is damaged and will be made again: %s', shown(path), shown(error.problem))
         return None
     if there == header and set(scored) == set(keys):
         return scored, mse
-    _log.warning('%s was scored with other settings (%s) and will be replaced', path, there.line())
+    _log.warning('%s was scored with other settings (%s) and will be replaced', shown(path), shown(there.line()))
     return None
 
 

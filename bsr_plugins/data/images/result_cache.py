@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Opt
 
 import numpy as np
 
+from bsr_plugins.common.shown import shown
 from bsr_plugins.data.images.result_files import (
     DAMAGE,
     FORMAT,
@@ -160,7 +161,11 @@ class _Cache:
                 for (identity, stamps, digest), array in zip(header['images'], arrays)
             }
         except DAMAGE as error:
-            _log.warning('The cache file %s cannot be used (%s); its results are computed again.', self._path, error)
+            _log.warning(
+                'The cache file %s cannot be used (%s); its results are computed again.',
+                shown(self._path),
+                shown(error),
+            )
             return None, {}
         return arrays, known
 
@@ -207,8 +212,8 @@ def _in_threads(work: Callable[[int], None], indices: Sequence[int], label: str)
 def _warn_unwritable(what: str, error: BaseException) -> None:
     _log.warning(
         '%s cannot be written (%s), so the results are computed in every run. Set %s to a folder that can be written.',
-        what,
-        error,
+        shown(what),
+        shown(error),
         FOLDER_VARIABLE,
     )
 

@@ -12,6 +12,8 @@ EXACT_PLACE = 'exact place in the epoch'
 
 _STOP = 'stop at the end of an iteration'
 _STOP_REASON = 'a run that is told to stop loses what it trained since its last save'
+_LOST = 'lost reports'
+_LOST_REASON = 'a log, tensorboard or a picture that cannot be written ends a training'
 _FILES = 'https://github.com/XPixelGroup/BasicSR/blob/master/basicsr/'
 
 
@@ -40,6 +42,20 @@ ADDITIONS: Tuple[Patch, ...] = (
         _lazy('stop_at_iteration_end:stop_at_iteration_end'),
         _STOP_REASON,
         f'{_FILES}train.py',
+    ),
+    Patch(
+        _LOST,
+        'basicsr.utils.logger',
+        _lazy('lost_reports:survive_lost_logs'),
+        _LOST_REASON,
+        f'{_FILES}utils/logger.py',
+    ),
+    Patch(
+        _LOST,
+        'basicsr.utils.img_util',
+        _lazy('lost_reports:survive_lost_pictures'),
+        _LOST_REASON,
+        f'{_FILES}utils/img_util.py',
     ),
     Patch(
         EXACT_PLACE,

@@ -71,6 +71,7 @@ def _with_stop(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _stop(model: Any, signum: int, script: Optional[FrameType]) -> None:
+    stop_signals.announce(signum)
     iteration = stop_signals.iteration()
     is_saved = _save(model, iteration, script)
     if model.opt.get('dist'):
