@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import pickle
 import shutil
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, List, Mapping, Optional
 
 from bsr_plugins.common.errors import CheckpointError
-from bsr_plugins.common.files import PathLike, replacing
+from bsr_plugins.common.files import PathLike, replacing, sweep
 
 # Waits (s) between attempts: network file systems fail now and then. Some errors do not pass by waiting.
 _PAUSES = (1.0, 1.0)
@@ -125,11 +124,9 @@ def weights_of(state: PathLike, opt: Mapping[str, Any]) -> List[Path]:
 
 
 def remove_leftovers(*folders: PathLike) -> None:
-    """Remove the temporary files that killed runs left in ``folders``; no run may be writing there."""
+    """Remove the temporary files that killed runs left in ``folders``."""
     for folder in folders:
-        for path in Path(folder).glob('.*.partial.*'):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        sweep(folder)
 
 
 def _wrong_with_old_format(path: Path) -> Optional[str]:

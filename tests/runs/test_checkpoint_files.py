@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 
+from bsr_plugins.common import files
 from bsr_plugins.common.errors import CheckpointError
 from bsr_plugins.runs import checkpoint_files
 from bsr_plugins.runs.checkpoint_files import remove_leftovers, save_whole, weights_of, what_is_wrong, what_pair_lacks
@@ -117,7 +119,14 @@ def test_a_pair_needs_the_weights_of_each_network_that_is_saved(tmp_path: Path) 
 
 
 def test_leftovers_go_and_nothing_else(tmp_path: Path) -> None:
-    for name in ('.5.123.partial.state', '.net_g_5.9.partial.pth', '5.state', '.hidden', 'a.partial.pth'):
+    child = os.fork()
+    if child == 0:
+        temporary = files.replacing(tmp_path / '5.state')
+        temporary.__enter__().touch()
+        os._exit(0)
+    os.waitpid(child, 0)
+    for name in ('5.state', '.hidden', 'a.partial.pth'):
         (tmp_path / name).touch()
+    assert len(list(tmp_path.iterdir())) == 4
     remove_leftovers(tmp_path, tmp_path / 'absent')
     assert sorted(path.name for path in tmp_path.iterdir()) == ['.hidden', '5.state', 'a.partial.pth']

@@ -11,7 +11,7 @@ import numpy as np
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.files import PathLike, sweep
 from bsr_plugins.common.shown import shown
 from bsr_plugins.data.difficulty.difficulty_file import (
     DifficultyHeader,
@@ -85,6 +85,7 @@ def score_difficulty(
     name = f'{scorer.name}/whole_image' if whole_image else scorer.name
     header = DifficultyHeader(name, scale, 'y', scale, len(keys), manifest_sha256(hr_lmdb))
     path = difficulty_path(hr_lmdb, scale) if out is None else Path(out)
+    sweep(path.parent)
     there = _read_existing(path, header, keys)
     if there is not None:
         remove_leftover(path)

@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Opt
 
 import numpy as np
 
+from bsr_plugins.common.files import sweep
 from bsr_plugins.common.shown import shown
 from bsr_plugins.data.images.result_files import (
     DAMAGE,
@@ -127,6 +128,8 @@ class _Cache:
             _warn_unwritable('the cache', error)
 
     def results(self, compute_one: Callable[[int], np.ndarray], label: str) -> ImageArrays:
+        if self._path is not None:
+            sweep(self._path.parent)
         stored, known = self._read()
         entries = [known.get(identity) for identity in self._identities]
         stale = [index for index, entry in enumerate(entries) if entry is None or entry.stamps != self._stamps[index]]

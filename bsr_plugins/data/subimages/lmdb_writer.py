@@ -16,6 +16,7 @@ from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, manifest_text, r
 
 Items = Sequence[Tuple[str, Any]]
 
+PARTIAL = '.partial'
 _FIRST_MAP_BYTES = 1 << 26
 _KEYS_PER_MAPPING = 64
 _FULL_BYTES = 1 << 26
@@ -37,7 +38,7 @@ class LMDBWriter:
 
     def __init__(self, path: PathLike, manifest: Dict[str, Any]) -> None:
         self.path = Path(path)
-        self.partial = self.path.with_name(self.path.name + '.partial')
+        self.partial = self.path.with_name(self.path.name + PARTIAL)
         self.manifest = manifest
         self._pending: List[Tuple[bytes, Any]] = []
         self.pending_bytes = 0
@@ -137,6 +138,12 @@ class LMDBWriter:
         size = max(_FIRST_MAP_BYTES, 2 * data.stat().st_size if data.exists() else 0)
         # Pages are on disk when a transaction returns; that the newest one is known to be the newest may come later.
         return lmdb.open(str(self.partial), map_size=size, metasync=False, max_spare_txns=1)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed runs left in and beside a finished LMDB; the caller holds its folder."""
+    files.sweep(path)
+    shutil.rmtree(path.with_name(path.name + PARTIAL), ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_encoding import ENCODINGS, encoder
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
-from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter
+from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter, remove_leftovers
 from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut
 from bsr_plugins.data.subimages.subimage_request import Request, is_complete, make_request
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name
@@ -84,6 +84,8 @@ def create_subimage_lmdbs(
         missing = {path: manifest for path, manifest in manifests.items() if not is_complete(path, manifest)}
         if missing:
             _make(request, missing, out, workers or _cores(), progress)
+        for path in manifests:
+            remove_leftovers(path)
         counts = {path: read_manifest(path, 'sub_images')['sub_images'] for path in manifests}
     return Created(out / HR_NAME, out / lr_name(scale), counts[out / HR_NAME], list(missing))
 
