@@ -89,7 +89,7 @@ def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[
         print_findings(findings)
         if errors_in(findings):
             if is_first_process():
-                print(f'basicsr {phase}: nothing was run; {NO_CHECK} runs it all the same', file=sys.stderr)
+                say_error(f'basicsr {phase}: nothing was run; {NO_CHECK} runs it all the same')
             return EXIT_WRONG_OPTIONS
     if option_file.get('num_gpu') == 0:
         os.environ.setdefault(CPU_VARIABLE, '1')
@@ -114,10 +114,9 @@ def _script_of(option_file: OptionFile, root: Path, phase: str, given: Optional[
     check_registries(choice)
     if choice.script is not None and choice.others and is_first_process():
         taken, *others = (os.path.relpath(str(script), str(root)) for script in (choice.script, *choice.others))
-        print(
+        say_error(
             f'basicsr {phase}: {taken} runs; it could be another one: '
-            f'{" or ".join(f"--script {script}" for script in others)}',
-            file=sys.stderr,
+            f'{" or ".join(f"--script {script}" for script in others)}'
         )
     return choice.script
 
