@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import cv2
+import lmdb
 import numpy as np
 import pytest
 
@@ -36,9 +37,8 @@ def request_of(folders, **changes):
 def existing(folders):
     """A folder that looks finished, made with the usual request."""
     path = folders / 'HR_sub.lmdb'
-    path.mkdir()
-    for name in ('data.mdb', 'meta_info.txt'):
-        (path / name).write_text('x')
+    lmdb.open(str(path), map_size=1 << 20).close()
+    (path / 'meta_info.txt').write_text('x')
     write_manifest(path, {**request_of(folders).hr_manifest, 'sub_images': 18})
     return path
 
@@ -135,9 +135,8 @@ def test_changed_images_are_noticed(folders, existing):
 
 def test_given_and_made_lr_are_told_apart(folders):
     path = folders / 'LR_sub_x4.lmdb'
-    path.mkdir()
-    for name in ('data.mdb', 'meta_info.txt'):
-        (path / name).write_text('x')
+    lmdb.open(str(path), map_size=1 << 20).close()
+    (path / 'meta_info.txt').write_text('x')
     write_manifest(path, {**request_of(folders).lr_manifest, 'sub_images': 18})
     with pytest.raises(DataError, match='it was made with --lr, which is absent now'):
         is_complete(path, request_of(folders, lr=None).lr_manifest)
@@ -150,4 +149,12 @@ def test_given_and_made_lr_are_told_apart(folders):
 def test_folders_of_other_tools_are_left_alone(folders, existing, missing):
     (existing / missing).unlink()
     with pytest.raises(DataError, match='was not made by this tool'):
+        is_complete(existing, request_of(folders).hr_manifest)
+
+
+def test_a_database_cut_short_is_not_complete(folders, existing):
+    assert is_complete(existing, request_of(folders).hr_manifest)
+    with open(existing / 'data.mdb', 'r+b') as stream:
+        stream.truncate(5000)
+    with pytest.raises(DataError, match='The LMDB is damaged'):
         is_complete(existing, request_of(folders).hr_manifest)
