@@ -50,7 +50,7 @@ def check_lmdb(path: PathLike) -> int:
             header = _read_header(stream, file, size)
             if (header.last_page + 1) * header.page_bytes <= size:
                 return (header.last_page + 1) * header.page_bytes
-            end = max((end for root in header.roots for end in _ends(stream, root, header.page_bytes)), default=0)
+            end = max([2, *(end for root in header.roots for end in _ends(stream, root, header.page_bytes))])
     except struct.error as error:
         raise _damaged(file, f'pages that are none of LMDB: {error}') from error
     except OSError as error:

@@ -156,5 +156,5 @@ def test_a_database_cut_short_is_not_complete(folders, existing):
     assert is_complete(existing, request_of(folders).hr_manifest)
     with open(existing / 'data.mdb', 'r+b') as stream:
         stream.truncate(5000)
-    with pytest.raises(DataError, match='The LMDB is damaged'):
+    with pytest.raises(DataError, match='The LMDB is cut short'):
         is_complete(existing, request_of(folders).hr_manifest)
