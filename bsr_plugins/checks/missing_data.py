@@ -87,10 +87,10 @@ def _source(path: Optional[Path], root: Path, placeholder: str) -> Optional[str]
     if path.suffix != '.lmdb':
         return str(path)
     try:
-        source = read_manifest(root / path, 'source')['source']
+        source = read_manifest(root / path).get('source', {})
     except DataError:
         return placeholder
-    return None if source is None else source['folder']
+    return None if source is None else source.get('folder', placeholder)
 
 
 def _naming_notes(hr_lmdb: Optional[Path], lr_lmdb: Optional[Path], scale: Any, out: Path) -> List[str]:

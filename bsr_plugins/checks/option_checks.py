@@ -9,8 +9,9 @@ from bsr_plugins.checks.arithmetic_checks import check_arithmetic
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.difficulty_checks import check_difficulties
 from bsr_plugins.checks.image_checks import check_images
+from bsr_plugins.checks.listing_checks import PAIRED_TYPES, check_listing
 from bsr_plugins.checks.other_checkout import check_working_directory
-from bsr_plugins.checks.pair_checks import PAIRED_TYPES, check_pairs
+from bsr_plugins.checks.pair_checks import check_pairs
 from bsr_plugins.checks.path_checks import check_paths, datasets_in
 from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.schedule_checks import check_schedule
@@ -103,7 +104,9 @@ def check_options(
     findings += _repeated_keys(option_file)
     findings = check_working_directory(option_file, root) + _first_error_of_each_key(findings)
     findings += check_paths(option_file, root, is_train, auto_resume)
-    findings += check_pairs(option_file, root, code is None or code.pairs_as_upstream(), deep)
+    upstream = code is None or code.pairs_as_upstream()
+    findings += check_listing(option_file, root, upstream)
+    findings += check_pairs(option_file, root, upstream, deep)
     findings += check_difficulties(option_file, root)
     if is_train:
         findings += check_schedule(option_file, code, root)

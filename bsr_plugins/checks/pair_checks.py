@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional
 
+from bsr_plugins.checks.listing_checks import PAIRED_TYPES
 from bsr_plugins.checks.pair_listing import PairList, Size, list_pairs, spread
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.images.image_folders import some_of
-from bsr_plugins.data.images.name_lists import leads_out_of_folder
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
-from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
-PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
 #: Pairs of a data set whose headers the check reads, unless all are asked for.
 SAMPLED = 64
 _WITH_HEADERS = ('.png', '.jpg', '.jpeg', '.bmp')
@@ -34,10 +32,6 @@ def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool 
     """
     findings: List[Finding] = []
     for keys, dataset, _ in paired_sets(option_file):
-        out = _names_out(option_file, keys, dataset, root)
-        if out:
-            findings += out
-            continue
         severity = ERROR if upstream or plain_name(dataset.get('type')) != 'PairedImageDataset' else WARNING
         findings += _template(option_file, keys, dataset, severity)
         pairs = list_pairs(dataset, root)
@@ -53,37 +47,6 @@ def paired_sets(option_file: OptionFile) -> Iterator[Any]:
     for keys, dataset, uniform in datasets_in(option_file):
         if plain_name(dataset.get('type')) in PAIRED_TYPES:
             yield keys, dataset, uniform
-
-
-def _names_out(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path) -> List[Finding]:
-    findings = []
-    for key, path in _lists_of(dataset):
-        try:
-            lines = (root / path).read_text(encoding='utf-8').splitlines()
-        except (OSError, ValueError):
-            continue
-        for number, line in enumerate(lines, 1):
-            if ('..' in line or '/' in line or '\\' in line) and leads_out_of_folder(line.split(' (')[0].strip()):
-                findings.append(
-                    Finding(
-                        ERROR,
-                        f'A name leads out of its folder: {line.strip()!r}',
-                        option_file.where(*keys, key),
-                        found=f'{path}:{number}',
-                        expected='names without .. that do not start at the root',
-                    )
-                )
-                break
-    return findings
-
-
-def _lists_of(dataset: Dict[str, Any]) -> Iterator[Tuple[str, Path]]:
-    """Yield (key of the data set, file of names) for each list that it reads."""
-    for key in ('dataroot_gt', 'dataroot_lq'):
-        if str(dataset.get(key)).endswith('.lmdb'):
-            yield key, Path(str(dataset[key])).expanduser() / META_INFO
-    if dataset.get('meta_info_file') is not None:
-        yield 'meta_info_file', Path(str(dataset['meta_info_file'])).expanduser()
 
 
 def _template(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], severity: str) -> List[Finding]:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from bsr_plugins.checks.listing_checks import stray_files
+from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.declared_size import declared_size
+from bsr_plugins.data.images.name_lists import files_in, key_in, name_in, read_lines
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 
@@ -53,7 +56,7 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
     """Return the pairs of a data set with the options of PairedImageDataset; None where its folders are not there.
 
     As BasicSR lists them: every file that is not hidden, LR names by ``filename_tmpl``, or the lines of
-    ``meta_info_file``, or the keys of the LMDBs' ``meta_info.txt``.
+    ``meta_info_file``, or the keys of the LMDBs' ``meta_info.txt``. What is no image is left out.
     """
     given = {which: options.get(f'dataroot_{which}') for which in ('gt', 'lq')}
     names = {which: path for which, path in given.items() if isinstance(path, str)}
@@ -65,10 +68,13 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
     if not all(folder.is_dir() for folder in folders.values()):
         return None
     listed = options.get('meta_info_file')
-    gt_names = _files(folders['gt']) if listed is None else _listed(root / Path(str(listed)).expanduser())
-    lq_names = set(_files(folders['lq']))
     template = str(options.get('filename_tmpl') or FILENAME_TMPL.default)
-    if gt_names is None or not names_images(template):
+    try:
+        lq_names = set(files_in(folders['lq']))
+        gt_names = files_in(folders['gt']) if listed is None else _listed(root / Path(str(listed)).expanduser())
+    except DataError:  # said by the check of what is listed
+        return None
+    if not names_images(template):
         return None
     found = PairList(folders, names, False)
     for name in gt_names:
@@ -77,10 +83,13 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
         there = lq_name in lq_names and (listed is None or (folders['gt'] / name).is_file())
         if there:
             found.pairs[name] = lq_name
-        else:
+        elif listed is None:
             found.alone_gt.append(name)
     if listed is None:
         found.alone_lq = sorted(lq_names - set(found.pairs.values()))
+        for which, alone in (('gt', found.alone_gt), ('lq', found.alone_lq)):
+            strays = set(stray_files(folders[which], alone))
+            alone[:] = [name for name in alone if name not in strays]
     return found
 
 
@@ -109,12 +118,12 @@ def spread(names: List[str], count: Optional[int]) -> Iterator[str]:
 def lmdb_sizes(folder: Path) -> Optional[Dict[str, Size]]:
     """Return key -> size of an LMDB in BasicSR's format, from its ``meta_info.txt``; None where there is none."""
     try:
-        with open(folder / META_INFO, encoding='utf-8') as lines:
-            found = [(_LMDB_LINE.match(line), line) for line in lines if line.strip()]
-    except (OSError, ValueError):  # not there, not UTF-8, or no name of a file
+        lines = read_lines(folder / META_INFO, blank_lines=True)
+    except DataError:
         return None
+    found = [(_LMDB_LINE.match(line), line) for line in lines]
     return {
-        match.group(1) if match else line.split('.')[0]: (int(match.group(2)), int(match.group(3))) if match else (0, 0)
+        match.group(1) if match else key_in(line): (int(match.group(2)), int(match.group(3))) if match else (0, 0)
         for match, line in found
     }
 
@@ -135,14 +144,5 @@ def _lmdb_pairs(folders: Dict[str, Path], names: Dict[str, str]) -> Optional[Pai
     )
 
 
-def _files(folder: Path) -> List[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if not entry.name.startswith('.') and entry.is_file())
-
-
-def _listed(path: Path) -> Optional[List[str]]:
-    try:
-        with open(path, encoding='utf-8') as lines:
-            return [line.strip().split(' ')[0] for line in lines if line.strip()]
-    except (OSError, ValueError):
-        return None
+def _listed(path: Path) -> List[str]:
+    return [name_in(line) for line in read_lines(path)]

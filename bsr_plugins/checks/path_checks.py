@@ -70,7 +70,7 @@ def _check_dataset(
                 )
     if dataset.get('type') in INVERSE_TYPES:
         path = difficulty_path(dataset, scale)
-        if path is not None and not (root / Path(path).expanduser()).is_file():
+        if path is not None and not os.path.isfile(root / Path(path).expanduser()):
             remedy = None if scale is None else difficulty_command(dataset, scale)
             findings.append(
                 Finding(
@@ -104,7 +104,7 @@ def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_res
 
 
 def _missing_file(option_file: OptionFile, keys: KeyPath, value: Any, root: Path) -> List[Finding]:
-    if not isinstance(value, str) or (root / Path(value).expanduser()).is_file():
+    if not isinstance(value, str) or os.path.isfile(root / Path(value).expanduser()):
         return []
     return [
         Finding(
@@ -122,15 +122,24 @@ def _folder_problem(value: Any, root: Path) -> Optional[str]:
         return None
     folder = root / Path(value).expanduser()
     kind = 'LMDB' if value.endswith('.lmdb') else 'folder'
-    if not folder.exists():
+    if not os.path.exists(folder):
         return f'The {kind} does not exist: {value}'
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return f'The {kind} is a file: {value}'
     if kind == 'LMDB':
         absent = [name for name in ('data.mdb', 'meta_info.txt') if not (folder / name).is_file()]
         return f'The LMDB is incomplete, it lacks {" and ".join(absent)}: {value}' if absent else None
-    with os.scandir(folder) as entries:
-        return None if any(True for _ in entries) else f'The folder is empty: {value}'
+    try:
+        return None if os.listdir(folder) else f'The folder is empty: {value}'
+    except OSError as error:
+        return f'The folder cannot be listed ({error.strerror}): {value}'
+
+
+def _names_in(folder: Path) -> List[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _has_states(option_file: OptionFile, root: Path) -> bool:
@@ -141,9 +150,9 @@ def _has_states(option_file: OptionFile, root: Path) -> bool:
 def _existing_part(value: str, root: Path) -> Optional[str]:
     """Say how far the path exists."""
     path = root / Path(value).expanduser()
-    if path.exists():
+    if os.path.exists(path):
         return None
-    parent = next(parent for parent in path.parents if parent.is_dir())
+    parent = next(parent for parent in path.parents if os.path.isdir(parent))
     return f'{parent} exists, {path.relative_to(parent).parts[0]} in it does not'
 
 
@@ -151,11 +160,11 @@ def _nearest_entry(value: str, root: Path) -> Optional[str]:
     """Offer the entry of the deepest existing folder that is most like the missing one."""
     path = Path(value).expanduser()
     full = root / path
-    if full.exists():
+    if os.path.exists(full):
         return None
-    parent = next(parent for parent in full.parents if parent.is_dir())
+    parent = next(parent for parent in full.parents if os.path.isdir(parent))
     wanted = full.relative_to(parent).parts[0]
-    near = closest_name(wanted, [entry.name for entry in parent.iterdir()])
+    near = closest_name(wanted, _names_in(parent))
     # Names of folders are short and alike: `tests` is no offer for `datasets`.
     if near and SequenceMatcher(None, near.lower(), wanted.lower()).ratio() >= _ALIKE:
         return f"did you mean '{parent / near}'?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, List
 
+import lmdb
 import pytest
 
 from bsr_plugins.common.errors import OptionError
@@ -29,8 +30,8 @@ def inverse_file(sub_images: int, policy: str) -> str:
     """Return an option file of BSPA over an LMDB that lists so many sub-images, which it writes."""
     for name, side in (('HR_sub', 128), ('LR_sub_x4', 32)):
         folder = Path('sub', f'{name}.lmdb')
-        folder.mkdir(parents=True)
-        (folder / 'data.mdb').write_bytes(b'')
+        folder.parent.mkdir(exist_ok=True)
+        lmdb.open(str(folder), map_size=1 << 20).close()
         lines = (f'a_s{number:03}.png ({side},{side},3) 1\n' for number in range(sub_images))
         (folder / 'meta_info.txt').write_text(''.join(lines))
     inverse = f"""\

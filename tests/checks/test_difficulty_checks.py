@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Callable, List
 
+import lmdb
 import pytest
 
 from bsr_plugins.common.findings import ERROR, Finding
@@ -39,8 +40,8 @@ def lmdbs(check: Check) -> Path:
     """Two LMDBs without images in the working directory, and their difficulty file; returns the file."""
     for name, side, more in (('HR_sub', 128, {}), ('LR_sub_x4', 32, {'scale': 4})):
         folder = Path('sub', f'{name}.lmdb')
-        folder.mkdir(parents=True)
-        (folder / 'data.mdb').write_bytes(b'')
+        folder.parent.mkdir(exist_ok=True)
+        lmdb.open(str(folder), map_size=1 << 20).close()
         (folder / 'meta_info.txt').write_text(''.join(f'{key}.png ({side},{side},3) 1\n' for key in KEYS))
         write_manifest(folder, {'format': 1, 'sub_images': 3, 'crop': 128, **more})
     hr = Path('sub/HR_sub.lmdb')

@@ -39,7 +39,9 @@ def test_the_inverse_set_beside_a_uniform_lmdb_is_cut_from_what_that_was_made_of
     uniform = {**UNIFORM, 'dataroot_gt': 'big/HR_sub.lmdb', 'dataroot_lq': 'big/LR_sub_x4.lmdb'}
     for name, folder in (('HR_sub', 'photos/my HR'), ('LR_sub_x4', 'photos/LR')):
         (tmp_path / 'big' / f'{name}.lmdb').mkdir(parents=True)
-        (tmp_path / 'big' / f'{name}.lmdb' / 'manifest.json').write_text(json.dumps({'source': {'folder': folder}}))
+        (tmp_path / 'big' / f'{name}.lmdb' / 'manifest.json').write_text(
+            json.dumps({'format': 1, 'source': {'folder': folder}})
+        )
     assert lmdb_command(INVERSE, uniform, 4, tmp_path) == (
         f"{program()} subimages --hr 'photos/my HR' --lr photos/LR --scale 4 --out sub"
     )

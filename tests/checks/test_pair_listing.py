@@ -54,7 +54,7 @@ def test_a_list_of_images(tmp_path: Path) -> None:
     options = folders(tmp_path, ['a.png', 'b.png'], ['a.png', 'b.png', 'c.png'])
     (tmp_path / 'list.txt').write_text('a.png (8,8,3)\nz.png (8,8,3)\n')
     found = list_pairs({**options, 'meta_info_file': 'list.txt'}, tmp_path)
-    assert (found.pairs, found.alone_gt, found.alone_lq) == ({'a.png': 'a.png'}, ['z.png'], [])
+    assert (found.pairs, found.alone_gt, found.alone_lq) == ({'a.png': 'a.png'}, [], [])
 
 
 def test_lmdbs(tmp_path: Path) -> None:

@@ -202,10 +202,10 @@ SINGLE = edit(
     'SingleImageDataset, dataroot_lq: data/HR',
     'test.yml',
 )
+LIST = edit('    gt_size: 32\n    use', '    meta_info_file: list.txt\n    gt_size: 32\n    use')
+RFS_SET = edit('PairedImageDataset', 'RFSBalancedBatchDataset\n    num_intervals: 2')
 STOCK_LMDB = all_of(edit(_ROOTS, SUB_LMDBS), edit('BSPAModel', 'SRModel'), edit('  bspa:', '  bspaa:'))
-RFS_OF_LMDB = all_of(
-    edit(_ROOTS, SUB_LMDBS), edit('PairedImageDataset', 'RFSBalancedBatchDataset\n    num_intervals: 2')
-)
+RFS_OF_LMDB = all_of(edit(_ROOTS, SUB_LMDBS), RFS_SET)
 INVERSE = 'type: InverseSampledLMDBDataset'
 MODEL, PIXEL = 'BSPAModel', 'type: L1Loss'
 
@@ -400,10 +400,7 @@ TABLE: List[Bad] = [
     bad(
         'a name out of the folder in a list of images',
         TRAIN,
-        all_of(
-            edit('    gt_size: 32\n    use', '    meta_info_file: list.txt\n    gt_size: 32\n    use'),
-            write('list.txt', '0000.png (64,64,3)\n../HR/0001.png (64,64,3)\n'),
-        ),
+        all_of(LIST, write('list.txt', '0000.png (64,64,3)\n../HR/0001.png (64,64,3)\n')),
         'A name leads out of',
         'list.txt:2',
     ),
@@ -434,6 +431,17 @@ TABLE: List[Bad] = [
         'are not those of the LMDB',
         '0000_s001',
     ),
+    bad('a list with a blank line', TRAIN, all_of(LIST, write('list.txt', '0000.png\n\n')), 'Line 2', 'list.txt:2'),
+    bad('a list in UTF-16', TRAIN, all_of(LIST, write('list.txt', '0.png'.encode('utf-16'))), 'not plain UTF-8 text'),
+    bad(
+        'a list of absent images', TRAIN, all_of(LIST, write('list.txt', '0.png\n')), '1 of the 1', 'list.txt:1: 0.png'
+    ),
+    bad(
+        'a file that is no image', TRAIN, write('data/HR/Thumbs.db', 'no'), '1 are none', 'Thumbs.db', 'move them away'
+    ),
+    bad('a list in RFS', RFS, all_of(RFS_SET, LIST, write('list.txt', '0000.png\n\n')), 'Line 2', 'list.txt:2'),
+    bad('images that do not pair in RFS', RFS, all_of(RFS_SET, remove('data/LR/0001.png')), 'do not pair'),
+    bad('images that do not pair in sigma', SIGMA, remove('data/LR/0001.png'), 'do not pair'),
     # ------------------------------------------------------------------ images of BasicSR's own data sets
     bad('an image cut short in training', TRAIN, all_hr(cut), 'data/HR/000', 'is damaged or not an image'),
     bad('an image cut short in a worker', TRAIN, all_of(WORKERS, all_hr(cut)), 'is damaged or not an image'),
