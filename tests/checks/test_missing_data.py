@@ -45,7 +45,7 @@ def test_the_inverse_set_beside_a_uniform_lmdb_is_cut_from_what_that_was_made_of
     assert lmdb_command(INVERSE, uniform, 4, tmp_path) == (
         f"{program()} subimages --hr 'photos/my HR' --lr photos/LR --scale 4 --out sub"
     )
-    (tmp_path / 'big' / 'LR_sub_x4.lmdb' / 'manifest.json').write_text(json.dumps({'source': None}))
+    (tmp_path / 'big' / 'LR_sub_x4.lmdb' / 'manifest.json').write_text(json.dumps({'format': 1, 'source': None}))
     assert lmdb_command(INVERSE, uniform, 4, tmp_path) == (
         f"{program()} subimages --hr 'photos/my HR' --scale 4 --out sub"
     )
