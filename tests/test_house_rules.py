@@ -23,6 +23,7 @@ FLOORS = (
     ('archs',),
     ('losses', 'host'),
     ('data',),
+    ('data/own',),
     ('attribution', 'metrics', 'optim', 'runs'),
     ('common',),
 )
@@ -34,6 +35,7 @@ SUB_ROOMS = (
     ('host',),
     ('host/scripts',),
     ('data',),
+    ('data/own',),
     ('data/sampling',),
     ('data/difficulty',),
     ('data/subimages',),

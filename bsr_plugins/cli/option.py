@@ -8,9 +8,11 @@ import errno
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.files import write_text
 from bsr_plugins.options.templates.catalogue import Maker, maker_of, named_maker, shipped_files, shipped_makers
@@ -18,6 +20,7 @@ from bsr_plugins.options.templates.methods import METHODS
 from bsr_plugins.options.templates.networks import NETWORKS
 from bsr_plugins.options.templates.protocols import SCALES
 from bsr_plugins.options.templates.recipe import Recipe
+from bsr_plugins.options.templates.render import render
 from bsr_plugins.options.templates.setting import Setting, experiment_name
 
 HELP = 'write an option file: a shipped one, or that of any network, method and scale'
@@ -36,10 +39,12 @@ examples:
   %(prog)s --net RCAN --test --scale 3                      writes options/test_RCAN_x3.yml
   %(prog)s --net FSRCNN --method fpl --test --scale 3       writes options/test_FSRCNN_fpl_x3.yml
   %(prog)s --net BSR --method bsr --scale 3                 writes options/train_BSR_x3.yml, the whole of that paper
+  %(prog)s --net FSRCNN --method bspa --scale 4 --hr photos --iters 3000 --out my.yml
+                                                            makes the images in photos/ ready and writes my.yml
   %(prog)s --all                                            writes every shipped file
   %(prog)s --check                                          names shipped files that are missing or differ
 """
-INTERRUPTED = 'interrupted: no file is left half-written'
+INTERRUPTED = 'interrupted: no file is left half-written; the same command continues from here'
 FOLDER = 'options'
 EXIT_DIFFERS = 1
 _ENDINGS = ('.yml', '.yaml')
@@ -59,6 +64,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--scale', type=int, metavar='S', help=', '.join(map(str, SCALES)))
     parser.add_argument('--out', metavar='PATH', help='a file, or a folder ending in / (default: options/); - prints')
+    own = parser.add_argument_group('images of your own')
+    own.add_argument(
+        '--hr',
+        metavar='DIR',
+        help='train on the HR images in this folder: windows of them, their LR images, difficulty where the method '
+        'needs it, and images for validation are made in datasets/ of the working directory',
+    )
+    own.add_argument('--lr', metavar='DIR', help='their LR images (default: made by bicubic)')
+    own.add_argument('--val', metavar='DIR', help='HR images for validation (default: one in ten of --hr is held out)')
+    own.add_argument('--iters', type=int, metavar='N', help='length of the training (default: as published)')
     parser.add_argument(
         '--force',
         action='store_true',
@@ -75,6 +90,12 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         OptionError: Nothing or too much is asked for, a name is not in the tables, a file is in the way or cannot be
             written.
     """
+    if args.hr is not None:
+        return _write_for_own_images(args)
+    given = [name for name in ('lr', 'val', 'iters') if getattr(args, name) is not None]
+    if given:
+        names = ', '.join(f'--{name}' for name in given)
+        raise OptionError(f'{names}: only for images of your own', remedy=f'add --hr DIR, or omit {names}')
     if args.list:
         _wanted(args)
         print(_listing())
@@ -93,14 +114,52 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
             print(f'{path} {"differs" if path in in_the_way else "is missing"}', file=sys.stderr)
         return EXIT_DIFFERS if differing else 0
     if in_the_way and not args.force:
-        raise OptionError(
-            'An option file exists and differs; nothing was written',
-            where=', '.join(map(str, in_the_way)),
-            remedy='--out PATH writes elsewhere, --force replaces it',
-        )
+        raise _in_the_way(in_the_way)
     for path, text in placed.items():
         print(_written(path, text))
     return 0
+
+
+def _write_for_own_images(args: argparse.Namespace) -> int:
+    """Make the images ready, write the option file, and say how to train by it."""
+    from bsr_plugins.cli import own_images
+
+    if args.names or args.all or args.list or args.check or args.test or args.out in (None, '-'):
+        raise OptionError(
+            'Images of your own go with one training file',
+            expected='--net, --method, --scale, --hr DIR and --out FILE.yml',
+            remedy='omit names, --test, --all, --list and --check, and name the file by --out',
+        )
+    (file_name, _), *_rest = _wanted(args).items()
+    path = _place(file_name, args.out, 1)
+    if path != Path(args.out):
+        raise OptionError('This is a folder', where='--out', expected='FILE.yml', found=args.out)
+    recipe = Recipe(args.net, args.method, args.scale)
+    with _names_the_file(path):
+        setting = Setting(path.as_posix(), args.out, _name_for(path), None, args.iters, own_images.arguments(args))
+        made_by = render(replace(recipe, setting=replace(setting, iterations=None))).partition('\n')[0]
+        # Before anything is made; what was written by the same command is compared when all is known.
+        if (
+            os.path.lexists(path)
+            and not args.force
+            and not path.read_text('utf-8', 'replace').startswith(made_by + '\n')
+        ):
+            raise _in_the_way([path])
+    data = own_images.make(args, recipe)
+    text = render(replace(recipe, setting=replace(setting, data=data)))
+    with _names_the_file(path):
+        if os.path.lexists(path) and not args.force and not _holds(path, text):
+            raise _in_the_way([path])
+    print(f'{_written(path, text)}\n{command("train", "-opt", args.out)}')
+    return 0
+
+
+def _in_the_way(paths: List[Path]) -> OptionError:
+    return OptionError(
+        'An option file exists and differs; it was not written',
+        where=', '.join(map(str, paths)),
+        remedy='--out PATH writes elsewhere, --force replaces it',
+    )
 
 
 def _written(path: Path, text: str) -> str:

@@ -264,3 +264,36 @@ def test_force_writes_through_a_link(capsys: pytest.CaptureFixture) -> None:
     assert 'mine.yml, a link to ' in capsys.readouterr().out
     assert option('train_RCAN_bspa_x4', '--out', 'loop.yml', '--force') == 2
     assert Path('loop.yml').is_symlink() and 'cannot be written' in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------ images of one's own
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--hr', 'photos'], '--hr DIR and --out FILE.yml'),
+        (['--hr', 'photos', '--out', 'my/'], 'This is a folder\n  where:    --out\n  expected: FILE.yml'),
+        (['--hr', 'photos', '--out', '-'], '--hr DIR and --out FILE.yml'),
+        (['--hr', 'photos', '--out', 'my.yml', '--test'], 'omit names, --test'),
+        (['--hr', 'photos', '--out', 'my.yml', '--check'], 'omit names, --test'),
+        (['--hr', 'absent', '--out', 'my.yml'], 'no folder absent'),
+        (['--hr', 'empty', '--out', 'my.yml'], 'no image in folder empty'),
+        (['--hr', 'photos', '--out', 'my.yml', '--iters', '0'], '--iters must be at least 1'),
+        (['--hr', 'photos', '--out', 'my.yml', '--iters', '2'], 'a uniform stage, an inverse one and a uniform one'),
+        (['--lr', 'photos', '--iters', '5', '--out', 'my.yml'], 'add --hr DIR, or omit --lr, --iters'),
+    ],
+)
+def test_what_images_of_ones_own_cannot_be_asked_for(
+    arguments: list, message: str, capsys: pytest.CaptureFixture
+) -> None:
+    Path('empty').mkdir()
+    Path('photos').mkdir()
+    assert option('--net', 'FSRCNN', '--method', 'bspa', '--scale', '4', *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not Path('my.yml').exists() and not Path('datasets').exists()
+
+
+def test_a_file_of_other_arguments_is_kept_before_anything_is_made(capsys: pytest.CaptureFixture) -> None:
+    Path('photos').mkdir()
+    Path('my.yml').write_text('name: mine\n')
+    assert option('--net', 'FSRCNN', '--method', 'bspa', '--scale', '4', '--hr', 'photos', '--out', 'my.yml') == 2
+    assert 'exists and differs; it was not written' in capsys.readouterr().err and not Path('datasets').exists()

@@ -10,10 +10,14 @@ from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.declared_size import check_declared_size
 
 
-def read_image(path: PathLike) -> Any:
+def read_image(path: PathLike, reduce_depth: bool = False) -> Any:
     """Return an image file as a uint8 BGR array (H, W, 3).
 
     Grey becomes three equal channels and transparency is dropped, as ``cv2.IMREAD_COLOR`` (BasicSR's flag) does.
+
+    Args:
+        path: The file.
+        reduce_depth: Round 16 bits a channel to 8 instead of refusing them.
 
     Raises:
         DataError: the file is missing, unreadable, damaged, cut short, declares a size that it cannot hold, or has more
@@ -24,10 +28,10 @@ def read_image(path: PathLike) -> Any:
         content = path.read_bytes()
     except OSError as error:
         raise ImageFileError(f'image {path} cannot be read', where=path, found=error) from error
-    return decode_image(content, path)
+    return decode_image(content, path, reduce_depth)
 
 
-def decode_image(content: bytes, path: PathLike) -> Any:
+def decode_image(content: bytes, path: PathLike, reduce_depth: bool = False) -> Any:
     """Return the image in ``content``, a file's or a record's bytes, as :func:`read_image` does.
 
     Raises:
@@ -42,6 +46,8 @@ def decode_image(content: bytes, path: PathLike) -> Any:
         f'image {path}',
         path,
     )
+    if reduce_depth and image.dtype == np.uint16:
+        return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if image.dtype != np.uint8:
         raise DataError(
             f'image {path} has more than 8 bits a channel',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any, Dict, Sequence
 
@@ -20,6 +21,11 @@ def option_lines(options: Sequence[Option], names: str, **values: Any) -> str:
     """
     declared: Dict[str, Option] = {option.name: option for option in options}
     return ''.join(_line(declared[name.lstrip('-')], name.startswith('-'), values) for name in names.split())
+
+
+def with_value(lines: str, name: str, value: str) -> str:
+    """Return ``lines`` with another value, and comment, of the one option ``name`` in them."""
+    return re.sub(rf'^( *{name}: ).*$', lambda found: found.group(1) + value, lines, count=1, flags=re.MULTILINE)
 
 
 def _line(option: Option, is_bare: bool, values: Dict[str, Any]) -> str:

@@ -6,25 +6,11 @@ from dataclasses import dataclass, field
 from typing import Callable, Dict, Tuple
 
 from bsr_plugins.options.templates.networks import FPL_NETWORKS, NETWORKS, Network
+from bsr_plugins.options.templates.schedule import Schedule
 
 BATCH_SIZE = 16
 TRAIN_IMAGES = 800
 SCALES = (2, 3, 4)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Optimizer, learning rate and length of a run, and what is measured on the way.
-
-    Attributes:
-        train: Lines under ``train`` from the optimizer up to the losses.
-        val_freq: Iterations between validations, and between saved checkpoints.
-        enlarge_ratio: ``dataset_enlarge_ratio`` and the comment that gives its reason.
-    """
-
-    train: str
-    val_freq: int
-    enlarge_ratio: str
 
 
 @dataclass(frozen=True)
@@ -63,22 +49,19 @@ def _published(net: str) -> Schedule:
     return Schedule(
         val_freq=2500,
         enlarge_ratio='50  # an epoch is 800 * 50 / 16 = 2500 iterations, one stage; the run has 15',
-        train="""\
+        optimizer="""\
 # no ema_decay: the published runs have no moving average of the weights
 optim_g:
   type: Adam
   lr: !!float 2e-4
   weight_decay: 0
   betas: [0.9, 0.999]  # Adam's defaults, as published; BasicSR's own files have 0.99
-
-scheduler:
-  type: MultiStepLR
-  milestones: [17450]  # the authors halve it at epoch 200: after 199 * 50 uniform + 3 * 2500 inverse iterations
-  gamma: 0.5
-
-total_iter: 37500  # BSPA's 8 uniform and 7 inverse stages of 2500; the same for every method compared with it
-warmup_iter: -1  # no warm up
 """,
+        kind='MultiStepLR',
+        milestones=(17450,),
+        steps_reason='the authors halve it at epoch 200: after 199 * 50 uniform + 3 * 2500 inverse iterations',
+        total_iter=37500,
+        length_reason="BSPA's 8 uniform and 7 inverse stages of 2500; the same for every method compared with it",
     )
 
 
@@ -86,38 +69,35 @@ def _scorer(net: str) -> Schedule:
     return Schedule(
         val_freq=5000,
         enlarge_ratio=_HUNDRED.format(200),
-        train="""\
+        optimizer="""\
 ema_decay: 0.999
 optim_g:
   type: Adam
   lr: !!float 2e-4
   weight_decay: 0
   betas: [0.9, 0.99]
-
-scheduler:
-  type: CosineAnnealingRestartLR
-  periods: [250000, 250000, 250000, 250000]
-  restart_weights: [1, 1, 1, 1]
-  eta_min: !!float 1e-7
-
-total_iter: 1000000
-warmup_iter: -1  # no warm up
 """,
+        kind='CosineAnnealingRestartLR',
+        periods=(250000,) * 4,
+        total_iter=1000000,
     )
 
 
 # ---------------------------------------------------------------------- FPL
 FAST_NETWORKS = ('FSRCNN', 'CARN')
+FAST_LR = '1e-3'
 SHORT_NETWORKS = ('FSRCNN', 'SwinIR')
 
 
 def _fpl(net: str) -> Schedule:
-    lr = '1e-3  # for FSRCNN and CARN; 2e-4 for the others' if net in FAST_NETWORKS else '2e-4  # FSRCNN, CARN: 1e-3'
+    lr = '2e-4  # FSRCNN, CARN: 1e-3'
+    if net in FAST_NETWORKS:
+        lr = f'{FAST_LR}  # for FSRCNN and CARN; 2e-4 for the others'
     total, whose = (500000, 'for FSRCNN and SwinIR') if net in SHORT_NETWORKS else (1000000, 'for the larger CNNs')
     return Schedule(
         val_freq=5000,
         enlarge_ratio=_HUNDRED.format(total // 5000),
-        train=f"""\
+        optimizer=f"""\
 # where the paper and its published code differ (batch 16 or 64, length, eta_min), this is the paper, since its tables
 # are what one compares with; no ema_decay: it has no moving average of the weights
 optim_g:
@@ -125,16 +105,12 @@ optim_g:
   lr: !!float {lr}
   weight_decay: 0
   betas: [0.9, 0.999]  # Adam's defaults
-
-scheduler:
-  type: CosineAnnealingRestartLR
-  periods: [{total}]
-  restart_weights: [1]
-  eta_min: !!float 1e-7  # the code has 1e-6
-
-total_iter: {total}  # the paper's, {whose}; the code has 500000 for all networks, at batch 64
-warmup_iter: -1  # no warm up
 """,
+        kind='CosineAnnealingRestartLR',
+        periods=(total,),
+        eta_min='1e-7  # the code has 1e-6',
+        total_iter=total,
+        length_reason=f"the paper's, {whose}; the code has 500000 for all networks, at batch 64",
     )
 
 
@@ -143,22 +119,17 @@ def _edsr(net: str) -> Schedule:
     return Schedule(
         val_freq=5000,
         enlarge_ratio=_HUNDRED.format(200),
-        train="""\
+        optimizer="""\
 # no ema_decay: the paper has no moving average of the weights
 optim_g:
   type: Adam
   lr: !!float 1e-4
   weight_decay: 0
   betas: [0.9, 0.999]  # Adam's defaults, as in EDSR (and eps 1e-8)
-
-scheduler:
-  type: MultiStepLR
-  milestones: [200000, 400000, 600000, 800000]
-  gamma: 0.5
-
-total_iter: 1000000
-warmup_iter: -1  # no warm up
 """,
+        kind='MultiStepLR',
+        milestones=(200000, 400000, 600000, 800000),
+        total_iter=1000000,
     )
 
 
@@ -167,7 +138,7 @@ def _bsr(net: str) -> Schedule:
     return Schedule(
         val_freq=5000,
         enlarge_ratio=_HUNDRED.format(60),
-        train="""\
+        optimizer="""\
 # the paper gives the learning rate and its drop every 100 epochs; batch, epoch (1000 updates) and length (300 epochs)
 # are those of EDSR's code
 optim_g:
@@ -175,15 +146,11 @@ optim_g:
   lr: !!float 2e-4
   weight_decay: 0
   betas: [0.9, 0.999]
-
-scheduler:
-  type: MultiStepLR
-  milestones: [100000, 200000]
-  gamma: 0.1
-
-total_iter: 300000
-warmup_iter: -1  # no warm up
 """,
+        kind='MultiStepLR',
+        milestones=(100000, 200000),
+        gamma=0.1,
+        total_iter=300000,
     )
 
 

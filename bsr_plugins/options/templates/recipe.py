@@ -9,11 +9,15 @@ from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.options.templates.methods import METHODS, Method
 from bsr_plugins.options.templates.networks import NETWORKS, Network
-from bsr_plugins.options.templates.protocols import SCALES
+from bsr_plugins.options.templates.option_lines import with_value
+from bsr_plugins.options.templates.protocols import FAST_LR, FAST_NETWORKS, SCALES
+from bsr_plugins.options.templates.schedule import Schedule
 from bsr_plugins.options.templates.setting import Setting
 
 #: The method whose weights a test file names that is asked for without one, of networks that have none of their own.
 DEFAULT_METHOD = 'bspa'
+# A run is short at a quarter of the published length.
+_SHORT = 4
 
 
 def default_test_methods(net: str) -> Tuple[str, ...]:
@@ -111,8 +115,29 @@ class Recipe:
 
     @property
     def gt_size(self) -> int:
-        """Side of the HR patches."""
-        return self.method_row.protocol.gt_size(self.scale, self.network_row.lr_multiple)
+        """Side of the HR patches: no larger than the smallest image."""
+        protocol, multiple = self.method_row.protocol, self.network_row.lr_multiple
+        published = protocol.gt_size(self.scale, multiple)
+        if self.setting.data is None:
+            return published
+        unit = self.scale * multiple
+        return min(published, self.setting.data.smallest // unit * unit)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Length and learning rate: as published, or fitted to the number of iterations that was asked for."""
+        published, iterations = self.method_row.protocol.schedule(self.net), self.setting.iterations
+        if iterations is None:
+            return published
+        fitted = published.fitted(iterations)
+        if (
+            self.net in FAST_NETWORKS
+            and iterations * _SHORT <= published.total_iter
+            and FAST_LR not in fitted.optimizer
+        ):
+            reason = f"the rate of FPL's paper for {' and '.join(FAST_NETWORKS)}, for a run this short"
+            return replace(fitted, optimizer=with_value(fitted.optimizer, 'lr', f'!!float {FAST_LR}  # {reason}'))
+        return fitted
 
     @property
     def training(self) -> Recipe:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from textwrap import indent
 from typing import Sequence
 
 from bsr_plugins.options.templates.networks import MEAN, RESIDUAL_MEAN
+from bsr_plugins.options.templates.option_lines import with_value
 from bsr_plugins.options.templates.protocols import BATCH_SIZE
 from bsr_plugins.options.templates.recipe import Recipe
 from bsr_plugins.options.templates.render_data import (
@@ -16,6 +18,7 @@ from bsr_plugins.options.templates.render_data import (
     test_datasets,
     train_datasets,
 )
+from bsr_plugins.options.templates.schedule import fitted_stages
 from bsr_plugins.options.templates.setting import shell_word, yaml_text
 
 
@@ -27,7 +30,7 @@ def render(recipe: Recipe) -> str:
 
 def _train_parts(recipe: Recipe) -> Sequence[str]:
     method = recipe.method_row
-    schedule = method.protocol.schedule(recipe.net)
+    schedule = recipe.schedule
     return (
         _head(recipe, method.about),
         _general(recipe),
@@ -42,7 +45,7 @@ path:
   resume_state: ~
 """,
         '# training settings\ntrain:\n'
-        + indent(_sections(schedule.train, '# losses\n' + method.loss, method.train), '  '),
+        + indent(_sections(schedule.train, '# losses\n' + method.loss, _method_lines(recipe)), '  '),
         f"""\
 # validation settings
 val:
@@ -54,7 +57,7 @@ val:
         f"""\
 # logging settings
 logger:
-  print_freq: 100
+  print_freq: {min(100, schedule.val_freq)}
   save_checkpoint_freq: {schedule.val_freq}
   use_tb_logger: true
   wandb:
@@ -67,6 +70,16 @@ dist_params:  # read only by --launcher slurm; torchrun sets its own
   port: 29500
 """,
     )
+
+
+def _method_lines(recipe: Recipe) -> str:
+    """Return what the method puts under ``train``, BSPA's stages fitted to the length that was asked for."""
+    iterations, text = recipe.setting.iterations, recipe.method_row.train
+    if iterations is None or not recipe.method_row.dataset:
+        return text
+    for key, value in fitted_stages(iterations).items():
+        text = with_value(text, key, f'{value}  # fitted to {iterations} iterations')
+    return text
 
 
 def _test_parts(recipe: Recipe) -> Sequence[str]:
@@ -125,6 +138,8 @@ def _head(recipe: Recipe, about: str) -> str:
         f'# 4 GPUs, with batch_size_per_gpu: {BATCH_SIZE // 4}:',
         f'# torchrun --nproc_per_node 4 -m bsr_plugins train -opt {file} --launcher pytorch',
     ]
+    if recipe.setting.data is not None:
+        return '\n'.join([*lines, '#', *(f'# {line}' for line in textwrap.wrap(recipe.setting.data.source, 116))])
     if method.dataset:
         lines += [
             '#',

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from textwrap import indent
 from typing import List
 
+from bsr_plugins.data.sampling.sampling_options import NUM_CLASSES
+from bsr_plugins.options.templates.option_lines import with_value
 from bsr_plugins.options.templates.protocols import (
     BATCH_SIZE,
     BENCHMARKS,
@@ -15,6 +18,7 @@ from bsr_plugins.options.templates.protocols import (
     window,
 )
 from bsr_plugins.options.templates.recipe import Recipe
+from bsr_plugins.options.templates.setting import OwnData, yaml_text
 
 
 def cutting_command(scale: int) -> List[str]:
@@ -37,45 +41,109 @@ def scoring_command(scale: int, *arguments: str) -> List[str]:
 
 def train_datasets(recipe: Recipe) -> str:
     """Return ``datasets`` of a training file."""
-    scale, method = recipe.scale, recipe.method_row
-    schedule = method.protocol.schedule(recipe.net)
+    data = recipe.setting.data
+    images = _published_images(recipe) if data is None else _own_images(recipe, data)
+    method, stock = recipe.method_row, recipe.method_row.train_set == 'PairedImageDataset'
+    workers = '6' if data is None else f'{_OWN_WORKERS}  # more where patches are waited for (data_time in the log)'
     text = f"""\
 # dataset and data loader settings
 datasets:
   train:
-    name: DIV2K
-    type: {method.train_set}
-    dataroot_gt: {HR_FOLDER}
-    dataroot_lq: {lr_folder(scale)}
-    filename_tmpl: '{{}}x{scale}'  # an LR image is 0001x{scale}.png
-    io_backend:
-      type: disk
-    # a whole image is decoded for every patch; an LMDB of large windows is read many times faster:
-    # basicsr subimages ... --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
-    # dataroot_gt: datasets/DIV2K/sub_480/HR_sub.lmdb
-    # dataroot_lq: datasets/DIV2K/sub_480/LR_sub_x{scale}.lmdb
-    # filename_tmpl: '{{}}', io_backend.type: lmdb, dataset_enlarge_ratio: 1 (there are far more windows than images)
-{indent(method.protocol.data_note, '    ')}
+{indent(images, '    ')}
     gt_size: {recipe.gt_size}{_gt_size_reason(recipe)}
     use_hflip: true
     use_rot: true
 {indent(method.train_set_options, '    ')}
     # data loader
-    num_worker_per_gpu: 6
+    num_worker_per_gpu: {workers}
     batch_size_per_gpu: {BATCH_SIZE}
-    dataset_enlarge_ratio: {schedule.enlarge_ratio}
-    persistent_workers: true  # {_WORKERS_KEPT if method.train_set == 'PairedImageDataset' else _WORKERS_ARE_SLOW}
+    dataset_enlarge_ratio: {recipe.schedule.enlarge_ratio if data is None else _enlarged(recipe, data)}
+    persistent_workers: true  # {_WORKERS_KEPT if stock else _WORKERS_ARE_SLOW}
     prefetch_mode: ~
 """
     if method.dataset:
-        whole = recipe.gt_size == window(scale)
-        crop = '~  # the whole sub-image, as published' if whole else f'{recipe.gt_size}  # of {window(scale)}'
-        text += '\n' + indent(method.dataset.format(sub=subimage_folder(scale), scale=scale, crop=crop), '    ')
-    return (
-        text
-        + '\n'
-        + '\n'.join(indent(_benchmark(key, name, scale), '  ') for key, name in zip(('val', 'val_2'), BENCHMARKS))
-    )
+        text += '\n' + indent(_classes(recipe), '    ')
+    return f'{text}\n{indent(_benchmarks(recipe.scale) if data is None else _own_validation(data), "  ")}'
+
+
+_OWN_WORKERS = 2
+
+
+def _published_images(recipe: Recipe) -> str:
+    scale = recipe.scale
+    return f"""\
+name: DIV2K
+type: {recipe.method_row.train_set}
+dataroot_gt: {HR_FOLDER}
+dataroot_lq: {lr_folder(scale)}
+filename_tmpl: '{{}}x{scale}'  # an LR image is 0001x{scale}.png
+io_backend:
+  type: disk
+# a whole image is decoded for every patch; an LMDB of large windows is read many times faster:
+# basicsr subimages ... --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
+# dataroot_gt: datasets/DIV2K/sub_480/HR_sub.lmdb
+# dataroot_lq: datasets/DIV2K/sub_480/LR_sub_x{scale}.lmdb
+# filename_tmpl: '{{}}', io_backend.type: lmdb, dataset_enlarge_ratio: 1 (there are far more windows than images)
+{recipe.method_row.protocol.data_note}"""
+
+
+def _own_images(recipe: Recipe, data: OwnData) -> str:
+    return f"""\
+name: {yaml_text(data.name)}
+type: {recipe.method_row.train_set}
+# windows of the images, uncompressed: they are read many times faster than whole images
+dataroot_gt: {yaml_text(f'{data.uniform}/HR_sub.lmdb')}
+dataroot_lq: {yaml_text(f'{data.uniform}/LR_sub_x{recipe.scale}.lmdb')}
+filename_tmpl: '{{}}'  # a window has one name in both
+io_backend:
+  type: lmdb
+"""
+
+
+def _enlarged(recipe: Recipe, data: OwnData) -> str:
+    """Return ``dataset_enlarge_ratio`` with its reason.
+
+    BasicSR drops the last, incomplete batch of an epoch but counts it when it plans the number of epochs. The run is
+    not cut short where an epoch has as many iterations as there are epochs.
+    """
+    total = recipe.schedule.total_iter
+    epoch = max(math.ceil(math.sqrt(total)), min(total, _EPOCH))
+    ratio = math.ceil(epoch * BATCH_SIZE / data.count)
+    iterations = data.count * ratio // BATCH_SIZE
+    return f'{ratio}  # an epoch is {data.count} windows * {ratio} / {BATCH_SIZE} = {iterations} iterations'
+
+
+_EPOCH = 1000
+
+
+def _classes(recipe: Recipe) -> str:
+    """Return the lines of the inverse-sampled half."""
+    data, scale = recipe.setting.data, recipe.scale
+    side = window(scale) if data is None else data.crop
+    crop = f'{recipe.gt_size}  # of {side}'
+    if recipe.gt_size == side:
+        crop = '~  # the whole sub-image, as published' if data is None else '~  # the whole sub-image'
+    folder = subimage_folder(scale) if data is None else data.classes
+    text = recipe.method_row.dataset.format(sub=folder, scale=scale, crop=crop)
+    if data is not None and data.num_classes != NUM_CLASSES.default:
+        return with_value(text, 'num_classes', f'{data.num_classes}  # as many as there are sub-images enough for')
+    return text
+
+
+def _own_validation(data: OwnData) -> str:
+    return f"""\
+val:  # Set5, Set14, ... as val_2, val_3, if you have them: docs/own_images.md
+  name: {yaml_text(data.name + '_val')}
+  type: PairedImageDataset
+  dataroot_gt: {yaml_text(data.val_hr)}
+  dataroot_lq: {yaml_text(data.val_lr)}
+  io_backend:
+    type: disk
+"""
+
+
+def _benchmarks(scale: int) -> str:
+    return '\n'.join(_benchmark(key, name, scale) for key, name in zip(('val', 'val_2'), BENCHMARKS))
 
 
 _WORKERS_KEPT = 'BasicSR seeds new workers alike: without it each epoch repeats the same crops'
@@ -85,6 +153,10 @@ _WORKERS_ARE_SLOW = 'saves starting new workers every epoch; the draws do not de
 def _gt_size_reason(recipe: Recipe) -> str:
     protocol = recipe.method_row.protocol
     full = protocol.gt_size(recipe.scale)
+    if recipe.setting.data is not None and recipe.gt_size < protocol.gt_size(
+        recipe.scale, recipe.network_row.lr_multiple
+    ):
+        return f'  # the smallest image has {recipe.setting.data.smallest}; the paper has patches of {full}'
     if recipe.gt_size < full:
         return f'  # the paper has {full}, but LR patches must be multiples of the attention window'
     return f'  # {protocol.patch_reason}' if protocol.patch_reason else ''

@@ -6,25 +6,60 @@ import re
 import shlex
 import unicodedata
 from dataclasses import dataclass
-from typing import Container, Optional
+from typing import Container, Optional, Tuple
 
 _PLAIN = re.compile(r'[A-Za-z_/][\w./-]*', re.ASCII)
 _YAML_WORDS = frozenset(['y', 'n', 'yes', 'no', 'on', 'off', 'true', 'false', 'null'])
 
 
 @dataclass(frozen=True)
+class OwnData:
+    """Images of one's own that were made ready for training.
+
+    Attributes:
+        name: What the data set is called.
+        source: What is said of it in the file.
+        uniform: Folder of the LMDBs of windows that patches are drawn from.
+        count: Number of these windows.
+        smallest: The shorter side of the smallest image, in HR pixels: no patch is larger.
+        val_hr: Folder of the HR images for validation.
+        val_lr: Folder of their LR images.
+        classes: Folder of the LMDBs of scored sub-images; '' where the method needs none.
+        crop: Side of these sub-images.
+        num_classes: Number of difficulty classes that there are enough of them for.
+    """
+
+    name: str
+    source: str
+    uniform: str
+    count: int
+    smallest: int
+    val_hr: str
+    val_lr: str
+    classes: str = ''
+    crop: int = 0
+    num_classes: int = 0
+
+
+@dataclass(frozen=True)
 class Setting:
-    """What ``--out`` makes of an option file; without arguments the file is as shipped, in ``options/``.
+    """Where an option file lies and what it trains on; without arguments it is as shipped, in ``options/``.
 
     Attributes:
         file: The path as the user has it: what the commands in the file's comments name.
         out: The value of ``--out``.
         name: Name of the experiment; None: that of the shipped file.
+        data: The images; None: DIV2K.
+        iterations: Length of the run; None: the published one.
+        data_arguments: The arguments of ``basicsr option`` that stand for these two.
     """
 
     file: Optional[str] = None
     out: Optional[str] = None
     name: Optional[str] = None
+    data: Optional[OwnData] = None
+    iterations: Optional[int] = None
+    data_arguments: Tuple[str, ...] = ()
 
     def file_or(self, standard: str) -> str:
         """Return the file as a word of a command, ``standard`` where it is not set."""
@@ -32,8 +67,9 @@ class Setting:
 
     @property
     def argument(self) -> str:
-        """Return `` --out PATH`` as a command has it, or nothing."""
-        return '' if self.out is None else f' --out {shell_word(self.out)}'
+        """Return the arguments that stand for all this, as a command has them, each after a blank."""
+        words = [*self.data_arguments, *([] if self.out is None else ['--out', self.out])]
+        return ''.join(f' {shell_word(word)}' for word in words)
 
 
 def shell_word(text: str) -> str:

@@ -1,0 +1,60 @@
+"""What ``basicsr option --hr`` makes of a folder of images: everything that the option file then names."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Tuple
+
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.options.templates.recipe import Recipe
+from bsr_plugins.options.templates.schedule import fitted_stages
+from bsr_plugins.options.templates.setting import OwnData
+
+FOLDER = 'datasets'
+
+
+def arguments(args: argparse.Namespace) -> Tuple[str, ...]:
+    """Return the arguments for images of one's own, as they were given."""
+    given = ((f'--{name}', getattr(args, name)) for name in ('hr', 'lr', 'val', 'iters'))
+    return tuple(word for name, value in given if value is not None for word in (name, str(value)))
+
+
+def make(args: argparse.Namespace, recipe: Recipe) -> OwnData:
+    """Make the images ready, say what was done, and return what the option file says of them.
+
+    Raises:
+        OptionError: The number of iterations is too small.
+        DataError: The images cannot be used, or nothing can be written.
+    """
+    from bsr_plugins.data.own.folders import folder_for, prepare_own_images
+    from bsr_plugins.data.own.manifest import Request
+    from bsr_plugins.data.own.windows import classes_for, make_windows
+
+    with_classes = bool(recipe.method_row.dataset)
+    if args.iters is not None:
+        if args.iters < 1:
+            raise OptionError('--iters must be at least 1', where='--iters', found=args.iters)
+        if with_classes:
+            fitted_stages(args.iters)
+    request = Request(args.hr, args.scale, args.lr, args.val)
+    folder = folder_for(request, FOLDER)
+    print(f'{folder.as_posix()}/: here the images are made ready for training; {args.hr} stays as it is', flush=True)
+    images = prepare_own_images(request, folder)
+    for note in images.notes:
+        print(f'note: {note}')
+    counts = f'{len(images.training)} images to train on, {len(images.held_out)} '
+    counts += 'held out for validation' if args.val is None else f'of {args.val} for validation'
+    print(counts, flush=True)
+    windows = make_windows(images, args.scale, with_classes)
+    return OwnData(
+        name=folder.name,
+        source=f'The images of {args.hr!r}: {counts}; {folder.as_posix()}/images.json names them.',
+        uniform=windows.uniform,
+        count=windows.uniform_count,
+        smallest=images.smallest,
+        val_hr=f'{folder.as_posix()}/val_HR',
+        val_lr=f'{folder.as_posix()}/val_LR',
+        classes=windows.classes,
+        crop=windows.crop,
+        num_classes=classes_for(windows.class_count) if with_classes else 0,
+    )
