@@ -20,7 +20,7 @@ from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.value_checks import check_values
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
-from bsr_plugins.common.naming import plain_name
+from bsr_plugins.common.naming import plain_name, wrong_with_run_name
 from bsr_plugins.common.option import NUMBER_AS_TEXT
 from bsr_plugins.data.images.shared_options import check_gt_size
 from bsr_plugins.host.script_choice import check_registries
@@ -159,6 +159,10 @@ def _check_kind(option_file: OptionFile, keys: KeyPath, kind: str) -> List[Findi
     if keys == ('num_gpu',):
         right = value == 'auto' or (_is_whole(value) and value >= 0)
         kind = "a number of GPUs, 0 for the CPU, or 'auto'"
+    elif keys[-1] == 'name' and (isinstance(value, str) or kind == _TEXT):
+        # Folders are named by it.
+        wrong = wrong_with_run_name(value)
+        right, kind = wrong is None, wrong or kind
     else:
         right = {
             _MAPPING: isinstance(value, dict),

@@ -7,6 +7,8 @@ from typing import Any, Dict, Iterable, List, Optional
 
 #: ``NAME_bsrp`` always means the pack's own.
 SUFFIX = 'bsrp'
+# A file name has 255 bytes, and a log is called train_NAME_20260131_235959.log.
+_LONGEST_RUN_NAME = 200
 
 
 def plain_name(name: Any) -> str:
@@ -29,6 +31,15 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = closest_name(name, names)
     return f"did you mean '{close}'?" if close else f'valid names: {", ".join(names)}'
+
+
+def wrong_with_run_name(name: Any) -> Optional[str]:
+    """Return what the ``name`` of a run, of which files and a folder are named, has to be; None where it is that."""
+    if not isinstance(name, str) or not name.strip():
+        return 'text'
+    if any(letter in '/\\' or not letter.isprintable() for letter in name) or name.strip() in ('.', '..'):
+        return 'a name of one folder: no / and no \\ in it, no control characters, and not . or ..'
+    return None if len(name.encode()) <= _LONGEST_RUN_NAME else f'at most {_LONGEST_RUN_NAME} bytes'
 
 
 def edit_distance(left: str, right: str) -> int:

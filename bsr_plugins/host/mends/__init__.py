@@ -9,6 +9,8 @@ from bsr_plugins.host.patches import WHEN_MISSING, Patch
 
 _THREADS = 'https://github.com/XPixelGroup/BasicSR/'
 _FILES = 'https://github.com/XPixelGroup/BasicSR/blob/master/basicsr/'
+_ONE_RUN = 'one run a name'
+_ONE_RUN_REASON = 'two runs of one name at the same time archive and overwrite each other'
 
 
 def _lazy(target: str) -> Callable[..., Any]:
@@ -62,6 +64,28 @@ MENDS: Tuple[Patch, ...] = (
         _lazy('local_rank:mend_local_rank'),
         'torch.distributed.launch of torch >= 2 passes an argument that is not recognised',
         f'{_THREADS}issues/626',
+    ),
+    # In this order: the name may be an override, and a folder is this run's before anything in it is touched.
+    Patch(
+        'forced options',
+        'basicsr.utils.options',
+        _lazy('forced_options:mend_forced_options'),
+        '--force_yml manual_seed=1 leaves the seed of the file in force',
+        f'{_FILES}utils/options.py',
+    ),
+    Patch(
+        _ONE_RUN,
+        'basicsr.utils.options',
+        _lazy('one_run_a_name:mend_one_run_a_name'),
+        _ONE_RUN_REASON,
+        f'{_FILES}utils/misc.py',
+    ),
+    Patch(
+        _ONE_RUN,
+        'basicsr.utils.misc',
+        _lazy('one_run_a_name:mend_one_run_a_name_before_1_3'),
+        _ONE_RUN_REASON,
+        f'{_FILES}utils/misc.py',
     ),
     Patch(
         'auto_resume folder',
