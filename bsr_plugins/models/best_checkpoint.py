@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from bsr_plugins.common.errors import CheckpointError, OptionError
 from bsr_plugins.common.files import write_text
@@ -13,6 +13,7 @@ from bsr_plugins.common.naming import did_you_mean
 
 #: Written beside ``net_g_best.pth``.
 FILE_NAME = 'net_g_best.json'
+WEIGHTS_NAME = 'net_g_best.pth'
 
 
 @dataclasses.dataclass
@@ -75,21 +76,34 @@ class BestCheckpoint:
         """Write the state beside the weights: a validation right after a saved training state is not in that state."""
         write_text(os.path.join(folder, FILE_NAME), json.dumps(self.state(), indent=1) + '\n')
 
-    def resume(self, saved: Optional[Mapping[str, Any]], folder: str, iteration: int) -> None:
+    def resume(self, saved: Optional[Mapping[str, Any]], folder: str, iteration: int) -> List[str]:
         """Take up the state of ``saved``, or of the file where that is newer but not from beyond ``iteration``.
+
+        Returns:
+            What the weights beside the file are not, in words.
 
         Raises:
             CheckpointError: The file is damaged.
         """
         path = os.path.join(folder, FILE_NAME)
         candidates = [saved] if saved else []
-        if os.path.exists(path):
-            written = _read(path)
-            if written['iteration'] <= iteration:
-                candidates.append(written)
+        written = _read(path) if os.path.exists(path) else None
+        if written is not None and written['iteration'] <= iteration:
+            candidates.append(written)
         for state in candidates:
             if state['metric'] == self.metric and state['value'] is not None:
-                self.dataset, self.value, self.iteration = state['dataset'], state['value'], state['iteration']
+                self.dataset, self.value, self.iteration = state['dataset'], float(state['value']), state['iteration']
+        if self.value is None:
+            return []
+        if not os.path.exists(os.path.join(folder, WEIGHTS_NAME)):
+            self.dataset, self.value, self.iteration = None, None, -1
+            return [f'{WEIGHTS_NAME} is gone: the next validation is taken for the best.']
+        if written is not None and written['iteration'] > iteration:
+            return [
+                f'{WEIGHTS_NAME} is of iteration {written["iteration"]:,}, behind the state: it stays until a '
+                f'validation is better than {self.value:.4f}, the best up to the state.'
+            ]
+        return []
 
 
 def _read(path: str) -> Dict[str, Any]:

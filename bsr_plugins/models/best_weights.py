@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional
 
+from basicsr.utils import get_root_logger
+
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.checkpoints import plain_metrics
 from bsr_plugins.models.part import Part, pack_state
@@ -57,4 +59,6 @@ class BestWeights(Part):
         if saved['metrics']:
             self.model.best_metric_results = saved['metrics']
         if self.checkpoint is not None:
-            self.checkpoint.resume(saved['best'], self.model.opt['path']['models'], resume_state['iter'])
+            folder = self.model.opt['path']['models']
+            for line in self.checkpoint.resume(saved['best'], folder, resume_state['iter']):
+                get_root_logger().warning(f'Resume: {line}')

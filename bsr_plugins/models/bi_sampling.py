@@ -45,6 +45,7 @@ class BiSampling:
         """
         self._plan_dropped_batches(script_cuts_batches)
         dataset = build_dataset(self._options)
+        training_position.note_further_set('inverse', dataset)
         is_keyed = getattr(dataset, 'draws_by_number', False)
         seed = int(torch.initial_seed())
         self._dataset: Dataset = dataset if is_keyed else KeyedDraws(dataset, seed, INVERSE_STREAM)

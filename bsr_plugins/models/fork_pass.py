@@ -38,7 +38,7 @@ class ForkPass(Part):
 
     def __init__(self, model: Any, owner: str, names: Set[str]) -> None:
         super().__init__(model)
-        self._owner = owner
+        self.owner = owner
         self._calls_pixel_loss = 'cri_pix' in names
         self._norm: Optional[float] = None
         self._terms: Dict[str, Tensor] = {}
@@ -57,7 +57,7 @@ class ForkPass(Part):
             if is_asked:
                 raise OptionError(
                     f'{key}: {getattr(options, key)} needs to change the training pass, which '
-                    f'{self._owner} replaces by its own',
+                    f'{self.owner} replaces by its own',
                     where=f'train.{key}',
                     expected=expected,
                     found=getattr(options, key),
@@ -65,7 +65,7 @@ class ForkPass(Part):
         added = [key for key in ('losses', 'sigma_opt') if self.model.opt['train'].get(key)]
         if added and not self._calls_pixel_loss:
             raise OptionError(
-                f'the training pass of {self._owner} does not call cri_pix, through which other losses are added',
+                f'the training pass of {self.owner} does not call cri_pix, through which other losses are added',
                 where=f'train.{added[0]}',
                 expected='no such losses with this base_model_type',
                 found=', '.join(added),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional
+import contextlib
+from typing import Any, Dict, Iterator, Mapping, Optional
+
+from bsr_plugins.common.errors import BsrPluginsError
+from bsr_plugins.runs.state_structure import SECTION, malformed
 
 #: Key of a BasicSR training state under which the pack keeps its own; stock BasicSR ignores it.
 STATE_KEY = 'bsr_plugins'
@@ -60,3 +64,19 @@ class Part:
 def pack_state(resume_state: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
     """Return the pack's part of a training state; None where a stock model wrote it."""
     return resume_state.get(STATE_KEY)
+
+
+@contextlib.contextmanager
+def malformed_parts(path: Any) -> Iterator[None]:
+    """Turn what parts meet inside the block, in a state whose entries are missing or others, into an error.
+
+    Raises:
+        CheckpointError: Names the file.
+    """
+    try:
+        yield
+    except BsrPluginsError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        wrong = f'no {error}' if isinstance(error, KeyError) else str(error).partition('\n')[0]
+        raise malformed(path, f'its part {STATE_KEY}', SECTION.words, wrong) from error

@@ -9,6 +9,7 @@ from basicsr.utils.dist_util import master_only
 from torch import Tensor, nn
 
 from bsr_plugins.data.sampling.dropped_batches import check_not_dropped
+from bsr_plugins.host.additions.new_options_hold import record_of
 from bsr_plugins.host.additions.whole_checkpoints import saving_whole
 from bsr_plugins.models.base_models import over_base, owners_behind
 from bsr_plugins.models.best_weights import BestWeights
@@ -23,7 +24,8 @@ from bsr_plugins.models.engine import Engine
 from bsr_plugins.models.fork_pass import fork_pass_of
 from bsr_plugins.models.losses import Losses
 from bsr_plugins.models.model_options import check_model_options
-from bsr_plugins.models.part import STATE_KEY, Part
+from bsr_plugins.models.owed_validation import OwedValidation
+from bsr_plugins.models.part import STATE_KEY, Part, malformed_parts
 from bsr_plugins.models.processes import loader_sizes
 from bsr_plugins.models.run_state import RunState, files_of
 from bsr_plugins.models.sigma_branch import SigmaBranch
@@ -31,6 +33,7 @@ from bsr_plugins.models.stock_model import StockModel
 from bsr_plugins.models.upstream_code import is_upstreams
 from bsr_plugins.models.window_padding import whole_windows, window_size
 from bsr_plugins.runs.random_states import preserved_random_states
+from bsr_plugins.runs.state_structure import check_state
 
 #: The model that the mixin stands over: SRModel, or a fork's.
 _AnyModel: Any = object
@@ -47,6 +50,8 @@ class RebalancedTraining(_AnyModel):
     """
 
     extra_parts: Mapping[str, Type[Part]] = {}
+    #: The part ``run_state`` says in the log how exactly a resumed run goes on.
+    tells_of_its_resume = True
 
     def __new__(cls, opt: Optional[Dict[str, Any]] = None) -> Any:
         """Make the instance: of this class, or of one over ``base_model_type``."""
@@ -62,11 +67,15 @@ class RebalancedTraining(_AnyModel):
         self.batch_files: List[str] = []
         self.run_state = RunState(self)
         self.best = BestWeights(self)
+        self.owed_validation = OwedValidation(self)
         self.engine = Engine(self)
         self.fork_pass = fork_pass_of(self, RebalancedTraining)
         self.losses = Losses(self)
         self.sigma = SigmaBranch(self)
-        own = (self.run_state, self.best, self.engine, self.fork_pass, self.losses, self.sigma)
+        own = (
+            *(self.run_state, self.best, self.owed_validation, self.engine),
+            *(self.fork_pass, self.losses, self.sigma),
+        )
         self.parts: List[Part] = [part for part in own if part is not None]
         for name, extra_part in self.extra_parts.items():
             setattr(self, name, extra_part(self))
@@ -97,6 +106,7 @@ class RebalancedTraining(_AnyModel):
     def feed_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a batch: the loader's in validations and tests, the one that the parts choose in training."""
         if self.run_state.next_batch_trains:
+            self.owed_validation.make_up()
             # RealESRNetModel makes lq itself.
             data = self._training_batch(data, len(data['lq'] if 'lq' in data else data['gt']))
         self.batch_files = files_of(data)
@@ -104,6 +114,7 @@ class RebalancedTraining(_AnyModel):
 
     def feed_train_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a training batch where the fork's script cuts lq and gt out of the loader's and passes no other key."""
+        self.owed_validation.make_up()
         samples, _ = loader_sizes(self.opt['datasets']['train'], self.opt)
         data = self._training_batch(data, samples)
         self.batch_files = files_of(data)
@@ -180,6 +191,8 @@ class RebalancedTraining(_AnyModel):
         if self.best.improves(dataset):
             self._save_networks('best')
             self.best.write()
+        if self.opt['is_train']:
+            self.owed_validation.note(dataset)
         return result
 
     def _log_validation_metric_values(self, current_iter: Any, dataset_name: str, tb_logger: Any, *args: Any) -> None:
@@ -242,18 +255,24 @@ class RebalancedTraining(_AnyModel):
             own.update(part.state())
         if not is_upstreams(super().save_training_state):
             # What a fork adds (Retinexformer's best metric) is known to its own method alone.
-            with saving_whole({STATE_KEY: own}):
+            with saving_whole({**record_of(self), STATE_KEY: own}):
                 super().save_training_state(epoch, current_iter, *args, **kwargs)
         elif self.opt['rank'] == 0:
-            write_state({**training_state(self, epoch, current_iter), STATE_KEY: own}, self.opt)
+            write_state({**training_state(self, epoch, current_iter), **record_of(self), STATE_KEY: own}, self.opt)
 
     def resume_training(self, resume_state: Dict[str, Any]) -> None:
-        """Put optimizers and schedulers back as the base does, then what the parts have saved."""
+        """Put optimizers and schedulers back as the base does, then what the parts have saved.
+
+        Raises:
+            CheckpointError: The state is malformed, or another run's.
+        """
+        check_state(resume_state, self.opt['path'].get('resume_state'))
         self.sigma.check_resume(resume_state)
         super().resume_training(resume_state)
         self.iteration = resume_state['iter']
-        for part in self.parts:
-            part.load_state(resume_state)
+        with malformed_parts(self.opt['path'].get('resume_state')):
+            for part in self.parts:
+                part.load_state(resume_state)
 
 
 class RebalancedSRModel(RebalancedTraining, StockModel):
@@ -269,6 +288,7 @@ class RebalancedSRModel(RebalancedTraining, StockModel):
     - ``run_state``: a training state that resumes the uninterrupted run, the place inside the epoch and the random
       states of every process included, and what a training set has to say of its draws in the log;
     - ``best``: ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``;
+    - ``owed_validation``: a validation that a kill has cut off is made up when the run is resumed;
     - weights and states are written aside and moved into place.
 
     ``base_model_type`` names another model that trains a net_g on lq (HATModel, SwinIRModel, RealESRNetModel, PLKSR's

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.host.additions import EXACT_PLACE
@@ -11,48 +11,69 @@ from bsr_plugins.host.patches import is_switched_off
 from bsr_plugins.host.registration import TABLE
 
 
-def describe_resume(opt: Mapping[str, Any], own: Optional[Mapping[str, Any]]) -> List[str]:
+def describe_resume(
+    opt: Mapping[str, Any], own: Optional[Mapping[str, Any]], alike: Optional[bool] = True, not_kept: Sequence[str] = ()
+) -> List[str]:
     """Return the log lines that say how exactly the run goes on.
 
     Args:
         opt: BasicSR's options of the resumed run.
         own: The pack's part of the training state; None where a stock model wrote it.
+        alike: Whether all that shapes the run is as it was when the state was saved; None where the state does not
+            tell. What is not has its own lines.
+        not_kept: What the state of this model does not hold, in words.
     """
     if own is None:
         return [
             'Resume: the state was written by a stock BasicSR model; optimizer and scheduler go on, the epoch in '
             'progress starts over and random draws differ from the uninterrupted run.'
         ]
-    lines = []
+    limits = [*_limits(opt, own), *not_kept]
+    if alike is None:
+        limits.append('the state does not say with which options and images it was saved')
+    if limits or not alike:
+        lines = ['Resume: weights, optimizer, schedule and the order of the samples go on from the state.']
+        if own['samples_in_epoch'] is None or is_switched_off(EXACT_PLACE):
+            lines = ['Resume: weights, optimizer and schedule go on from the state.']
+        lines += [f'Resume: not exact: {limit}.' for limit in limits]
+        if alike is False:
+            lines.append('Resume: not exact: what is said above to be another one now shapes the run.')
+        return lines
+    return ['Resume: exact; sampling, weights, optimizer and random states continue as in the uninterrupted run.']
+
+
+def _limits(opt: Mapping[str, Any], own: Mapping[str, Any]) -> List[str]:
+    """Return why a resume with the same options is not exact."""
+    found = []
     train = opt['datasets']['train']
-    name = plain_name(train.get('type'))
-    if is_switched_off(EXACT_PLACE) or own['samples_in_epoch'] is None:
-        when = 'is' if is_switched_off(EXACT_PLACE) else 'was, when the state was saved,'
-        lines.append(
-            f"Resume: weights, optimizer and scheduler go on; '{EXACT_PLACE}' {when} switched off, so that the epoch "
-            'in progress starts over and random draws differ from the uninterrupted run.'
+    name, workers = plain_name(train.get('type')), train.get('num_worker_per_gpu')
+    if is_switched_off(EXACT_PLACE):
+        found.append(f"the epoch in progress starts over, since '{EXACT_PLACE}' is switched off")
+    elif own['samples_in_epoch'] is None:
+        found.append(
+            f"the epoch in progress starts over: when the state was saved, '{EXACT_PLACE}' was switched off, or the "
+            'script had a sampler of its own'
         )
-    elif name in TABLE['dataset'] or not train.get('num_worker_per_gpu'):
-        lines.append(
-            'Resume: exact; sampling, weights, optimizer and random states continue as in the uninterrupted run.'
+    elif name not in TABLE['dataset'] and workers:
+        found.append(
+            f'the images and their order are kept, the crops and flips of {name} are not, since it draws them inside '
+            f'the {workers} workers (num_worker_per_gpu: 0 makes them exact)'
         )
-    else:
-        lines.append(
-            f'Resume: images and their order continue as in the uninterrupted run; the crops and flips of '
-            f'{name} differ, since stock data sets draw them inside the '
-            f'{train["num_worker_per_gpu"]} workers (num_worker_per_gpu: 0 makes them exact).'
+    elif name not in TABLE['dataset'] and train.get('prefetch_mode') is not None:
+        found.append(
+            f'the images and their order are kept, the crops and flips of {name} are not, since prefetch_mode '
+            f'{train["prefetch_mode"]} draws them ahead (prefetch_mode: ~ makes them exact)'
         )
     if own['manual_seed'] != opt.get('manual_seed'):
-        lines.append(
-            f'Resume: manual_seed was {own["manual_seed"]} and is {opt.get("manual_seed")} now; draws keyed '
-            'by it differ from the uninterrupted run. Set manual_seed in the option file.'
+        found.append(
+            f'manual_seed was {own["manual_seed"]} and is {opt.get("manual_seed")} now; the draws keyed by it are '
+            'others (set manual_seed in the option file)'
         )
     if len(own['random_states']) != opt['world_size']:
-        lines.append(
-            f'Resume: saved by {len(own["random_states"])} processes, resumed by {opt["world_size"]}; the '
-            'batches differ from the uninterrupted run.'
+        found.append(
+            f'saved by {len(own["random_states"])} processes, resumed by {opt["world_size"]}; the batches are others'
         )
-    return lines
+    return found
 
 
 def early_end_warning(opt: Mapping[str, Any], samples_per_epoch: Optional[int], batch_size: int) -> Optional[str]:

@@ -9,14 +9,18 @@ from basicsr.utils import get_root_logger
 
 from bsr_plugins.common.builders import has_registries
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.models.part import Part, pack_state
+from bsr_plugins.models.part import STATE_KEY, Part, pack_state
 from bsr_plugins.models.processes import gathered
 from bsr_plugins.models.resume_report import describe_resume, early_end_warning
 from bsr_plugins.runs import training_position
-from bsr_plugins.runs.random_states import capture_random_states
+from bsr_plugins.runs.random_states import capture_random_states, preserved_random_states, restore_random_states
+from bsr_plugins.runs.state_structure import COUNT, SECTIONS, Kind, optional, require
 
 #: Keys by which samples of a data set of ours are told apart.
 IDENTITY_KEYS = ('class_index', 'interval_index')
+
+_SEED = Kind('a whole number', lambda value: isinstance(value, int) and not isinstance(value, bool))
+_STATE = {'manual_seed': optional(_SEED), 'samples_in_epoch': optional(COUNT), 'random_states': SECTIONS}
 
 
 class RunState(Part):
@@ -73,6 +77,7 @@ class RunState(Part):
         return {
             'model': type(self.model).__name__,
             'manual_seed': self.model.opt.get('manual_seed'),
+            'epoch': training_position.position.epoch,
             'samples_in_epoch': training_position.position.known_samples(),
             'random_states': gathered(capture_random_states(), self.model.opt),
         }
@@ -81,17 +86,31 @@ class RunState(Part):
         """Go on there; say how exact it is."""
         opt, saved = self.model.opt, pack_state(resume_state)
         training_position.position.iteration = resume_state['iter']
-        for line in describe_resume(opt, saved):
+        if saved is not None:
+            require(saved, _STATE, opt['path'].get('resume_state'), f'{STATE_KEY}.')
+        for line in describe_resume(opt, saved, getattr(self.model, 'resumed_alike', None), self._not_kept()):
             get_root_logger().info(line)
-        if queues_samples(self.model):
-            get_root_logger().info(
-                'Resume: the queue in which this model shuffles samples starts empty; the batches '
-                'differ from the uninterrupted run.'
-            )
         if saved is not None and saved['samples_in_epoch'] is not None:
             states, rank = saved['random_states'], opt['rank']
             random_states = states[rank] if rank < len(states) else None
-            training_position.resume_at(resume_state['epoch'], saved['samples_in_epoch'], random_states)
+            if random_states is not None:
+                with preserved_random_states():  # what cannot be restored is found now, not when the epoch begins
+                    restore_random_states(random_states)
+            # States of earlier releases have BasicSR's count alone.
+            epoch = saved.get('epoch', resume_state['epoch'])
+            training_position.resume_at(epoch, saved['samples_in_epoch'], random_states)
+
+    def _not_kept(self) -> List[str]:
+        """Return what a training state of this model does not hold, in words."""
+        found = []
+        if queues_samples(self.model):
+            found.append('the queue in which this model shuffles samples starts empty')
+        if self.model.fork_pass is not None:
+            found.append(
+                f"what {self.model.fork_pass.owner}'s own training pass keeps between iterations, beside networks, "
+                'optimizers and schedules, starts anew'
+            )
+        return found
 
 
 def files_of(batch: Mapping[str, Any]) -> List[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
 
 @dataclasses.dataclass
@@ -53,25 +53,69 @@ class Resumption:
 #: The position of this process; one process trains one model.
 position = TrainingPosition()
 _resumption: Optional[Resumption] = None
-_train_set: Optional[weakref.ref] = None
+# How far the epochs that the script counts are behind those of the run.
+_shift: Optional[int] = None
+_recount: Optional[Tuple[int, int]] = None
+_data_sets: Dict[str, weakref.ref] = {}
+_sampler_length: Optional[int] = None
 
 
-def note_train_set(dataset: Any) -> None:
-    """Note the data set of a training sampler that was just made; it is not kept alive."""
-    global _train_set
-    _train_set = weakref.ref(dataset)
+def note_train_set(dataset: Any, length: Optional[int] = None) -> None:
+    """Note the data set of a training sampler that was just made, and its ``length``; it is not kept alive."""
+    global _sampler_length, _resumption, _shift
+    # Of an earlier run in this process; a run is resumed when its sampler stands.
+    _resumption = _shift = None
+    _data_sets.clear()
+    _data_sets['train'] = weakref.ref(dataset)
+    _sampler_length = length
+
+
+def note_further_set(name: str, dataset: Any) -> None:
+    """Note a data set that a model trains with beside it; it is not kept alive."""
+    _data_sets[name] = weakref.ref(dataset)
 
 
 def train_set() -> Any:
     """Return the data set of the newest training sampler, or None where there is none."""
-    return _train_set() if _train_set is not None else None
+    return data_sets().get('train')
+
+
+def data_sets() -> Dict[str, Any]:
+    """Return name -> data set of all that were noted and are alive."""
+    found = {name: reference() for name, reference in _data_sets.items()}
+    return {name: dataset for name, dataset in found.items() if dataset is not None}
+
+
+def sampler_length() -> Optional[int]:
+    """Return the samples of this process in an epoch of the newest training sampler; None where there is none."""
+    return _sampler_length
+
+
+def recount(epoch: int, samples: int) -> None:
+    """Let the resumption that follows go on at this place, whatever place was saved."""
+    global _recount
+    _recount = (epoch, samples)
 
 
 def resume_at(epoch: int, samples: int, random_states: Optional[Dict[str, Any]] = None) -> None:
-    """Let the next pass over ``epoch`` leave out its first ``samples`` samples and then restore ``random_states``."""
-    global _resumption
+    """Let the epoch that begins next be ``epoch`` without its first ``samples``; then restore ``random_states``."""
+    global _resumption, _recount, _shift
+    epoch, samples = _recount if _recount is not None else (epoch, samples)
+    _recount = _shift = None
     _resumption = Resumption(epoch, samples, random_states)
     position.epoch, position.samples = epoch, samples
+
+
+def epoch_of_run(epoch: int) -> int:
+    """Return which epoch of the run begins where a script says ``epoch``.
+
+    The first one after :func:`resume_at` is the one in which the run was, whatever the script calls it: HiT-SR counts
+    its epoch before it begins it, so that each resume counts one more.
+    """
+    global _shift
+    if _shift is None:
+        _shift = 0 if _resumption is None else _resumption.epoch - epoch
+    return epoch + _shift
 
 
 def start_epoch(epoch: int, samples_per_epoch: int) -> None:
@@ -92,7 +136,8 @@ def resumption_of(epoch: int) -> Optional[Resumption]:
 
 def reset() -> None:
     """Forget position and resumption (a second training run in one process)."""
-    global _resumption
-    _resumption = None
+    global _resumption, _shift, _recount, _sampler_length
+    _resumption = _shift = _recount = _sampler_length = None
+    _data_sets.clear()
     for field in dataclasses.fields(position):
         setattr(position, field.name, field.default)

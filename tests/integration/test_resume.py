@@ -59,7 +59,8 @@ def test_stock_data_sets_with_workers_keep_their_order_and_say_so(
     resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
     assert seen == expected[6:]
     log = log_of(resumed)
-    assert 'images and their order continue' in log and 'num_worker_per_gpu: 0' in log
+    assert 'the images and their order are kept' in log and 'num_worker_per_gpu: 0' in log
+    assert 'Resume: exact' not in log
 
 
 def test_another_seed_is_said(base_options: Options, train: Train, tmp_path: Path) -> None:

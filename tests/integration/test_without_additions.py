@@ -72,7 +72,7 @@ def test_a_run_and_its_resume(base_options: Options, tmp_path: Path, train: Call
 
     cut_copy(run, tmp_path / 'on_again', 6)
     log = log_of(train(base_options, tmp_path / 'on_again', '--auto_resume'))
-    assert 'Resume: exact' not in log and 'was, when the state was saved, switched off' in log
+    assert 'Resume: exact' not in log and "'exact place in the epoch' was switched off" in log
 
 
 def test_every_training_set_goes_on(base_options: Options, numbered_options: Options, tmp_path: Path) -> None:

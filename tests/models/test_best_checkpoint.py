@@ -49,6 +49,7 @@ def test_the_first_set_validated_decides() -> None:
 def test_resume_takes_the_newer_of_state_and_file_but_nothing_from_the_future(tmp_path: Path) -> None:
     written = BestCheckpoint('psnr', True, 'Set5', 31.0, 20)
     written.write(str(tmp_path))
+    (tmp_path / 'net_g_best.pth').touch()
     saved = BestCheckpoint('psnr', True, 'Set5', 30.0, 10).state()
 
     def resumed(iteration: int, state: Any = saved) -> Any:
@@ -62,6 +63,18 @@ def test_resume_takes_the_newer_of_state_and_file_but_nothing_from_the_future(tm
     other = BestCheckpoint('ssim')
     other.resume(saved, str(tmp_path), 20)
     assert other.value is None
+
+
+def test_what_the_weights_beside_the_state_are_not_is_said(tmp_path: Path) -> None:
+    BestCheckpoint('psnr', True, 'Set5', 31.0, 20).write(str(tmp_path))
+    saved = BestCheckpoint('psnr', True, 'Set5', 30.0, 10).state()
+    best = BestCheckpoint('psnr')
+    (line,) = best.resume(saved, str(tmp_path), 15)
+    assert 'net_g_best.pth is gone' in line and best.value is None and best.improves('Set5', {'psnr': 1.0}, 16)
+    (tmp_path / 'net_g_best.pth').touch()
+    (line,) = BestCheckpoint('psnr').resume(saved, str(tmp_path), 15)
+    assert 'of iteration 20, behind the state' in line and '30.0000' in line
+    assert BestCheckpoint('psnr').resume(saved, str(tmp_path), 20) == []
 
 
 @pytest.mark.parametrize('text', ['', '{', '[]', '{"metric": "psnr"}'])

@@ -23,16 +23,20 @@ def options(**train: Any) -> Dict[str, Any]:
 OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}], 'samples_in_epoch': 4}
 
 
+GO_ON = 'weights, optimizer, schedule and the order of the samples go on'
+
+
 @pytest.mark.parametrize(
     'opt, own, texts',
     [
         (options(), OWN, ['Resume: exact']),
-        (options(type='InverseSampledLMDBDataset', num_worker_per_gpu=4), OWN, ['Resume: exact']),
+        (options(type='InverseSampledLMDBDataset', num_worker_per_gpu=4, prefetch_mode='cpu'), OWN, ['Resume: exact']),
         (options(type='InverseSampledLMDBDataset_bsrp', num_worker_per_gpu=4), OWN, ['Resume: exact']),
-        (options(num_worker_per_gpu=4), OWN, ['inside the 4 workers']),
-        (options(), {**OWN, 'manual_seed': 2}, ['Resume: exact', 'manual_seed was 2 and is 1 now']),
-        (options(), {**OWN, 'random_states': [{}, {}]}, ['Resume: exact', 'saved by 2 processes, resumed by 1']),
-        (options(), {**OWN, 'samples_in_epoch': None}, ['was, when the state was saved, switched off']),
+        (options(num_worker_per_gpu=4), OWN, [GO_ON, 'inside the 4 workers']),
+        (options(prefetch_mode='cpu'), OWN, [GO_ON, 'prefetch_mode cpu draws them ahead']),
+        (options(), {**OWN, 'manual_seed': 2}, [GO_ON, 'manual_seed was 2 and is 1 now']),
+        (options(), {**OWN, 'random_states': [{}, {}]}, [GO_ON, 'saved by 2 processes, resumed by 1']),
+        (options(), {**OWN, 'samples_in_epoch': None}, ['schedule go on', 'or the script had a sampler of its own']),
         (options(), None, ['written by a stock BasicSR model']),
     ],
 )
@@ -42,10 +46,26 @@ def test_lines(opt: Dict[str, Any], own: Any, texts: list) -> None:
     assert all(text in line for text, line in zip(texts, lines))
 
 
+@pytest.mark.parametrize(
+    'alike, not_kept, texts',
+    [
+        (True, (), ['Resume: exact']),
+        (False, (), [GO_ON, 'not exact: what is said above']),
+        (None, (), [GO_ON, 'not exact: the state does not say']),
+        (True, ['the queue starts empty'], [GO_ON, 'not exact: the queue starts empty.']),
+    ],
+)
+def test_exact_is_said_only_where_nothing_else_is_known(alike: Any, not_kept: Any, texts: list) -> None:
+    lines = describe_resume(options(), OWN, alike, not_kept)
+    assert len(lines) == len(texts)
+    assert all(text in line for text, line in zip(texts, lines))
+
+
 def test_no_resume_is_exact_without_the_place_in_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('bsr_plugins.models.resume_report.is_switched_off', lambda name: name == EXACT_PLACE)
-    (line,) = describe_resume(options(), OWN)
-    assert 'exact place in the epoch' in line and 'is switched off' in line and 'starts over' in line
+    lines = describe_resume(options(), OWN)
+    assert len(lines) == 2 and 'exact place in the epoch' in lines[1]
+    assert 'is switched off' in lines[1] and 'starts over' in lines[1]
 
 
 def basicsr_iterations(samples: int, batch: int, total: int) -> int:

@@ -23,6 +23,13 @@ def _lazy(target: str) -> Callable[..., Any]:
 
 ADDITIONS: Tuple[Patch, ...] = (
     Patch(
+        'new options hold',
+        'basicsr.models.base_model',
+        _lazy('new_options_hold:let_new_options_hold'),
+        'a resumed run keeps the old learning rate and schedule, whatever the option file says, without a word',
+        f'{_FILES}models/base_model.py',
+    ),
+    Patch(
         'whole checkpoints',
         'basicsr.models.base_model',
         _lazy('whole_checkpoints:save_whole_checkpoints'),

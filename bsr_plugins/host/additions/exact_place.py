@@ -37,7 +37,7 @@ def keep_exact_place(module: ModuleType) -> bool:
 
     def __init__(self: Any, dataset: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         upstream_init(self, dataset, *args, **kwargs)
-        training_position.note_train_set(dataset)
+        training_position.note_train_set(dataset, self.num_samples)
 
     def __iter__(self: Any) -> Iterator[int]:  # noqa: N807
         if getattr(self.dataset, 'draws_by_number', False):
@@ -54,6 +54,7 @@ def keep_exact_place(module: ModuleType) -> bool:
         return iter(indices) if resumption is None else _remaining(indices, resumption)
 
     def set_epoch(self: Any, epoch: int) -> None:
+        epoch = training_position.epoch_of_run(epoch)
         upstream_set_epoch(self, epoch)
         training_position.start_epoch(epoch, self.num_samples)
         on_epoch_start = getattr(self.dataset, 'on_epoch_start', None)

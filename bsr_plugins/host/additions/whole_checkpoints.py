@@ -70,7 +70,9 @@ def saving_whole(more: Optional[Mapping[str, Any]] = None) -> Iterator[None]:
 def _with_whole_files(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def patched(*args: Any, **kwargs: Any) -> Any:
-        with saving_whole():
+        from bsr_plugins.host.additions.new_options_hold import record_of
+
+        with saving_whole(record_of(args[0]) if method.__name__ == 'save_training_state' else None):
             return method(*args, **kwargs)
 
     patched.patched_by_bsr_plugins = True  # type: ignore[attr-defined]

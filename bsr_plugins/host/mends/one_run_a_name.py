@@ -43,7 +43,8 @@ def mend_one_run_a_name_before_1_3(module: ModuleType) -> bool:
     if importlib.util.find_spec('basicsr.utils.registry') is not None:
         return False
     names = ('make_exp_dirs', 'check_resume')
-    return any([_wrap(module, name, None) for name in names])
+    done = [_wrap(module, name, None) for name in names]
+    return any(done)
 
 
 def _wrap(module: ModuleType, name: str, claim_result: Optional[Callable[[Any], None]]) -> bool:

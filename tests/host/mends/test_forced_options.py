@@ -131,9 +131,7 @@ def test_the_argument_twice_is_refused(parse: Callable[..., Dict[str, Any]], aga
         parse('--force_yml', 'manual_seed=1', again, 'train:total_iter=5')
 
 
-def test_overrides_are_lines_of_the_log(
-    parse: Callable[..., Dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_overrides_are_lines_of_the_log(parse: Callable[..., Dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
     said: List[str] = []
     monkeypatch.setattr('bsr_plugins.host.mends.forced_options.log_with_first_line', said.append)
     parse('--force_yml', 'manual_seed=1', 'train:total_iter=8')
