@@ -12,7 +12,10 @@ from bsr_plugins.host.registration import TABLE
 
 
 def describe_resume(
-    opt: Mapping[str, Any], own: Optional[Mapping[str, Any]], alike: Optional[bool] = True, not_kept: Sequence[str] = ()
+    opt: Mapping[str, Any],
+    own: Optional[Mapping[str, Any]],
+    alike: Optional[bool] = True,
+    own_pass: Optional[str] = None,
 ) -> List[str]:
     """Return the log lines that say how exactly the run goes on.
 
@@ -21,7 +24,8 @@ def describe_resume(
         own: The pack's part of the training state; None where a stock model wrote it.
         alike: Whether all that shapes the run is as it was when the state was saved; None where the state does not
             tell. What is not has its own lines.
-        not_kept: What the state of this model does not hold, in words.
+        own_pass: Whose training pass the model runs, where it is not upstream's: it may keep what no state holds.
+        not_kept: What else the state of this model does not hold, in words.
     """
     if own is None:
         return [
@@ -39,7 +43,10 @@ def describe_resume(
         if alike is False:
             lines.append('Resume: not exact: what is said above to be another one now shapes the run.')
         return lines
-    return ['Resume: exact; sampling, weights, optimizer and random states continue as in the uninterrupted run.']
+    continued = 'sampling, weights, optimizer and random states continue as in the uninterrupted run'
+    if own_pass is None:
+        return [f'Resume: exact; {continued}.']
+    return [f'Resume: {continued}; what the training pass of {own_pass} keeps beside them is not in the state.']
 
 
 def _limits(opt: Mapping[str, Any], own: Mapping[str, Any]) -> List[str]:

@@ -19,6 +19,7 @@ from bsr_plugins.runs.state_structure import COUNT, SECTIONS, Kind, optional, re
 #: Keys by which samples of a data set of ours are told apart.
 IDENTITY_KEYS = ('class_index', 'interval_index')
 
+_QUEUE = 'the queue in which this model shuffles samples starts empty, so that the batches are others'
 _SEED = Kind('a whole number', lambda value: isinstance(value, int) and not isinstance(value, bool))
 _STATE = {'manual_seed': optional(_SEED), 'samples_in_epoch': optional(COUNT), 'random_states': SECTIONS}
 
@@ -88,7 +89,9 @@ class RunState(Part):
         training_position.position.iteration = resume_state['iter']
         if saved is not None:
             require(saved, _STATE, opt['path'].get('resume_state'), f'{STATE_KEY}.')
-        for line in describe_resume(opt, saved, getattr(self.model, 'resumed_alike', None), self._not_kept()):
+        own_pass = self.model.fork_pass.owner if self.model.fork_pass is not None else None
+        not_kept = [_QUEUE] if queues_samples(self.model) else []
+        for line in describe_resume(opt, saved, getattr(self.model, 'resumed_alike', None), own_pass, not_kept):
             get_root_logger().info(line)
         if saved is not None and saved['samples_in_epoch'] is not None:
             states, rank = saved['random_states'], opt['rank']
@@ -99,18 +102,6 @@ class RunState(Part):
             # States of earlier releases have BasicSR's count alone.
             epoch = saved.get('epoch', resume_state['epoch'])
             training_position.resume_at(epoch, saved['samples_in_epoch'], random_states)
-
-    def _not_kept(self) -> List[str]:
-        """Return what a training state of this model does not hold, in words."""
-        found = []
-        if queues_samples(self.model):
-            found.append('the queue in which this model shuffles samples starts empty')
-        if self.model.fork_pass is not None:
-            found.append(
-                f"what {self.model.fork_pass.owner}'s own training pass keeps between iterations, beside networks, "
-                'optimizers and schedules, starts anew'
-            )
-        return found
 
 
 def files_of(batch: Mapping[str, Any]) -> List[str]:

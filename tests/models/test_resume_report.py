@@ -47,18 +47,19 @@ def test_lines(opt: Dict[str, Any], own: Any, texts: list) -> None:
 
 
 @pytest.mark.parametrize(
-    'alike, not_kept, texts',
+    'alike, own_pass, texts',
     [
-        (True, (), ['Resume: exact']),
-        (False, (), [GO_ON, 'not exact: what is said above']),
-        (None, (), [GO_ON, 'not exact: the state does not say']),
-        (True, ['the queue starts empty'], [GO_ON, 'not exact: the queue starts empty.']),
+        (True, None, ['Resume: exact']),
+        (False, None, [GO_ON, 'not exact: what is said above']),
+        (None, None, [GO_ON, 'not exact: the state does not say']),
+        (True, 'HiTModel', ['continue as in the uninterrupted run; what the training pass of HiTModel keeps']),
     ],
 )
-def test_exact_is_said_only_where_nothing_else_is_known(alike: Any, not_kept: Any, texts: list) -> None:
-    lines = describe_resume(options(), OWN, alike, not_kept)
+def test_exact_is_said_only_where_nothing_else_is_known(alike: Any, own_pass: Any, texts: list) -> None:
+    lines = describe_resume(options(), OWN, alike, own_pass)
     assert len(lines) == len(texts)
     assert all(text in line for text, line in zip(texts, lines))
+    assert ('Resume: exact' in lines[0]) == (alike is True and own_pass is None)
 
 
 def test_no_resume_is_exact_without_the_place_in_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
