@@ -16,6 +16,7 @@ def describe_resume(
     own: Optional[Mapping[str, Any]],
     alike: Optional[bool] = True,
     own_pass: Optional[str] = None,
+    not_kept: Sequence[str] = (),
 ) -> List[str]:
     """Return the log lines that say how exactly the run goes on.
 
