@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
+from functools import cached_property
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
@@ -11,13 +13,22 @@ from bsr_plugins.checks.option_reads import Reads, reads_of_class, reads_of_func
 from bsr_plugins.checks.signatures import Signature, signature_of
 from bsr_plugins.checks.source_tree import Definition, SourceTree, last_name
 from bsr_plugins.checks.type_checks import KnownNames
+from bsr_plugins.host.registries import STOCK_MODELS
 from bsr_plugins.host.scripts.fork_scripts import takes_option_file
 from bsr_plugins.host.source_names import PACKAGE_FOLDERS, package_folders
-from bsr_plugins.options.option_file import OptionFile
+from bsr_plugins.options.option_file import KeyPath, OptionFile
+from bsr_plugins.options.table import option_set
 
 # What a script does with any section: it makes the folders of `path` and prints everything.
 _NO_READS = {('*',), ('path', '*')}
 _SUFFIXES = ('_bsrp', '_basicsr')
+# Words of the code that builds what a name of a kind stands for: since 1.3, and before.
+_LOOK_UPS = {
+    'arch': re.compile(r'build_network|define_network|ARCH_REGISTRY'),
+    'loss': re.compile(r'build_loss|loss_module|LOSS_REGISTRY'),
+    'metric': re.compile(r'calculate_metric|metric_module|METRIC_REGISTRY'),
+}
+_READS = r"""\[\s*['"]KEY['"]\s*\]|\.(?:get|pop|setdefault)\(\s*['"]KEY['"]|['"]KEY['"]\s+(?:not\s+)?in\b"""
 _GIVEN_TO_METRICS = ('img', 'img1', 'img2')
 
 
@@ -35,8 +46,13 @@ class CodeInUse:
         self.option_file = option_file
         self.names = names
         self.folder = folder
+        self.root = root
         own = names.choice.files
-        self.tree = SourceTree((*sorted(folder.rglob('*.py')), *own, *_project_files(root)))
+        named = (path for kind in names.project.registered.values() for path in kind.values())
+        # Other scripts beside those that run may read keys of the same file.
+        beside = (path for place in [root, *(path.parent for path in own)] for path in sorted(place.glob('*.py')))
+        everything = (*sorted(folder.rglob('*.py')), *own, *_project_files(root), *named, *beside)
+        self.tree = SourceTree(tuple(dict.fromkeys(everything)))
         self._own_scripts = [path for path in own if takes_option_file(path)]
         self.scripts = self._reads_of_scripts()
 
@@ -44,6 +60,48 @@ class CodeInUse:
     def scripts_are_known(self) -> bool:
         """Whether the scripts were found and understood: they read the experiment's name and a loader's batch size."""
         return self.scripts.reads(('name',)) and self.scripts.reads(('datasets', 'train', 'batch_size_per_gpu'))
+
+    # ------------------------------------------------------------------ the model
+    @cached_property
+    def model_reads(self) -> Optional[Reads]:
+        """What the scripts and the model of the file read; None where the model's source is not known."""
+        name = self.option_file.get('model_type')
+        if not isinstance(name, str):
+            return None
+        if not self.names.resolves_to_ours('model', name):
+            return self.reads(name)
+        reads = self.reads(self._base_of_ours())
+        while reads is not None and name:
+            own = option_set('model', name)
+            for option in own.options if own else ():
+                path = tuple(option.path.split('.'))
+                reads.keys.update(path[:end] for end in range(1, len(path) + 1))
+            name = own.inherits if own else ''
+        if reads is not None:
+            # Each stands under a name of the user's, and is checked as a loss.
+            reads.keys.add(('train', 'losses', '*'))
+        return reads
+
+    def builds(self, kind: str, section: KeyPath) -> bool:
+        """Return whether the model looks a name of ``kind`` up in BasicSR's way, so that it can be called unknown.
+
+        FeMaSR's takes metrics from another package; a section that no code reads is not built at all.
+        """
+        name = self.option_file.get('model_type')
+        if kind not in _LOOK_UPS or not isinstance(name, str):
+            return True
+        if self.names.resolves_to_ours('model', name):
+            name = self._base_of_ours()
+        if self.model_reads is not None and not self.model_reads.reads(section):
+            return False
+        definition = self.definition('model', name)
+        chain, complete = self.tree.chain(definition) if definition else ([], False)
+        return not complete or any(_LOOK_UPS[kind].search(self.tree.source(each)) for each in chain)
+
+    def _base_of_ours(self) -> str:
+        base = self.option_file.get('base_model_type')
+        stock = (each for _, each in STOCK_MODELS if each in self.names.basicsr.of('model'))
+        return base if isinstance(base, str) else next(stock, STOCK_MODELS[0][1])
 
     # ------------------------------------------------------------------ sections
     def reads(self, model: str) -> Optional[Reads]:
@@ -75,6 +133,16 @@ class CodeInUse:
             if name.endswith(suffix):
                 name = name[: -len(suffix)]
         return self.tree.find(name, path) if path is not None else None
+
+    def reader_of(self, key: str) -> Optional[Path]:
+        """Return a file of the tree that reads a key of that name from something, None where none does."""
+        reads = re.compile(_READS.replace('KEY', re.escape(key)))
+        return next((path for path, text in self.tree.texts.items() if reads.search(text)), None)
+
+    def shown(self, path: Path) -> str:
+        """Return a file of the tree as messages name it, from the folder that holds it on the import path."""
+        root = self.folder.parent if self.folder in path.parents else self.root
+        return path.relative_to(root).as_posix() if root in path.parents else str(path)
 
     # ------------------------------------------------------------------ constructors
     def signature(self, kind: str, name: str) -> Optional[Signature]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List, Optional, Set, Tuple
+from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from bsr_plugins.checks.arithmetic_checks import check_arithmetic
 from bsr_plugins.checks.code_in_use import CodeInUse
@@ -15,7 +15,7 @@ from bsr_plugins.checks.pair_checks import check_pairs
 from bsr_plugins.checks.path_checks import check_paths, datasets_in
 from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.schedule_checks import check_schedule
-from bsr_plugins.checks.type_checks import KnownNames, check_types, choice_for, known_names
+from bsr_plugins.checks.type_checks import check_types, choice_for, known_names
 from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.value_checks import check_values
 from bsr_plugins.common.errors import DependencyError
@@ -93,9 +93,10 @@ def check_options(
         findings += _check_phases(option_file, is_train)
     code: Optional[CodeInUse] = None
     if names is not None and folder is not None:
-        findings += check_types(option_file, names, is_train)
-        findings += _check_training_sections(option_file, names, is_train)
         code = CodeInUse(option_file, names, folder, root)
+        findings = [finding for finding in findings if not _is_of_another_model(finding, option_file, code)]
+        findings += check_types(option_file, names, is_train, code.builds)
+        findings += _check_training_sections(option_file, code, is_train)
         findings += check_keys(option_file, code, is_train)
         findings += check_values(option_file, code, is_train)
         findings += check_arithmetic(option_file, code, root, is_train)
@@ -103,7 +104,8 @@ def check_options(
     findings += _numbers_as_text(option_file)
     findings += _repeated_keys(option_file)
     findings = check_working_directory(option_file, root) + _first_error_of_each_key(findings)
-    findings += check_paths(option_file, root, is_train, auto_resume)
+    unread = set(_unread_paths(option_file, code)) if code is not None else set()
+    findings += [each for each in check_paths(option_file, root, is_train, auto_resume) if each.where not in unread]
     upstream = code is None or code.pairs_as_upstream()
     findings += check_listing(option_file, root, upstream)
     findings += check_pairs(option_file, root, upstream, deep)
@@ -208,15 +210,34 @@ def _check_phases(option_file: OptionFile, is_train: bool) -> List[Finding]:
     return findings
 
 
-def _check_training_sections(option_file: OptionFile, names: KnownNames, is_train: bool) -> List[Finding]:
-    """Require what BasicSR's and the pack's models read; a project's own model may train by other keys."""
-    model = option_file.get('model_type')
-    stock = isinstance(model, str) and (names.is_ours('model', model) or model in names.basicsr.of('model'))
-    if not (is_train and stock and option_file.section('train')):
+def _is_of_another_model(finding: Finding, option_file: OptionFile, code: CodeInUse) -> bool:
+    """Tell whether a network_g is missing that the model does not read (VQFR's read network_sr)."""
+    reads = code.model_reads
+    missing = finding.where == option_file.where('network_g')
+    return missing and reads is not None and not reads.reads(('network_g',))
+
+
+def _unread_paths(option_file: OptionFile, code: CodeInUse) -> Iterator[str]:
+    """Yield where paths stand that neither the data set nor the model reads (Restormer's `dataroot_lq: none`)."""
+    for phase, dataset in option_file.section('datasets').items():
+        name = dataset.get('type') if isinstance(dataset, dict) else None
+        reads = code.reads_of_dataset(name) if isinstance(name, str) else None
+        if reads is not None:
+            yield from (option_file.where('datasets', phase, key) for key in dataset if not reads.reads((key,)))
+    reads = code.model_reads
+    if reads is not None:
+        path = option_file.section('path')
+        yield from (option_file.where('path', key) for key in path if not reads.reads(('path', key)))
+
+
+def _check_training_sections(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[Finding]:
+    """Require what the model reads of these; a project's own model may train by other keys."""
+    if not (is_train and option_file.section('train')) or code.model_reads is None:
         return []
     findings: List[Finding] = []
     for keys in (('train', 'optim_g'), ('train', 'scheduler')):
-        findings += _check_kind(option_file, keys, _MAPPING)
+        if code.model_reads.reads(keys):
+            findings += _check_kind(option_file, keys, _MAPPING)
     if isinstance(option_file.get('train', 'optim_g'), dict):
         findings += _check_kind(option_file, ('train', 'optim_g', 'lr'), _ANY)
     return findings

@@ -44,16 +44,12 @@ _HARMLESS = frozenset(
         'super',
         '__init__',
         'build_model',
-        'build_network',
-        'build_loss',
         'build_dataset',
-        'build_metric',
+        'create_dataset',
         'build_dataloader',
         'calculate_metric',
         'create_model',
-        'create_dataset',
         'create_dataloader',
-        'define_network',
         'get_optimizer',
         'int',
         'float',
@@ -276,7 +272,9 @@ class _FunctionReader(ast.NodeVisitor):
         for index, keyword, argument in given:
             sections = self.paths(argument)
             unpacked = index is None and keyword is None
-            if not sections or (name in _HARMLESS and not unpacked) or _is_registry_build(node):
+            # A class looked up by name is built (`LOSS_REGISTRY.get(name)(**opt)`), and may read what it is handed.
+            built = isinstance(node.func, ast.Call) and not unpacked
+            if not sections or built or (name in _HARMLESS and not unpacked):
                 continue
             if name in _ACCESSORS or name in _COPIES:
                 continue
@@ -307,11 +305,6 @@ class _FunctionReader(ast.NodeVisitor):
             return definition.node
         inner = self.reader.tree.method(self.reader.tree.chain(definition)[0], '__init__')
         return inner[0] if inner else None
-
-
-def _is_registry_build(node: ast.Call) -> bool:
-    """Return whether a class looked up by name is built: ``LOSS_REGISTRY.get(name)(**opt)``."""
-    return isinstance(node.func, ast.Call)
 
 
 def _parameter(function: Function, index: Optional[int], keyword: Optional[str], node: ast.Call) -> Optional[str]:

@@ -104,7 +104,7 @@ def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_res
 
 
 def _missing_file(option_file: OptionFile, keys: KeyPath, value: Any, root: Path) -> List[Finding]:
-    if not isinstance(value, str) or os.path.isfile(root / Path(value).expanduser()):
+    if not isinstance(value, str) or _is_url(value) or os.path.isfile(root / Path(value).expanduser()):
         return []
     return [
         Finding(
@@ -118,7 +118,7 @@ def _missing_file(option_file: OptionFile, keys: KeyPath, value: Any, root: Path
 
 
 def _folder_problem(value: Any, root: Path) -> Optional[str]:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _is_url(value):
         return None
     folder = root / Path(value).expanduser()
     kind = 'LMDB' if value.endswith('.lmdb') else 'folder'
@@ -140,6 +140,10 @@ def _names_in(folder: Path) -> List[str]:
         return os.listdir(folder)
     except OSError:
         return []
+
+
+def _is_url(value: str) -> bool:
+    return '://' in value
 
 
 def _has_states(option_file: OptionFile, root: Path) -> bool:

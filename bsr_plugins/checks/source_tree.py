@@ -77,6 +77,11 @@ class SourceTree:
                     return Definition(node, path)
         return None
 
+    def source(self, definition: Definition) -> str:
+        """Return the lines of a class or function."""
+        lines = self.texts[definition.path].splitlines()
+        return '\n'.join(lines[definition.node.lineno - 1 : definition.node.end_lineno])
+
     def chain(self, definition: Definition, below: Tuple[Definition, ...] = ()) -> Tuple[List[Definition], bool]:
         """Return a class and its bases, nearest first, and whether all of them are known; ``below``: its heirs."""
         chain, complete = [definition], True

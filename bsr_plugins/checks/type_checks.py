@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from bsr_plugins.checks.legacy_names import legacy_names
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
@@ -98,11 +98,25 @@ def known_names(root: Path, choice: Optional[Choice] = None) -> Optional[KnownNa
     return KnownNames(found, choice.names, project_names(root), ours, legacy, choice)
 
 
-def check_types(option_file: OptionFile, names: KnownNames, is_train: bool) -> List[Finding]:
-    """Return a finding for each ``type`` that is absent, unknown, or another's where the pack has one of that name."""
+def check_types(
+    option_file: OptionFile,
+    names: KnownNames,
+    is_train: bool,
+    is_built: Callable[[str, KeyPath], bool] = lambda kind, section: True,
+) -> List[Finding]:
+    """Return a finding for each ``type`` that is absent, unknown, or another's where the pack has one of that name.
+
+    Args:
+        option_file: The file.
+        names: The names there are.
+        is_train: Whether the file is to be trained with, or tested.
+        is_built: Whether the model looks a name of a kind in a section up among them.
+    """
     findings: List[Finding] = []
     for kind, keys in typed_keys(option_file, is_train):
         value = option_file.get(*keys)
+        if not is_built(kind, keys[:-1]):
+            continue
         if value is None:
             findings.append(
                 Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.code_in_use import CodeInUse
@@ -12,7 +13,7 @@ from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import closest_name, did_you_mean, misspelt
 from bsr_plugins.common.option import REQUIRED as OPTION_REQUIRED
 from bsr_plugins.data.images.shared_options import CARRIED_OPTIONS
-from bsr_plugins.host.registries import STOCK_MODELS
+from bsr_plugins.host.scripts.fork_scripts import takes_option_file
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
 
@@ -40,7 +41,7 @@ class _UnknownKeys:
             (kind, keys) for kind, keys in typed_keys(option_file, is_train) if isinstance(option_file.get(*keys), str)
         ]
         self.sections = {keys[:-1] for kind, keys in self.typed if kind != 'model'}
-        self.reads = self._reads_of_model()
+        self.reads = code.model_reads
 
     def findings(self) -> List[Finding]:
         found: List[Finding] = []
@@ -59,28 +60,6 @@ class _UnknownKeys:
         return found
 
     # ------------------------------------------------------------------ what scripts and model read
-    def _reads_of_model(self) -> Optional[Reads]:
-        name = self.file.get('model_type')
-        if not isinstance(name, str):
-            return None
-        if not self.code.names.resolves_to_ours('model', name):
-            return self.code.reads(name)
-        base = self.file.get('base_model_type')
-        stock = next(
-            (each for _, each in STOCK_MODELS if each in self.code.names.basicsr.of('model')), STOCK_MODELS[0][1]
-        )
-        reads = self.code.reads(base if isinstance(base, str) else stock)
-        while reads is not None and name:
-            own = option_set('model', name)
-            for option in own.options if own else ():
-                path = tuple(option.path.split('.'))
-                reads.keys.update(path[:end] for end in range(1, len(path) + 1))
-            name = own.inherits if own else ''
-        if reads is not None:
-            # Each stands under a name of the user's, and is checked as a loss.
-            reads.keys.add(('train', 'losses', '*'))
-        return reads
-
     def _walk(self, section: KeyPath, options: Dict[str, Any], reads: Reads) -> Iterator[Finding]:
         for key, value in options.items():
             path = (*section, key)
@@ -101,18 +80,30 @@ class _UnknownKeys:
         # A name that other code reads (network_d beside SRModel) is a leftover, no slip.
         severity = ERROR if slip and path[-1] not in self.code.tree.names_read else WARNING
         near = slip or closest_name(path[-1], valid)
+        reader = None if what or severity == ERROR else self.code.reader_of(path[-1])
         if severity == ERROR or what:
             remedy = f"did you mean '{near}'?" if near else None
+        elif reader is not None:
+            remedy = self._where_it_is_read(path[-1], reader)
         else:
             remedy = 'remove it: it has no effect' + (f"; the closest key that is read is '{near}'" if near else '')
         return Finding(
             severity,
-            what or f"No code reads the key '{'.'.join(path)}'",
+            what or f"No code {'of this run ' if reader else ''}reads the key '{'.'.join(path)}'",
             self.file.where(*path),
             expected=_some_of(valid),
             found=_shown(path[-1], self.file, path),
             remedy=remedy,
         )
+
+    def _where_it_is_read(self, key: str, reader: Path) -> str:
+        """Say where a key of that name has an effect: elsewhere in the file, or in other code."""
+        places = sorted('.'.join(place) for place in (self.reads.keys if self.reads else ()) if place[-1] == key)
+        if places:
+            return f'it is read as {" and ".join(places[:3])} alone'
+        if takes_option_file(reader):
+            return f'{self.code.shown(reader)} reads it: --script takes that script'
+        return f'{self.code.shown(reader)} reads one of that name, for what this file does not use'
 
     # ------------------------------------------------------------------ data sets
     def _dataset(self, section: KeyPath, name: str) -> List[Finding]:

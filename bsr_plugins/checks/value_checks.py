@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional
 
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.type_checks import typed_keys
 from bsr_plugins.common.commands import command
-from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
+from bsr_plugins.common.findings import ERROR, Finding, shortened
 from bsr_plugins.common.naming import misspelt
 from bsr_plugins.common.option import NUMBER_AS_TEXT, REQUIRED, Option, number_remedy
 from bsr_plugins.options.option_file import KeyPath, OptionFile
@@ -116,31 +116,34 @@ def _by_defaults(option_file: OptionFile, code: CodeInUse, kind: str, section: K
     findings = []
     for key, value in option_file.section(*section).items():
         default = signature.defaults.get(key) if signature else None
-        if not isinstance(value, str) or not isinstance(default, (bool, int, float, list, tuple)):
+        expected = _expected(default, value, kind)
+        if expected is None:
             continue
-        expected = (
-            'true or false'
-            if isinstance(default, bool)
-            else 'a list'
-            if isinstance(default, (list, tuple))
-            else 'a number'
-        )
-        sure = (
-            misspelt(value.lower(), ('true', 'false')) or value.lower() in ('true', 'false')
-            if isinstance(default, bool)
-            else isinstance(default, (int, float)) and NUMBER_AS_TEXT.fullmatch(value)
-        )
         findings.append(
             Finding(
-                ERROR if sure else WARNING,
-                f"The value of '{'.'.join((*section, key))}' is text",
+                ERROR,
+                f"The value of '{'.'.join((*section, key))}' is {'text' if isinstance(value, str) else 'wrong'}",
                 option_file.where(*section, key),
                 expected=f'{expected}, as its default {default!r} in {name}',
                 found=_short(value),
-                remedy=number_remedy(key, value) if sure and not isinstance(default, bool) else None,
+                remedy=number_remedy(key, value) if expected == 'a number' else None,
             )
         )
     return findings
+
+
+def _expected(default: Any, value: Any, kind: str) -> Optional[str]:
+    """Return what a value should be to go with its default, where that is certain."""
+    if isinstance(default, bool) and isinstance(value, str):
+        word = value.lower()
+        return 'true or false' if word in ('true', 'false') or misspelt(word, ('true', 'false')) else None
+    if isinstance(default, (int, float)) and isinstance(value, str):
+        return 'a number' if NUMBER_AS_TEXT.fullmatch(value) else None
+    if isinstance(default, (list, tuple)) and isinstance(value, str):
+        return 'a list' if value.lstrip()[:1] in ('[', '(') else None
+    if kind == 'optimizer' and isinstance(default, tuple) and isinstance(value, list) and len(value) != len(default):
+        return f'a list of {len(default)} numbers'
+    return None
 
 
 def _short(value: Any) -> str:

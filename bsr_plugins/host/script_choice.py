@@ -7,7 +7,7 @@ from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.host.scripts.fork_scripts import own_registries, scripts_of
-from bsr_plugins.host.scripts.reached_files import reached_files
+from bsr_plugins.host.scripts.reached_files import installed_files, reached_files
 from bsr_plugins.host.source_names import SourceNames, basicsr_folder, basicsr_names, names_in
 
 
@@ -17,7 +17,7 @@ class Choice(NamedTuple):
     Attributes:
         script: The script; None where the checkout has none.
         files: What it imports of the checkout, itself included, ``basicsr`` left out.
-        names: What these register.
+        names: What these register, and the installed packages of BasicSR's kind that they import.
         others: The scripts that know as many names of the file.
     """
 
@@ -48,7 +48,7 @@ def choose_script(root: Path, phase: str, wanted: Iterable[Tuple[str, str]], giv
     choices = []
     for script in scripts:
         files = reached_files(script, root)
-        choices.append(Choice(script, files, names_in(files), []))
+        choices.append(Choice(script, files, names_in([*files, *installed_files(files, root)]), []))
     if len(choices) < 2:
         return choices[0] if choices else Choice(None, [], SourceNames(), [])
     folder = basicsr_folder(root)

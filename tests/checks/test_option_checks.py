@@ -321,7 +321,8 @@ def test_a_checkout_brings_its_own_names(check: Checker, tmp_path: Path) -> None
     (package / 'utils').mkdir(parents=True)
     (package / 'train.py').write_text('')
     (package / 'models.py').write_text(
-        '@MODEL_REGISTRY.register()\nclass DATModel:\n  def get_optimizer(self, optim_type):\n'
+        '@MODEL_REGISTRY.register()\nclass DATModel:\n  def __init__(self, opt):\n'
+        '    self.net_g = build_network(opt["network_g"])\n  def get_optimizer(self, optim_type):\n'
         '    return optim_type == "Lion"\n@DATASET_REGISTRY.register()\nclass PairedImageDataset: pass\n'
     )
     # Without registries, as before BasicSR 1.3, names are those of the modules.

@@ -62,7 +62,7 @@ def test_what_is_written_is_not_read(tmp_path: Path) -> None:
         ("unknown(opt['a'])", {('a',)}),
         ("Client(**opt['io'])", {('io',)}),
         ("print(opt); logger.info(dict2str(opt)); len(opt['a'])", set()),
-        ("build_network(opt['network_g']); REGISTRY.get(name)(**opt['loss'])", set()),
+        ("build_network(opt['network_g']); REGISTRY.get(name)(**opt['loss'])", {('network_g',), ('loss',)}),
     ],
 )
 def test_sections_that_are_handed_on(tmp_path: Path, body: str, whole: set) -> None:

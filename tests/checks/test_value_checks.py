@@ -6,7 +6,7 @@ from typing import Callable, List
 
 import pytest
 
-from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.findings import ERROR, Finding
 from option_files import TRAIN, changed
 
 Check = Callable[..., List[Finding]]
@@ -137,13 +137,10 @@ def test_right_values(check: Check, old: str, new: str) -> None:
     assert check(changed(text, old, new)) == []
 
 
-def test_text_that_may_be_meant_is_a_warning(check: Check) -> None:
-    findings = check(changed(TRAIN, 'num_out_ch: 3', 'num_out_ch: 3\n  res_scale: learnt'))
-    assert [(finding.severity, finding.problem) for finding in findings] == [
-        (WARNING, "The value of 'network_g.res_scale' is text")
-    ]
+def test_text_that_may_be_meant_is_left_alone(check: Check) -> None:
+    assert check(changed(TRAIN, 'num_out_ch: 3', 'num_out_ch: 3\n  res_scale: learnt')) == []
 
 
-def test_text_where_a_list_is_the_default_is_a_warning(check: Check) -> None:
+def test_a_list_in_quotes_is_an_error(check: Check) -> None:
     network = changed(TRAIN, 'num_out_ch: 3', 'num_out_ch: 3\n  rgb_mean: "[0, 0, 0]"')
-    assert [(each.severity, each.expected.split(',')[0]) for each in check(network)] == [(WARNING, 'a list')]
+    assert [(each.severity, each.expected.split(',')[0]) for each in check(network)] == [(ERROR, 'a list')]

@@ -109,7 +109,7 @@ def test_missing_data_stop_before_torch(project: Path) -> None:
     done = run(project, '-c', script)
     assert done.stdout == '2 set()\n'
     assert done.stderr.count('The folder does not exist: gone/') == 4 and "did you mean 'L1Loss'?" in done.stderr
-    assert done.stderr.endswith('5 errors, 0 warnings\n')
+    assert '\n5 errors, 0 warnings\n' in done.stderr
     assert not (project / 'experiments' / 'stopped').exists()
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
 _PACKAGE = 'basicsr'
+_CLASS_FOLDERS = ('archs', 'data', 'losses', 'metrics', 'models')
 
 
 def reached_files(script: Path, root: Path) -> List[Path]:
@@ -23,6 +26,31 @@ def reached_files(script: Path, root: Path) -> List[Path]:
             found[path] = None
             pending += _imported_by(path, roots)
     return list(found)
+
+
+def installed_files(files: Iterable[Path], root: Path) -> List[Path]:
+    """Return the files of installed packages of BasicSR's kind (``realesrgan/archs``) that ``files`` import by name.
+
+    Nothing is imported; what ``root`` has itself is no installed package.
+    """
+    names = {name.partition('.')[0] for path in files for name in _names_imported(path)}
+    found: List[Path] = []
+    for name in sorted(names - {_PACKAGE, ''}):
+        if (root / name).exists() or (root / f'{name}.py').exists() or name in sys.builtin_module_names:
+            continue
+        spec = PathFinder.find_spec(name)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            found += [path for part in _CLASS_FOLDERS for path in sorted((Path(folder) / part).glob('*.py'))]
+    return found
+
+
+def _names_imported(path: Path) -> Iterator[str]:
+    tree = parsed(path)
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ''
 
 
 def parsed(path: Path) -> Optional[ast.Module]:

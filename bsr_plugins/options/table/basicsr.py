@@ -15,7 +15,6 @@ from bsr_plugins.common.option_kinds import (
     TEXT,
     choice,
     either,
-    list_of,
     number,
     optional,
     whole,
@@ -124,7 +123,7 @@ BASICSR = (
             Option('train.optim_g.type', TEXT, REQUIRED, 'the optimizer'),
             Option('train.optim_g.lr', number(at_least=0), REQUIRED, 'learning rate'),
             Option('train.optim_g.weight_decay', number(at_least=0), 0, 'L2 penalty, or decay in AdamW'),
-            Option('train.optim_g.betas', list_of(number(), 2), DescribedDefault('[0.9, 0.999]'), 'of Adam'),
+            Option('train.optim_g.betas', NUMBERS, DescribedDefault('[0.9, 0.999]'), 'of Adam'),
             Option('train.scheduler.type', TEXT, REQUIRED, 'the learning rate schedule'),
             Option(
                 'train.scheduler.milestones',
