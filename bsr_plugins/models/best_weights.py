@@ -57,7 +57,7 @@ class BestWeights(Part):
         if saved is None:
             return
         if saved['metrics']:
-            self.model.best_metric_results = saved['metrics']
+            self.model.best_metric_results = plain_metrics(saved['metrics'])
         if self.checkpoint is not None:
             folder = self.model.opt['path']['models']
             for line in self.checkpoint.resume(saved['best'], folder, resume_state['iter']):

@@ -8,7 +8,6 @@ from basicsr.utils import get_root_logger
 from torch import Tensor
 
 from bsr_plugins.attribution.ranking import select_frozen
-from bsr_plugins.common.errors import CheckpointError
 from bsr_plugins.models.attribution_round import AttributionRounds, snapshot
 from bsr_plugins.models.bi_sampling import BiSampling
 from bsr_plugins.models.bspa_options import BSPAOptions
@@ -144,25 +143,17 @@ class BSPA(Part):
         }
 
     def load_state(self, resume_state: Mapping[str, Any]) -> None:
-        """Put them back.
-
-        Raises:
-            CheckpointError: The state is incomplete.
-        """
+        """Put them back."""
         saved = (pack_state(resume_state) or {}).get('bspa')
         if saved is None:
             get_root_logger().warning('The training state holds no BSPA part: nothing is frozen until the next round.')
             return
-        try:
-            self.frozen.load_state_dict(saved['frozen'])
-            if saved['theta_us'] is not None:
-                self._theta_us = {name: value.to(self.model.device) for name, value in saved['theta_us'].items()}
-            if saved['last_round'] is not None:
-                self._last_round = RoundReport.from_state(saved['last_round'])
-        except KeyError as error:
-            raise CheckpointError(
-                'the BSPA part of the training state is incomplete',
-                where=self.model.opt['path'].get('resume_state'),
-                expected='frozen, theta_us, last_round',
-                found=f'no key {error}',
-            ) from error
+        self.frozen.load_state_dict(saved['frozen'])
+        if saved['theta_us'] is not None:
+            theta = {name: value.to(self.model.device) for name, value in saved['theta_us'].items()}
+            shapes = {name: value.shape for name, value in snapshot(self._net()).items()}
+            if {name: value.shape for name, value in theta.items()} != shapes:
+                raise ValueError('theta_us, the weights before the inverse stage, are not those of this network')
+            self._theta_us = theta
+        if saved['last_round'] is not None:
+            self._last_round = RoundReport.from_state(saved['last_round'])

@@ -6,6 +6,7 @@ import math
 from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
 
 from bsr_plugins.common.errors import TrainingError
+from bsr_plugins.runs.state_structure import COUNT
 
 #: Updates in a row that may be left out.
 LIMIT = 100
@@ -73,7 +74,13 @@ class NonFiniteGuard:
         return {'skipped': self.skipped, 'overflows': self.overflows, 'in_row': self.in_row, 'spoiled': self.spoiled}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from :meth:`state`."""
+        """Continue from :meth:`state`.
+
+        Raises:
+            ValueError: A count is none.
+        """
+        if not all(COUNT.takes(state[key]) for key in ('skipped', 'overflows', 'in_row')):
+            raise ValueError(f'the counts of what was skipped are {dict(state)}')
         self.skipped, self.overflows = state['skipped'], state['overflows']
         self.in_row, self.spoiled = state['in_row'], state['spoiled']
 

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any, Dict, Iterator, Mapping, Optional
 
 from bsr_plugins.common.errors import BsrPluginsError
-from bsr_plugins.runs.state_structure import SECTION, malformed
+from bsr_plugins.runs.state_structure import malformed
 
 #: Key of a BasicSR training state under which the pack keeps its own; stock BasicSR ignores it.
 STATE_KEY = 'bsr_plugins'
@@ -75,8 +75,11 @@ def malformed_parts(path: Any) -> Iterator[None]:
     """
     try:
         yield
-    except BsrPluginsError:
-        raise
+    except BsrPluginsError as error:
+        if error.remedy is not None:
+            raise
+        expected = str(error.expected or 'what a model of bsr_plugins saves')
+        raise malformed(path, f'its part {STATE_KEY}', expected, f'{error.problem}: {error.found}') from error
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         wrong = f'no {error}' if isinstance(error, KeyError) else str(error).partition('\n')[0]
-        raise malformed(path, f'its part {STATE_KEY}', SECTION.words, wrong) from error
+        raise malformed(path, f'its part {STATE_KEY}', 'what a model of bsr_plugins saves', wrong) from error

@@ -60,7 +60,7 @@ def _limits(opt: Mapping[str, Any], own: Mapping[str, Any]) -> List[str]:
     elif own['samples_in_epoch'] is None:
         found.append(
             f"the epoch in progress starts over: when the state was saved, '{EXACT_PLACE}' was switched off, or the "
-            'script had a sampler of its own'
+            'script read the training set by a sampler of its own, or did not tell it the epoch'
         )
     elif name not in TABLE['dataset'] and workers:
         found.append(

@@ -53,8 +53,14 @@ class RoundReport:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> RoundReport:
-        """Rebuild what :meth:`state` returned."""
-        return cls(**state)
+        """Rebuild what :meth:`state` returned.
+
+        Raises:
+            TypeError, ValueError: It is something else.
+        """
+        numbers = {key: float(value) for key, value in state.items() if key != 'layers'}
+        kinds = {'number': int(numbers['number']), 'iteration': int(numbers['iteration'])}
+        return cls(**{**state, **numbers, **kinds})
 
     def sentence(self) -> str:
         """Return the log line of the round."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from basicsr.utils import get_root_logger
 
@@ -21,7 +21,10 @@ IDENTITY_KEYS = ('class_index', 'interval_index')
 
 _QUEUE = 'the queue in which this model shuffles samples starts empty, so that the batches are others'
 _SEED = Kind('a whole number', lambda value: isinstance(value, int) and not isinstance(value, bool))
-_STATE = {'manual_seed': optional(_SEED), 'samples_in_epoch': optional(COUNT), 'random_states': SECTIONS}
+_STATE = {
+    **{'manual_seed': optional(_SEED), 'epoch': COUNT},
+    **{'samples_in_epoch': optional(COUNT), 'random_states': SECTIONS},
+}
 
 
 class RunState(Part):
@@ -34,6 +37,7 @@ class RunState(Part):
     def __init__(self, model: Any) -> None:
         super().__init__(model)
         self._length_is_checked = False
+        self._resumption: Optional[training_position.Resumption] = None
         #: Whether the next batch that the model is fed is one to train on.
         self.next_batch_trains: bool = model.opt['is_train']
 
@@ -55,6 +59,12 @@ class RunState(Part):
         """Note that BasicSR's loader gave ``batch``, for which it consumed ``samples`` samples of this process."""
         if any(key in batch for key in IDENTITY_KEYS) and queues_samples(self.model):
             raise queue_error('a data set that draws by classes or intervals', 'datasets.train.type')
+        if self._resumption is not None and not self._resumption.is_taken_up:
+            get_root_logger().warning(
+                'Resume: not exact: the epoch in progress starts over: the script has read the training set by a '
+                'sampler of its own, or did not tell it the epoch.'
+            )
+        self._resumption = None
         training_position.position.samples += samples
         # Scripts of releases before 1.3 go on until total_iter is reached.
         if not self._length_is_checked and has_registries():
@@ -88,7 +98,9 @@ class RunState(Part):
         opt, saved = self.model.opt, pack_state(resume_state)
         training_position.position.iteration = resume_state['iter']
         if saved is not None:
-            require(saved, _STATE, opt['path'].get('resume_state'), f'{STATE_KEY}.')
+            # States of earlier releases have BasicSR's count of epochs alone.
+            kinds = {key: kind for key, kind in _STATE.items() if key != 'epoch' or key in saved}
+            require(saved, kinds, opt['path'].get('resume_state'), f'{STATE_KEY}.')
         own_pass = self.model.fork_pass.owner if self.model.fork_pass is not None else None
         not_kept = [_QUEUE] if queues_samples(self.model) else []
         for line in describe_resume(opt, saved, getattr(self.model, 'resumed_alike', None), own_pass, not_kept):
@@ -99,9 +111,8 @@ class RunState(Part):
             if random_states is not None:
                 with preserved_random_states():  # what cannot be restored is found now, not when the epoch begins
                     restore_random_states(random_states)
-            # States of earlier releases have BasicSR's count alone.
             epoch = saved.get('epoch', resume_state['epoch'])
-            training_position.resume_at(epoch, saved['samples_in_epoch'], random_states)
+            self._resumption = training_position.resume_at(epoch, saved['samples_in_epoch'], random_states)
 
 
 def files_of(batch: Mapping[str, Any]) -> List[str]:

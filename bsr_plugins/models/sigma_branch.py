@@ -178,13 +178,14 @@ class SigmaBranch(Part):
 
     def check_resume(self, resume_state: Mapping[str, Any]) -> None:
         """Refuse the state of a run with other parameter groups."""
-        saved, groups = len(resume_state['optimizers'][0]['param_groups']), self.model.optimizer_g.param_groups
-        if saved != len(groups):
+        groups = self.model.optimizer_g.param_groups
+        saved = [len(optimizer['param_groups']) for optimizer in resume_state['optimizers']]
+        if saved and saved[0] != len(groups):
             raise CheckpointError(
                 'the training state was saved by a run with other parameter groups',
                 where=self.model.opt['path'].get('resume_state'),
                 expected=f'a run {"without" if self.net is None else "with"} the sigma branch',
-                found=f'{saved} parameter groups, not {len(groups)}',
+                found=f'{saved[0]} parameter groups, not {len(groups)}',
                 remedy='resume with the option file of that run, or start again from its weights by '
                 'path.pretrain_network_g',
             )

@@ -43,6 +43,9 @@ NUMBER = Kind('a finite number', _is_number)
 SECTION = Kind('keys and values', lambda value: isinstance(value, Mapping))
 LIST = Kind('a list', lambda value: isinstance(value, (list, tuple)))
 SECTIONS = Kind('a list of sections', lambda value: LIST.takes(value) and all(map(SECTION.takes, value)))
+NAMED_SECTIONS = Kind(
+    'a section for each name', lambda value: SECTION.takes(value) and all(map(SECTION.takes, value.values()))
+)
 COUNTS = Kind('a list of whole numbers', lambda value: LIST.takes(value) and all(map(_is_count, value)))
 
 

@@ -41,13 +41,17 @@ class TrainingPosition:
         return self.is_dropped is not None and self.is_dropped(self.first_iteration + index // self.batch_size)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Resumption:
-    """What the sampler of a resumed epoch has to leave out, and the random states to put back before it goes on."""
+    """What the sampler of a resumed epoch has to leave out, and the random states to put back before it goes on.
+
+    ``is_taken_up``: whether a sampler has done so.
+    """
 
     epoch: int
     samples: int
     random_states: Optional[Dict[str, Any]]
+    is_taken_up: bool = False
 
 
 #: The position of this process; one process trains one model.
@@ -97,13 +101,14 @@ def recount(epoch: int, samples: int) -> None:
     _recount = (epoch, samples)
 
 
-def resume_at(epoch: int, samples: int, random_states: Optional[Dict[str, Any]] = None) -> None:
+def resume_at(epoch: int, samples: int, random_states: Optional[Dict[str, Any]] = None) -> Resumption:
     """Let the epoch that begins next be ``epoch`` without its first ``samples``; then restore ``random_states``."""
     global _resumption, _recount, _shift
     epoch, samples = _recount if _recount is not None else (epoch, samples)
     _recount = _shift = None
     _resumption = Resumption(epoch, samples, random_states)
     position.epoch, position.samples = epoch, samples
+    return _resumption
 
 
 def epoch_of_run(epoch: int) -> int:

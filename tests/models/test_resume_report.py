@@ -36,7 +36,7 @@ GO_ON = 'weights, optimizer, schedule and the order of the samples go on'
         (options(prefetch_mode='cpu'), OWN, [GO_ON, 'prefetch_mode cpu draws them ahead']),
         (options(), {**OWN, 'manual_seed': 2}, [GO_ON, 'manual_seed was 2 and is 1 now']),
         (options(), {**OWN, 'random_states': [{}, {}]}, [GO_ON, 'saved by 2 processes, resumed by 1']),
-        (options(), {**OWN, 'samples_in_epoch': None}, ['schedule go on', 'or the script had a sampler of its own']),
+        (options(), {**OWN, 'samples_in_epoch': None}, ['schedule go on', 'by a sampler of its own']),
         (options(), None, ['written by a stock BasicSR model']),
     ],
 )

@@ -69,6 +69,7 @@ def keep_exact_place(module: ModuleType) -> bool:
 
 def _remaining(indices: List[int], resumption: training_position.Resumption) -> Iterator[int]:
     # A generator: its body first runs when the loader asks for the first index, after the loader iterator was made.
+    resumption.is_taken_up = True
     if resumption.random_states is not None:
         from bsr_plugins.runs.random_states import restore_random_states
 

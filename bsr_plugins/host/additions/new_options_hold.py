@@ -12,14 +12,14 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from bsr_plugins.runs import training_position
 from bsr_plugins.runs.resumed_schedule import Settings
 from bsr_plugins.runs.run_record import RECORD_KEY, Difference, differences, flat_options, run_record
-from bsr_plugins.runs.state_structure import SECTION, check_fits, check_state, other_optimizer, require
+from bsr_plugins.runs.state_structure import NAMED_SECTIONS, SECTION, check_fits, check_state, other_optimizer, require
 
 _MARK = 'records_by_bsr_plugins'
 _OPTIONS = 'options_of_the_file'
 _OPTIMIZER_TYPE = re.compile(r'train\.optim_\w+\.type')
 # Their moments are the same.
 _ADAMS = frozenset({'Adam', 'AdamW'})
-_RECORD = {'options': SECTION, 'data': SECTION}
+_RECORD = {'options': SECTION, 'data': NAMED_SECTIONS}
 
 
 def let_new_options_hold(module: ModuleType) -> bool:

@@ -15,7 +15,8 @@ from bsr_plugins.host.mends.cpu_device import in_training_script
 #: torch's own switch (>= 2.6), heeded here with every torch.
 TRUST_VARIABLE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 # BasicSR's functions that load, in forks too, where the first one stands in the script.
-_LOADERS = frozenset({'load_resume_state', 'load_network'})
+_STATE_LOADER = 'load_resume_state'
+_LOADERS = frozenset({_STATE_LOADER, 'load_network'})
 _GLOBAL = re.compile(r'GLOBAL ([\w.]+)')
 
 
@@ -29,7 +30,7 @@ def mend_weights_only(module: ModuleType) -> bool:
     ``basicsr/models/base_model.py``, ``basicsr/train.py``; https://docs.pytorch.org/docs/stable/generated/torch.load
 
     Raises (the wrapped function):
-        CheckpointError: The file holds anything else, or is damaged.
+        CheckpointError: The file holds anything else, is damaged, or is a training state that lacks what one has.
     """
     import torch
 
@@ -39,17 +40,24 @@ def mend_weights_only(module: ModuleType) -> bool:
 
     @functools.wraps(upstream_load)
     def load(f: Any, *args: Any, **kwargs: Any) -> Any:
-        if not _is_basicsr_call(_caller()):
+        caller = _caller()
+        if not _is_basicsr_call(caller):
             return upstream_load(f, *args, **kwargs)
         from bsr_plugins.runs.checkpoint_files import UNREADABLE
 
         try:
-            return upstream_load(f, *args, **{**kwargs, **_restriction(upstream_load, args, kwargs)})
+            content = upstream_load(f, *args, **{**kwargs, **_restriction(upstream_load, args, kwargs)})
         except UNREADABLE as error:
             translated = _unreadable(f, error)
             if translated is None:
                 raise
             raise translated from error
+        if caller.f_code.co_name == _STATE_LOADER or str(f).endswith('.state'):
+            from bsr_plugins.runs.state_structure import check_state
+
+            # The script reads its entries at once.
+            check_state(content, f)
+        return content
 
     load.weights_only_by_bsr_plugins = True  # type: ignore[attr-defined]
     torch.load = load

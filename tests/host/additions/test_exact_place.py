@@ -84,6 +84,34 @@ def test_a_resumed_epoch_leaves_out_what_was_consumed(dataset: Dataset) -> None:
     assert list(sampler) == whole
 
 
+@pytest.mark.parametrize('first', [2, 3, 0, 7])
+def test_whatever_a_script_calls_the_resumed_epoch_it_goes_on(first: int) -> None:
+    """HiT-SR counts one more before it begins: its resumes were dropped without a word."""
+    sampler = EnlargedSampler(Numbered(), 1, 0)
+    epochs = []
+    for epoch in (2, 3, 4):
+        sampler.set_epoch(epoch)
+        epochs.append(list(sampler))
+    sampler = EnlargedSampler(Numbered(), 1, 0)
+    resumption = training_position.resume_at(2, 4)
+    sampler.set_epoch(first)
+    assert not resumption.is_taken_up
+    found = [list(sampler)]
+    assert resumption.is_taken_up and training_position.position.epoch == 2
+    for epoch in (first + 1, first + 2):
+        sampler.set_epoch(epoch)
+        found.append(list(sampler))
+    assert found == [epochs[0][4:], *epochs[1:]]
+
+
+def test_a_new_run_in_the_process_has_nothing_of_the_last_one() -> None:
+    training_position.resume_at(2, 4)
+    EnlargedSampler(Stock(), 1, 0).set_epoch(2)
+    sampler = EnlargedSampler(Stock(), 1, 0)
+    sampler.set_epoch(0)
+    assert list(sampler) == upstream_order(10, 0, 0, 1)
+
+
 def test_random_states_come_back_behind_the_seed_of_the_loader() -> None:
     sampler = EnlargedSampler(Stock(), 1, 0)
     loader = DataLoader(Stock(), batch_size=2, sampler=sampler)
