@@ -52,7 +52,7 @@ def mend_weights_only(module: ModuleType) -> bool:
             if translated is None:
                 raise
             raise translated from error
-        if caller.f_code.co_name == _STATE_LOADER or str(f).endswith('.state'):
+        if caller.f_code.co_name == _STATE_LOADER or (in_training_script(caller) and str(f).endswith('.state')):
             from bsr_plugins.runs.state_structure import check_state
 
             # The script reads its entries at once.

@@ -84,11 +84,11 @@ def test_pictures(number: int, log: List[str], tmp_path: Path, monkeypatch: pyte
     cv2 = types.SimpleNamespace(imwrite=lambda path: False)
     module.imwrite = imwrite  # type: ignore[attr-defined]
     assert lost_reports.survive_lost_pictures(module) and not lost_reports.survive_lost_pictures(module)
-    monkeypatch.setattr(training_position, '_train_set', None)
+    monkeypatch.setattr(training_position, '_data_sets', {})
     with pytest.raises(OSError, match='a.png') as caught:
         module.imwrite(None, str(tmp_path / 'a.png'))  # type: ignore[attr-defined]
     assert caught.value.errno == number
-    monkeypatch.setattr(training_position, '_train_set', object)
+    monkeypatch.setattr(training_position, '_data_sets', {'train': object})
     assert module.imwrite(None, str(tmp_path / 'a.png')) is False  # type: ignore[attr-defined]
     assert module.imwrite(None, str(tmp_path / 'b.png')) is False  # type: ignore[attr-defined]
     assert len(log) == 1 and 'A picture of a validation cannot be written' in log[0]
