@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from bsr_plugins.common.commands import command
+from bsr_plugins.common.commands import command, program
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.shown import Lines
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 
 INVERSE_TYPES = ('InverseSampledLMDBDataset', 'InverseSampledLMDBDataset_bsrp')
 _UNIFORM_WINDOWS = ['--crop', '480', '--step', '240', '--encoding', 'bmp']
+_MADE_BY = '# Made by basicsr'
 _HR_FOLDER, _LR_FOLDER = 'HR_FOLDER', 'LR_FOLDER'
 
 
@@ -25,6 +26,17 @@ def difficulty_path(dataset: Dict[str, Any], scale: Any) -> Optional[str]:
     if not isinstance(folder, (str, os.PathLike)) or scale is None:
         return None
     return str(Path(folder) / f'difficulty_x{scale}.txt')
+
+
+def own_images_command(option_file: str) -> Optional[str]:
+    """Return the command that stands in an option file made by `basicsr option --hr`: it makes the data, too."""
+    try:
+        with open(option_file, encoding='utf-8') as stream:
+            line = stream.readline().rstrip('\n')
+    except (OSError, ValueError):
+        return None
+    before, _, made_by = line.partition(_MADE_BY)
+    return program() + made_by if not before and ' --hr ' in made_by else None
 
 
 def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], scale: Any, root: Path) -> str:

@@ -7,7 +7,13 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from bsr_plugins.checks.missing_data import INVERSE_TYPES, difficulty_command, difficulty_path, lmdb_command
+from bsr_plugins.checks.missing_data import (
+    INVERSE_TYPES,
+    difficulty_command,
+    difficulty_path,
+    lmdb_command,
+    own_images_command,
+)
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import closest_name
 from bsr_plugins.options.option_file import KeyPath, OptionFile
@@ -45,7 +51,7 @@ def _check_dataset(
     option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], root: Path
 ) -> List[Finding]:
     findings: List[Finding] = []
-    scale = option_file.get('scale')
+    scale, own = option_file.get('scale'), own_images_command(option_file.path)
     made_by_command = False
     for key, value in dataset.items():
         if key in _LIST_FILES:
@@ -55,8 +61,8 @@ def _check_dataset(
                 problem = _folder_problem(path, root)
                 if problem is None:
                     continue
-                remedy = _nearest_entry(path, root)
-                if keys[1] == 'train' and _can_be_made(key, path) and scale is not None:
+                remedy = own or _nearest_entry(path, root)
+                if own is None and keys[1] == 'train' and _can_be_made(key, path) and scale is not None:
                     remedy = (
                         'the command above makes it too'
                         if made_by_command
@@ -71,7 +77,7 @@ def _check_dataset(
     if dataset.get('type') in INVERSE_TYPES:
         path = difficulty_path(dataset, scale)
         if path is not None and not os.path.isfile(root / Path(path).expanduser()):
-            remedy = None if scale is None else difficulty_command(dataset, scale)
+            remedy = own or (None if scale is None else difficulty_command(dataset, scale))
             findings.append(
                 Finding(
                     ERROR,

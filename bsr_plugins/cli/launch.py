@@ -91,6 +91,8 @@ def launch(phase: str, args: argparse.Namespace, argv: List[str], unknown: List[
             if is_first_process():
                 say_error(f'basicsr {phase}: nothing was run; {NO_CHECK} runs it all the same')
             return EXIT_WRONG_OPTIONS
+    # Threads that spin while they wait take the cores from what else runs; torch reads this when it is imported.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     if option_file.get('num_gpu') == 0:
         os.environ.setdefault(CPU_VARIABLE, '1')
     package = checkout_of(root)

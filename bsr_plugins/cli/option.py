@@ -148,9 +148,12 @@ def _write_for_own_images(args: argparse.Namespace) -> int:
     data = own_images.make(args, recipe)
     text = render(replace(recipe, setting=replace(setting, data=data)))
     with _names_the_file(path):
-        if os.path.lexists(path) and not args.force and not _holds(path, text):
-            raise _in_the_way([path])
-    print(f'{_written(path, text)}\n{command("train", "-opt", args.out)}')
+        is_kept = os.path.lexists(path) and not args.force and not _holds(path, text)
+    if is_kept:
+        print(f'{path} was changed since this command made it, and is kept; --force replaces it')
+    else:
+        print(_written(path, text))
+    print(command('train', '-opt', args.out))
     return 0
 
 

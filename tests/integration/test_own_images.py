@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Sequence
@@ -12,7 +13,7 @@ import torch
 import yaml
 
 from bsr_plugins.cli.main import main
-from bsr_plugins.common.commands import command
+from bsr_plugins.common.commands import command, program
 from bsr_plugins.runs import training_position
 from training_runs import forget_log_files, log_of
 
@@ -64,9 +65,7 @@ def test_two_commands_train(here: Path, basicsr: Any, capsys: pytest.CaptureFixt
     assert '9 images to train on, 2 held out for validation' in out
     options = yaml.safe_load(Path('my.yml').read_text(encoding='utf-8'))
     assert basicsr('check', 'my.yml', '--strict') == 0
-    # The test's process stays one.
-    alone = ['datasets:train:num_worker_per_gpu=0', 'datasets:train:persistent_workers=false']
-    assert basicsr('train', '-opt', 'my.yml', '--force_yml', *alone) == 0
+    assert basicsr('train', '-opt', 'my.yml') == 0
     log = log_of(here / 'experiments' / 'my')
     assert log.splitlines()[0].split('INFO: ')[1].startswith('bsr_plugins ')
     assert 'BSPA round 1' in log and '# psnr' in log and 'End of training' in log
@@ -79,7 +78,7 @@ def test_two_commands_train(here: Path, basicsr: Any, capsys: pytest.CaptureFixt
     assert {key.rpartition('_s')[0] for key in keys} == trained
 
 
-def test_the_twin_shares_what_is_made(here: Path, basicsr: Any) -> None:
+def test_the_twin_shares_what_is_made(here: Path, basicsr: Any, capsys: pytest.CaptureFixture) -> None:
     assert basicsr(*option('FSRCNN', 'bspa', 2, 'bspa.yml', '--iters', '20')) == 0
     before = {path: path.stat().st_mtime_ns for path in here.glob('datasets/*/*/*/data.mdb')}
     assert basicsr(*option('FSRCNN', 'baseline', 2, 'twin.yml', '--iters', '20')) == 0
@@ -87,6 +86,17 @@ def test_the_twin_shares_what_is_made(here: Path, basicsr: Any) -> None:
     one, other = (yaml.safe_load(Path(name).read_text(encoding='utf-8')) for name in ('bspa.yml', 'twin.yml'))
     one['datasets']['train'].pop('inverse')
     assert one['datasets'] == other['datasets'] and one['name'] != other['name']
+    # What is missing is made by the command that the check names, and what the user has changed is kept.
+    shutil.rmtree('datasets')
+    text = Path('twin.yml').read_text(encoding='utf-8').replace('print_freq: 1', 'print_freq: 2')
+    Path('twin.yml').write_text(text, encoding='utf-8')
+    capsys.readouterr()
+    assert basicsr('check', 'twin.yml') != 0
+    said = ''.join(capsys.readouterr()).splitlines()
+    remedies = {line.partition('remedy:')[2].strip() for line in said if 'remedy:' in line}
+    assert len(remedies) == 1
+    assert basicsr(*shlex.split(remedies.pop())[len(shlex.split(program())) :]) == 0
+    assert basicsr('check', 'twin.yml', '--strict') == 0 and Path('twin.yml').read_text(encoding='utf-8') == text
     # Again, the same command is content; with another length it asks for --force.
     assert basicsr(*option('FSRCNN', 'baseline', 2, 'twin.yml', '--iters', '20')) == 0
     assert basicsr(*option('FSRCNN', 'baseline', 2, 'twin.yml', '--iters', '30')) == 2

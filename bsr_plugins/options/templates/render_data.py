@@ -44,7 +44,9 @@ def train_datasets(recipe: Recipe) -> str:
     data = recipe.setting.data
     images = _published_images(recipe) if data is None else _own_images(recipe, data)
     method, stock = recipe.method_row, recipe.method_row.train_set == 'PairedImageDataset'
-    workers = '6' if data is None else f'{_OWN_WORKERS}  # more where patches are waited for (data_time in the log)'
+    kept = f'true  # {_WORKERS_KEPT if stock else _WORKERS_ARE_SLOW}'
+    if data is not None:
+        kept = f'false  # with workers true: {_REPEATED if stock else _SLOW}'
     text = f"""\
 # dataset and data loader settings
 datasets:
@@ -55,10 +57,10 @@ datasets:
     use_rot: true
 {indent(method.train_set_options, '    ')}
     # data loader
-    num_worker_per_gpu: {workers}
+    num_worker_per_gpu: {6 if data is None else _NO_WORKERS}
     batch_size_per_gpu: {BATCH_SIZE}
     dataset_enlarge_ratio: {recipe.schedule.enlarge_ratio if data is None else _enlarged(recipe, data)}
-    persistent_workers: true  # {_WORKERS_KEPT if stock else _WORKERS_ARE_SLOW}
+    persistent_workers: {kept}
     prefetch_mode: ~
 """
     if method.dataset:
@@ -66,7 +68,7 @@ datasets:
     return f'{text}\n{indent(_benchmarks(recipe.scale) if data is None else _own_validation(data), "  ")}'
 
 
-_OWN_WORKERS = 2
+_NO_WORKERS = '0  # windows cost little to read; with a fast GPU: 4, and persistent_workers: true'
 
 
 def _published_images(recipe: Recipe) -> str:
@@ -146,8 +148,10 @@ def _benchmarks(scale: int) -> str:
     return '\n'.join(_benchmark(key, name, scale) for key, name in zip(('val', 'val_2'), BENCHMARKS))
 
 
-_WORKERS_KEPT = 'BasicSR seeds new workers alike: without it each epoch repeats the same crops'
-_WORKERS_ARE_SLOW = 'saves starting new workers every epoch; the draws do not depend on it'
+_REPEATED = 'without it each epoch repeats the same crops'
+_WORKERS_KEPT = f'BasicSR seeds new workers alike: {_REPEATED}'
+_SLOW = 'saves starting new workers every epoch'
+_WORKERS_ARE_SLOW = f'{_SLOW}; the draws do not depend on it'
 
 
 def _gt_size_reason(recipe: Recipe) -> str:
