@@ -6,10 +6,11 @@ import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from bsr_plugins.checks.pair_listing import lmdb_sizes
 from bsr_plugins.checks.path_checks import datasets_in
+from bsr_plugins.checks.resemblance_checks import Decoded
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
@@ -25,8 +26,10 @@ class _Image(NamedTuple):
     decode: Callable[[], Any]
 
 
-def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
-    """Decode all images below the data sets' folders and in their LMDBs; return a finding for each that cannot be.
+def check_images(option_file: OptionFile, root: Path) -> Tuple[List[Finding], Decoded]:
+    """Decode all images below the data sets' folders and in their LMDBs.
+
+    Return a finding for each that cannot be, and what the others are.
 
     A folder that several data sets share is read once. Progress is shown on stderr.
     """
@@ -42,6 +45,7 @@ def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
                     places.setdefault(folder, (*keys, key))
                     own[folder] = own.get(folder, False) or plain_name(dataset.get('type')) in TABLE['dataset']
     findings: List[Finding] = []
+    decoded = Decoded({}, {})
     images = [(folder, image) for folder in places for image in _images(folder)]
     readers = _open_lmdbs(places)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool, tqdm(
@@ -49,7 +53,7 @@ def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
     ) as bar:
         for start in range(0, len(images), _AT_ONCE):
             part = images[start : start + _AT_ONCE]
-            for (folder, image), error in zip(part, pool.map(lambda entry: _problem(entry[1]), part)):
+            for (folder, image), error in zip(part, pool.map(lambda entry: _problem(entry[1], decoded), part)):
                 bar.update()
                 if error is not None:
                     deep_colour = error.expected == 'uint8'
@@ -64,7 +68,7 @@ def check_images(option_file: OptionFile, root: Path) -> List[Finding]:
                         )
                     )
     del readers
-    return findings
+    return findings, decoded
 
 
 def _open_lmdbs(folders: Iterable[Path]) -> List[Any]:
@@ -79,9 +83,9 @@ def _open_lmdbs(folders: Iterable[Path]) -> List[Any]:
     return readers
 
 
-def _problem(image: _Image) -> Optional[DataError]:
+def _problem(image: _Image, decoded: Decoded) -> Optional[DataError]:
     try:
-        image.decode()
+        decoded.add(image.name, image.decode())
     except DataError as error:
         return error
     return None
@@ -102,16 +106,11 @@ def _images(folder: Path) -> Iterator[_Image]:
                 yield _Image(str(path), lambda path=path: read_image(path))  # type: ignore[misc]
 
 
-def _decode_record(folder: Path, key: str) -> None:
+def _decode_record(folder: Path, key: str) -> Any:
     from bsr_plugins.data.images.image_reading import decode_image
     from bsr_plugins.data.images.lmdb_reader import open_reader
 
-    record = open_reader(folder).get(key)
-    if record is None:
-        raise DataError(
-            f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=folder, remedy='make it again'
-        )
-    decode_image(record, f'{folder}: {key}')
+    return decode_image(open_reader(folder).record(key), f'{folder}: {key}')
 
 
 def _text(value: Any) -> Optional[str]:

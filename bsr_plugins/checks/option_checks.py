@@ -108,12 +108,14 @@ def check_options(
     findings += [each for each in check_paths(option_file, root, is_train, auto_resume) if each.where not in unread]
     upstream = code is None or code.pairs_as_upstream()
     findings += check_listing(option_file, root, upstream)
-    findings += check_pairs(option_file, root, upstream, deep)
+    decoded = None
+    if deep:
+        damaged, decoded = check_images(option_file, root)
+        findings += damaged
+    findings += check_pairs(option_file, root, upstream, decoded)
     findings += check_difficulties(option_file, root)
     if is_train:
         findings += check_schedule(option_file, code, root)
-    if deep:
-        findings += check_images(option_file, root)
     return sorted(findings, key=lambda finding: finding.severity != ERROR)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional
 from bsr_plugins.checks.listing_checks import PAIRED_TYPES
 from bsr_plugins.checks.pair_listing import PairList, Size, list_pairs, spread
 from bsr_plugins.checks.path_checks import datasets_in
+from bsr_plugins.checks.resemblance_checks import Decoded, check_resemblance
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
@@ -20,7 +21,9 @@ SAMPLED = 64
 _WITH_HEADERS = ('.png', '.jpg', '.jpeg', '.bmp')
 
 
-def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool = False) -> List[Finding]:
+def check_pairs(
+    option_file: OptionFile, root: Path, upstream: bool, decoded: Optional[Decoded] = None
+) -> List[Finding]:
     """Return what is wrong with the image pairs of the data sets that pair images by name.
 
     Args:
@@ -28,7 +31,7 @@ def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool 
         root: The working directory.
         upstream: Whether PairedImageDataset is BasicSR's own; a fork's may pair in another way, so that what looks
             wrong there is a warning.
-        deep: Read the header of every image, not of a sample.
+        decoded: What all images were found to be; None: the headers of a sample are read.
     """
     findings: List[Finding] = []
     for keys, dataset, _ in paired_sets(option_file):
@@ -38,7 +41,8 @@ def check_pairs(option_file: OptionFile, root: Path, upstream: bool, deep: bool 
         if pairs is None:
             continue
         findings += _unpaired(option_file, keys, dataset, pairs, severity)
-        findings += _PairSizes(option_file, keys, dataset, pairs, severity).findings(None if deep else SAMPLED)
+        findings += _PairSizes(option_file, keys, dataset, pairs, severity, decoded).findings()
+        findings += check_resemblance(option_file, keys, pairs, severity, decoded)
     return findings
 
 
@@ -98,35 +102,36 @@ def _template_remedy(pairs: PairList) -> Optional[str]:
     return None if near is None else f"filename_tmpl: '{near.replace(stem, '{}')}'"
 
 
-def _turned(size: Size, name: str) -> List[Size]:
-    # OpenCV turns an image by its EXIF entry, which may say so for one of the two alone.
-    return [size, (size[1], size[0])] if name.lower().endswith(('.jpg', '.jpeg')) else [size]
-
-
 class _PairSizes:
     """Compares the sizes of pairs with the scale and the crop."""
 
     def __init__(
-        self, option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList, severity: str
+        self,
+        option_file: OptionFile,
+        keys: KeyPath,
+        dataset: Dict[str, Any],
+        pairs: PairList,
+        severity: str,
+        decoded: Optional[Decoded],
     ) -> None:
-        self.file, self.keys, self.pairs, self.severity = option_file, keys, pairs, severity
+        self.file, self.keys, self.pairs, self.severity, self.decoded = option_file, keys, pairs, severity, decoded
         self.scale: Any = option_file.get('scale')
         self.is_train = keys[1] == 'train'
         self.gt_size = dataset.get('gt_size') if self.is_train else None
 
-    def findings(self, count: Optional[int]) -> List[Finding]:
+    def findings(self) -> List[Finding]:
         found: Dict[str, List[str]] = {}
         self.fails = self.is_train
-        for gt_name in spread(list(self.pairs.pairs), count):
+        for gt_name in spread(list(self.pairs.pairs), SAMPLED if self.decoded is None else None):
             lq_name = self.pairs.pairs[gt_name]
-            gt, lq = self.pairs.size('gt', gt_name), self.pairs.size('lq', lq_name)
+            gt, lq = self._size('gt', gt_name), self._size('lq', lq_name)
             for which, name, size in (('gt', gt_name, gt), ('lq', lq_name, lq)):
-                if size is None and not self.pairs.is_lmdb and name.lower().endswith(_WITH_HEADERS):
+                if size is None and self._has_header(name):
                     found.setdefault(f'damaged_{which}', []).append(self.pairs.place(which, name))
             if gt is None or lq is None:
                 continue
-            if not self._fits(gt, lq, gt_name):
-                self.fails = self.fails or self._fails_in_metrics(gt, lq, gt_name)
+            if not self._fits(gt, lq):
+                self.fails = self.fails or self._fails_in_metrics(gt, lq)
                 found.setdefault('scale', []).append(
                     f'{self.pairs.place("gt", gt_name)} {gt[0]} x {gt[1]}, LR {lq[0]} x {lq[1]}'
                 )
@@ -134,14 +139,23 @@ class _PairSizes:
                 found.setdefault('small', []).append(f'{self.pairs.place("gt", gt_name)} {gt[0]} x {gt[1]}')
         return [self._finding(kind, places) for kind, places in found.items()]
 
-    def _fits(self, gt: Size, lq: Size, name: str) -> bool:
+    def _size(self, which: str, name: str) -> Optional[Size]:
+        if self.decoded is None:
+            return self.pairs.size(which, name)
+        return self.decoded.sizes.get(self.pairs.path(which, name))
+
+    def _has_header(self, name: str) -> bool:
+        # What was decoded in vain is named already.
+        return self.decoded is None and not self.pairs.is_lmdb and name.lower().endswith(_WITH_HEADERS)
+
+    def _fits(self, gt: Size, lq: Size) -> bool:
         if not isinstance(self.scale, int) or isinstance(self.scale, bool):
             return True
-        return any(self._side_fits(size[0], lq[0]) and self._side_fits(size[1], lq[1]) for size in _turned(gt, name))
+        return self._side_fits(gt[0], lq[0]) and self._side_fits(gt[1], lq[1])
 
-    def _fails_in_metrics(self, gt: Size, lq: Size, name: str) -> bool:
+    def _fails_in_metrics(self, gt: Size, lq: Size) -> bool:
         # BasicSR cuts an HR image that is too large; one that is too small has another size than the output.
-        is_cut = any(size[0] >= self.scale * lq[0] and size[1] >= self.scale * lq[1] for size in _turned(gt, name))
+        is_cut = gt[0] >= self.scale * lq[0] and gt[1] >= self.scale * lq[1]
         return bool(self.file.get('val', 'metrics')) and not is_cut
 
     def _side_fits(self, gt: int, lq: int) -> bool:

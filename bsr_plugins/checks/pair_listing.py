@@ -12,6 +12,7 @@ from bsr_plugins.checks.listing_checks import stray_files
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.declared_size import declared_size
 from bsr_plugins.data.images.name_lists import files_in, key_in, name_in, read_lines
+from bsr_plugins.data.images.orientation import orientation
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 
@@ -44,8 +45,12 @@ class PairList:
     sizes: Dict[Tuple[str, str], Size] = field(default_factory=dict)
 
     def size(self, which: str, name: str) -> Optional[Size]:
-        """Return the size of an image, None where it is not known."""
+        """Return the size of an image as OpenCV reads it, None where it is not known."""
         return self.sizes.get((which, name)) if self.is_lmdb else image_size(self.folders[which] / name)
+
+    def path(self, which: str, name: str) -> str:
+        """Return the path of an image, or its LMDB and key."""
+        return f'{self.folders[which]}: {name}' if self.is_lmdb else str(self.folders[which] / name)
 
     def place(self, which: str, name: str) -> str:
         """Return how a message names an image."""
@@ -94,7 +99,10 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
 
 
 def image_size(path: Path) -> Optional[Size]:
-    """Return (height, width) of a PNG, JPEG or BMP from its header; None for other formats and damaged headers."""
+    """Return (height, width) of a PNG, JPEG or BMP from its header, as OpenCV reads it by its orientation tag.
+
+    None for other formats and damaged headers.
+    """
     try:
         with open(path, 'rb') as stream:
             content = stream.read(_HEAD_BYTES)
@@ -103,7 +111,9 @@ def image_size(path: Path) -> Optional[Size]:
     except OSError:
         return None
     declared = declared_size(content)
-    return (declared.height, declared.width) if declared else None
+    if declared is None:
+        return None
+    return (declared.width, declared.height) if orientation(content) > 4 else (declared.height, declared.width)
 
 
 def spread(names: List[str], count: Optional[int]) -> Iterator[str]:

@@ -171,6 +171,17 @@ def records(content: bytes, lmdb_name: str = 'sub/HR_sub.lmdb') -> Spoil:
 LYING = lying_png()
 
 
+def turned(folder: Path) -> None:
+    """Turn every LR image upside down, and make its HR image one that shows it."""
+    import cv2
+    import numpy as np
+
+    for path in (folder / 'data/HR').iterdir():
+        coarse = np.random.default_rng(int(path.stem)).integers(0, 256, (5, 5, 3)).astype(np.uint8)
+        cv2.imwrite(str(path), cv2.resize(coarse, (64, 64)))
+        cv2.imwrite(str(folder / 'data/LR' / path.name), cv2.resize(coarse, (32, 32))[::-1, ::-1])
+
+
 def all_hr(spoil: Callable[..., Spoil], *more: Any) -> Spoil:
     """Spoil every HR image."""
     return all_of(*(spoil(f'data/HR/{number:04d}.png', *more) for number in range(4)))
@@ -462,6 +473,8 @@ TABLE: List[Bad] = [
     # ------------------------------------------------------------------ tools/create_subimage_lmdb.py
     bad('no HR folder', LMDB.replace('data/HR', 'HR'), nothing, 'no folder HR'),
     bad('no images', LMDB.replace('data/HR', 'sub'), nothing, 'no image in folder sub', 'HR_sub.lmdb'),
+    bad('LR upside down', LMDB, turned, 'is its HR image turned by 180 degrees', 'omit --lr'),
+    bad('LR upside down, looked at deeply', 'basicsr check --deep train.yml', turned, 'LR images are their HR images'),
     bad('HR without LR', LMDB, remove('data/LR/0002.png'), 'do not pair by name', '0002.png'),
     bad('LR without HR', LMDB, remove('data/HR/0001.png'), 'do not pair by name', '0001.png'),
     bad('LR of another size', LMDB, image('data/LR/0001.png', 16, 16), '0001.png'),

@@ -9,6 +9,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.image_encoding import Encoder
 from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.images.image_resizing import crop_to_multiple, shrink
+from bsr_plugins.data.images.resemblance import check_same_way_up
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name, windows
 
 Items = List[Tuple[str, Any]]
@@ -43,8 +44,9 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
     if source.factor < 1:
         hr = shrink(hr, source.factor)
     given = read_image(source.lr) if source.lr is not None and source.lr_wanted else None
-    if given is not None:
+    if given is not None and source.lr is not None:
         _check_pair(source, hr, given, scale)
+        check_same_way_up(hr, given, source.hr, source.lr)
     hr = crop_to_multiple(hr, mod)
     places = windows(hr.shape[0], hr.shape[1], grid)
     if not places:
