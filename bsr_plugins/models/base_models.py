@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from types import CodeType
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Type
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Set, Tuple, Type
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.host.lazy import is_lazy_call
 from bsr_plugins.host.registries import find_registries, qualified_name
-from bsr_plugins.models.stock_model import StockModel
+from bsr_plugins.models.stock_model import ROOT_MODEL, StockModel
 
 _KEY = 'base_model_type'
 #: What a training pass has to use for ours to be put around it.
@@ -34,6 +34,14 @@ def over_base(cls: Type[Any], opt: Optional[Mapping[str, Any]], mixin: Type[Any]
     """
     name = (opt or {}).get(_KEY)
     if not name:
+        if opt is not None and StockModel.__name__ == ROOT_MODEL[1]:
+            raise OptionError(
+                'the basicsr that runs has no SRModel to stand on',
+                where=_KEY,
+                expected=' or '.join(find_registries()['model'].names_where(_trains_as_sr_model))
+                or 'a model of the fork',
+                remedy=f'name the model of the fork that is to be trained by {_KEY}',
+            )
         return cls
     base = _found(name)
     if issubclass(cls, base):
@@ -49,10 +57,18 @@ def owners_behind(mixin: Type[Any], cls: Type[Any], method: str) -> List[Type[An
 
 
 def names_in_pass(owners: Iterable[Type[Any]]) -> Set[str]:
-    """Return the attributes and globals that ``optimize_parameters`` of these classes uses."""
-    passes = [inspect.unwrap(vars(owner)['optimize_parameters']) for owner in owners]
-    codes = [getattr(function, '__code__', None) for function in passes]
-    return {name for code in codes if code is not None for name in _names_in_code(code)}
+    """Return the attributes and globals that ``optimize_parameters`` of the first of these classes uses.
+
+    That of the next one is counted where the one before calls a pass in turn: its base's.
+    """
+    names: Set[str] = set()
+    for owner in owners:
+        code = getattr(inspect.unwrap(vars(owner)['optimize_parameters']), '__code__', None)
+        used = _names_in_code(code) if code is not None else set()
+        names |= used
+        if 'optimize_parameters' not in used:
+            break
+    return names
 
 
 def _names_in_code(code: CodeType) -> Set[str]:
@@ -79,7 +95,7 @@ def _found(name: Any) -> Type[Any]:
             f'there is no model named {name!r}',
             where=_KEY,
             found=repr(name),
-            remedy=did_you_mean(str(name), registry.names_where(_is_model)),
+            remedy=did_you_mean(str(name), registry.names_where(_trains_as_sr_model)),
         )
     if is_lazy_call(base):
         raise OptionError(
@@ -89,8 +105,7 @@ def _found(name: Any) -> Type[Any]:
             found=name,
             remedy=f'leave {_KEY} out',
         )
-    owners = [owner for owner in base.__mro__ if 'optimize_parameters' in vars(owner)] if _is_model(base) else []
-    missing = _WRAPPED_NAMES - names_in_pass(owners)
+    missing = _missing_names(base)
     if missing:
         raise OptionError(
             f'{name} does not train as SRModel does',
@@ -99,6 +114,15 @@ def _found(name: Any) -> Type[Any]:
             found=f'a pass without {", ".join(sorted(missing))}' if _is_model(base) else qualified_name(base),
         )
     return base
+
+
+def _missing_names(held: Any) -> FrozenSet[str]:
+    owners = [owner for owner in held.__mro__ if 'optimize_parameters' in vars(owner)] if _is_model(held) else []
+    return _WRAPPED_NAMES - names_in_pass(owners)
+
+
+def _trains_as_sr_model(held: Any) -> bool:
+    return not is_lazy_call(held) and not _missing_names(held)
 
 
 def _is_model(held: Any) -> bool:

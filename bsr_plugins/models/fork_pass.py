@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Set, Type
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Set, Type
 
 import torch
+from basicsr.utils import get_root_logger
 from torch import Tensor
 
 from bsr_plugins.common.errors import OptionError
@@ -43,6 +44,8 @@ class ForkPass(Part):
         self._norm: Optional[float] = None
         self._terms: Dict[str, Tensor] = {}
         self._forward: Optional[Callable[..., Any]] = None
+        self._added: List[str] = []
+        self._has_told = False
 
     def prepare(self) -> None:
         """Check the options against the pass."""
@@ -62,7 +65,7 @@ class ForkPass(Part):
                     expected=expected,
                     found=getattr(options, key),
                 )
-        added = [key for key in ('losses', 'sigma_opt') if self.model.opt['train'].get(key)]
+        added = self._added = [key for key in ('losses', 'sigma_opt') if self.model.opt['train'].get(key)]
         if added and not self._calls_pixel_loss:
             raise OptionError(
                 f'the training pass of {self.owner} does not call cri_pix, through which other losses are added',
@@ -126,7 +129,9 @@ class ForkPass(Part):
 
     @contextlib.contextmanager
     def _more_losses(self, iteration: int) -> Iterator[None]:
-        model, pixel = self.model, self.model.cri_pix
+        model = self.model
+        # A model may have its losses under other names (ExampleModel of BasicSR-examples).
+        pixel = getattr(model, 'cri_pix', None)
 
         def criterion(pred: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Any:
             terms = {'l_pix': model.losses.term(pixel, pred, target, iteration, PIXEL, **kwargs)} if pixel else {}
@@ -137,12 +142,20 @@ class ForkPass(Part):
             self._terms = {**self._terms, **terms}
             return sum(terms.values())
 
-        if model.losses.named or model.sigma.net is not None or pixel:
+        is_replaced = bool(model.losses.named or model.sigma.net is not None or pixel)
+        if is_replaced:
             model.cri_pix = criterion
         try:
             yield
         finally:
-            model.cri_pix = pixel
+            if is_replaced:
+                model.cri_pix = pixel
+        if self._added and not self._terms and not self._has_told:
+            self._has_told = True
+            get_root_logger().warning(
+                f'{self.owner} trained without cri_pix in iteration {iteration:,}: what is added through it '
+                f'(train.{", train.".join(self._added)}) has no part in such iterations.'
+            )
 
     def _judge_gradients(self) -> None:
         self._norm = float(self.model.engine.step.gradient_norm())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 import torch
@@ -69,6 +69,24 @@ def test_the_trees_own_script_trains_with_the_pack(kind: str, data: Path, tmp_pa
     )
     assert 'bsr_plugins' in torch.load(run / 'training_states' / '6.state', weights_only=True)
     assert {path: path.read_bytes() for path in root.rglob('*.py')} == before
+
+
+@pytest.mark.parametrize('base', ['TreeModel', None])
+def test_a_fork_that_has_dropped_srmodel(base: Optional[str], data: Path, tmp_path: Path) -> None:
+    root = write_tree('registry', tmp_path / 'tree')
+    stock = root / 'basicsr' / 'models' / 'sr_model.py'
+    (stock.parent / 'tree_model.py').write_text(stock.read_text().replace('SRModel', 'TreeModel'))
+    stock.unlink()
+    options = options_for('registry', data)
+    if base:
+        options['base_model_type'] = base
+    done = run_in(root, 'train', '-opt', 'run.yml', options=options)
+    if base:
+        assert done.returncode == 0, done.stdout
+        assert 'Model [RebalancedTreeModel] is created' in done.stdout and 'psnr' in done.stdout
+    else:
+        assert done.returncode == 2 and 'has no SRModel to stand on' in done.stdout
+        assert 'where:    base_model_type\n  expected: TreeModel\n' in done.stdout
 
 
 @pytest.mark.parametrize('kind', [pytest.param('registry', marks=pytest.mark.slow), 'legacy'])

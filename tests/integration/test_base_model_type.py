@@ -77,13 +77,43 @@ def fork_models() -> None:
             self.save_network(self.net_g, 'net_g', current_iter)
             self.save_training_state(epoch, current_iter)
 
+    class ProbeOtherLossModel(SRModel):
+        """Derives from SRModel and has its losses under names of its own, as ExampleModel has; no pixel_opt."""
+
+        def init_training_settings(self):
+            self.net_g.train()
+            self.ema_decay, self.l1_pix = 0, torch.nn.L1Loss()
+            self.setup_optimizers()
+            self.setup_schedulers()
+
+        def optimize_parameters(self, current_iter):
+            self.optimizer_g.zero_grad()
+            self.output = self.net_g(self.lq)
+            l_one = self.l1_pix(self.output, self.gt)
+            l_one.backward()
+            self.optimizer_g.step()
+            self.log_dict = self.reduce_loss_dict({'l_one': l_one})
+
+    class ProbeLateModel(ProbeForkModel):
+        """Goes without the pixel loss until iteration 3, as DiffIR's second stage does until its encoder is trained."""
+
+        def optimize_parameters(self, current_iter):
+            if current_iter >= 3:
+                super().optimize_parameters(current_iter)
+                return
+            self.optimizer_g.zero_grad()
+            l_early = (self.net_g(self.lq) - self.gt).abs().mean()
+            l_early.backward()
+            self.optimizer_g.step()
+            self.log_dict = self.reduce_loss_dict({'l_early': l_early})
+
     class ProbeQueueModel(SRModel):
         """Shuffles samples through a queue, as RealESRNetModel does."""
 
         def _dequeue_and_enqueue(self):
             self.queued = True
 
-    for model in (ProbeForkModel, ProbeOwnModel, ProbeQueueModel):
+    for model in (ProbeForkModel, ProbeOwnModel, ProbeOtherLossModel, ProbeLateModel, ProbeQueueModel):
         if model.__name__ not in MODEL_REGISTRY:
             MODEL_REGISTRY.register(model)
 
@@ -290,11 +320,30 @@ def test_bspa_over_such_a_base(base_options: Options, train: Train, tmp_path: Pa
     assert 'Model [BSPAProbeOwnModel] is created' in log_of(run) and 'BSPA round 2' in log_of(run)
 
 
+def test_a_base_without_cri_pix_trains_as_it_does_alone(
+    options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
+    options['base_model_type'] = 'ProbeOtherLossModel'
+    del options['train']['pixel_opt']
+    ours = train(options, tmp_path / 'ours')
+    alone = train({**options, 'model_type': options.pop('base_model_type')}, tmp_path / 'alone')
+    same(load(ours, 'net_g_4.pth'), load(alone, 'net_g_4.pth'))
+
+
+def test_iterations_without_the_added_losses_are_said_once(options: Options, train: Train, tmp_path: Path) -> None:
+    options['base_model_type'] = 'ProbeLateModel'
+    options['train']['losses'] = {'edge': {'type': 'L1Loss'}}
+    log = log_of(train(options, tmp_path))
+    assert log.count('ProbeLateModel trained without cri_pix') == 1
+    assert 'in iteration 1: what is added through it (train.losses) has no part' in log and 'l_edge: ' in log
+
+
+@pytest.mark.parametrize('base', ['ProbeOwnModel', 'ProbeOtherLossModel'])
 @pytest.mark.parametrize('key, value', [('losses', {'edge': {'type': 'L1Loss'}}), ('sigma_opt', {'type': 'SigmaLoss'})])
 def test_losses_that_its_pass_would_leave_out_are_refused(
-    options: Options, train: Train, tmp_path: Path, key: str, value: Any
+    options: Options, train: Train, tmp_path: Path, key: str, value: Any, base: str
 ) -> None:
-    options['base_model_type'] = 'ProbeOwnModel'
+    options['base_model_type'] = base
     options['train'][key] = value
     options['network_sigma'] = {'type': 'SigmaBranch', 'num_feat': 8, 'num_conv': 2} if key == 'sigma_opt' else None
     with pytest.raises(OptionError, match='does not call cri_pix') as caught:
