@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
@@ -54,7 +55,8 @@ def provide_missing(module_name: str, builder: Builder) -> None:
     """Serve ``module_name`` where no other finder has it: ``builder(module)`` fills the empty module. A real one wins.
 
     A name that stands before a dot in another provided name (``distutils`` for ``distutils.version``) becomes a
-    package. Asked for again, the later builder replaces the earlier one.
+    package. ``*.NAME`` is the module NAME of any package in whose checkout ``setup.py`` makes a version file. Asked for
+    again, the later builder replaces the earlier one.
     """
     _fallback_finder().builders[module_name] = builder
 
@@ -134,14 +136,28 @@ class FallbackFinder:
     def find_spec(
         self, name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
     ) -> Optional[ModuleSpec]:
-        if name not in self.builders:
+        builder = self.builders.get(name)
+        if builder is None and path is not None and _makes_version_file(name, path):
+            builder = self.builders.get(f'*.{name.rpartition(".")[2]}')
+        if builder is None:
             return None
         later = sys.meta_path[sys.meta_path.index(self) + 1 :] if self in sys.meta_path else []
         real = _find_among(later, name, path, target, leave_out=self)
         if real is not None:
             return real
         package = any(other.startswith(f'{name}.') for other in self.builders)
-        return ModuleSpec(name, _BuildingLoader(self.builders[name]), origin=self.identity, is_package=package)
+        return ModuleSpec(name, _BuildingLoader(builder), origin=self.identity, is_package=package)
+
+
+def _makes_version_file(name: str, path: Sequence[str]) -> bool:
+    """Return whether ``name`` is a module of a top-level package beside a setup.py of BasicSR's kind."""
+    for folder in path if name.count('.') == 1 else ():
+        try:
+            if b'__gitsha__' in (Path(folder).parent / 'setup.py').read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
 
 
 class _HookedLoader:

@@ -82,12 +82,12 @@ def put_in_place(patch: Patch) -> None:
 def _leave_out(patch: Patch) -> None:
     def refuse(module: ModuleType) -> None:
         error = MissingModuleError(
-            f"There is no module {patch.module}, and the mend '{patch.name}' that provides it is switched off",
+            f"There is no module {module.__name__}, and the mend '{patch.name}' that provides it is switched off",
             where=f'the environment variable {switches.VARIABLE}',
             found=os.environ.get(switches.VARIABLE),
             remedy=f"list there only what is to be off, without '{patch.name}', or unset it: {patch.reason}",
         )
-        error.name = patch.module
+        error.name = module.__name__
         raise error
 
     _SWITCHED_OFF[patch.name] = patch

@@ -1,4 +1,4 @@
-"""Mend: ``basicsr.version``, which ``setup.py`` generates and a fresh clone therefore lacks."""
+"""Mend: ``PACKAGE.version``, which ``setup.py`` generates and a fresh clone therefore lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ UNKNOWN = '0.0.0+unknown'
 def provide_version(module: ModuleType) -> bool:
     """Fill the missing ``PACKAGE.version`` from the file VERSION beside the package (``0.0.0+unknown`` without one).
 
-    Without it ``import basicsr`` fails in a clone. https://github.com/XPixelGroup/BasicSR/issues/376 and 407.
+    Without it ``import basicsr`` (realesrgan, mmrealsr, DiffIR, ...) fails in a clone.
+    https://github.com/XPixelGroup/BasicSR/issues/376 and 407.
     """
     package = importlib.import_module(module.__name__.rpartition('.')[0])
     version = UNKNOWN

@@ -1,4 +1,4 @@
-"""basicsr.version in a clone."""
+"""The version module of a package in a clone."""
 
 from __future__ import annotations
 
@@ -54,3 +54,19 @@ def test_a_generated_version_file_wins(tmp_path: Path, run_python: Callable[...,
         'print(basicsr.__version__, active_patches())'
     )
     assert done.stdout.strip() == '9.9 []', done.stderr
+
+
+@pytest.mark.parametrize(
+    ('setup', 'is_served'), [("text = '__gitsha__ = {}'", True), ('setup()', False), (None, False)]
+)
+def test_it_is_made_for_any_package_whose_setup_makes_one(
+    setup: Optional[str], is_served: bool, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    (tmp_path / 'own').mkdir()
+    (tmp_path / 'own' / '__init__.py').write_text('from .version import *\nfrom .version import __gitsha__\n')
+    (tmp_path / 'VERSION').write_text('0.3\n')
+    if setup is not None:
+        (tmp_path / 'setup.py').write_text(setup)
+    done = run_python('import bsr_plugins, own; print(own.version.__version__)')
+    assert done.stdout.strip() == ('0.3' if is_served else '')
+    assert is_served or "No module named 'own.version'" in done.stderr
