@@ -30,6 +30,7 @@ DAMAGE = (
     zipfile.BadZipFile,
 )
 
+_CHUNK = 1 << 20
 _LOCAL_HEADER = struct.Struct('<26xHH')
 
 
@@ -96,8 +97,7 @@ def read_header(path: Path) -> Dict[str, Any]:
     Raises:
         DAMAGE: There is no such file, or it is none of this format.
     """
-    with np.load(path, allow_pickle=False) as archive:
-        header = json.loads(archive['header'].tobytes().decode('utf-8'))
+    header = json.loads(_map_member(path, 'header').tobytes().decode('utf-8'))
     if not isinstance(header, dict) or header.get('format') != FORMAT:
         raise ValueError('it has another format')
     return header
@@ -114,30 +114,41 @@ def map_arrays(path: Path, identity: str, verify: bool = True) -> ImageArrays:
     Raises:
         DAMAGE: There is no such file, or it is damaged.
     """
-    with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip() if verify else None
-        if damaged is not None:
-            raise ValueError(f'the checksum of {damaged} is wrong')
-        member = archive.getinfo('values.npy')
-        if member.compress_type != zipfile.ZIP_STORED:
-            raise ValueError('it is compressed')
-    with np.load(path, allow_pickle=False) as archive:
-        offsets = archive['offsets']
-    values = _map_member(path, member.header_offset)
-    if offsets.ndim != 1 or offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) < 0).any():
+    offsets, values = np.array(_map_member(path, 'offsets', verify)), _map_member(path, 'values', verify)
+    if offsets.dtype != np.int64 or len(offsets) < 1:
+        raise ValueError('its offsets are none')
+    if offsets[0] != 0 or offsets[-1] != len(values) or (offsets[1:] < offsets[:-1]).any():
         raise ValueError('its offsets do not fit its values')
     return ImageArrays(values, offsets, path, identity)
 
 
-def _map_member(path: Path, header_offset: int) -> np.ndarray:
-    # numpy maps .npy files alone; a member that is stored uncompressed is one, from some offset of the archive on.
+def _map_member(path: Path, name: str, verify: bool = False) -> np.ndarray:
+    """Return an array of the file, memory-mapped: one row of plain numbers, all of whose bytes stand in the file.
+
+    numpy maps .npy files alone; a member that is stored uncompressed is one, from some offset of the archive on. Of a
+    dtype with objects, mapped bytes would be taken for addresses.
+    """
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo(f'{name}.npy')
+        if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
+            raise ValueError('it is compressed')
+        if verify:
+            with archive.open(member) as content:
+                while content.read(_CHUNK):  # the last piece raises BadZipFile where the checksum is wrong
+                    continue
     with open(path, 'rb') as stream:
-        stream.seek(header_offset)
+        stream.seek(member.header_offset)
         name_length, extra_length = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
         stream.seek(name_length + extra_length, os.SEEK_CUR)
-        np.lib.format.read_magic(stream)
+        end = stream.tell() + member.file_size
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError(f'its {name} have another format')
         shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-        if not np.prod(shape):
+        if dtype.kind not in 'biuf' or len(shape) != 1:
+            raise ValueError(f'its {name} are no row of plain numbers')
+        if stream.tell() + shape[0] * dtype.itemsize != end or end > os.fstat(stream.fileno()).st_size:
+            raise ValueError(f'its {name} are longer or shorter than it says')
+        if not shape[0]:
             return np.empty(shape, dtype)
         return np.memmap(stream, dtype, 'r', stream.tell(), shape)
 

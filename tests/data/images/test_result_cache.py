@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
 import pickle
 import shutil
 import threading
+import zipfile
 from pathlib import Path
 
 import lmdb
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.data.images import result_cache
+from bsr_plugins.data.images import result_cache, result_files
 from bsr_plugins.data.images.result_cache import cache_folder, cached, cached_per_image
 from bsr_plugins.data.images.stored_images import StoredImage
 
@@ -202,6 +204,83 @@ def test_what_another_machine_wrote_meanwhile_is_not_replaced(images, folder):
     arrays = cached_per_image('bytes', PARAMETERS, images, write_before)
     assert next(folder.iterdir()).stat().st_ino == written[0]
     assert [len(array) for array in arrays] == [1, 2, 3, 4, 5] and isinstance(arrays.values, np.memmap)
+
+
+def write_with(path, **members):
+    """Write the file anew with the .npy bytes of ``members`` in the place of its own."""
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, value in {**content, **{f'{key}.npy': value for key, value in members.items()}}.items():
+            archive.writestr(name, value)
+
+
+def npy(descr, shape, content=b'', order=False):
+    header = f"{{'descr': {descr!r}, 'fortran_order': {order}, 'shape': {shape!r}, }}".ljust(117) + '\n'
+    return b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header.encode() + content
+
+
+@pytest.mark.parametrize(
+    'members',
+    [
+        {'values': npy('|O', (15,), b'\x41' * 120)},
+        {'values': npy([('a', '<i4'), ('b', '|O')], (15,), b'\x41' * 180)},
+        {'values': npy('|V4', (15,), bytes(60))},
+        {'values': npy('|S4', (15,), bytes(60))},
+        {'values': npy('<U1', (15,), bytes(60))},
+        {'values': npy('<M8[s]', (15,), bytes(120))},
+        {'values': npy('<c8', (15,), bytes(120))},
+        {'values': npy('<i4', (10**12,), bytes(60))},
+        {'values': npy('<i4', (15,), bytes(59))},
+        {'values': npy('<i4', (15,), bytes(64))},
+        {'values': npy('<i4', (-1,), bytes(60))},
+        {'values': npy('<i4', (15, 1), bytes(60))},
+        {'values': npy('<i4', (), bytes(4))},
+        {'values': b''},
+        {'values': b'\x93NUMPY\x02\x00' + bytes(60)},
+        {'offsets': npy('|O', (6,), b'\x41' * 48)},
+        {'offsets': npy('<f8', (6,), bytes(48))},
+        {'offsets': npy('<i8', (0,))},
+        {'offsets': npy('<i8', (6,), np.array([0, 1, 3, -6, 10, 15], '<i8').tobytes())},
+        {'offsets': npy('<i8', (6,), np.array([0, 1, 3, 10**9, 10, 15], '<i8').tobytes())},
+        {'offsets': npy('<i8', (2,), np.array([0, 15], '<i8').tobytes())},
+        {'header': npy('|O', (8,), b'\x41' * 64)},
+        {'header': npy('|u1', (2,), b'[]')},
+        {'header': npy('|u1', (9,), b'[' * 9)},
+    ],
+    ids=lambda members: ' '.join(f'{key} {value[10:70]!r}' for key, value in members.items()),
+)
+def test_forged_arrays_are_computed_anew(members, images, folder, log):
+    """A file of the user's own cache that is well-formed but says what cannot be: nothing of it is taken for memory."""
+    results_of(images)
+    write_with(next(folder.iterdir()), **members)
+    again, compute = results_of(images)
+    assert sorted(compute.calls) == [0, 1, 2, 3, 4] and again[4].tolist() == [0, 1, 2, 3, 4]
+    assert sum('cannot be used' in record.getMessage() for record in log.records) == 1
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda header: header.update(images=None),
+        lambda header: header.update(images=[1, 2, 3, 4, 5]),
+        lambda header: header.update(images=[[['a'], [], ''] for _ in range(5)]),
+        lambda header: header.update(images=[[{}, 3, None]] * 5),
+        lambda header: header.pop('images'),
+        lambda header: header.pop('identity'),
+        lambda header: header.pop('key'),
+    ],
+    ids=str,
+)
+def test_forged_headers_are_computed_anew(change, images, folder, log):
+    results_of(images)
+    path = next(folder.iterdir())
+    header = result_files.read_header(path)
+    change(header)
+    text = json.dumps(header).encode()
+    write_with(path, header=npy('|u1', (len(text),), text))
+    again, compute = results_of(images)
+    assert sorted(compute.calls) == [0, 1, 2, 3, 4] and again[4].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_pickled_objects_are_never_loaded(images, folder):
