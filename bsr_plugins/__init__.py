@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bsr_plugins.host import patches, registration, spawned_workers
-from bsr_plugins.host.additions import ADDITIONS
-from bsr_plugins.host.first_log_line import log_with_first_line
-from bsr_plugins.host.mends import MENDS
-from bsr_plugins.host.version_line import version_line
+from bsr_plugins.common import search_path
+
+search_path.leave_out_working_directory()
+
+from bsr_plugins.host import patches, registration, spawned_workers  # noqa: E402
+from bsr_plugins.host.additions import ADDITIONS  # noqa: E402
+from bsr_plugins.host.first_log_line import log_with_first_line  # noqa: E402
+from bsr_plugins.host.mends import MENDS  # noqa: E402
+from bsr_plugins.host.version_line import version_line  # noqa: E402
 
 __version__ = '0.1.0'
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -15,17 +16,21 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import bsr_plugins
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.search_path import without
 from bsr_plugins.host.source_names import checkout_of
 from bsr_plugins.host.switches import VARIABLE
 
 SECONDS = 180
 _CHILD = (
-    'import json, pathlib, sys; path, stages, output, package = json.loads(sys.argv[1]); sys.path[:] = path; '
-    'from bsr_plugins.doctor.stages import run_stages; run_stages(stages, pathlib.Path(output), package)'
+    'import json, os, pathlib, sys; path, stages, output, package, root = json.loads(sys.argv[1]); sys.path[:] = path; '
+    'from bsr_plugins.doctor.stages import run_stages; os.chdir(root or os.curdir); '
+    'run_stages(stages, pathlib.Path(output), package)'
 )
 # What only tells more about something that has failed already, and so is not tried after it.
-_OF_BASICSR = ('torch', 'torchvision', 'numpy', 'cv2')
-_NEEDS = {'torchvision': ('torch',), 'basicsr': _OF_BASICSR, 'patches': ('basicsr', *_OF_BASICSR)}
+#: The stages that import basicsr.
+OF_BASICSR = ('basicsr', 'patches')
+_TOOLS_OF_BASICSR = ('torch', 'torchvision', 'numpy', 'cv2')
+_NEEDS = {'torchvision': ('torch',), 'basicsr': _TOOLS_OF_BASICSR, 'patches': ('basicsr', *_TOOLS_OF_BASICSR)}
 _DISTRIBUTIONS = {'cv2': 'opencv-python', 'yaml': 'pyyaml', 'skimage': 'scikit-image', 'PIL': 'pillow'}
 # What the last line of an error says -> what to do.
 _REMEDIES: Tuple[Tuple[str, str], ...] = (
@@ -63,7 +68,8 @@ def probe(stages: Sequence[str], root: Path, search_path: Sequence[str]) -> Prob
 
     Args:
         stages: Names of ``stages.STAGES``, in their order.
-        root: The working directory; where it is a checkout, its basicsr is the one that is imported.
+        root: The working directory; where it is a checkout, its basicsr is the one that is imported, and run, by the
+            stages that import basicsr. Nothing else there is.
         search_path: The import path, ``sys.path``.
     """
     probed, failed = Probed(), []
@@ -98,17 +104,22 @@ def _run(
     stages: Sequence[str], root: Path, search_path: Sequence[str]
 ) -> Tuple[List[Dict[str, Any]], Optional[str], Optional[str]]:
     """Return the lines of the stages that were done, the one that was begun last, and what went wrong, if anything."""
-    package = checkout_of(root)
+    # Nothing there is run but the checkout's own basicsr, where a stage asks for that.
+    package = checkout_of(root) if set(stages) & set(OF_BASICSR) else None
     own = str(Path(bsr_plugins.__file__).resolve().parents[1])
-    path = [str(Path(entry or '.').resolve()) for entry in search_path]
+    path = [str(Path(entry).resolve()) for entry in without(list(search_path), str(root))]
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(_absolute_entries(root))}
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / 'facts.jsonl'
         output.touch()
-        given = json.dumps([path if own in path else [*path, own], list(stages), str(output), str(package or '')])
+        path = path if own in path else [*path, own]
+        given = json.dumps([path, list(stages), str(output), str(package or ''), str(root) if package else ''])
         try:
             done = subprocess.run(
                 [sys.executable, '-c', _CHILD, given],
-                cwd=root,
+                # Python looks for json and the like there first.
+                cwd=folder,
+                env=environment,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 stdin=subprocess.DEVNULL,
@@ -120,6 +131,11 @@ def _run(
         lines = [json.loads(line) for line in output.read_text(encoding='utf-8').splitlines()]
     begun = [line['begun'] for line in lines if 'begun' in line]
     return [line for line in lines if 'done' in line], begun[-1] if begun else None, problem
+
+
+def _absolute_entries(root: Path) -> List[str]:
+    entries = [entry for entry in os.environ.get('PYTHONPATH', '').split(os.pathsep) if os.path.isabs(entry)]
+    return without(entries, str(root))
 
 
 def _problem(code: int, stderr: str) -> Optional[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 import bsr_plugins
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, errors_in
 from bsr_plugins.common.naming import did_you_mean
@@ -24,17 +25,25 @@ from bsr_plugins.doctor.packages import (
     package_findings,
     python_row,
 )
-from bsr_plugins.doctor.probing import probe
+from bsr_plugins.doctor.probing import OF_BASICSR, probe
 from bsr_plugins.doctor.stages import ORDER
 from bsr_plugins.host.additions import ADDITIONS
 from bsr_plugins.host.mends import MENDS
 from bsr_plugins.host.patches import is_switched_off
 from bsr_plugins.host.registration import TABLE
 from bsr_plugins.host.scripts.fork_scripts import find_script
-from bsr_plugins.host.source_names import checkout_of, project_names
+from bsr_plugins.host.source_names import SourceNames, basicsr_names, checkout_of, project_names
 from bsr_plugins.host.switches import VARIABLE, read
 
 Rows = List[Tuple[str, str]]
+
+_NOTHING_REGISTERED = Finding(
+    ERROR,
+    'Nothing of bsr_plugins is registered in this basicsr',
+    'basicsr',
+    expected='names of the pack in its registries',
+    remedy='use basicsr 1.3 or later, or a fork of it',
+)
 
 
 @dataclass
@@ -74,12 +83,13 @@ class Report:
         )
 
 
-def examine(root: Path, search_path: Sequence[str]) -> Report:
+def examine(root: Path, search_path: Sequence[str], import_checkout: bool = False) -> Report:
     """Examine the environment of a run in ``root``; nothing heavy is imported into this process, nothing is changed.
 
     Args:
         root: The working directory of the run.
         search_path: The import path, ``sys.path``.
+        import_checkout: Import the basicsr of ``root`` too, which runs it; else nothing in ``root`` is run.
     """
     report = Report()
     packages, basicsr, copies = find_packages(), find_basicsr(root), basicsr_copies(root, search_path)
@@ -93,6 +103,9 @@ def examine(root: Path, search_path: Sequence[str]) -> Report:
     absent = {package.name for package in packages if package.version is None}
     if basicsr.folder is None or absent:
         absent |= {'basicsr', 'patches'}
+    is_left_out = checkout_of(root) is not None and not import_checkout
+    if is_left_out:
+        absent |= set(OF_BASICSR)
     probed = probe([stage for stage in ORDER if stage not in absent], root, search_path)
     report.findings += probed.findings
     if 'torch' in probed.facts:
@@ -105,8 +118,16 @@ def examine(root: Path, search_path: Sequence[str]) -> Report:
         by_kind = {**found, **probed.facts.get('patches', {})}
         report.sections['mends'] = _patch_rows(by_kind['mends'])
         report.sections['additions'] = _patch_rows(by_kind['additions'])
-        report.findings += _name_findings(found, root)
+        report.findings += _name_findings({**_names_of_the_project(root), **found['taken']})
+        if not any(names['ours'] for names in found['kinds'].values()):
+            report.findings.append(_NOTHING_REGISTERED)
     else:
+        if is_left_out:
+            report.sections['registered'] = [
+                ('not looked up', f'that would run the code here: {command("doctor", "--import")}')
+            ]
+            in_source = _names_in(basicsr_names(root / 'basicsr'))
+            report.findings += _name_findings({**_names_of_the_project(root), **in_source})
         # What this process has left out, the failed one has left out too.
         for kind, patches in (('mends', MENDS), ('additions', ADDITIONS)):
             off = list(dict.fromkeys(patch.name for patch in patches if is_switched_off(patch.name)))
@@ -155,9 +176,9 @@ def _registered_rows(found: Dict[str, Any]) -> Rows:
     return rows or [('nothing', 'this basicsr has no registries')]
 
 
-def _name_findings(found: Dict[str, Any], root: Path) -> List[Finding]:
-    taken = {**_names_of_the_project(root), **found['taken']}
-    findings = [
+def _name_findings(taken: Dict[str, str]) -> List[Finding]:
+    """Return a warning for each ``kind:NAME`` of the pack that another object has, with that one's place."""
+    return [
         Finding(
             WARNING,
             f"The {kind} name {name} is not the pack's: another object has it",
@@ -168,22 +189,14 @@ def _name_findings(found: Dict[str, Any], root: Path) -> List[Finding]:
         for key, holder in taken.items()
         for kind, _, name in [key.partition(':')]
     ]
-    if not any(names['ours'] for names in found['kinds'].values()):
-        findings.append(
-            Finding(
-                ERROR,
-                'Nothing of bsr_plugins is registered in this basicsr',
-                'basicsr',
-                expected='names of the pack in its registries',
-                remedy='use basicsr 1.3 or later, or a fork of it',
-            )
-        )
-    return findings
 
 
 def _names_of_the_project(root: Path) -> Dict[str, str]:
     """Return ``kind:NAME`` -> file of the pack's names that packages beside basicsr register in its registries."""
-    names = project_names(root)
+    return _names_in(project_names(root))
+
+
+def _names_in(names: SourceNames) -> Dict[str, str]:
     return {
         f'{kind}:{name}': str(names.of(kind)[name])
         for kind, table in TABLE.items()

@@ -28,7 +28,7 @@ def alone(path):
 
 def test_a_checkout(write_packages, write_checkout):
     root = write_checkout()
-    found = examine(root, alone(write_packages()))
+    found = examine(root, alone(write_packages()), import_checkout=True)
     assert found.findings == [] and found.is_sound
     assert list(found.sections) == ['packages', 'basicsr', 'devices', 'registered', 'mends', 'additions', 'disk']
     rows = dict(found.sections['packages'])
@@ -51,7 +51,7 @@ def test_names_that_others_have(write_packages, write_checkout):
     root = write_checkout({'archs/__init__.py': register.format('CARN')})
     (root / 'hat' / 'archs').mkdir(parents=True)
     (root / 'hat' / 'archs' / 'some_arch.py').write_text(register.format('FSRCNN'))
-    found = examine(root, alone(write_packages()))
+    found = examine(root, alone(write_packages()), import_checkout=True)
     assert found.is_sound
     assert sorted((finding.problem, finding.remedy) for finding in found.findings) == [
         (
@@ -109,7 +109,7 @@ def test_without_basicsr(write_packages, tmp_path, monkeypatch):
 
 def test_a_broken_basicsr(write_packages, write_checkout):
     found = examine(
-        write_checkout({'__init__.py': 'raise ImportError("cannot import name X")'}), alone(write_packages())
+        write_checkout({'__init__.py': 'raise ImportError("cannot import name X")'}), alone(write_packages()), True
     )
     (finding,) = found.findings
     assert finding.found == 'ImportError: cannot import name X' and not found.is_sound
@@ -125,7 +125,7 @@ def test_what_is_absent_is_not_probed(write_packages, write_checkout, monkeypatc
             package._replace(version=None, folder=None) if package.name == 'lmdb' else package for package in find()
         ],
     )
-    found = examine(write_checkout(), alone(write_packages({'lmdb.py': 'raise ImportError("probed")'})))
+    found = examine(write_checkout(), alone(write_packages({'lmdb.py': 'raise ImportError("probed")'})), True)
     assert [finding.problem for finding in found.findings] == ['lmdb is not installed']
     assert 'devices' in found.sections and 'registered' not in found.sections
 
