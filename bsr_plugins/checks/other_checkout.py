@@ -42,4 +42,4 @@ def _checkout_around(path: Path) -> Optional[Path]:
 def _is_checkout(folder: Path) -> bool:
     if checkout_of(folder) is not None:
         return True
-    return any((folder / name).exists() for name in _ROOT_FILES) and has_own_script(folder)
+    return any(os.path.exists(folder / name) for name in _ROOT_FILES) and has_own_script(folder)

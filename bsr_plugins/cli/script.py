@@ -32,7 +32,11 @@ def run_script(script: Path, arguments: List[str], root: Path, package: Optional
         root_finder.use_package(package)
         _check_not_another(package)
     namespace = {'__name__': '__main__', '__file__': str(script), '__package__': None, '__builtins__': __builtins__}
-    code = compile(script.read_bytes(), str(script), 'exec')
+    try:
+        source = script.read_bytes()
+    except OSError as error:
+        raise OptionError('The script cannot be read', where=script, found=error) from error
+    code = compile(source, str(script), 'exec')
     with arguments_of(str(script), arguments), exposed_in_main(script, namespace):
         exec(code, namespace)
 

@@ -47,7 +47,7 @@ def replacing(path: PathLike) -> Iterator[Path]:
         flush_folder(path.parent)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(temporary)):
-            error.filename, error.filename2 = str(path), None
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:
         with contextlib.suppress(OSError):

@@ -23,4 +23,8 @@ def shown_lines(value: object) -> str:
 
 
 def _escape(letter: str) -> str:
-    return letter.encode('unicode_escape').decode('ascii')
+    number = ord(letter)
+    named = {9: r'\t', 10: r'\n', 13: r'\r'}.get(number)
+    return named or (
+        f'\\x{number:02x}' if number < 256 else f'\\u{number:04x}' if number < 65536 else f'\\U{number:08x}'
+    )

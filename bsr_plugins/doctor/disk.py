@@ -17,7 +17,7 @@ LEAST_GIB, SCARCE_GIB = 0.5, 5.0
 def examine_disk(root: Path) -> Tuple[List[Tuple[str, str]], List[Finding]]:
     """Return the lines and the findings about ``root/experiments``, or what of that path is there already."""
     folder = root / 'experiments'
-    place = next(path for path in (folder, *folder.parents) if path.is_dir())
+    place = next(path for path in (folder, *folder.parents) if os.path.isdir(path))
     free = shutil.disk_usage(place).free / GIB
     rows = [('experiments', str(folder)), ('free', f'{free:.1f} GiB')]
     findings = []

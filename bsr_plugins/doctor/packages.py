@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import re
 import sys
@@ -150,7 +151,7 @@ def basicsr_findings(root: Path, copies: Sequence[Path]) -> List[Finding]:
 
 
 def _is_basicsr(folder: Path) -> bool:
-    return (folder / '__init__.py').is_file() or (folder / 'models').is_dir()
+    return os.path.isfile(folder / '__init__.py') or os.path.isdir(folder / 'models')
 
 
 def _installed_version(distribution: str) -> Optional[str]:
@@ -174,10 +175,12 @@ def _folder(name: str) -> Optional[Path]:
 def _version_in(folder: Path) -> Optional[str]:
     """Return the version that stands in or beside a basicsr folder, else that of the distribution it belongs to."""
     written = folder.parent / 'VERSION'
-    if written.is_file():
+    if os.path.isfile(written):
         return written.read_text(encoding='utf-8', errors='replace').strip()
     module = folder / 'version.py'
-    match = _VERSION_LINE.search(module.read_text(encoding='utf-8', errors='replace')) if module.is_file() else None
+    match = (
+        _VERSION_LINE.search(module.read_text(encoding='utf-8', errors='replace')) if os.path.isfile(module) else None
+    )
     if match:
         return match.group(1)
     try:

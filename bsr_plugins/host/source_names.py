@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
@@ -37,8 +38,8 @@ class SourceNames:
 def checkout_of(root: Path) -> Optional[Path]:
     """Return ``root/basicsr`` where ``root`` is BasicSR's or a fork's own checkout, else None."""
     folder = root / 'basicsr'
-    whole = all((folder / name).is_dir() for name in ('models', 'utils'))
-    return folder if whole or (folder / 'train.py').is_file() else None
+    whole = all(os.path.isdir(folder / name) for name in ('models', 'utils'))
+    return folder if whole or os.path.isfile(folder / 'train.py') else None
 
 
 def basicsr_folder(root: Path) -> Optional[Path]:
@@ -56,7 +57,7 @@ def basicsr_folder(root: Path) -> Optional[Path]:
 
 def has_registries(folder: Path) -> bool:
     """Return whether the basicsr in ``folder`` looks names up in registries (releases before 1.3 do not)."""
-    return (folder / 'utils' / 'registry.py').is_file()
+    return os.path.isfile(folder / 'utils' / 'registry.py')
 
 
 def names_in(files: Iterable[Path]) -> SourceNames:
@@ -98,11 +99,12 @@ def project_names(root: Path) -> SourceNames:
 
 def package_folders(root: Path) -> List[Path]:
     """Return the working directory's own packages, see :func:`project_names`."""
-    folders = sorted(entry for entry in root.iterdir() if not entry.name.startswith('.') and entry.is_dir())
+    # os.path: pathlib raises where a folder, such as lost+found, may not be looked into.
+    folders = sorted(entry for entry in root.iterdir() if not entry.name.startswith('.') and os.path.isdir(entry))
     return [
         package
         for package in [root, *folders]
-        if package.name != 'basicsr' and any((package / name).is_dir() for name in PACKAGE_FOLDERS)
+        if package.name != 'basicsr' and any(os.path.isdir(package / name) for name in PACKAGE_FOLDERS)
     ]
 
 

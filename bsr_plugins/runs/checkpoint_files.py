@@ -90,6 +90,8 @@ def what_is_wrong(path: PathLike) -> Optional[str]:
             return None if damaged is None else f'its record {damaged} is damaged'
     except FileNotFoundError:
         return 'it is missing'
+    except PermissionError:
+        return 'it cannot be read: this user has no right to it'
     except (OSError, zipfile.BadZipFile, EOFError, ValueError, RuntimeError) as error:
         return f'it is cut short or damaged ({error})'
 

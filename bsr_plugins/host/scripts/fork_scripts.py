@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from pathlib import Path
 from typing import Iterable, List, Optional, Set
@@ -25,7 +26,7 @@ def scripts_of(root: Path, phase: str) -> List[Path]:
     registries of their own: a project's own ``train.py`` may do the first alone.
     """
     own = root / 'basicsr' / f'{phase}.py'
-    return [*([own] if own.is_file() else []), *_project_scripts(root, phase)]
+    return [*([own] if os.path.isfile(own) else []), *_project_scripts(root, phase)]
 
 
 def find_script(root: Path, phase: str) -> Optional[Path]:
@@ -116,13 +117,13 @@ def _spelled(argument: str, known: Set[str]) -> str:
 
 def _project_scripts(root: Path, phase: str) -> List[Path]:
     # A package's own folder is no root: the package could not be imported from there.
-    own = [] if (root / '__init__.py').is_file() else [root / f'{phase}.py']
+    own = [] if os.path.isfile(root / '__init__.py') else [root / f'{phase}.py']
     found = [*own, *sorted(root.glob(f'[!.]*/{phase}.py'))]
     return [path for path in found if path.parent.name != 'basicsr' and _is_basicsr_script(path, root)]
 
 
 def _is_basicsr_script(path: Path, root: Path) -> bool:
-    if not path.is_file():
+    if not os.path.isfile(path):
         return False
     files = reached_files(path, root)
     if not any(map(takes_option_file, files)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -89,9 +90,9 @@ def _files_of(name: str, places: Sequence[Path]) -> Iterator[Path]:
     if parts[0] == _PACKAGE:
         return
     for place in places:
-        if (place / f'{parts[0]}.py').is_file() or (place / parts[0]).is_dir():
+        if os.path.isfile(place / f'{parts[0]}.py') or os.path.isdir(place / parts[0]):
             folder = place
             for part in parts:
-                yield from filter(Path.is_file, (folder / f'{part}.py', folder / part / '__init__.py'))
+                yield from filter(os.path.isfile, (folder / f'{part}.py', folder / part / '__init__.py'))
                 folder = folder / part
             return
