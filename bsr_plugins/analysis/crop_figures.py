@@ -6,7 +6,7 @@ from typing import Any, Mapping, Sequence
 
 from bsr_plugins.analysis.class_psnr import psnr_of, squared_error_y
 from bsr_plugins.analysis.differing_crops import Crop
-from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS
+from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, drawn
 
 
 def draw_crops(
@@ -54,7 +54,7 @@ def _draw_place(axes: Any, crop: Crop, image: Any) -> None:
     axes.add_patch(
         Rectangle((crop.left, crop.top), crop.size, crop.size, fill=False, edgecolor='#ffd800', linewidth=1.3)
     )
-    axes.set_title(crop.name, fontsize=FONT_SIZE)
+    axes.set_title(drawn(crop.name), fontsize=FONT_SIZE)
     axes.axis('off')
 
 

@@ -8,6 +8,7 @@ from typing import Any, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
+from bsr_plugins.analysis.figure_style import drawn
 from bsr_plugins.common.errors import DependencyError, OptionError
 from bsr_plugins.common.files import PathLike, replacing
 from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader
@@ -73,7 +74,7 @@ def histogram(keys: Sequence[str], mse: np.ndarray, header: DifficultyHeader) ->
     long_tail, logarithmic = figure.subplots(2, 1)
     floored = np.maximum(mse, _SMALLEST)
     _bars(long_tail, mse, np.linspace(0, max(float(mse.max()), _SMALLEST), 101), classes)
-    long_tail.set_title(f'Difficulty of {len(keys):,} sub-images, x{header.scale}, scored by {header.scorer}')
+    long_tail.set_title(f'Difficulty of {len(keys):,} sub-images, x{header.scale}, scored by {drawn(header.scorer)}')
     long_tail.set_xlim(0, None)
     long_tail.set_xlabel('MSE (luma, images in [0, 1])')
     logarithmic.set_xscale('log')
@@ -108,14 +109,16 @@ def contact_sheet(keys: Sequence[str], mse: np.ndarray, hr_lmdb: PathLike, heade
     figure = _new_figure(1.5 * _COLUMNS, 2 * (1.85 * _ROWS + 0.5))
     with closing(LmdbImages(hr_lmdb)) as images:
         for part, (title, indices) in zip(figure.subfigures(2, 1), chosen):
-            part.suptitle(f'{title} of each image, x{header.scale}, scored by {header.scorer}', y=0.985, fontsize=12)
+            part.suptitle(
+                f'{title} of each image, x{header.scale}, scored by {drawn(header.scorer)}', y=0.985, fontsize=12
+            )
             grid = part.subplots(_ROWS, _COLUMNS)
             part.subplots_adjust(left=0.01, right=0.99, top=0.85, bottom=0.02, wspace=0.06, hspace=0.34)
             for axes in grid.flat:
                 axes.axis('off')
             for axes, index in zip(grid.flat, indices):
                 axes.imshow(images.decode(keys[index], images.read(keys[index])))
-                axes.set_title(f'{_short(keys[index])}\n{mse[index]:.2e}', fontsize=8, pad=3)
+                axes.set_title(f'{drawn(_short(keys[index]))}\n{mse[index]:.2e}', fontsize=8, pad=3)
     return figure
 
 

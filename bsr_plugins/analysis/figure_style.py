@@ -6,6 +6,7 @@ import io
 from typing import Any, Dict, List
 
 from bsr_plugins.common.errors import DependencyError
+from bsr_plugins.common.shown import shown
 
 #: One colour a method everywhere.
 COLOURS: Dict[str, str] = {'bicubic': '#7f7f7f', 'baseline': '#0072b2', 'bspa': '#d55e00'}
@@ -30,6 +31,11 @@ def new_figure(width: float, height: float) -> Any:
     figure = Figure(figsize=(width, height), layout='constrained', facecolor='white')
     FigureCanvasAgg(figure)
     return figure
+
+
+def drawn(name: str) -> str:
+    """Return a name as figures show it: as it is, where two $ would make a formula of what stands between them."""
+    return shown(name).replace('$', r'\$')
 
 
 def png_bytes(figure: Any, dpi: int = DPI) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 from bsr_plugins.analysis.comparison import Comparison
 from bsr_plugins.analysis.crop_figures import draw_crops
 from bsr_plugins.analysis.differing_crops import Crop, differing_crops
-from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, new_figure, png_bytes
+from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, drawn, new_figure, png_bytes
 from bsr_plugins.analysis.report_panels import (
     draw_class_gains,
     draw_frozen_share,
@@ -56,7 +56,7 @@ def draw_overview(comparison: Comparison) -> bytes:
 
 
 def _headline(figure: Any, results: Dict[str, Any]) -> None:
-    names = ', '.join(results['held_out_images'])
+    names = drawn(', '.join(results['held_out_images']))
     figure.text(
         0.01,
         0.78,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from html import escape
+import html
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from bsr_plugins.analysis.figure_style import COLOURS, LABELS
 from bsr_plugins.analysis.report_words import verdict
+from bsr_plugins.common.shown import shown_lines
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
@@ -91,6 +92,11 @@ def render_page(results: Mapping[str, Any], figures: Mapping[str, bytes]) -> str
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
         f'<style>{_STYLE}</style>\n</head>\n<body>\n' + '\n'.join(filter(None, body)) + '\n</body>\n</html>\n'
     )
+
+
+def escape(text: str) -> str:
+    """Return ``text`` for HTML; what is no character of a page (control characters, bytes of a name) stays escaped."""
+    return html.escape(shown_lines(text))
 
 
 def _note(results: Mapping[str, Any]) -> str:

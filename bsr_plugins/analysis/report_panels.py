@@ -6,7 +6,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, class_colours, plain
+from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, class_colours, drawn, plain
 from bsr_plugins.analysis.training_log import TrainingLog
 
 _SMALLEST = 1e-7
@@ -105,7 +105,7 @@ def draw_frozen_share(axes: Any, layers: Sequence[str], shares: np.ndarray, titl
         )
     plain(axes, "Frozen share of each layer's weights")
     axes.set_xticks(range(len(titles)), titles)
-    axes.set_yticks(range(len(layers)), layers)
+    axes.set_yticks(range(len(layers)), [drawn(layer) for layer in layers])
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -9,6 +9,7 @@ from typing import List
 
 from bsr_plugins.checks.option_checks import check_options
 from bsr_plugins.cli.messages import print_findings, say
+from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.findings import WARNING, Finding, errors_in
@@ -42,6 +43,8 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     Raises:
         OptionError: No file is given.
     """
+    if args.test:
+        refuse_unused(args, 'with --test', '--auto_resume')
     files = args.files + args.opt
     if not files:
         raise OptionError('No option file is given', expected=command('check', 'X.yml'))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.files import write_text
@@ -90,6 +91,12 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         OptionError: Nothing or too much is asked for, a name is not in the tables, a file is in the way or cannot be
             written.
     """
+    if args.list:
+        refuse_unused(args, 'with --list', '--out', '--force', '--check')
+    if args.check:
+        refuse_unused(args, 'with --check', '--force')
+    if args.out == '-':
+        refuse_unused(args, 'with --out -', '--force', '--check')
     if args.hr is not None:
         return _write_for_own_images(args)
     given = [name for name in ('lr', 'val', 'iters') if getattr(args, name) is not None]

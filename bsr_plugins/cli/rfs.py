@@ -6,6 +6,7 @@ import argparse
 from typing import Any, Dict, List
 
 from bsr_plugins.cli.messages import say, say_error
+from bsr_plugins.cli.unused_arguments import refuse_unused, value_of
 from bsr_plugins.common.errors import DependencyError, OptionError
 from bsr_plugins.common.shown import Lines
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
@@ -24,6 +25,14 @@ examples:
   %(prog)s --gt datasets/DIV2K/DIV2K_train_HR --lq datasets/DIV2K/DIV2K_train_LR_bicubic/X4 --lq-template {}x4 \\
       --scale 4 --gt-size 192
 """
+# The option of the data set, what the command line says it by, and what it is where neither says it.
+_OPTIONS = (
+    ('filename_tmpl', '--lq-template', FILENAME_TMPL.default),
+    ('gt_size', '--gt-size', 192),
+    ('batch_size_per_gpu', '--batch', 16),
+    ('num_intervals', '--intervals', NUM_INTERVALS.default),
+)
+_OUT = 'results/rfs'
 INTERRUPTED = 'interrupted: no figure is left half-written'
 
 
@@ -32,27 +41,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--gt', metavar='PATH', help='HR images: a folder or an .lmdb (without -opt)')
     parser.add_argument('--lq', metavar='PATH', help='LR images, likewise')
     parser.add_argument(
-        '--lq-template', default=FILENAME_TMPL.default, metavar='T', help='filename_tmpl of the LR images (%(default)s)'
+        '--lq-template', metavar='T', help=f'filename_tmpl of the LR images ({FILENAME_TMPL.default}; -opt: as it says)'
     )
     parser.add_argument('--scale', type=int, metavar='S', help='upscaling factor')
-    parser.add_argument('--gt-size', type=int, default=192, metavar='N', help='side of the HR patches (%(default)s)')
-    parser.add_argument('--batch', type=int, default=16, metavar='N', help='patches in a batch (%(default)s)')
+    parser.add_argument('--gt-size', type=int, metavar='N', help='side of the HR patches (192; -opt: as it says)')
+    parser.add_argument('--batch', type=int, metavar='N', help='patches in a batch (16; -opt: as it says)')
     parser.add_argument(
-        '--intervals', type=int, default=NUM_INTERVALS.default, metavar='P', help='intervals of PIC (%(default)s)'
+        '--intervals', type=int, metavar='P', help=f'intervals of PIC ({NUM_INTERVALS.default}; -opt: as it says)'
     )
     parser.add_argument(
         '--patches', type=int, default=16384, metavar='N', help='number of patches to draw (%(default)s)'
     )
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='manual_seed of the draws (%(default)s)')
-    parser.add_argument(
-        '--out', default='results/rfs', metavar='OUT', help='start of the names of the figures (%(default)s)'
-    )
+    parser.add_argument('--out', metavar='OUT', help=f'start of the names of the figures ({_OUT})')
     parser.add_argument('--no-pictures', action='store_true', help='print only the table')
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Print the table of intervals and write the two figures."""
-    options = _dataset_options(args)
+    if args.no_pictures:
+        refuse_unused(args, 'with --no-pictures', '--out')
+    options = {**_dataset_options(args), **_given(args)}
     from bsr_plugins.host.registration import register_all
 
     register_all()
@@ -65,7 +74,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         return 0
     title = f'x{options["scale"]}, LR patches of {options["gt_size"] // options["scale"]} pixels'
     try:
-        for path in write_rfs_figures(args.out, draws.table, draws.batch, title):
+        for path in write_rfs_figures(args.out or _OUT, draws.table, draws.batch, title):
             say(str(path))
     except DependencyError as error:
         say_error(f'figures skipped: {error}')
@@ -98,10 +107,13 @@ def _dataset_options(args: argparse.Namespace) -> Dict[str, Any]:
         'phase': 'train',
         'dataroot_gt': args.gt,
         'dataroot_lq': args.lq,
-        'filename_tmpl': args.lq_template,
         'scale': args.scale,
-        'gt_size': args.gt_size,
         'io_backend': {'type': 'lmdb' if args.gt.rstrip('/').endswith('.lmdb') else 'disk'},
-        'batch_size_per_gpu': args.batch,
-        'num_intervals': args.intervals,
+        **{option: usual for option, _, usual in _OPTIONS},
     }
+
+
+def _given(args: argparse.Namespace) -> Dict[str, Any]:
+    """Return what the command line says of the data set, whichever way that is named."""
+    given = ((option, value_of(args, flag)) for option, flag, _ in _OPTIONS)
+    return {option: value for option, value in given if value is not None}

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, List
 
 from bsr_plugins.cli.messages import say, say_error
+from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.common.errors import DependencyError, OptionError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ examples:
       --opt options/train_MSRResNet_x4.yml --weights experiments/train_MSRResNet_x4/models/net_g_latest.pth \\
       --whole-image
 """
+_BATCH = 32
 INTERRUPTED = 'interrupted: run the same command again to continue from here'
 
 
@@ -47,13 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--hr', metavar='DIR', help='HR images, if not where the LMDB was made from')
     parser.add_argument('--lr', metavar='DIR', help='LR images, if not where the LMDB was made from')
     parser.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: cuda where there is one)')
-    parser.add_argument('--batch', type=int, default=32, metavar='N', help='windows in a forward pass (32)')
+    parser.add_argument('--batch', type=int, metavar='N', help=f'windows in a forward pass ({_BATCH})')
     parser.add_argument('--out', metavar='TXT', help='difficulty file (default: inside the HR LMDB)')
     parser.add_argument('--no-pictures', action='store_true', help='write only the difficulty file')
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Write the difficulty file and its figures and print their paths."""
+    if args.whole_image:
+        refuse_unused(args, 'with --whole-image', '--batch')
     logging.basicConfig(level=logging.WARNING, format='%(message)s')
     from bsr_plugins.data.difficulty.scoring import score_difficulty
 
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         whole_image=args.whole_image,
         hr=args.hr,
         lr=args.lr,
-        batch=args.batch,
+        batch=_BATCH if args.batch is None else args.batch,
         out=args.out,
     )
     state = f'{result.scored} scored in {time.monotonic() - start:.1f} s' if result.scored else 'already there'

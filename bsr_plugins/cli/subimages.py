@@ -7,6 +7,7 @@ import time
 from typing import List
 
 from bsr_plugins.cli.messages import say
+from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.data.images.image_encoding import ENCODINGS
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid
 
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Make the LMDBs that are not there yet and print how many sub-images each holds."""
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 
+    if args.lr is None:
+        refuse_unused(args, 'without --lr', '--lr-template')
     start = time.monotonic()
     chosen = (args.crop, args.step, args.thresh)
     standard = default_grid(args.scale)

@@ -73,6 +73,17 @@ def sweep(folder: PathLike) -> None:
                     os.unlink(entry.path)
 
 
+@contextlib.contextmanager
+def naming(path: PathLike) -> Iterator[None]:
+    """Let an OSError of the block that names no file (a full disk, seen while writing) name ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
 def write_text(path: PathLike, text: str) -> None:
     """Write ``text`` (UTF-8) to ``path``, all of it or nothing."""
     with replacing(path) as temporary:

@@ -15,6 +15,7 @@ from bsr_plugins.common.files import write_text
 from bsr_plugins.models.checkpoints import plain_metrics
 from bsr_plugins.models.part import Part, pack_state
 from bsr_plugins.models.processes import gathered
+from bsr_plugins.runs.reports import only_a_report
 from bsr_plugins.runs.state_structure import COUNT, optional, require
 
 #: In the folder of the weights: the last validation that ended, with BasicSR's best values after it.
@@ -48,7 +49,8 @@ class OwedValidation(Part):
             self._ended = self._iteration
             if self.model.opt['rank'] == 0:
                 written = {'iteration': self._iteration, 'metrics': self._metrics()}
-                write_text(self._path(), json.dumps(written, indent=1) + '\n')
+                with only_a_report('The file of the last validation'):
+                    write_text(self._path(), json.dumps(written, indent=1) + '\n')
 
     def state(self) -> Dict[str, Any]:
         """Return the iteration of the last validation whose results are in the state."""

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from bsr_plugins.analysis import crop_figures, figure_style, report_page
 from bsr_plugins.analysis.crop_figures import draw_crops
 from bsr_plugins.analysis.differing_crops import Crop
 from bsr_plugins.analysis.figure_style import COLOURS, LABELS, class_colours, new_figure
@@ -19,6 +20,7 @@ from bsr_plugins.analysis.report_panels import (
     running_mean,
 )
 from bsr_plugins.analysis.training_log import TrainingLog
+from bsr_plugins.common.shown import shown
 
 
 @pytest.fixture
@@ -143,3 +145,14 @@ def test_colours_differ():
     assert len({tuple(colour) for colour in class_colours(10)}) == 10
     assert len(class_colours(1)) == 1
     assert set(COLOURS) == set(LABELS)
+
+
+@pytest.mark.parametrize('name', ['a$x_$b', '$$', 'a$b', r'\$x_$ $', '100 %', '_x', '<b>&', 'a\x1b\udcff\nb', '${x}^'])
+def test_any_name_is_drawn_as_it_is(name: str) -> None:
+    """Two $ make a formula of what stands between them, or an error where it is none."""
+    figure = figure_style.new_figure(2, 2)
+    axes = figure.subplots()
+    crop_figures._draw_place(axes, Crop(name, 0, 0, 2, 1.0), np.zeros((4, 4, 3), np.uint8))
+    assert figure_style.png_bytes(figure)
+    assert axes.title.get_text().replace(r'\$', '$') == shown(name)
+    assert report_page.escape(name).encode() and '<b>' not in report_page.escape(name)

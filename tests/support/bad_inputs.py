@@ -532,6 +532,20 @@ TABLE: List[Bad] = [
         'The option file of the scorer cannot be read',
     ),
     bad('scoring option file without network', NET, edit('network_g:', 'network_x:'), 'has no network to score by'),
+    # ------------------------------------------------------------------ arguments without effect
+    bad('a batch of whole images', SCORE + ' --whole-image --batch 4', nothing, '--batch would have no effect with'),
+    bad('a template of no LR', LMDB.replace(' --lr data/LR', '') + ' --lr-template {}x2', nothing, 'without --lr'),
+    bad('a place for no figures', 'basicsr rfs -opt train.yml --no-pictures --out a', nothing, '--out would have no'),
+    bad('a list that replaces', 'basicsr option --list --force', nothing, '--force would have no effect with --list'),
+    bad('a list in a file', 'basicsr option --list --out a.yml', nothing, '--out would have no effect with --list'),
+    bad('a comparison that replaces', 'basicsr option --check --force', nothing, '--force would have no effect'),
+    bad(
+        'a print that replaces',
+        'basicsr option --net EDSR --method fpl --scale 4 --out - --force',
+        nothing,
+        '--force would have no effect with --out -',
+    ),
+    bad('a test that resumes', 'basicsr check --test --auto_resume test.yml', nothing, '--auto_resume would have no'),
     # ------------------------------------------------------------------ the other tools
     bad('unknown template network', 'make_option --net EDSSR --method fpl --scale 4 --out -', nothing, 'EDSSR'),
     bad('unknown template method', 'make_option --net EDSR --method flp --scale 4 --out -', nothing, 'flp'),

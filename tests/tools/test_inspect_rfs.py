@@ -139,3 +139,24 @@ def test_help_imports_nothing_large() -> None:
     )
     assert 'OUT_histogram.png' in run.stdout
     assert not {'torch', 'cv2', 'numpy', 'basicsr'} & {line.split('|')[-1].strip() for line in run.stderr.splitlines()}
+
+
+def test_arguments_beside_an_option_file_are_used() -> None:
+    import argparse
+
+    from bsr_plugins.cli import rfs
+
+    parser = argparse.ArgumentParser()
+    rfs.add_arguments(parser)
+    given = parser.parse_args(
+        ['-opt', 'x.yml', '--gt-size', '96', '--batch', '4', '--intervals', '8', '--lq-template', '{}y']
+    )
+    assert rfs._given(given) == {
+        'gt_size': 96,
+        'batch_size_per_gpu': 4,
+        'num_intervals': 8,
+        'filename_tmpl': '{}y',
+    }
+    assert rfs._given(parser.parse_args(['-opt', 'x.yml'])) == {}
+    plain = rfs._dataset_options(parser.parse_args(['--gt', 'a', '--lq', 'b', '--scale', '2']))
+    assert (plain['gt_size'], plain['batch_size_per_gpu'], plain['filename_tmpl']) == (192, 16, '{}')

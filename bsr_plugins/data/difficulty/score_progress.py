@@ -12,7 +12,7 @@ from typing import IO, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.files import PathLike, naming
 from bsr_plugins.common.shown import shown
 
 _log = logging.getLogger(__name__)
@@ -63,8 +63,9 @@ class ScoreProgress:
                 remedy='the weights of the scorer are damaged, or their training diverged: use other weights',
             )
         pairs = list(zip(keys, mse.tolist()))
-        self._file.write(''.join(f'{key} {value!r}\n' for key, value in pairs).encode('utf-8'))
-        self._file.flush()
+        with naming(self.path):
+            self._file.write(''.join(f'{key} {value!r}\n' for key, value in pairs).encode('utf-8'))
+            self._file.flush()
         self.scores.update(pairs)
         self.units_done += 1
 
@@ -75,7 +76,9 @@ class ScoreProgress:
 
     def close(self) -> None:
         """Close the partial file; it stays on disk."""
-        self._file.close()
+        # What a full disk has not taken is tried once more.
+        with naming(self.path):
+            self._file.close()
 
     def _resume(self, header: str, units: Sequence[Sequence[str]]) -> None:
         self._file.seek(0)
@@ -85,6 +88,10 @@ class ScoreProgress:
             good = self._read_units(len(first), units)
         elif first:
             _log.warning('%s was made with other settings; starting over', shown(self.path))
+        with naming(self.path):
+            self._begin(header, good)
+
+    def _begin(self, header: str, good: int) -> None:
         self._file.truncate(good)
         self._file.seek(0, os.SEEK_END)
         if not good:

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import sys
+import threading
 from types import ModuleType
 from typing import Any, Callable
 
@@ -22,9 +23,10 @@ def survive_lost_logs(module: ModuleType) -> bool:
     """Wrap ``get_root_logger`` and ``init_tb_logger``; streams that are closed are opened on nothing.
 
     Upstream's handlers print a traceback for every line that cannot be written, and tensorboard's writer raises out of
-    the training loop.
+    the training loop. It writes in a thread, whose own traceback would only repeat what is said.
     """
     open_closed_streams()
+    threading.excepthook = _with_quiet_writer(threading.excepthook)
     patched = False
     for name, wrap in (('get_root_logger', _with_quiet_handlers), ('init_tb_logger', _with_guarded_writer)):
         function = getattr(module, name, None)
@@ -92,6 +94,19 @@ class GuardedWriter:
             return None
 
         return call
+
+
+def _with_quiet_writer(upstream_hook: Callable[..., Any]) -> Callable[..., Any]:
+    if hasattr(upstream_hook, 'patched_by_bsr_plugins'):
+        return upstream_hook
+
+    @functools.wraps(upstream_hook)
+    def hook(args: Any) -> Any:
+        if not (isinstance(args.exc_value, OSError) and type(args.thread).__name__ == '_AsyncWriterThread'):
+            upstream_hook(args)
+
+    hook.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
+    return hook
 
 
 def _with_guarded_writer(upstream_init: Callable[..., Any]) -> Callable[..., Any]:

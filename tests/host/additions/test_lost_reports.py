@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import threading
 import types
 from pathlib import Path
 from typing import Any, Iterator, List
@@ -84,11 +85,27 @@ def test_pictures(number: int, log: List[str], tmp_path: Path, monkeypatch: pyte
     cv2 = types.SimpleNamespace(imwrite=lambda path: False)
     module.imwrite = imwrite  # type: ignore[attr-defined]
     assert lost_reports.survive_lost_pictures(module) and not lost_reports.survive_lost_pictures(module)
-    monkeypatch.setattr(training_position, '_data_sets', {})
+    monkeypatch.setattr(training_position, 'train_set', lambda: None)
     with pytest.raises(OSError, match='a.png') as caught:
         module.imwrite(None, str(tmp_path / 'a.png'))  # type: ignore[attr-defined]
     assert caught.value.errno == number
-    monkeypatch.setattr(training_position, '_data_sets', {'train': object})
+    monkeypatch.setattr(training_position, 'train_set', object)
     assert module.imwrite(None, str(tmp_path / 'a.png')) is False  # type: ignore[attr-defined]
     assert module.imwrite(None, str(tmp_path / 'b.png')) is False  # type: ignore[attr-defined]
     assert len(log) == 1 and 'A picture of a validation cannot be written' in log[0]
+
+
+def test_the_thread_of_tensorboard_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    class _AsyncWriterThread(threading.Thread):
+        def run(self) -> None:
+            raise self.error  # type: ignore[attr-defined]
+
+    shown: List[Any] = []
+    monkeypatch.setattr(threading, 'excepthook', lambda args: shown.append(args.exc_type))
+    lost_reports.survive_lost_logs(types.ModuleType('logger'))
+    for error in (OSError(errno.ENOSPC, 'full'), ValueError('odd')):
+        thread = _AsyncWriterThread()
+        thread.error = error  # type: ignore[attr-defined]
+        thread.start()
+        thread.join()
+    assert shown == [ValueError]
