@@ -17,7 +17,7 @@ from bsr_plugins.data.images.shared_options import SCALE, check_training_phase
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.metrics.metric_options import check_has_sigma
 from bsr_plugins.models.named_losses import check_loss_names
-from bsr_plugins.models.sigma_options import check_pair, check_weights
+from bsr_plugins.models.sigma_options import check_maps, check_pair, check_weights
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
 
@@ -47,15 +47,17 @@ def _of_model(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[
     if not isinstance(model, str) or not code.names.resolves_to_ours('model', model):
         return []
     network = option_file.get('network_sigma')
+    maps = refused(option_file, (), check_maps, option_file.get('val', 'sigma'), network)
     if is_train:
         losses = train.get('losses')
         return [
+            *maps,
             *refused(option_file, (), check_pair, train.get('sigma_opt'), network),
             *([] if losses is None else refused(option_file, (), check_loss_names, losses)),
         ]
-    if network and option_file.get('val', 'sigma') and option_file.get('path', 'pretrain_network_sigma') is None:
+    if network and option_file.get('val', 'sigma') and not option_file.get('path', 'pretrain_network_sigma'):
         return refused(option_file, (), check_weights, None, is_train)
-    return []
+    return maps
 
 
 def _given(option_file: OptionFile, kind: str, section: KeyPath) -> Dict[str, Any]:

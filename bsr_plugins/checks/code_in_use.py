@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.option_reads import Reads, reads_of_class, reads_of_functions
-from bsr_plugins.checks.signatures import Signature, signature_of
+from bsr_plugins.checks.signatures import REQUIRED, Signature, signature_of
 from bsr_plugins.checks.source_tree import Definition, SourceTree, last_name
 from bsr_plugins.checks.type_checks import KnownNames
 from bsr_plugins.host.registries import STOCK_MODELS
@@ -125,6 +125,35 @@ class CodeInUse:
         found = self.definition('dataset', 'PairedImageDataset')
         text = self.tree.texts[found.path] if found else ''
         return 'paired_paths_from_folder(' in text and 'paired_random_crop(' in text
+
+    def gives_gt(self, dataset: str) -> Optional[bool]:
+        """Return whether a data set has HR images (``gt``) in its samples; None where its source is not known."""
+        definition = self.definition('dataset', dataset)
+        chain, complete = self.tree.chain(definition) if definition else ([], False)
+        words = {
+            getattr(node, 'value', None) if isinstance(node, ast.Constant) else getattr(node, 'arg', None)
+            for each in chain
+            for node in ast.walk(each.node)
+            if isinstance(node, (ast.Constant, ast.keyword))
+        }
+        return 'gt' in words if complete or 'gt' in words else None
+
+    def compares(self, metric: str) -> bool:
+        """Return whether a metric is known to need a second image."""
+        definition = self.definition('metric', metric)
+        if definition is None:
+            return self.names.is_ours('metric', metric)
+        signature = signature_of(self.tree, definition)
+        return signature is not None and signature.defaults.get('img2') is REQUIRED
+
+    def pads(self, network: str) -> bool:
+        """Return whether a network is not known to take its input as it is: it pads, or its source is not known."""
+        definition = self.definition('arch', network)
+        calls = ast.walk(definition.node) if definition else ()
+        return definition is None or any(
+            isinstance(node, ast.Call) and (last_name(node.func) == 'pad' or 'check_image_size' in last_name(node.func))
+            for node in calls
+        )
 
     def definition(self, kind: str, name: str) -> Optional[Definition]:
         """Return the class or function that a name stands for; None where it is the pack's own, or not known."""

@@ -12,12 +12,14 @@ from bsr_plugins.checks.image_checks import check_images
 from bsr_plugins.checks.listing_checks import PAIRED_TYPES, check_listing
 from bsr_plugins.checks.other_checkout import check_working_directory
 from bsr_plugins.checks.pair_checks import check_pairs
-from bsr_plugins.checks.path_checks import check_paths, datasets_in
+from bsr_plugins.checks.path_checks import check_paths, datasets_in, resumes
 from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.schedule_checks import check_schedule
 from bsr_plugins.checks.type_checks import check_types, choice_for, known_names
 from bsr_plugins.checks.unknown_keys import check_keys
+from bsr_plugins.checks.validation_checks import check_validation
 from bsr_plugins.checks.value_checks import check_values
+from bsr_plugins.checks.weight_checks import check_weights
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import plain_name, wrong_with_run_name
@@ -100,6 +102,8 @@ def check_options(
         findings += check_keys(option_file, code, is_train)
         findings += check_values(option_file, code, is_train)
         findings += check_arithmetic(option_file, code, root, is_train)
+        findings += check_weights(option_file, code, root, is_train, resumes(option_file, root, auto_resume))
+    findings += check_validation(option_file, code, root, is_train)
     findings += _check_paired_sets(option_file, is_train)
     findings += _numbers_as_text(option_file)
     findings += _repeated_keys(option_file)
@@ -115,7 +119,7 @@ def check_options(
     findings += check_pairs(option_file, root, upstream, decoded)
     findings += check_difficulties(option_file, root)
     if is_train:
-        findings += check_schedule(option_file, code, root)
+        findings += check_schedule(option_file, code, root, auto_resume)
     return sorted(findings, key=lambda finding: finding.severity != ERROR)
 
 

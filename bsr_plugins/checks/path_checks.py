@@ -93,14 +93,17 @@ def _can_be_made(key: str, path: Any) -> bool:
     return key in ('dataroot_gt', 'dataroot_lq') and str(path).endswith('.lmdb')
 
 
+def resumes(option_file: OptionFile, root: Path, auto_resume: bool) -> bool:
+    """Return whether a training goes on from a state."""
+    return option_file.get('path', 'resume_state') is not None or (auto_resume and bool(state_names(option_file, root)))
+
+
 def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool) -> List[Finding]:
     findings: List[Finding] = []
-    resumes = is_train and (
-        option_file.get('path', 'resume_state') is not None or (auto_resume and _has_states(option_file, root))
-    )
+    from_state = is_train and resumes(option_file, root, auto_resume)
     for key, value in option_file.section('path').items():
         # A run that resumes takes the networks that were saved with the state instead of the pretrained ones.
-        if key == 'resume_state' and is_train and not auto_resume or 'pretrain_network' in key and not resumes:
+        if key == 'resume_state' and is_train and not auto_resume or 'pretrain_network' in key and not from_state:
             findings += _missing_file(option_file, ('path', key), value, root)
     for name, network in option_file.options.items():
         if name.startswith('network_') and isinstance(network, dict):
@@ -112,6 +115,8 @@ def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_res
 def _missing_file(option_file: OptionFile, keys: KeyPath, value: Any, root: Path) -> List[Finding]:
     if not isinstance(value, str) or _is_url(value) or os.path.isfile(root / Path(value).expanduser()):
         return []
+    if not value:
+        return [Finding(ERROR, 'The path is empty', option_file.where(*keys), remedy=f'{keys[-1]}: ~ for none')]
     return [
         Finding(
             ERROR,
@@ -152,9 +157,11 @@ def _is_url(value: str) -> bool:
     return '://' in value
 
 
-def _has_states(option_file: OptionFile, root: Path) -> bool:
+def state_names(option_file: OptionFile, root: Path) -> List[str]:
+    """Return the names, without ending, of the states that --auto_resume would find."""
     experiments = option_file.get('path', 'experiments_root') or 'experiments'
-    return any((root / str(experiments) / str(option_file.get('name')) / 'training_states').glob('*.state'))
+    folder = root / str(experiments) / str(option_file.get('name')) / 'training_states'
+    return [path.stem for path in folder.glob('*.state')]
 
 
 def _existing_part(value: str, root: Path) -> Optional[str]:

@@ -10,9 +10,10 @@ from typing import Any, Iterator, List, Optional
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.pair_checks import paired_sets
 from bsr_plugins.checks.pair_listing import list_pairs
+from bsr_plugins.checks.path_checks import state_names
 from bsr_plugins.checks.refusals import refused
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.common.findings import WARNING, Finding
+from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.option_kinds import LARGEST
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.bspa_options import BSPAOptions
@@ -21,12 +22,17 @@ from bsr_plugins.models.resume_report import early_end_warning
 from bsr_plugins.options.option_file import OptionFile
 
 
-def check_schedule(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> List[Finding]:
-    """Return what is odd about the length of a training: its epochs, its learning rate schedule, BSPA's stages."""
+def check_schedule(
+    option_file: OptionFile, code: Optional[CodeInUse], root: Path, auto_resume: bool = False
+) -> List[Finding]:
+    """Return what is odd about the length of a training: its epochs, its learning rate schedule, BSPA's stages.
+
+    A run that would train nothing is an error; one that --auto_resume finds at its end is not.
+    """
     total_iter = _whole(option_file.get('train', 'total_iter'))
     if total_iter is None:
         return []
-    findings = list(_epochs(option_file, code, root))
+    findings = [*_nothing_left(option_file, total_iter, root, auto_resume), *_epochs(option_file, code, root)]
     findings += _learning_rate(option_file, total_iter)
     findings += _scales(option_file)
     model = option_file.get('model_type')
@@ -54,7 +60,7 @@ def _epochs(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> I
     where = option_file.where('datasets', 'train', 'batch_size_per_gpu')
     if batch > samples:
         yield Finding(
-            WARNING,
+            ERROR,
             'The batch is larger than the data set: no iteration would be trained',
             where,
             expected=f'at most {samples} samples',
@@ -65,6 +71,22 @@ def _epochs(option_file: OptionFile, code: Optional[CodeInUse], root: Path) -> I
         warning = early_end_warning(option_file.options, samples, batch)
         if warning:
             yield Finding(WARNING, warning.split('. ')[0], where, remedy='. '.join(warning.split('. ')[1:]))
+
+
+def _nothing_left(option_file: OptionFile, total_iter: int, root: Path, auto_resume: bool) -> Iterator[Finding]:
+    """A state is named for the iteration it was saved at."""
+    state = option_file.get('path', 'resume_state')
+    names = state_names(option_file, root) if auto_resume else [Path(state).stem] if isinstance(state, str) else []
+    done = max((int(name) for name in names if name.isdigit()), default=0)
+    if done > total_iter or (done == total_iter and not auto_resume):
+        yield Finding(
+            ERROR,
+            'No iteration would be trained: the state to resume from is at the end of the run, or beyond it',
+            option_file.where('train', 'total_iter'),
+            expected=f'total_iter above {done:,}',
+            found=f'{total_iter:,}',
+            remedy=f'total_iter: {done * 2}, or another number above {done}; or no resume',
+        )
 
 
 def _size(dataset: dict, root: Path) -> Optional[int]:
@@ -91,18 +113,29 @@ def _learning_rate(option_file: OptionFile, total_iter: int) -> List[Finding]:
             )
         )
     periods = option_file.get('train', 'scheduler', 'periods')
-    if (
-        isinstance(periods, list)
-        and all(isinstance(each, (int, float)) for each in periods)
-        and sum(periods) < total_iter
-    ):
+    numbers = isinstance(periods, list) and all(isinstance(each, (int, float)) for each in periods)
+    # The first iteration takes no step.
+    if numbers and sum(periods) < total_iter - 1:
+        restarts = str(option_file.get('train', 'scheduler', 'type')).startswith('CosineAnnealingRestart')
         findings.append(
             Finding(
-                WARNING,
+                ERROR if restarts else WARNING,
                 'The periods of the learning rate end before the run, which stops it there',
                 option_file.where('train', 'scheduler', 'periods'),
                 expected=f'together at least total_iter, {total_iter:,}',
                 found=f'{sum(periods):,}',
+                remedy=f'periods: {[*periods[:-1], total_iter - sum(periods[:-1])]}',
+            )
+        )
+    warmup = option_file.get('train', 'warmup_iter')
+    if isinstance(warmup, (int, float)) and warmup > total_iter:
+        findings.append(
+            Finding(
+                WARNING,
+                'The run ends before the learning rate has risen to its value',
+                option_file.where('train', 'warmup_iter'),
+                expected=f'at most total_iter, {total_iter:,}',
+                found=f'{warmup:,}',
             )
         )
     return findings

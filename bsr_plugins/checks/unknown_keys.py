@@ -182,7 +182,9 @@ class _UnknownKeys:
             problem = '' if signature.swallows else f"The {word} {name} has no parameter '{key}'"
             findings.append(self._unread_key((*section, key), options, list(signature.defaults), problem))
         absent = [key for key, default in signature.defaults.items() if default is REQUIRED and key not in options]
-        return findings + ([] if signature.is_open else self._missing_options(word, name, section, absent, WARNING))
+        # A metric is called at the first validation; what else lacks an option fails as the run begins.
+        severity = ERROR if word == 'metric' else WARNING
+        return findings + ([] if signature.is_open else self._missing_options(word, name, section, absent, severity))
 
     def _unknown_option(self, word: str, name: str, path: KeyPath, valid: Collection[str]) -> Finding:
         return Finding(

@@ -29,6 +29,9 @@ _HAND_ON = ('train', 'test', 'run')
 _LOGGED = ('train', 'test')
 _ASKS_FOR_HELP = {'-h', '--help'}
 
+#: The exceptions that may mean something wrong with the options.
+FAULTS = (AssertionError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
 EXIT_UNREAD = 1
 EXIT_WRONG_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -41,8 +44,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
     0: done. 1: what was printed was not read to its end (a pipe to ``head``). 2: the arguments, the option file or the
     data are wrong, a file cannot be read or written, or the output cannot (a full disk); the message is on stderr,
-    without a traceback unless the environment variable BSR_PLUGINS_TRACEBACK is set. 130: interrupted by Ctrl-C. Any
-    other exception is raised as it is.
+    without a traceback unless the environment variable BSR_PLUGINS_TRACEBACK is set. So is that of a fault of BasicSR
+    or torch that options cause (:mod:`bsr_plugins.host.known_faults`). 130: interrupted by Ctrl-C. Any other exception
+    is raised as it is.
     """
     arguments = _without_leading_rank(list(sys.argv[1:] if argv is None else argv))
     with guarded_streams() as output:
@@ -74,15 +78,22 @@ def _run(arguments: List[str]) -> int:
     except KeyboardInterrupt:
         say_error(f'basicsr: {getattr(command, "INTERRUPTED", "interrupted")}')
         return EXIT_INTERRUPTED
-    except (BsrPluginsError, OSError) as error:
+    except (BsrPluginsError, *FAULTS) as error:
         if os.environ.get(TRACEBACK_VARIABLE, '') not in ('', '0'):
             raise
+        meant = error if isinstance(error, BsrPluginsError) else _explained(error)
         # A script's own errors are its own affair, as under python.
-        text = error_text(error)
-        if text is None or (args.command == 'run' and not isinstance(error, BsrPluginsError)):
+        text = None if meant is None and args.command == 'run' else error_text(meant or error)
+        if text is None:
             raise
         say_error(f'basicsr {args.command}: error: {text}')
         return EXIT_WRONG_INPUT
+
+
+def _explained(error: Exception) -> Optional[BsrPluginsError]:
+    from bsr_plugins.host.known_faults import explained
+
+    return explained(error)
 
 
 def _without_leading_rank(arguments: List[str]) -> List[str]:

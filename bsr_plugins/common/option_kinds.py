@@ -87,8 +87,9 @@ def choice(*words: Any) -> Kind:
 def list_of(kind: Kind, count: Optional[int] = None) -> Kind:
     """Return the kind of a list whose members are all of one kind."""
     size = '' if count is None else f'{count} '
+    plural = kind.text.replace('number', 'numbers', 1) if 'number' in kind.text else f'{kind.text}s'
     return Kind(
-        f'list of {size}{kind.text}s',
+        f'list of {size}{plural}',
         lambda value: (
             isinstance(value, (list, tuple)) and all(map(kind.accepts, value)) and count in (None, len(value))
         ),

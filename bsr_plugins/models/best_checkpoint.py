@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -63,6 +64,8 @@ class BestCheckpoint:
         if self.metric not in results or (self.dataset is not None and dataset != self.dataset):
             return False
         value = float(results[self.metric])
+        if math.isnan(value):
+            return False
         better = self.value is None or (value > self.value if self.higher else value < self.value)
         if better:
             self.dataset, self.value, self.iteration = dataset, value, iteration

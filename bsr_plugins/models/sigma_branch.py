@@ -15,7 +15,7 @@ from bsr_plugins.common.errors import CheckpointError
 from bsr_plugins.models.model_options import STRICT_LOAD_SIGMA
 from bsr_plugins.models.part import Part
 from bsr_plugins.models.sigma_maps import SigmaMaps, check_validation_takes_maps, wants_sigma
-from bsr_plugins.models.sigma_options import check_pair, check_weights, sigma_key, sigma_options
+from bsr_plugins.models.sigma_options import check_maps, check_pair, check_weights, sigma_key, sigma_options
 from bsr_plugins.runs.random_states import preserved_random_states
 
 
@@ -41,6 +41,7 @@ class SigmaBranch(Part):
     def __init__(self, model: Any) -> None:
         super().__init__(model)
         check_validation_takes_maps(model.opt)
+        check_maps((model.opt.get('val') or {}).get('sigma'), model.opt.get('network_sigma'))
         self.net: Optional[nn.Module] = None
         self.net_ema: Optional[nn.Module] = None
         self.map: Optional[Tensor] = None

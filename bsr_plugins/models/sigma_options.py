@@ -44,6 +44,22 @@ def check_pair(loss: Any, network: Any) -> None:
         )
 
 
+def check_maps(maps: Any, network: Any) -> None:
+    """Refuse ``val.sigma`` where there is no branch to compute maps.
+
+    Raises:
+        OptionError: ``val.sigma`` is true without ``network_sigma``.
+    """
+    if maps and not network:
+        raise OptionError(
+            'val.sigma asks for the maps of a sigma branch that is not there',
+            where='val.sigma',
+            expected='network_sigma: {type: SigmaBranch}, as in the training',
+            found='no network_sigma',
+            remedy='sigma: false',
+        )
+
+
 def check_weights(path: Optional[str], is_train: bool) -> None:
     """Refuse weights of the branch that are missing.
 

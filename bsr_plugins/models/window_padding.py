@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Iterator, Mapping, Optional
 
-from torch.nn import functional
-
 
 def window_size(network: Mapping[str, Any]) -> Optional[int]:
     """Return the ``window_size`` of ``network_g``, or of its base (BicubicResidual); None where it has no windows."""
@@ -26,6 +24,8 @@ def whole_windows(model: Any, size: Optional[int]) -> Iterator[None]:
     if not size:
         yield
         return
+    from torch.nn import functional  # the check of an option file asks for the size alone
+
     given = model.lq
     height, width = given.shape[-2:]
     model.lq = functional.pad(given, (0, -width % size, 0, -height % size), 'reflect')

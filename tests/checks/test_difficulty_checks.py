@@ -17,7 +17,7 @@ from option_files import TRAIN, changed
 Check = Callable[..., List[Finding]]
 KEYS = ['a_s001', 'a_s002', 'b_s001']
 TEXT = changed(
-    TRAIN,
+    TRAIN.replace('batch_size_per_gpu: 16', 'batch_size_per_gpu: 1'),
     """\
     type: PairedImageDataset
     dataroot_gt: data/HR

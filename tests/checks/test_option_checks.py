@@ -31,7 +31,7 @@ datasets:
     dataroot_lq: data/LR
     io_backend: {type: disk}
   val_x:
-    name: Set5
+    name: Set14
     type: PairedImageDataset
     dataroot_gt: data/HR
     dataroot_lq: data/LR

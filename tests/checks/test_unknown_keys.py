@@ -199,6 +199,8 @@ def test_missing_parameters_of_other_constructors_are_said(check: Check) -> None
 def test_a_test_is_not_checked_for_what_training_reads(check: Check) -> None:
     text = changed(changed(TRAIN, '  val:\n', '  test:\n'), '  total_iter', '  ema_decy: 1\n  total_iter')
     text = text[: text.index('  train:\n')] + text[text.index('  test:\n') :]
+    text = changed(text, 'pretrain_network_g: ~', 'pretrain_network_g: net.pth')
+    Path('net.pth').write_bytes(b'x')
     assert check(text, is_train=False) == []
     findings = check(changed(text, '  save_img', '  sufix: x\n  save_img'), is_train=False)
     assert [finding.where.split(': ')[1] for finding in findings] == ['val.sufix']

@@ -30,7 +30,7 @@ BSPA = changed(
         ('    gt_size', '    use_rot: 1\n    gt_size', 'datasets.train.use_rot', 'true or false or ~', None),
         ('num_worker_per_gpu: 6', 'num_worker_per_gpu: -1', 'datasets.train.num_worker_per_gpu', '>= 0', None),
         ('gt_size: 192', 'prefetch_mode: gpu\n    gt_size: 192', 'datasets.train.prefetch_mode', 'cpu or cuda', None),
-        ('!!float 1e-4', '1e-4\n    betas: [0.9]', 'train.optim_g.betas', 'list of 2 numbers', None),
+        ('!!float 1e-4', '1e-4\n    betas: [1.9]', 'train.optim_g.betas', 'list of numbers >= 0 and < 1', None),
         ('resume_state: ~', 'strict_load_g: yess', 'path.strict_load_g', 'true or false', None),
         (
             PIXEL,

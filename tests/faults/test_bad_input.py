@@ -39,6 +39,18 @@ def test_bad_input(
     check(row, project, code, captured.out + captured.err)
 
 
+@pytest.mark.parametrize('row', [row for row in TABLE if row.remedy], ids=lambda row: row.name)
+def test_remedies_work(
+    row: Bad, project: Path, call: Callable[[Sequence[str], Path], int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    row.spoil(project)
+    row.remedy(project)
+    code = call(row.command, project)
+    captured = capfd.readouterr()
+    assert code == 0, captured.out + captured.err
+    assert row.words[0] not in captured.out + captured.err
+
+
 @pytest.mark.parametrize('name', THROUGH_THE_SHELL)
 def test_bad_input_through_the_shell(name: str, project: Path, repo: Path, environment: Dict[str, Any]) -> None:
     row = next(row for row in TABLE if row.name == name)

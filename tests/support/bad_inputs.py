@@ -2,7 +2,7 @@
 
 ``Bad(name, command, spoil, *words)``: in a copy of a whole project (tests/faults/conftest.py) ``spoil(folder)`` is
 called, then ``command``; it has to end with exit code 2, say each of ``words``, and neither show a traceback nor run
-anything that stands in a file.
+anything that stands in a file. With a ``remedy``, which does what the message says, the same command then ends with 0.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Any, Callable, List, NamedTuple, Sequence
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 
 Spoil = Callable[[Path], None]
 
@@ -23,11 +23,12 @@ class Bad(NamedTuple):
     command: Sequence[str]
     spoil: Spoil
     words: Sequence[str]
+    remedy: Optional[Spoil] = None
 
 
-def bad(name: str, command: str, spoil: Spoil, *words: str) -> Bad:
+def bad(name: str, command: str, spoil: Spoil, *words: str, remedy: Optional[Spoil] = None) -> Bad:
     """Return a row; ``command`` is split at blanks."""
-    return Bad(name, command.split(), spoil, words)
+    return Bad(name, command.split(), spoil, words, remedy)
 
 
 # ---------------------------------------------------------------------- what spoils a project
@@ -129,6 +130,23 @@ def weights(name: str, content: Any) -> Spoil:
     return spoil
 
 
+def repack(name: str, change: Callable[[Any], Any]) -> Spoil:
+    """Write net_g.pth's weights, by name, as ``change`` makes them."""
+
+    def spoil(folder: Path) -> None:
+        import torch
+
+        kept = torch.load(folder / 'net_g.pth', map_location='cpu', weights_only=True)
+        torch.save(change(kept['params']), folder / name)
+
+    return spoil
+
+
+def run_python(code: str) -> Spoil:
+    """Do what ``python -c`` of a remedy does."""
+    return lambda folder: exec(code.replace('"net_g', f'"{folder}/net_g'), {})
+
+
 def lying_png(side: int = 30000) -> bytes:
     """Return a PNG of hundred bytes that declares side x side pixels."""
 
@@ -207,11 +225,15 @@ SUB_LMDBS = 'dataroot_gt: sub/HR_sub.lmdb\n    dataroot_lq: sub/LR_sub_x2.lmdb\n
 _ROOTS = 'dataroot_gt: data/HR\n    dataroot_lq: data/LR\n    io_backend: {type: disk}'
 OTHER = 'net_g.pth'  # the same weights, outside the experiment that a new run archives
 PRETRAIN = edit('pretrain_network_g: ~', f'pretrain_network_g: {OTHER}')
-NAMED_STATE = edit('resume_state: ~', f'resume_state: {STATE}')
-SINGLE = edit(
-    'PairedImageDataset, dataroot_gt: data/HR, dataroot_lq: data/LR',
-    'SingleImageDataset, dataroot_lq: data/HR',
-    'test.yml',
+AT_ITS_END = edit('resume_state: ~', f'resume_state: {STATE}')
+NAMED_STATE = all_of(AT_ITS_END, edit('total_iter: 4', 'total_iter: 8'))
+SINGLE = all_of(
+    edit(
+        'PairedImageDataset, dataroot_gt: data/HR, dataroot_lq: data/LR',
+        'SingleImageDataset, dataroot_lq: data/HR',
+        'test.yml',
+    ),
+    edit('metrics: {psnr: {type: calculate_psnr, crop_border: 2}}', 'metrics: ~', 'test.yml'),
 )
 LIST = edit('    gt_size: 32\n    use', '    meta_info_file: list.txt\n    gt_size: 32\n    use')
 RFS_SET = edit('PairedImageDataset', 'RFSBalancedBatchDataset\n    num_intervals: 2')
@@ -219,6 +241,43 @@ STOCK_LMDB = all_of(edit(_ROOTS, SUB_LMDBS), edit('BSPAModel', 'SRModel'), edit(
 RFS_OF_LMDB = all_of(edit(_ROOTS, SUB_LMDBS), RFS_SET)
 INVERSE = 'type: InverseSampledLMDBDataset'
 MODEL, PIXEL = 'BSPAModel', 'type: L1Loss'
+
+
+def in_path(text: str) -> Spoil:
+    """Put a key into the section ``path`` of train.yml."""
+    return edit('path: {', f'path: {{{text}, ')
+
+
+def packed(change: Callable[[Any], Any]) -> Spoil:
+    """Start from weights in another layout."""
+    return all_of(PRETRAIN, repack(OTHER, change))
+
+
+BSPA = (
+    '    inverse: {type: InverseSampledLMDBDataset, dataroot_gt: sub/HR_sub.lmdb, dataroot_lq: sub/LR_sub_x2.lmdb,\n'
+    '              num_classes: 3, imbalance_factor: 2, gt_size: 32}\n',
+    '  bspa: {interval_iter: 2, inverse_iter: 1, beta: 0.8, ig_steps: 2, ig_batches: 1}\n',
+)
+STOCK = all_of(edit(MODEL, 'SRModel'), *[edit(part, '') for part in BSPA])
+FSRCNN = 'type: FSRCNN, num_in_ch: 3, num_out_ch: 3, upscale: 2, d: 4, s: 2, m: 1'
+SWINIR = edit(
+    FSRCNN,
+    'type: SwinIR, upscale: 2, in_chans: 3, img_size: 16, window_size: 5, img_range: 1., depths: [1], embed_dim: 4, '
+    'num_heads: [1], mlp_ratio: 2, upsampler: pixelshuffledirect, resi_connection: 1conv',
+)
+SCHEDULE = 'type: MultiStepLR, milestones: [20], gamma: 0.5'
+VAL = (
+    '  val: {name: val, type: PairedImageDataset, dataroot_gt: data/HR, dataroot_lq: data/LR, io_backend: {type: disk}}'
+)
+TEST_SET = VAL.replace('val', 'test', 1).replace('val', 'x')
+NO_GT = 'type: SingleImageDataset, dataroot_lq: data/LR, io_backend: {type: disk}}'
+METRIC = ', crop_border: 2'
+
+
+def cosine(periods: str, weights: str = '[1]') -> Spoil:
+    """Take a cosine schedule."""
+    return edit(SCHEDULE, f'type: CosineAnnealingRestartLR, periods: {periods}, restart_weights: {weights}')
+
 
 TABLE: List[Bad] = [
     # ------------------------------------------------------------------ the command line
@@ -387,6 +446,323 @@ TABLE: List[Bad] = [
         '4.state: it is cut short',
         'net_g_2.pth: it is empty',
     ),
+    # ------------------------------------------------------------------ weights: none, elsewhere in the file, of others
+    bad(
+        'a test without weights',
+        TEST,
+        edit(f'pretrain_network_g: {WEIGHTS}', 'pretrain_network_g: ~', 'test.yml'),
+        'would run with random weights',
+        'pretrain_network_g: experiments/t/models/net_g_',
+        remedy=edit('network_g: ~', f'network_g: {WEIGHTS}', 'test.yml'),
+    ),
+    bad('a test that names none', TEST, edit(f'pretrain_network_g: {WEIGHTS}', '', 'test.yml'), 'with random weights'),
+    bad('a test of an empty path', TEST, edit(f': {WEIGHTS}', ": ''", 'test.yml'), 'with random weights'),
+    bad(
+        'a stock test without weights',
+        TEST,
+        all_of(edit(f': {WEIGHTS}', ': ~', 'test.yml'), edit('RebalancedSRModel', 'SRModel', 'test.yml')),
+        'with random weights',
+    ),
+    bad(
+        'a forced test without weights',
+        TEST + ' --force_yml path:pretrain_network_g=None',
+        nothing,
+        'with random weights',
+    ),
+    bad('an empty path', TRAIN, edit('pretrain_network_g: ~', "pretrain_network_g: ''"), 'The path is empty'),
+    bad(
+        'weights in the folder that is moved away',
+        TRAIN,
+        edit('pretrain_network_g: ~', f'pretrain_network_g: {WEIGHTS}'),
+        'moves away before it reads them',
+        'name: t_2',
+        remedy=edit('name: t\n', 'name: t_2\n'),
+    ),
+    bad('bare weights', TRAIN, packed(dict), 'path.param_key_g: ~', remedy=in_path('param_key_g: ~')),
+    bad(
+        'EMA weights alone',
+        TRAIN,
+        packed(lambda weights: {'params_ema': weights}),
+        'path.param_key_g: params_ema',
+        remedy=in_path('param_key_g: params_ema'),
+    ),
+    *(
+        bad(
+            f'weights under {key}',
+            TRAIN,
+            packed(lambda weights, key=key: {key: weights, 'epoch': 3}),
+            f'weights under {key}',
+            f'path.param_key_g: {key}',
+            remedy=in_path(f'param_key_g: {key}'),
+        )
+        for key in ('state_dict', 'model', 'model_state_dict', 'generator')
+    ),
+    bad(
+        'a misspelt key of weights',
+        TRAIN,
+        all_of(PRETRAIN, in_path('param_key_g: parms')),
+        "no weights under the key 'parms'",
+        'path.param_key_g: params',
+        remedy=edit('parms', 'params'),
+    ),
+    bad(
+        'weights two keys deep',
+        TRAIN,
+        packed(lambda weights: {'model': {'state_dict': weights}}),
+        'weights under model and in it state_dict',
+        'w = torch.load("net_g.pth", map_location="cpu")["model"]["state_dict"]; '
+        'torch.save({"params": w}, "net_g_params.pth")',
+        remedy=all_of(
+            run_python(
+                'import torch; w = torch.load("net_g.pth", map_location="cpu")["model"]["state_dict"]; '
+                'torch.save({"params": w}, "net_g_params.pth")'
+            ),
+            edit('net_g.pth', 'net_g_params.pth'),
+        ),
+    ),
+    bad(
+        'weights with a prefix',
+        TRAIN,
+        packed(lambda weights: {'params': {f'net.{name}': value for name, value in weights.items()}}),
+        'missing: feature.0.weight',
+        '{k[4:]: v for k, v in w.items() if k.startswith("net.")}',
+        remedy=all_of(
+            run_python(
+                'import torch; w = torch.load("net_g.pth", map_location="cpu")["params"]; torch.save({"params": '
+                '{k[4:]: v for k, v in w.items() if k.startswith("net.")}}, "net_g_params.pth")'
+            ),
+            edit('net_g.pth', 'net_g_params.pth'),
+        ),
+    ),
+    bad(
+        'weights of other sizes',
+        TRAIN,
+        all_of(PRETRAIN, edit('d: 4', 'd: 6')),
+        'The weights do not fit the network: net_g.pth',
+        'feature.0.weight: (4, 3, 5, 5) instead of (6, 3, 5, 5)',
+        'path.strict_load_g: false',
+        remedy=edit('strict_load_g: true', 'strict_load_g: false'),
+    ),
+    bad(
+        'weights of other names and sizes',
+        TRAIN,
+        packed(lambda weights: {'params': {f'x{name}': value[..., :0] for name, value in weights.items()}}),
+        'The weights do not fit the network',
+    ),
+    bad(
+        'nothing that fits',
+        TRAIN,
+        all_of(
+            packed(lambda weights: {'params': {f'x.{number}': value for number, value in enumerate(weights.values())}}),
+            edit('strict_load_g: true', 'strict_load_g: false'),
+        ),
+        'None of the weights fits the network',
+        remedy=edit(f'pretrain_network_g: {OTHER}', 'pretrain_network_g: ~'),
+    ),
+    bad(
+        'a test of little that fits',
+        TEST,
+        all_of(edit('d: 4', 'd: 9', 'test.yml'), edit('path: {', 'path: {strict_load_g: false, ', 'test.yml')),
+        'would run with random weights',
+        'of FSRCNN were loaded',
+    ),
+    bad(
+        'a state as weights',
+        TRAIN,
+        all_of(edit('name: t\n', 'name: t_2\n'), edit('network_g: ~', f'network_g: {STATE}')),
+        'is a training state: it holds no weights',
+        f'pretrain_network_g: {WEIGHTS}',
+        remedy=edit(STATE, WEIGHTS),
+    ),
+    bad('a list as weights', TRAIN, packed(lambda weights: list(weights.values())), 'holds no weights', 'a list'),
+    bad('a tensor as weights', TRAIN, packed(lambda weights: weights['feature.0.weight']), 'holds no weights'),
+    bad(
+        'sigma maps without a branch',
+        TEST,
+        edit('save_img: false', 'save_img: false, sigma: true', 'test.yml'),
+        'a sigma branch that is not there',
+        remedy=edit('sigma: true', 'sigma: false', 'test.yml'),
+    ),
+    # ------------------------------------------------------------------ validation and test sets
+    bad(
+        'a set without HR images',
+        TRAIN,
+        edit(VAL, f'  val: {{name: val, {NO_GT}'),
+        'psnr cannot be computed',
+        'val.metrics: ~',
+        remedy=edit('metrics: {psnr: {type: calculate_psnr, crop_border: 2}}', 'metrics: ~'),
+    ),
+    bad(
+        'a test set without HR images',
+        TEST,
+        edit(TEST_SET, f'  test: {{name: x, {NO_GT}', 'test.yml'),
+        'psnr cannot be computed',
+        remedy=edit('metrics: {psnr: {type: calculate_psnr, crop_border: 2}}', 'metrics: ~', 'test.yml'),
+    ),
+    bad(
+        'two validation sets of one name',
+        TRAIN,
+        edit(VAL, VAL + '\n' + VAL.replace('val', 'val_2', 1)),
+        "Two sets are called 'val'",
+        'name: val_val_2',
+        remedy=edit('val_2: {name: val', 'val_2: {name: val_val_2'),
+    ),
+    bad(
+        'two test sets of one name',
+        TEST,
+        edit(TEST_SET, TEST_SET + '\n' + TEST_SET.replace('test', 'test_2', 1), 'test.yml'),
+        "Two sets are called 'x'",
+    ),
+    bad(
+        'colours of one set alone',
+        TRAIN,
+        edit('val: {name: val,', 'val: {name: val, color: y,'),
+        'different channels',
+        'color: ~',
+        remedy=edit('color: y', 'color: ~'),
+    ),
+    bad('no border', TRAIN, edit(METRIC, ''), "metric calculate_psnr needs the option 'crop_border'"),
+    bad('a border below zero', TRAIN, edit(METRIC, ', crop_border: -1'), 'val.metrics.psnr.crop_border', '>= 0'),
+    bad('a metric that is a number', TRAIN, edit('{type: calculate_psnr, crop_border: 2}', '3'), 'val.metrics.psnr'),
+    bad(
+        'windows that images do not fill',
+        TRAIN,
+        all_of(STOCK, SWINIR, edit('gt_size: 32', 'gt_size: 20')),
+        'SwinIR takes whole windows, and SRModel does not pad images',
+        'model_type: SwinIRModel',
+        remedy=edit('SRModel', 'SwinIRModel'),
+    ),
+    bad(
+        'windows that crops do not fill',
+        TRAIN,
+        all_of(SWINIR, edit(MODEL, 'RebalancedSRModel'), *[edit(part, '') for part in BSPA]),
+        'takes whole windows',
+        'a multiple of window_size',
+        remedy=edit('gt_size: 32', 'gt_size: 20'),
+    ),
+    # ------------------------------------------------------------------ runs that train nothing, schedules
+    bad(
+        'a batch above the set',
+        TRAIN,
+        edit('batch_size_per_gpu: 2', 'batch_size_per_gpu: 200'),
+        'no iteration would be trained',
+        'dataset_enlarge_ratio: 5000',
+        remedy=edit('ratio: 20', 'ratio: 5000'),
+    ),
+    bad('a share of the set below a batch', TRAIN, edit('ratio: 20', 'ratio: 0.1'), 'no iteration would be trained'),
+    bad('no share of the set', TRAIN, edit('ratio: 20', 'ratio: 0'), 'dataset_enlarge_ratio'),
+    bad('no iterations', TRAIN, edit('total_iter: 4', 'total_iter: 0'), 'train.total_iter'),
+    bad(
+        'a state at the end of the run',
+        TRAIN,
+        AT_ITS_END,
+        'No iteration would be trained',
+        'total_iter: 8',
+        remedy=edit('total_iter: 4', 'total_iter: 8'),
+    ),
+    bad(
+        'a newest state beyond the run', RESUME, edit('total_iter: 4', 'total_iter: 3'), 'No iteration would be trained'
+    ),
+    bad(
+        'periods that end before the run',
+        TRAIN,
+        cosine('[2]'),
+        'end before the run',
+        'periods: [4]',
+        remedy=edit('periods: [2]', 'periods: [4]'),
+    ),
+    bad('a period of nothing', TRAIN, cosine('[0, 4]', '[1, 1]'), 'train.scheduler.periods'),
+    bad('a period without its weight', TRAIN, cosine('[2, 2]'), 'have different lengths', remedy=edit('[1]', '[1, 1]')),
+    bad(
+        'a restart without its weight',
+        TRAIN,
+        edit(SCHEDULE, SCHEDULE + ', restarts: [0, 2], restart_weights: [1]'),
+        'have different lengths',
+        remedy=edit('weights: [1]', 'weights: [1, 1]'),
+    ),
+    bad('no milestones', TRAIN, edit('milestones: [20], ', ''), "needs the option 'milestones'", 'missing 1 required'),
+    bad('a learning rate of nothing', TRAIN, edit('lr: !!float 1e-3', 'lr: 0'), 'train.optim_g.lr', '> 0'),
+    bad('a learning rate below zero', TRAIN, edit('lr: !!float 1e-3', 'lr: -0.1'), 'train.optim_g.lr', '> 0'),
+    bad('betas above one', TRAIN, edit('type: Adam,', 'type: Adam, betas: [0.9, 1.5],'), 'train.optim_g.betas', '< 1'),
+    bad('an average above one', TRAIN, edit('ema_decay: 0.9', 'ema_decay: 1.2'), 'train.ema_decay'),
+    # ------------------------------------------------------------------ what shows as the run begins
+    bad(
+        'channels of another colour',
+        TRAIN,
+        edit('num_in_ch: 3', 'num_in_ch: 1'),
+        'images of 1 channels and was given 3',
+        remedy=edit('num_in_ch: 1', 'num_in_ch: 3'),
+    ),
+    bad(
+        'an upscale that is not the scale',
+        TRAIN,
+        edit('upscale: 2', 'upscale: 4'),
+        'crops have different sizes',
+        'give network_g the scale of the file',
+        remedy=edit('upscale: 4', 'upscale: 2'),
+    ),
+    bad(
+        'an upscale that is not that of a test',
+        TEST,
+        all_of(edit('upscale: 2', 'upscale: 4', 'test.yml')),
+        'network has the shape (128, 128, 3), the HR image (64, 64, 3)',
+        remedy=edit('upscale: 4', 'upscale: 2', 'test.yml'),
+    ),
+    bad(
+        'wandb alone',
+        TRAIN,
+        edit('wandb: ~', 'wandb: {project: x}'),
+        'use_tb_logger: true, or wandb: ~',
+        remedy=edit('wandb: {project: x}', 'wandb: ~'),
+    ),
+    bad(
+        'prefetching for a GPU',
+        TRAIN,
+        edit('prefetch_mode: ~', 'prefetch_mode: cuda\n    pin_memory: true'),
+        'torch finds none',
+        'prefetch_mode: cpu',
+        remedy=edit('mode: cuda', 'mode: cpu'),
+    ),
+    bad(
+        'a GPU that is not there',
+        TRAIN,
+        edit('num_gpu: 0', 'num_gpu: 1'),
+        'more GPUs than torch finds',
+        'num_gpu: 0',
+        remedy=edit('num_gpu: 1', 'num_gpu: 0'),
+    ),
+    bad(
+        'no workers to persist',
+        TRAIN,
+        edit('prefetch_mode: ~', 'persistent_workers: true'),
+        'persistent_workers: false',
+        remedy=edit('workers: true', 'workers: false'),
+    ),
+    bad(
+        'no size of crops',
+        TRAIN,
+        edit('gt_size: 32\n', 'gt_size: ~\n'),
+        'gt_size has no value',
+        remedy=edit('gt_size: ~', 'gt_size: 32'),
+    ),
+    bad('no key for the size of crops', TRAIN, edit('    gt_size: 32\n', ''), "The option 'gt_size' is missing"),
+    bad('no flips', TRAIN, all_of(STOCK, edit('    use_hflip: true\n', '')), "The option 'use_hflip' is missing"),
+    bad(
+        'no suffix',
+        TEST,
+        edit('save_img: false', 'save_img: true', 'test.yml'),
+        "The option 'val.suffix' is missing",
+        'suffix: ~',
+        remedy=edit('save_img: true', 'save_img: true, suffix: ~', 'test.yml'),
+    ),
+    bad(
+        'torchrun left out',
+        TRAIN + ' --launcher pytorch',
+        nothing,
+        'processes that torchrun starts',
+        '--nproc_per_node',
+    ),
+    bad('srun left out', TRAIN + ' --launcher slurm', nothing, 'processes that srun starts'),
     # ------------------------------------------------------------------ LMDBs and difficulty in training
     bad('an empty LMDB', TRAIN, cut(DATA, 0.0), 'The LMDB is damaged'),
     bad('an LMDB cut short', TRAIN, cut(DATA), 'The LMDB is cut short', 'delete it and make it again'),

@@ -30,6 +30,13 @@ ADDITIONS: Tuple[Patch, ...] = (
         f'{_FILES}models/base_model.py',
     ),
     Patch(
+        'weights of tests',
+        'basicsr.models.base_model',
+        _lazy('weights_of_tests:refuse_random_tests'),
+        'a test without weights gives the figures of a random network',
+        f'{_FILES}models/sr_model.py',
+    ),
+    Patch(
         'whole checkpoints',
         'basicsr.models.base_model',
         _lazy('whole_checkpoints:save_whole_checkpoints'),
@@ -63,6 +70,13 @@ ADDITIONS: Tuple[Patch, ...] = (
         _lazy('lost_reports:survive_lost_pictures'),
         _LOST_REASON,
         f'{_FILES}utils/img_util.py',
+    ),
+    Patch(
+        'no batches',
+        'basicsr.data.prefetch_dataloader',
+        _lazy('no_batches:refuse_empty_training'),
+        'a run that trains not one iteration ends as if it had',
+        f'{_FILES}train.py',
     ),
     Patch(
         EXACT_PLACE,

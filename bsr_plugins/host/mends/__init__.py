@@ -181,6 +181,27 @@ MENDS: Tuple[Patch, ...] = (
         'https://github.com/swz30/Restormer/blob/main/basicsr/train.py',
     ),
     Patch(
+        'network weights',
+        'basicsr.models.base_model',
+        _lazy('network_weights:mend_network_weights'),
+        'weights under another key, or of another network, end in a traceback, or nothing of them is loaded',
+        f'{_FILES}models/base_model.py',
+    ),
+    Patch(
+        'stale batch',
+        'basicsr.models.base_model',
+        _lazy('stale_batch:mend_stale_batch'),
+        'images of a set without HR images are compared with those of the last training batch',
+        f'{_FILES}models/sr_model.py',
+    ),
+    Patch(
+        'metric without GT',
+        'basicsr.metrics',
+        _lazy('stale_batch:mend_metric_without_gt'),
+        'a metric ends the run at a set without HR images',
+        f'{_FILES}metrics/__init__.py',
+    ),
+    Patch(
         'numpy scalars',
         'basicsr.models.base_model',
         _lazy('numpy_scalars:mend_numpy_scalars'),

@@ -15,6 +15,7 @@ from bsr_plugins.common.option_kinds import (
     TEXT,
     choice,
     either,
+    list_of,
     number,
     optional,
     whole,
@@ -22,6 +23,7 @@ from bsr_plugins.common.option_kinds import (
 from bsr_plugins.data.images.shared_options import GT_SIZE, PAIRS, SCALE, TENSORS
 
 _IN_TRAINING = DescribedDefault('required in training')
+_BETA = number(at_least=0, below=1)
 _COUNT = either(whole(1), number(above=0))  # `!!float 5e3` is a number of iterations too
 
 BASICSR = (
@@ -121,9 +123,9 @@ BASICSR = (
         (
             Option('train.ema_decay', number(at_least=0, at_most=1), 0, 'moving average of the weights; 0: none'),
             Option('train.optim_g.type', TEXT, REQUIRED, 'the optimizer'),
-            Option('train.optim_g.lr', number(at_least=0), REQUIRED, 'learning rate'),
+            Option('train.optim_g.lr', number(above=0), REQUIRED, 'learning rate'),
             Option('train.optim_g.weight_decay', number(at_least=0), 0, 'L2 penalty, or decay in AdamW'),
-            Option('train.optim_g.betas', NUMBERS, DescribedDefault('[0.9, 0.999]'), 'of Adam'),
+            Option('train.optim_g.betas', list_of(_BETA), DescribedDefault('[0.9, 0.999]'), 'of Adam'),
             Option('train.scheduler.type', TEXT, REQUIRED, 'the learning rate schedule'),
             Option(
                 'train.scheduler.milestones',
@@ -134,7 +136,7 @@ BASICSR = (
             Option('train.scheduler.gamma', number(), 0.1, 'its factor'),
             Option(
                 'train.scheduler.periods',
-                NUMBERS,
+                list_of(number(above=0)),
                 DescribedDefault('required by CosineAnnealingRestartLR'),
                 'iterations of each period; together at least total_iter',
             ),
@@ -165,6 +167,10 @@ BASICSR = (
                 optional(SECTION),
                 None,
                 '`<name>: {type: calculate_psnr, crop_border: 4, test_y_channel: true}`, any number',
+            ),
+            Option('val.metrics.*', SECTION, REQUIRED, '`type` and options of a metric'),
+            Option(
+                'val.metrics.*.crop_border', whole(0), REQUIRED, 'border that a metric leaves out, the scale in papers'
             ),
         ),
     ),

@@ -1,0 +1,121 @@
+"""The layouts in which weights are kept: which keys of a file hold some, whether they fit a network, what to write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Mapping as AnyMapping
+from pathlib import Path
+from typing import Any, Iterable, List, Mapping, Optional, Sequence
+
+from bsr_plugins.common.errors import CheckpointError
+
+#: What stands in a training state of BasicSR.
+_STATE_KEYS = {'optimizers', 'schedulers', 'iter'}
+
+
+def is_state_dict(content: Any) -> bool:
+    """Return whether ``content`` holds tensors by name."""
+    import torch
+
+    return isinstance(content, AnyMapping) and any(torch.is_tensor(value) for value in content.values())
+
+
+def keys_of_weights(content: Any) -> List[str]:
+    """Return the keys below which a file holds weights, those that BasicSR writes first."""
+    keys = [key for key, value in content.items() if is_state_dict(value)] if isinstance(content, AnyMapping) else []
+    return sorted(keys, key=lambda key: ('params_ema', 'params', key).index(key))
+
+
+def wrong_layout(path: str, content: Any, key: Any, letter: str) -> CheckpointError:
+    """Return the error for a file that holds no weights under ``key``: what it holds, and what to write instead.
+
+    Args:
+        path: The file.
+        content: What was loaded from it.
+        key: The value of ``param_key_<letter>``; None stands for the file as a whole.
+        letter: Whose weights they are to be: ``g`` for network_g.
+    """
+    option = f'path.param_key_{letter}'
+    if isinstance(content, AnyMapping) and set(content) >= _STATE_KEYS:
+        return _is_training_state(path, letter)
+    keys, remedy = keys_of_weights(content), None
+    inner = _nested(content)
+    if is_state_dict(content):
+        found, remedy = f'weights by name, without a key: {_few(list(content))}', f'{option}: ~'
+    elif keys:
+        found, remedy = f'weights under {_few(keys)}', f'{option}: {keys[0]}'
+    elif inner:
+        found = f'weights under {" and in it ".join(inner)}'
+        remedy = f'{resaving(path, inner)}; then pretrain_network_{letter}: {_resaved(path)}'
+    else:
+        found = f'keys {_few(list(content))}' if isinstance(content, AnyMapping) else f'a {type(content).__name__}'
+        found = 'a pickled object' if content is None else found
+        remedy = "save them as torch.save({'params': network.state_dict()}, 'x.pth')"
+    return CheckpointError(
+        f'{path} holds no weights under the key {key!r}' if key is not None else f'{path} holds no weights by name',
+        where=option,
+        found=found,
+        expected=f'a state dict under {key!r}' if key is not None else 'a state dict',
+        remedy=remedy,
+    )
+
+
+def misfit(expected: Mapping[str, Any], given: Mapping[str, Any]) -> Optional[str]:
+    """Return how weights differ from those that a network has (``state_dict()``); None where they do not."""
+    missing = [name for name in expected if name not in given]
+    unexpected = [name for name in given if name not in expected]
+    shapes = [
+        f'{name}: {tuple(given[name].shape)} instead of {tuple(tensor.shape)}'
+        for name, tensor in expected.items()
+        if name in given and tuple(getattr(given[name], 'shape', ())) != tuple(getattr(tensor, 'shape', ()))
+    ]
+    parts = (('missing', missing), ('not in the network', unexpected), ('other shapes', shapes))
+    return '; '.join(f'{what}: {_few(names)}' for what, names in parts if names) or None
+
+
+def prefix_of(expected: Iterable[str], given: Iterable[str]) -> Optional[str]:
+    """Return what stands before all names of a network in a file (``model.``); None where nothing does."""
+    names, first = set(given), next(iter(expected), '')
+    for name in names:
+        prefix = name[: len(name) - len(first)]
+        if first and name.endswith(first) and prefix and all(f'{prefix}{each}' in names for each in expected):
+            return prefix
+    return None
+
+
+def resaving(path: str, keys: Sequence[str] = (), prefix: str = '') -> str:
+    """Return the command that saves the weights below ``keys`` again, without ``prefix``, as BasicSR expects them."""
+    inside = ''.join(f'[{json.dumps(key)}]' for key in keys)
+    named = f'{{k[{len(prefix)}:]: v for k, v in w.items() if k.startswith({json.dumps(prefix)})}}' if prefix else 'w'
+    code = (
+        f'import torch; w = torch.load({json.dumps(path)}, map_location="cpu"){inside}; '
+        f'torch.save({{"params": {named}}}, {json.dumps(_resaved(path))})'
+    )
+    return f'python -c {shlex.quote(code)}'
+
+
+def _resaved(path: str) -> str:
+    return f'{os.path.splitext(path)[0]}_params.pth'
+
+
+def _is_training_state(path: str, letter: str) -> CheckpointError:
+    weights = Path(path).parents[1] / 'models' / f'net_{letter}_{Path(path).stem}.pth'
+    return CheckpointError(
+        f'{path} is a training state: it holds no weights',
+        where=f'path.pretrain_network_{letter}',
+        expected='the weights that were saved with it',
+        remedy=f'pretrain_network_{letter}: {weights}' if weights.is_file() else 'name the .pth of that iteration',
+    )
+
+
+def _nested(content: Any) -> List[str]:
+    if not isinstance(content, AnyMapping):
+        return []
+    return next(([key, below[0]] for key, value in content.items() for below in [keys_of_weights(value)] if below), [])
+
+
+def _few(names: Sequence[Any], limit: int = 3) -> str:
+    more = f' and {len(names) - limit} more' if len(names) > limit else ''
+    return f'{", ".join(map(str, names[:limit]))}{more}'
