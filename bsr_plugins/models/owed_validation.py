@@ -66,7 +66,8 @@ class OwedValidation(Part):
         if 'validated' in saved:
             require(saved, {'validated': optional(COUNT)}, opt['path'].get('resume_state'), 'bsr_plugins.')
         self._ended = saved.get('validated')
-        due = bool(opt.get('val')) and validated_sets(opt) and iteration % int(opt['val']['val_freq']) == 0
+        freq = (opt.get('val') or {}).get('val_freq')
+        due = bool(freq and validated_sets(opt)) and iteration % freq == 0
         # Every process does the same: rank 0 has read the file for all.
         metrics = gathered(self._results_of(iteration) if opt['rank'] == 0 else None, opt)[0]
         if metrics is not None:

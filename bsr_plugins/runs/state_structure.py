@@ -96,7 +96,8 @@ def check_state(state: Any, path: Any) -> None:
         for group_place, group in enumerate(optimizer['param_groups']):
             require(group, {'lr': NUMBER, 'params': COUNTS}, path, f'{at}param_groups[{group_place}].')
     for place, scheduler in enumerate(state['schedulers']):
-        require(scheduler, {'last_epoch': COUNT}, path, f'schedulers[{place}].')
+        # A fork's scheduler may keep its place under another name.
+        require(scheduler, {'last_epoch': COUNT} if 'last_epoch' in scheduler else {}, path, f'schedulers[{place}].')
 
 
 def check_fits(state: Mapping[str, Any], optimizers: Sequence[Any], schedulers: Sequence[Any], path: Any) -> None:
@@ -108,6 +109,9 @@ def check_fits(state: Mapping[str, Any], optimizers: Sequence[Any], schedulers: 
     for what, built in (('optimizers', optimizers), ('schedulers', schedulers)):
         if len(state[what]) != len(built):
             raise _other_run(path, f'{len(built)} {what}', len(state[what]))
+    for place, (saved, scheduler) in enumerate(zip(state['schedulers'], schedulers)):
+        if 'last_epoch' in scheduler.state_dict():
+            require(saved, {'last_epoch': COUNT}, path, f'schedulers[{place}].')
     for place, (saved, optimizer) in enumerate(zip(state['optimizers'], optimizers)):
         groups = [len(group['params']) for group in optimizer.param_groups]
         found = [len(group['params']) for group in saved['param_groups']]

@@ -58,7 +58,9 @@ def let_new_options_hold(module: ModuleType) -> bool:
         _refuse_another_optimizer(found or [], path)
         check_fits(resume_state, self.optimizers, self.schedulers, path)
         settings = Settings(self)
-        changed = settings.changed(resume_state)
+        # Without a record the settings themselves have to tell.
+        may_differ = found is None or any(difference.key.startswith('train.') for difference in found)
+        changed = settings.changed(self, resume_state) if may_differ else []
         result = upstream_resume(self, resume_state, *args, **kwargs)
         warmup = any(difference.key == 'train.warmup_iter' for difference in found or ())
         if changed or warmup:
@@ -106,8 +108,6 @@ def _lines(model: Any, found: Optional[List[Difference]], changed: List[Tuple[st
     lines = [f'{difference}; the new value holds.' for difference in found or ()]
     if found is None:
         lines = [f'{name}, was {before} and is {now} now; the new value holds.' for name, before, now in changed]
-    elif changed and not any(difference.key.startswith('train.') for difference in found):
-        lines += [f'{name}, was {before} and is {now} now; the new value holds.' for name, before, now in changed]
     if not getattr(model, 'tells_of_its_resume', False):
         lines.append(
             f'{type(model).__name__} keeps weights, optimizer and schedule; the epoch in progress starts over, and '

@@ -11,6 +11,7 @@ from typing import Any, Callable, List, Mapping, Optional
 from bsr_plugins.common.errors import BsrPluginsError, OptionError
 from bsr_plugins.common.locks import HeldFile, Holder, hold
 from bsr_plugins.common.naming import wrong_with_run_name
+from bsr_plugins.host.first_log_line import log_with_first_line
 from bsr_plugins.host.patches import replace_function
 
 _MARK = 'claims_by_bsr_plugins'
@@ -120,6 +121,8 @@ def _hold(folder: Path) -> None:
             found=error,
             remedy='run where you may write, or get the right to write there',
         ) from error
+    if held is None:
+        log_with_first_line(f'{folder.parent} has no file locks: a second run of this name would not be noticed.')
     if _held is not None:
         _held.release()
     _held = held
