@@ -137,7 +137,6 @@ def closing_words(results: Dict[str, float], seconds: float) -> str:
     """Return what the demo says at its end."""
     from bsr_plugins.analysis.report_words import verdict
 
-    mine = 'datasets/mine/sub_128'
     activate = Path(sys.executable).parent / 'activate'
     return '\n'.join(
         [
@@ -153,9 +152,8 @@ def closing_words(results: Dict[str, float], seconds: float) -> str:
             'Next, your own images (docs/own_images.md says more):',
             f'  cd {shlex.quote(str(ROOT))}'
             + (f' && source {shlex.quote(str(activate))}' if activate.is_file() else ''),
-            f'  basicsr subimages --hr YOUR_HR_FOLDER --scale {SCALE} --out {mine}',
-            f'  basicsr score --hr-lmdb {mine}/HR_sub.lmdb --lr-lmdb {mine}/LR_sub_x{SCALE}.lmdb --scale {SCALE}',
-            f'  basicsr train -opt options/train_RCAN_bspa_x{SCALE}.yml    (with these paths written into it)',
+            f'  basicsr option --net FSRCNN --method bspa --scale {SCALE} --hr YOUR_HR_FOLDER --iters 3000 --out my.yml',
+            '  basicsr train -opt my.yml',
         ]
     )
 

@@ -266,7 +266,8 @@ def test_the_closing_words():
     commands = [line.strip() for line in text.splitlines() if line.strip().startswith('python ')]
     for command in commands:
         assert (REPO / command.split()[1]).is_file()
-    assert (REPO / re.search(r'-opt (\S+)', text).group(1)).is_file()
+    made, trained = (re.search(rf'{word} (\S+)', text).group(1) for word in ('--out', '-opt'))
+    assert made == trained == 'my.yml' and '--hr YOUR_HR_FOLDER' in text
 
 
 @pytest.mark.skipif(shutil.which('bash') is None, reason='bash is absent')
