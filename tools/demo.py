@@ -152,7 +152,7 @@ def closing_words(results: Dict[str, float], seconds: float) -> str:
             'Next, your own images (docs/own_images.md says more):',
             f'  cd {shlex.quote(str(ROOT))}'
             + (f' && source {shlex.quote(str(activate))}' if activate.is_file() else ''),
-            f'  basicsr option --net FSRCNN --method bspa --scale {SCALE} --hr YOUR_HR_FOLDER --iters 3000 --out my.yml',
+            f'  basicsr option --net FSRCNN --method bspa --scale {SCALE} --hr YOUR_HR_FOLDER --out my.yml',
             '  basicsr train -opt my.yml',
         ]
     )
