@@ -63,7 +63,7 @@ def _difficulty(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any],
             stated = dict(word.partition('=')[::2] for word in next(lines, '').lstrip('#').split())
             count = sum(1 for line in lines if line.strip())
     except (DataError, OSError, UnicodeDecodeError) as error:
-        why = error.problem if isinstance(error, DataError) else error
+        why = f'{error.problem}, {error.found}' if isinstance(error, DataError) else error
         return [_stale(option_file, keys, dataset, root, f'cannot be compared with its LMDB: {why}', '', '')]
     checks = (
         ('was scored on a different LMDB', 'manifest_sha256', sha256),

@@ -48,7 +48,11 @@ def existing_script(path: str) -> Path:
         OptionError: There is no such file.
     """
     script = Path(path)
-    if not script.is_file():
+    try:
+        is_there = script.is_file()
+    except OSError as error:
+        raise OptionError('The script cannot be read', where=script.absolute(), found=error) from error
+    if not is_there:
         raise OptionError(
             'The script does not exist',
             where=script.absolute(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 
 import cv2
@@ -9,6 +11,7 @@ import lmdb
 import numpy as np
 import pytest
 
+from bsr_plugins.common import files
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.images.image_encoding import ENCODINGS
 from bsr_plugins.data.images.image_reading import read_image
@@ -284,3 +287,21 @@ def test_the_bar_goes_to_stderr(images, tmp_path, capsys):
     assert shown.out == ''
     assert '7/7' in shown.err
     assert 'windows' in shown.err
+
+
+def test_a_finished_lmdb_loses_what_killed_runs_left(tmp_path):
+    (tmp_path / 'HR').mkdir()
+    cv2.imwrite(str(tmp_path / 'HR' / 'a.png'), np.zeros((64, 64, 3), np.uint8))
+    making = {'grid': WindowGrid(32, 32, 0), 'encoding': 'png', 'progress': False}
+    created = create_subimage_lmdbs(tmp_path / 'HR', tmp_path / 'out', 2, **making)
+    before = sorted(path.name for path in created.hr.iterdir())
+    child = os.fork()
+    if child == 0:
+        files.replacing(created.hr / 'manifest.json').__enter__().touch()
+        os._exit(0)
+    os.waitpid(child, 0)
+    partial = created.hr.with_name(created.hr.name + '.partial')
+    shutil.copytree(created.hr, partial)
+    assert len(list(created.hr.iterdir())) == len(before) + 1
+    assert create_subimage_lmdbs(tmp_path / 'HR', tmp_path / 'out', 2, **making).made == []
+    assert sorted(path.name for path in created.hr.iterdir()) == before and not partial.exists()
