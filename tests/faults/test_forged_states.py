@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
-from typing import Any, Callable, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import pytest
 import torch
@@ -176,3 +176,25 @@ def test_a_forged_state_ends_the_command_with_a_message(
     assert call(RESUME, project) == 2
     said = ''.join(capfd.readouterr())
     assert '4.state' in said and 'Traceback' not in said and 'remedy:' in said, said
+
+
+FORGED_WEIGHTS: Dict[str, Any] = {
+    'a tensor': torch.zeros(3),
+    'a list': [1],
+    'nothing': None,
+    'an empty one': {},
+    'no network': {'params': 3},
+    'an empty network': {'params': {}, 'params_ema': {}},
+    'another network': {'params': {'a': torch.zeros(1)}, 'params_ema': {'a': torch.zeros(1)}},
+    'numbers': {'params': {'a': 1}, 'params_ema': {'a': 1}},
+}
+
+
+@pytest.mark.parametrize('name', FORGED_WEIGHTS)
+def test_forged_weights_beside_a_state_are_named(
+    name: str, project: Path, call: Callable[[Sequence[str], Path], int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(FORGED_WEIGHTS[name], project / 'experiments/t/models/net_g_4.pth')
+    assert call(RESUME, project) == 2
+    said = ''.join(capfd.readouterr())
+    assert 'net_g_4.pth' in said and 'Traceback' not in said and 'remedy:' in said, said

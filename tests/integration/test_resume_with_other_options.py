@@ -108,6 +108,20 @@ def test_settings_of_the_optimizer_hold_for_every_model(any_model: Options, trai
     assert 'Resume: exact' not in log
 
 
+def test_an_average_that_begins_later_begins_with_the_weights(
+    any_model: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
+    without = changed(any_model, {'train.ema_decay': 0, 'train.total_iter': 3})
+    run = cut_copy(train(without, tmp_path / 'whole'), tmp_path / 'resumed', 3)
+    start = load(run, 'net_g_3.pth')['params']
+    new = changed(any_model, {'train.ema_decay': 0.5, 'train.total_iter': 4})
+    resumed = train(new, tmp_path / 'resumed', '--auto_resume')
+    assert 'train.ema_decay was 0 and is 0.5 now; the new value holds.' in log_of(resumed)
+    saved = load(resumed, 'net_g_4.pth')
+    for key, value in saved['params_ema'].items():
+        assert torch.allclose(value, (start[key] + saved['params'][key]) / 2, atol=1e-6)
+
+
 def test_a_cosine_run_is_extended(any_model: Options, train: Train, tmp_path: Path) -> None:
     def cosine(*periods: int) -> Options:
         schedule = {'type': 'CosineAnnealingRestartLR', 'periods': list(periods), 'restart_weights': [1] * len(periods)}
