@@ -231,6 +231,11 @@ def _name_for(path: Path) -> str:
     name = experiment_name(path.stem, taken, path.absolute().parent.name)
     if name != path.stem:
         print(f'{path}: the experiment is called {name}', file=sys.stderr)
+    if 'debug' in name:
+        print(
+            f"{path}: BasicSR logs, validates and saves every few iterations where 'debug' is in a name",
+            file=sys.stderr,
+        )
     return name
 
 

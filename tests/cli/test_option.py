@@ -254,6 +254,11 @@ def test_two_files_never_share_an_experiment(capsys: pytest.CaptureFixture) -> N
         assert written('--net', 'EDSR', '--method', 'fpl', '--scale', '2', '--force', '--out', out)[0]['name'] == name
 
 
+def test_a_name_that_basicsr_takes_for_a_trial_is_said(capsys: pytest.CaptureFixture) -> None:
+    assert written('train_RCAN_bspa_x4', '--out', 'debugged.yml')[0]['name'] == 'debugged'
+    assert "every few iterations where 'debug' is in a name" in capsys.readouterr().err
+
+
 def test_force_writes_through_a_link(capsys: pytest.CaptureFixture) -> None:
     Path('kept').mkdir()
     Path('kept/real.yml').write_text('name: old\n')

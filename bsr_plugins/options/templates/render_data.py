@@ -145,7 +145,8 @@ val:  # Set5, Set14, ... as val_2, val_3, if you have them: docs/own_images.md
 
 
 def _benchmarks(scale: int) -> str:
-    return '\n'.join(_benchmark(key, name, scale) for key, name in zip(('val', 'val_2'), BENCHMARKS))
+    sets = '\n'.join(_benchmark(key, name, scale) for key, name in zip(('val', 'val_2'), BENCHMARKS))
+    return f'# benchmarks: optional; docs/own_images.md says where they come from\n{sets}'
 
 
 _REPEATED = 'without it each epoch repeats the same crops'
