@@ -11,6 +11,7 @@ from bsr_plugins.checks.difficulty_checks import check_difficulties
 from bsr_plugins.checks.image_checks import check_images
 from bsr_plugins.checks.listing_checks import PAIRED_TYPES, check_listing
 from bsr_plugins.checks.other_checkout import check_working_directory
+from bsr_plugins.checks.overlap_checks import check_overlap
 from bsr_plugins.checks.pair_checks import check_pairs
 from bsr_plugins.checks.path_checks import check_paths, datasets_in, resumes
 from bsr_plugins.checks.refusals import refused
@@ -119,6 +120,7 @@ def check_options(
     findings += check_pairs(option_file, root, upstream, decoded)
     findings += check_difficulties(option_file, root)
     if is_train:
+        findings += check_overlap(option_file, root)
         findings += check_schedule(option_file, code, root, auto_resume)
     return sorted(findings, key=lambda finding: finding.severity != ERROR)
 

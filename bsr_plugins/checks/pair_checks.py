@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -41,6 +42,9 @@ def check_pairs(
         if pairs is None:
             continue
         findings += _unpaired(option_file, keys, dataset, pairs, severity)
+        if option_file.get('scale') != 1 and any(_is_one_file(pairs, *pair) for pair in pairs.pairs.items()):
+            findings.append(_same_files(option_file, keys, pairs, severity))
+            continue
         findings += _PairSizes(option_file, keys, dataset, pairs, severity, decoded).findings()
         findings += check_resemblance(option_file, keys, pairs, severity, decoded)
     return findings
@@ -91,6 +95,21 @@ def _unpaired(
                 )
             )
     return findings
+
+
+def _is_one_file(pairs: PairList, gt: str, lq: str) -> bool:
+    return gt == lq and os.path.realpath(pairs.folders['gt']) == os.path.realpath(pairs.folders['lq'])
+
+
+def _same_files(option_file: OptionFile, keys: KeyPath, pairs: PairList, severity: str) -> Finding:
+    return Finding(
+        severity,
+        'HR and LR images are the same files',
+        option_file.where(*keys, 'dataroot_lq'),
+        expected=f'LR images, {option_file.get("scale")} times smaller',
+        found=' and '.join(dict.fromkeys(pairs.names.values())),
+        remedy='dataroot_lq: the folder, or LMDB, of the LR images',
+    )
 
 
 def _template_remedy(pairs: PairList) -> Optional[str]:

@@ -362,7 +362,9 @@ def test_bspa_file_prints_the_commands_that_make_its_data(check: Checker) -> Non
 
 
 def test_checking_is_quick_and_imports_nothing_heavy(check: Checker, tmp_path: Path) -> None:
-    check(TRAIN)
+    write_pairs(tmp_path / 'val', 2, side=200)
+    training, _, validation = TRAIN.partition('  val:\n')
+    check(f'{training}  val:\n{validation.replace("data/", "val/")}')
     script = (
         'import sys; from pathlib import Path; from bsr_plugins.checks.option_checks import check_options; '
         'from bsr_plugins.options.option_file import read_option_file; '

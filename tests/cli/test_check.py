@@ -22,6 +22,8 @@ DEAD = changed(TRAIN, '    gt_size', '    use_shuffle: true\n    gt_size')
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    # In TRAIN the validation set is the training set.
+    monkeypatch.setattr('bsr_plugins.checks.option_checks.check_overlap', lambda *arguments: [])
     write_pairs(tmp_path / 'data', 16)
     return tmp_path
 
