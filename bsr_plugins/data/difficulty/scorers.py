@@ -6,12 +6,13 @@ import hashlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import CheckpointError, DependencyError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.runs.checkpoint_files import UNREADABLE
+from bsr_plugins.runs.weight_layouts import misfit
 
 if TYPE_CHECKING:
     import torch
@@ -234,20 +235,8 @@ def _build(network_g: Mapping[str, Any], opt: PathLike) -> torch.nn.Module:
 
 
 def _load(network: torch.nn.Module, state: Mapping[str, torch.Tensor], weights: PathLike, opt: PathLike) -> None:
-    expected = network.state_dict()
-    missing = [name for name in expected if name not in state]
-    unexpected = [name for name in state if name not in expected]
-    shapes = [
-        f'{name}: {tuple(state[name].shape)} instead of {tuple(tensor.shape)}'
-        for name, tensor in expected.items()
-        if name in state and state[name].shape != tensor.shape
-    ]
-    if missing or unexpected or shapes:
-        found = '; '.join(
-            _first(what, names)
-            for what, names in (('missing', missing), ('not in the network', unexpected), ('other shapes', shapes))
-            if names
-        )
+    found = misfit(network.state_dict(), state)
+    if found is not None:
         raise CheckpointError(
             'The weights do not fit the network',
             where=weights,
@@ -256,8 +245,3 @@ def _load(network: torch.nn.Module, state: Mapping[str, torch.Tensor], weights: 
             remedy='give the option file that the weights were trained by',
         )
     network.load_state_dict(state)
-
-
-def _first(what: str, names: List[str], limit: int = 3) -> str:
-    more = f' and {len(names) - limit} more' if len(names) > limit else ''
-    return f'{what}: {", ".join(names[:limit])}{more}'
