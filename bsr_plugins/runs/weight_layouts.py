@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Iterable, List, Mapping, Optional, Sequence
 
 from bsr_plugins.common.errors import CheckpointError
+from bsr_plugins.common.files import PathLike
 
 #: What stands in a training state of BasicSR.
 _STATE_KEYS = {'optimizers', 'schedulers', 'iter'}
@@ -92,6 +93,24 @@ def resaving(path: str, keys: Sequence[str] = (), prefix: str = '') -> str:
     code = (
         f'import torch; w = torch.load({json.dumps(path)}, map_location="cpu"){inside}; '
         f'torch.save({{"params": {named}}}, {json.dumps(_resaved(path))})'
+    )
+    return f'python -c {shlex.quote(code)}'
+
+
+def is_safetensors(path: PathLike) -> bool:
+    """Return whether a file begins as those of safetensors do: the length of a JSON header, and that."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, 'rb') as file:
+        head = file.read(9)
+    return head[8:] == b'{' and int.from_bytes(head[:8], 'little') < os.path.getsize(path)
+
+
+def resaving_safetensors(path: str) -> str:
+    """Return the command that saves the weights of a safetensors file as BasicSR expects them."""
+    code = (
+        'import torch, safetensors.torch as s; '
+        f'torch.save({{"params": s.load_file({json.dumps(path)})}}, {json.dumps(_resaved(path))})'
     )
     return f'python -c {shlex.quote(code)}'
 

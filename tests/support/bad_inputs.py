@@ -574,6 +574,14 @@ TABLE: List[Bad] = [
         f'pretrain_network_g: {WEIGHTS}',
         remedy=edit(STATE, WEIGHTS),
     ),
+    bad(
+        'weights of safetensors',
+        TRAIN,
+        all_of(PRETRAIN, write(OTHER, (12).to_bytes(8, 'little') + b'{"a": {}}   ')),
+        'was not written by torch.save',
+        's.load_file("net_g.pth")',
+        '"net_g_params.pth"',
+    ),
     bad('a list as weights', TRAIN, packed(lambda weights: list(weights.values())), 'holds no weights', 'a list'),
     bad('a tensor as weights', TRAIN, packed(lambda weights: weights['feature.0.weight']), 'holds no weights'),
     bad(

@@ -110,9 +110,13 @@ def _unreadable(f: Any, error: Exception) -> Optional[Exception]:
         )
     if wrong is None:
         return None
+    from bsr_plugins.runs.weight_layouts import is_safetensors, resaving_safetensors
+
     return CheckpointError(
         f'{f} cannot be read: {wrong}',
         where=f,
         expected='a .pth or .state as BasicSR saves it',
-        remedy='get the file again; a run resumes from its last complete pair with --auto_resume',
+        remedy=f'{resaving_safetensors(str(f))}; then name the file that this writes'
+        if is_safetensors(f)
+        else 'get the file again; a run resumes from its last complete pair with --auto_resume',
     )
