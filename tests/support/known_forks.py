@@ -75,6 +75,7 @@ FORKS = (
             'num_heads': 2,
             'upscaling_factor': 4,
             'exp_ratio': 1.25,
+            'attn_type': 'Naive',
         },
     ),
     Known(
@@ -96,7 +97,12 @@ FORKS = (
             'conv_groups': 1,
         },
     ),
-    Known('basicsr/archs/catanet_arch.py', 'CATANetModel', {'type': 'CARN', 'upscale': 4, 'num_feat': 8}),
+    Known(
+        'basicsr/archs/catanet_arch.py',
+        'CATANetModel',
+        {'type': 'CARN', 'upscale': 4, 'num_feat': 8},
+        val={'metrics': {'psnr': {'type': 'calculate_psnr_pt', 'crop_border': 4, 'test_y_channel': False}}},
+    ),
     Known(
         'basicsr/archs/rgt_arch.py',
         'RGTModel',
@@ -114,6 +120,7 @@ FORKS = (
             'split_size': [2, 4],
             'c_ratio': 0.5,
         },
+        more={'find_unused_parameters': True},
     ),
     Known(
         'DiffIR/models/DiffIR_S1_model.py',
@@ -131,12 +138,14 @@ FORKS = (
             'bias': False,
             'LayerNorm_type': 'BiasFree',
         },
+        dataset={'gt_size': 64},
+        validates=False,
     ),
     Known(
         'models/example_model.py',
         'ExampleModel',
         {'type': 'CARN', 'upscale': 4, 'num_feat': 8},
-        train={'l1_opt': {'type': 'FocalPixelLoss'}, 'l2_opt': {'type': 'MSELoss'}},
+        train={'l1_opt': {'type': 'L1Loss'}, 'l2_opt': {'type': 'MSELoss'}},
     ),
     Known(
         'hat/archs/hat_arch.py',
