@@ -19,8 +19,9 @@ from bsr_plugins.common.errors import DataError, ImageFileError
 from bsr_plugins.host.patches import replace_function
 
 _MARK = 'named_by_bsr_plugins'
-# Sets of pairs read both before they decode them; more are of no use to a message.
-_read: Deque[Tuple[Any, str]] = deque(maxlen=4)
+# Sets of pairs read both before they decode them; more are of no use to a message. The bytes themselves are not kept:
+# whatever has their address later was read later, and is found first.
+_read: Deque[Tuple[int, str]] = deque(maxlen=4)
 
 
 def name_what_is_read(module: ModuleType) -> bool:
@@ -55,7 +56,7 @@ def name_what_is_read(module: ModuleType) -> bool:
                 where=place,
                 remedy='make the LMDB again, with ASCII names',
             )
-        _read.append((content, place))
+        _read.append((id(content), place))
         return content
 
     setattr(get, _MARK, True)
@@ -69,7 +70,7 @@ def name_what_is_decoded(module: ModuleType) -> bool:
     def around(upstream: Callable[..., Any], content: Any, *args: Any, **kwargs: Any) -> Any:
         from bsr_plugins.data.images.image_reading import decoded
 
-        place = next((place for read, place in reversed(_read) if read is content), 'in memory')
+        place = next((place for read, place in reversed(_read) if read == id(content)), 'in memory')
         return decoded(lambda: upstream(content, *args, **kwargs), content, f'image {place}', place)
 
     return _wrap(module, _named(module, 'imfrombytes'), around)
