@@ -16,6 +16,7 @@ from bsr_plugins.checks.type_checks import KnownNames
 from bsr_plugins.host.registries import STOCK_MODELS
 from bsr_plugins.host.scripts.fork_scripts import takes_option_file
 from bsr_plugins.host.source_names import PACKAGE_FOLDERS, package_folders
+from bsr_plugins.models.upstream_code import definition_digest
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
 
@@ -29,6 +30,8 @@ _LOOK_UPS = {
     'metric': re.compile(r'calculate_metric|metric_module|METRIC_REGISTRY'),
 }
 _READS = r"""\[\s*['"]KEY['"]\s*\]|\.(?:get|pop|setdefault)\(\s*['"]KEY['"]|['"]KEY['"]\s+(?:not\s+)?in\b"""
+# The functions by which PairedImageDataset of BasicSR 1.3 to 1.4.2 works, and the digests of their code.
+_PAIRING = {'paired_paths_from_folder': '0c258eb90d23854a', 'paired_random_crop': 'caf64d5bbf014f10'}
 _GIVEN_TO_METRICS = ('img', 'img1', 'img2')
 
 
@@ -121,22 +124,29 @@ class CodeInUse:
         return reads_of_class(self.tree, chain) if complete else None
 
     def pairs_as_upstream(self) -> bool:
-        """Return whether PairedImageDataset pairs and crops images by BasicSR's functions: a fork's may not."""
+        """Return whether PairedImageDataset pairs and crops images by BasicSR's functions, unchanged: a fork's may not.
+
+        MambaIR's ``paired_paths_from_folder`` takes lists of folders; the name alone does not tell.
+        """
         found = self.definition('dataset', 'PairedImageDataset')
-        text = self.tree.texts[found.path] if found else ''
-        return 'paired_paths_from_folder(' in text and 'paired_random_crop(' in text
+        if found is None:
+            return False
+        called = {last_name(node.func) for node in ast.walk(found.node) if isinstance(node, ast.Call)}
+        functions = [self.tree.find(name, found.path) for name in _PAIRING if name in called]
+        codes = {definition_digest(each.node) for each in functions if each and isinstance(each.node, ast.FunctionDef)}
+        return codes == set(_PAIRING.values())
 
     def gives_gt(self, dataset: str) -> Optional[bool]:
         """Return whether a data set has HR images (``gt``) in its samples; None where its source is not known."""
         definition = self.definition('dataset', dataset)
-        chain, complete = self.tree.chain(definition) if definition else ([], False)
-        words = {
-            getattr(node, 'value', None) if isinstance(node, ast.Constant) else getattr(node, 'arg', None)
-            for each in chain
-            for node in ast.walk(each.node)
-            if isinstance(node, (ast.Constant, ast.keyword))
-        }
-        return 'gt' in words if complete or 'gt' in words else None
+        chain, _ = self.tree.chain(definition) if definition else ([], False)
+        found = self.tree.method(chain, '__getitem__')
+        # What a data set hands on from another one, or puts together elsewhere, is not known.
+        given = [node.value for node in ast.walk(found[0]) if isinstance(node, ast.Return)] if found else []
+        if not given or not all(isinstance(value, ast.Dict) and None not in value.keys for value in given):
+            return None
+        words = {getattr(key, 'value', None) for value in given for key in getattr(value, 'keys', ())}
+        return 'gt' in words
 
     def compares(self, metric: str) -> bool:
         """Return whether a metric is known to need a second image."""

@@ -89,7 +89,7 @@ class _UnknownKeys:
             remedy = 'remove it: it has no effect' + (f"; the closest key that is read is '{near}'" if near else '')
         return Finding(
             severity,
-            what or f"No code {'of this run ' if reader else ''}reads the key '{'.'.join(path)}'",
+            what or f"No code reads the key '{'.'.join(path)}'" + (' in this run' if reader else ''),
             self.file.where(*path),
             expected=_some_of(valid),
             found=_shown(path[-1], self.file, path),

@@ -43,7 +43,11 @@ def is_upstreams(method: Callable[..., Any]) -> bool:
         function = function.__wrapped__
     # Upstream's own decorators are written above its method.
     definition = _definition_of(function)
-    return definition is not None and _digest_of(definition) in UPSTREAM and around <= len(definition.decorator_list)
+    return (
+        definition is not None
+        and definition_digest(definition) in UPSTREAM
+        and around <= len(definition.decorator_list)
+    )
 
 
 def _is_of_the_pack(function: Any) -> bool:
@@ -53,10 +57,11 @@ def _is_of_the_pack(function: Any) -> bool:
 def code_digest(function: Callable[..., Any]) -> Optional[str]:
     """Return a digest of the code of ``function``, the same in every Python; None where its source is not to be had."""
     definition = _definition_of(function)
-    return None if definition is None else _digest_of(definition)
+    return None if definition is None else definition_digest(definition)
 
 
-def _digest_of(definition: ast.FunctionDef) -> str:
+def definition_digest(definition: ast.FunctionDef) -> str:
+    """Return a digest of the code of a function that is parsed; its docstring is taken out of the tree."""
     if ast.get_docstring(definition) is not None:
         definition.body = definition.body[1:]
     return hashlib.sha256(_written(definition).encode()).hexdigest()[:16]

@@ -131,3 +131,36 @@ def test_folders_of_images_are_not_searched_for_source(tmp_path: Path) -> None:
         tmp_path, TRAIN, {'data/deep/inside/x.py': 'class Hidden: pass\n', 'models/a_model.py': 'class Here: pass\n'}
     )
     assert code.tree.find('Hidden') is None and code.tree.find('Here') is not None
+
+
+@pytest.mark.parametrize(
+    'old, new, is_upstreams',
+    [
+        ('input_folder, gt_folder = folders', 'input_folder, gt_folder = folders[:2]', False),
+        ('Generate paired paths from folders.', 'Pairs of paths.', True),
+    ],
+)
+def test_pairing_is_upstream_s_by_its_code(old: str, new: str, is_upstreams: bool, tmp_path: Path) -> None:
+    stock = basicsr_folder(tmp_path)
+    assert stock is not None
+    names = ('data/paired_image_dataset.py', 'data/transforms.py', 'data/data_util.py', 'utils/registry.py')
+    files = {f'basicsr/{name}': (stock / name).read_text() for name in names}
+    assert old in files['basicsr/data/data_util.py']
+    files['basicsr/data/data_util.py'] = files['basicsr/data/data_util.py'].replace(old, new)
+    files['basicsr/train.py'] = ''
+    assert code_in_use(tmp_path, TRAIN, files).pairs_as_upstream() is is_upstreams
+
+
+@pytest.mark.parametrize(
+    'body, gives',
+    [
+        ("return {'lq': 1, 'gt': 2}", True),
+        ("return {'lq': 1, 'lq_path': 2}", False),
+        ("return {**self.other[index], 'lq': 1}", None),
+        ('return self.subset[index]', None),
+    ],
+)
+def test_gt_is_missing_only_where_all_that_is_given_is_seen(body: str, gives: Optional[bool], tmp_path: Path) -> None:
+    text = f'@DATASET_REGISTRY.register()\nclass OwnSet:\n  def __getitem__(self, index):\n    {body}\n'
+    files = {'basicsr/train.py': '', 'basicsr/utils/registry.py': '', 'basicsr/data/own_dataset.py': text}
+    assert code_in_use(tmp_path, TRAIN, files).gives_gt('OwnSet') is gives

@@ -9,6 +9,7 @@ import pytest
 
 from bsr_plugins.checks.pair_checks import SAMPLED
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.host.source_names import basicsr_folder
 from option_files import TRAIN, changed, write_png
 
 Check = Callable[..., List[Finding]]
@@ -129,8 +130,11 @@ def test_a_sample_is_looked_at_or_all(check: Check) -> None:
     ],
 )
 def test_a_forks_own_way_of_pairing(check: Check, tmp_path: Path, source: str, severity: str) -> None:
-    package = tmp_path / 'basicsr'
+    stock, package = basicsr_folder(tmp_path), tmp_path / 'basicsr'
+    assert stock is not None
     (package / 'utils').mkdir(parents=True)
+    for name in ('data_util.py', 'transforms.py'):
+        (package / name).write_text((stock / 'data' / name).read_text())
     (package / 'train.py').write_text('')
     (package / 'utils' / 'registry.py').write_text('')
     (package / 'pairs.py').write_text(
