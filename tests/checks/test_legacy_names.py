@@ -16,7 +16,8 @@ FILES = {
     "  opt['num_gpu']; opt['path']; opt['logger']['print_freq']; opt['logger']['save_checkpoint_freq']\n"
     "  for phase, dataset_opt in opt['datasets'].items():\n    dataset_opt.get('mini_batch_sizes')\n"
     "    dataset_opt['batch_size_per_gpu']\n",
-    'models/image_model.py': 'class ImageModel(BaseModel):\n  def setup(self):\n    define_network(self.opt["network_g"])\n'
+    'models/image_model.py': 'class ImageModel(BaseModel):\n  def setup(self):\n'
+    "    define_network(self.opt['network_g'])\n"
     "    train_opt = self.opt['train']\n    optim_type = train_opt['optim_g'].pop('type')\n"
     '  def setup_optimizers(self):\n    if optim_type == "AdamW":\n'
     "      torch.optim.AdamW(params, **train_opt['optim_g'])\n"
