@@ -42,7 +42,7 @@ def describe_resume(
             lines = ['Resume: weights, optimizer and schedule go on from the state.']
         lines += [f'Resume: not exact: {limit}.' for limit in limits]
         if alike is False:
-            lines.append('Resume: not exact: what is said above to be another one now shapes the run.')
+            lines.append('Resume: not exact: what has changed, as said above, shapes the run.')
         return lines
     continued = 'sampling, weights, optimizer and random states continue as in the uninterrupted run'
     if own_pass is None:

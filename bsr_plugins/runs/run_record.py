@@ -8,6 +8,8 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tup
 
 import numpy as np
 
+from bsr_plugins.runs.data_fingerprint import data_fingerprint
+
 #: Key of a training state, of stock models too; BasicSR ignores it.
 RECORD_KEY = 'bsr_plugins_run'
 
@@ -40,6 +42,8 @@ _WITHOUT_EFFECT_ON_NUMBERED = frozenset({'datasets.train.num_worker_per_gpu', 'd
 # Where the length of a run shapes what comes before its end.
 _LENGTH, _NEEDS_LENGTH = 'train.total_iter', 'train.bspa.'
 _LISTS_OF_NAMES = ('paths', '_gt_paths', '_keys', 'keys')
+_OTHERS = 'are others now'
+_LISTS_OF_FILES = ('paths', '_gt_paths', '_lq_paths')
 
 
 class Difference(NamedTuple):
@@ -51,6 +55,8 @@ class Difference(NamedTuple):
     shapes: bool
 
     def __str__(self) -> str:
+        if self.now == _OTHERS:
+            return f'{self.key} {_OTHERS}'
         return f'{self.key} was {_shown(self.before)} and is {_shown(self.now)} now'
 
 
@@ -91,21 +97,23 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> List[Diffe
         what = 'training images' if name == 'train' else f'images of datasets.train.{name}'
         if earlier.get('images') != data['images']:
             found.append(Difference(f'the number of {what}', earlier.get('images'), data['images'], True))
-        elif earlier != data:
-            found.append(Difference(f'the {what}, or what was measured on them', 'another', 'not the same', True))
+        elif any(earlier[key] != data[key] for key in data if key in earlier):
+            found.append(Difference(f'the {what}, or what was measured on them,', _OTHERS, _OTHERS, True))
     return found
 
 
 def _describe(dataset: Any) -> Dict[str, Any]:
-    """Return length, names and measurements of a data set, the latter two as checksums."""
+    """Return length, names, files and measurements of a data set, all but the first as checksums."""
     inner = getattr(dataset, 'dataset', dataset)
-    parts = [vars(inner), vars(getattr(inner, 'images', None)) if hasattr(inner, 'images') else {}]
+    parts = [vars(inner), *(vars(getattr(inner, name)) for name in ('images', '_images') if hasattr(inner, name))]
     names = next((part[key] for part in parts for key in _LISTS_OF_NAMES if _is_list(part.get(key))), ())
+    files = [entry for part in parts for key in _LISTS_OF_FILES if _is_list(part.get(key)) for entry in part[key]]
     # By convention what a data set has found in its data ends in an underscore (class_thresholds_).
     measured = [part[key] for part in parts for key in sorted(part) if key.endswith('_') and key[0] != '_']
     return {
         'images': len(dataset),
         'names': _checksum(_name(entry) for entry in names),
+        'files': data_fingerprint(inner, files),
         'measured': _checksum(array.tobytes() for array in measured if isinstance(array, np.ndarray)),
         'numbered': bool(getattr(dataset, 'draws_by_number', False)),
     }

@@ -164,7 +164,10 @@ def _needed_keys(optimizer: Any) -> set:
     import torch
 
     adams = (torch.optim.Adam, torch.optim.AdamW)
-    return {'step', 'exp_avg', 'exp_avg_sq'} if isinstance(optimizer, adams) else set()
+    if not isinstance(optimizer, adams):
+        return set()
+    largest = {'max_exp_avg_sq'} if any(group.get('amsgrad') for group in optimizer.param_groups) else set()
+    return {'step', 'exp_avg', 'exp_avg_sq'} | largest
 
 
 def _other_run(path: Any, expected: str, found: Any) -> CheckpointError:

@@ -152,6 +152,7 @@ def test_a_cosine_run_is_extended(any_model: Options, train: Train, tmp_path: Pa
         ({'network_g.img_range': 1.0}, 'network_g.img_range was 255.0 and is 1.0 now'),
         ({'train.losses': {'a': {'type': 'L1Loss'}}}, 'train.losses.a.type was not set and is L1Loss now'),
         ({'manual_seed': 8}, 'manual_seed was 3 and is 8 now'),
+        ({'path.ignore_resume_networks': ['network_g']}, 'network_g does not take up its weights'),
     ],
     ids=str,
 )
@@ -214,10 +215,24 @@ def test_other_images_are_said(options: Options, train: Train, tmp_path: Path) -
     whole = train(options, tmp_path / 'whole')
     cut_copy(whole, tmp_path / 'fewer', 10)
     cut_copy(whole, tmp_path / 'renamed', 10)
+    cut_copy(whole, tmp_path / 'replaced', 10)
+    cut_copy(whole, tmp_path / 'copied', 10)
+    for part in ('HR', 'LR'):
+        shutil.copytree(tmp_path / part, tmp_path / 'copy' / part, copy_function=shutil.copyfile)
+        shutil.rmtree(tmp_path / part)
+        shutil.move(str(tmp_path / 'copy' / part), str(tmp_path / part))
+    assert 'Resume: exact' in log_of(train(options, tmp_path / 'copied', '--auto_resume'))
+    for part in ('HR', 'LR'):
+        one, two = sorted((tmp_path / part).iterdir())[:2]
+        kept = one.read_bytes()
+        one.write_bytes(two.read_bytes())
+    log = log_of(train(options, tmp_path / 'replaced', '--auto_resume'))
+    assert 'the training images, or what was measured on them, are others now' in log and 'Resume: exact' not in log
+    assert kept != two.read_bytes()
     for part in ('HR', 'LR'):
         first = sorted((tmp_path / part).iterdir())[0]
         first.rename(first.with_name('renamed.png'))
-    assert 'the training images, or what was measured on them' in log_of(
+    assert 'the training images, or what was measured on them, are others now' in log_of(
         train(options, tmp_path / 'renamed', '--auto_resume')
     )
     for part in ('HR', 'LR'):
@@ -243,7 +258,7 @@ def test_a_difficulty_that_was_scored_anew_is_said(numbered_options: Options, tr
     file.write_text('\n'.join([*header, *(f'{key} {float(score) * 2 + 1}' for key, score in scores)]) + '\n')
     new = changed(numbered_options, {'train.total_iter': 4})
     log = log_of(train(new, tmp_path / 'resumed', '--auto_resume'))
-    assert 'what was measured on them' in log and 'Resume: exact' not in log
+    assert 'what was measured on them, are others now' in log and 'Resume: exact' not in log
 
 
 def test_another_optimizer_is_refused(options: Options, train: Train, tmp_path: Path, monkeypatch: Any) -> None:
@@ -258,6 +273,8 @@ def test_another_optimizer_is_refused(options: Options, train: Train, tmp_path: 
     for kind in ('SGD', 'Adamax'):
         with pytest.raises(CheckpointError, match='another optimizer'):
             train(changed(options, {'train.optim_g.type': kind}), tmp_path / 'resumed', '--auto_resume')
+    with pytest.raises(CheckpointError, match='max_exp_avg_sq'):
+        train(changed(options, {'train.optim_g.amsgrad': True}), tmp_path / 'resumed', '--auto_resume')
     resumed = train(changed(options, {'train.optim_g.type': 'AdamW'}), tmp_path / 'resumed', '--auto_resume')
     assert 'train.optim_g.type was Adam and is AdamW now; the new value holds.' in log_of(resumed)
     assert load(resumed, '3.state')['optimizers'][0]['param_groups'][0]['weight_decay'] == 0.01

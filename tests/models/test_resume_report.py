@@ -50,7 +50,7 @@ def test_lines(opt: Dict[str, Any], own: Any, texts: list) -> None:
     'alike, own_pass, texts',
     [
         (True, None, ['Resume: exact']),
-        (False, None, [GO_ON, 'not exact: what is said above']),
+        (False, None, [GO_ON, 'not exact: what has changed']),
         (None, None, [GO_ON, 'not exact: the state does not say']),
         (True, 'HiTModel', ['continue as in the uninterrupted run; what the training pass of HiTModel keeps']),
     ],

@@ -19,6 +19,7 @@ _OPTIONS = 'options_of_the_file'
 _OPTIMIZER_TYPE = re.compile(r'train\.optim_\w+\.type')
 # Their moments are the same.
 _ADAMS = frozenset({'Adam', 'AdamW'})
+_APART = '{} does not take up its weights, since path.ignore_resume_networks names it.'
 _RECORD = {'options': SECTION, 'data': NAMED_SECTIONS}
 
 
@@ -66,9 +67,10 @@ def let_new_options_hold(module: ModuleType) -> bool:
         if changed or warmup:
             settings.apply(self, resume_state['iter'])
         _count_epochs_anew(self, resume_state)
-        alike = not changed and not any(each.shapes for each in found or ())
-        self.resumed_alike = None if found is None else alike
-        for line in _lines(self, found, changed):
+        apart = [name for name in self.opt['path'].get('ignore_resume_networks') or () if name in self.opt]
+        alike = not changed and not apart and not any(each.shapes for each in found or ())
+        self.resumed_alike = None if found is None and not apart else alike
+        for line in [*_lines(self, found, changed), *(_APART.format(name) for name in apart)]:
             logging.getLogger('basicsr').info(f'Resume: {line}')
         return result
 
