@@ -15,7 +15,14 @@ from bsr_plugins.runs.random_states import preserved_random_states
 
 STATE = 'experiments/t/training_states/4.state'
 RESUME = ['basicsr', 'train', '-opt', 'train.yml', '--auto_resume', '--force_yml', 'train:total_iter=6']
-ABSENT = object()
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return 'absent'
+
+
+ABSENT = _Absent()
 
 
 Change = Callable[[Any], Any]

@@ -270,7 +270,15 @@ def test_forged_arrays_are_computed_anew(members, images, folder, log):
         lambda header: header.pop('identity'),
         lambda header: header.pop('key'),
     ],
-    ids=str,
+    ids=[
+        'no images',
+        'numbers for images',
+        'rows of other lists',
+        'a section in a row',
+        'without images',
+        'without identity',
+        'without key',
+    ],
 )
 def test_forged_headers_are_computed_anew(change, images, folder, log):
     results_of(images)
