@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.code_in_use import CodeInUse
+from bsr_plugins.checks.listing_checks import PAIRED_TYPES
 from bsr_plugins.checks.pair_checks import SAMPLED, paired_sets
 from bsr_plugins.checks.pair_listing import PairList, list_pairs, spread
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.option import yaml_value
 from bsr_plugins.models.window_padding import window_size
 from bsr_plugins.options.option_file import OptionFile
 
 _PADDING_MODELS = ('SRModel',)
+_FIDELITY = re.compile('calculate_(psnr|ssim)')
 
 
 def check_validation(option_file: OptionFile, code: Optional[CodeInUse], root: Path, is_train: bool) -> List[Finding]:
@@ -22,7 +26,7 @@ def check_validation(option_file: OptionFile, code: Optional[CodeInUse], root: P
     if is_train and option_file.get('val') is None:
         return []
     tested = dict(_tested(option_file, is_train))
-    findings = [*_names(option_file, tested), *_borders(option_file)]
+    findings = [*_names(option_file, tested), *_borders(option_file, tested)]
     if code is not None:
         findings += _without_gt(option_file, code, tested)
     pairs = {
@@ -88,11 +92,15 @@ def _without_gt(option_file: OptionFile, code: CodeInUse, tested: Dict[str, Dict
         )
 
 
-def _borders(option_file: OptionFile) -> Iterator[Finding]:
+def _borders(option_file: OptionFile, tested: Dict[str, Dict[str, Any]]) -> Iterator[Finding]:
+    """The papers of single images leave out as many pixels as the scale; those of video have other customs."""
     scale = option_file.get('scale')
+    if not any(plain_name(dataset.get('type')) in PAIRED_TYPES for dataset in tested.values()):
+        return
     for name, metric in option_file.section('val', 'metrics').items():
         border = metric.get('crop_border') if isinstance(metric, dict) else None
-        if isinstance(border, int) and isinstance(scale, int) and scale > 1 and border != scale:
+        fidelity = isinstance(metric, dict) and _FIDELITY.match(str(metric.get('type')))
+        if fidelity and isinstance(border, int) and isinstance(scale, int) and scale > 1 and border != scale:
             yield Finding(
                 WARNING,
                 f'{name} leaves out a border of another width than papers do: its values do not compare',

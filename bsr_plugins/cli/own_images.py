@@ -56,5 +56,5 @@ def make(args: argparse.Namespace, recipe: Recipe) -> OwnData:
         val_lr=f'{folder.as_posix()}/val_LR',
         classes=windows.classes,
         crop=windows.crop,
-        num_classes=classes_for(windows.class_count) if with_classes else 0,
+        num_classes=classes_for(windows.class_count) if with_classes else None,
     )

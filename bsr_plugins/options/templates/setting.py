@@ -26,7 +26,7 @@ class OwnData:
         val_lr: Folder of their LR images.
         classes: Folder of the LMDBs of scored sub-images; '' where the method needs none.
         crop: Side of these sub-images.
-        num_classes: Number of difficulty classes that there are enough of them for.
+        num_classes: Number of difficulty classes that there are enough of them for; None where the method needs none.
     """
 
     name: str
@@ -38,7 +38,7 @@ class OwnData:
     val_lr: str
     classes: str = ''
     crop: int = 0
-    num_classes: int = 0
+    num_classes: Optional[int] = None
 
 
 @dataclass(frozen=True)
