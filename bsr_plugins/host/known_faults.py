@@ -129,6 +129,20 @@ _TABLE: Tuple[_Fault, ...] = (
         'give network_g the scale of the file, and the data sets LR images of that scale',
     ),
     _Fault(
+        'Both pixel and perceptual losses are None',
+        '',
+        'There is no loss to train with',
+        'train.pixel_opt',
+        'pixel_opt: {type: L1Loss, loss_weight: 1.0, reduction: mean}',
+    ),
+    _Fault(
+        'TypeError: expected str, bytes or os.PathLike object',
+        'make_exp_dirs',
+        'BasicSR makes a folder of each value in path but those of weights and states, and one of them is no name',
+        'path',
+        'remove what no code reads',
+    ),
+    _Fault(
         'ValueError: (Invalid .*)',
         'get_optimizer',
         r'The optimizer refuses its options: \1',

@@ -9,6 +9,7 @@ from basicsr.utils import get_root_logger
 from bsr_plugins.models.best_checkpoint import BestCheckpoint
 from bsr_plugins.models.checkpoints import plain_metrics
 from bsr_plugins.models.part import Part, pack_state
+from bsr_plugins.runs.run_record import changes, validation_options
 
 
 class BestWeights(Part):
@@ -45,16 +46,23 @@ class BestWeights(Part):
             self.checkpoint.write(self.model.opt['path']['models'])
 
     def state(self) -> Dict[str, Any]:
-        """Return ``best`` (None without ``val.save_best``) and ``metrics``, BasicSR's best values."""
+        """Return ``best`` (None without ``val.save_best``), BasicSR's best values, and what they depend on."""
         return {
             'best': self.checkpoint.state() if self.checkpoint is not None else None,
             'metrics': plain_metrics(getattr(self.model, 'best_metric_results', {})),
+            'validation': validation_options(self.model.opt),
         }
 
     def load_state(self, resume_state: Mapping[str, Any]) -> None:
         """Take up both."""
         saved = pack_state(resume_state)
         if saved is None:
+            return
+        now = validation_options(self.model.opt)
+        changed = changes(saved.get('validation', now), now)
+        if changed:
+            for each in changed:
+                get_root_logger().warning(f'Resume: {each}: best values are counted anew.')
             return
         if saved['metrics']:
             self.model.best_metric_results = plain_metrics(saved['metrics'])

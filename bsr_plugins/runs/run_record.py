@@ -42,6 +42,7 @@ _WITHOUT_EFFECT_ON_NUMBERED = frozenset({'datasets.train.num_worker_per_gpu', 'd
 # Where the length of a run shapes what comes before its end.
 _LENGTH, _NEEDS_LENGTH = 'train.total_iter', 'train.bspa.'
 _LISTS_OF_NAMES = ('paths', '_gt_paths', '_keys', 'keys')
+_OF_VALIDATION_IMAGES = frozenset({'dataroot_gt', 'dataroot_lq', 'dataroot', 'meta_info_file', 'color', 'type'})
 _OTHERS = 'are others now'
 _LISTS_OF_FILES = ('paths', '_gt_paths', '_lq_paths')
 
@@ -70,6 +71,26 @@ def flat_options(opt: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
+def validation_options(opt: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return key path -> plain value of what the values of validations depend on: metrics and images."""
+    sets = {key: value for key, value in (opt.get('datasets') or {}).items() if key.split('_')[0] == 'val'}
+    metrics = (opt.get('val') or {}).get('metrics') or {}
+    return {
+        '.'.join(keys): value
+        for keys, value in _leaves({'val': {'metrics': metrics}, 'datasets': sets}, ())
+        if keys[0] == 'val' or keys[-1] in _OF_VALIDATION_IMAGES
+    }
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> List[Difference]:
+    """Return what differs between flat options, in the order of the present ones."""
+    return [
+        Difference(key, before.get(key), now.get(key), True)
+        for key in dict.fromkeys([*now, *before])
+        if before.get(key) != now.get(key)
+    ]
+
+
 def run_record(options: Mapping[str, Any], data_sets: Mapping[str, Any], length: Optional[int]) -> Dict[str, Any]:
     """Return what a training state keeps: plain values, small, and cheap to make.
 
@@ -88,9 +109,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> List[Diffe
     numbered = bool(now['data'].get('train', {}).get('numbered'))
     needs_length = any(key.startswith(_NEEDS_LENGTH) or key == _NEEDS_LENGTH[:-1] for key in new)
     found = [
-        Difference(key, old.get(key), new.get(key), key != _LENGTH or needs_length)
-        for key in dict.fromkeys([*new, *old])
-        if old.get(key) != new.get(key) and not (numbered and key in _WITHOUT_EFFECT_ON_NUMBERED)
+        each._replace(shapes=each.key != _LENGTH or needs_length)
+        for each in changes(old, new)
+        if not (numbered and each.key in _WITHOUT_EFFECT_ON_NUMBERED)
     ]
     for name, data in now['data'].items():
         earlier = before['data'].get(name, {})

@@ -307,3 +307,27 @@ def test_stock_models_say_what_they_do_not_keep(options: Options, workers: int, 
     log = log_of(train(changed(stock, {'train.total_iter': 3}), tmp_path / 'resumed', '--auto_resume'))
     assert 'crops, flips and other random draws differ from the uninterrupted run' in log
     assert 'Resume: exact' not in log
+
+
+def test_weights_of_another_run_are_said(any_model: Options, train: Train, tmp_path: Path) -> None:
+    any_model = changed(any_model, {'train.total_iter': 3})
+    run = cut_copy(train(any_model, tmp_path / 'whole'), tmp_path / 'resumed', 2)
+    found = load(run, 'net_g_2.pth')
+    for part in found.values():
+        part['conv_last.weight'] = part['conv_last.weight'] * 0.5
+    torch.save(found, run / 'models' / 'net_g_2.pth')
+    log = log_of(train(any_model, tmp_path / 'resumed', '--auto_resume'))
+    assert 'the weights of net_g are not those that were saved with the state' in log and 'Resume: exact' not in log
+
+
+def test_best_values_of_other_validations_are_not_compared(options: Options, train: Train, tmp_path: Path) -> None:
+    options = changed(options, {'train.total_iter': 4, 'val.val_freq': 2, 'val.save_best': 'psnr'})
+    for name, border in (('same', 2), ('other', 20)):
+        whole = tmp_path / f'{name}_whole'
+        cut_copy(train(changed(options, {'val.metrics.psnr.crop_border': 2}), whole), tmp_path / name, 2)
+        again = changed(options, {'val.metrics.psnr.crop_border': border})
+        run = train(again, tmp_path / name, '--auto_resume')
+        line = 'val.metrics.psnr.crop_border was 2 and is 20 now: best values are counted anew' in log_of(run)
+        assert line == (name == 'other')
+        kept = load(run, '4.state')['bsr_plugins']
+        assert (kept['best'] is None or kept['best']['value'] is None) == (name == 'other')

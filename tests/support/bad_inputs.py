@@ -211,6 +211,7 @@ RESUME = 'basicsr train -opt train.yml --auto_resume'
 TEST = 'basicsr test -opt test.yml'
 LMDB = 'create_subimage_lmdb --hr data/HR --lr data/LR --scale 2 --out new --crop 32 --step 32'
 SCORE = 'score_difficulty --hr-lmdb sub/HR_sub.lmdb --lr-lmdb sub/LR_sub_x2.lmdb --scale 2 --no-pictures --out new.txt'
+POINT_TO_NAN = edit('experiments/t/models/net_g_4.pth', 'nan.pth', 'test.yml')
 NET = SCORE + ' --opt train.yml --weights experiments/t/models/net_g_4.pth'
 SIGMA = 'measure_constant_sigma -opt train.yml --weights experiments/t/models/net_g_4.pth'
 META, MANIFEST = 'sub/HR_sub.lmdb/meta_info.txt', 'sub/HR_sub.lmdb/manifest.json'
@@ -907,6 +908,26 @@ TABLE: List[Bad] = [
     bad('weights without option file', SCORE + ' --weights a.pth', nothing, '--opt and --weights together'),
     bad('scoring weights cut short', NET, cut(WEIGHTS), 'The weights of the scorer cannot be read'),
     bad('hostile scoring weights', NET, hostile(WEIGHTS), 'The weights of the scorer cannot be read'),
+    bad(
+        'weights that are not finite',
+        TEST,
+        all_of(repack('nan.pth', lambda net: {'params': {key: value / 0 for key, value in net.items()}}), POINT_TO_NAN),
+        'The weights are not finite',
+        'infinity in',
+    ),
+    bad(
+        'a training without a loss',
+        'basicsr train -opt train.yml',
+        all_of(
+            edit('model_type: BSPAModel', 'model_type: RebalancedSRModel'),
+            edit('    inverse: {type: InverseSampledLMDBDataset, dataroot_gt: sub/HR_sub.lmdb, ', '    # '),
+            edit('              num_classes: 3, imbalance_factor: 2, gt_size: 32}', ''),
+            edit('  bspa:', '  # '),
+            edit('  pixel_opt: {type: L1Loss, loss_weight: 1.0, reduction: mean}', '  pixel_opt: ~'),
+        ),
+        'There is no loss to train with',
+        remedy=edit('pixel_opt: ~', 'pixel_opt: {type: L1Loss, loss_weight: 1.0, reduction: mean}'),
+    ),
     bad('weights of another network', NET, edit('d: 4', 'd: 5'), 'The weights do not fit the network', 'other shapes'),
     bad('a file without weights', NET, weights(WEIGHTS, {'epoch': 3}), 'holds no state dict', 'epoch'),
     bad(

@@ -6,7 +6,7 @@ mirroring and exchanging red and blue would make of the HR image. A better match
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 SIDE = 16
 # Below this deviation, in grey levels, an image is too flat to be told from another.
 _FLAT = 3.0
+# Below this one it shows nothing at all.
+_BLANK = 0.5
 # Another variant has to leave at most this share of the mismatch, and there has to be one.
 _SHARE, _MISMATCH = 0.25, 0.004
 #: Correlation above which images are taken for the same, and below which for different ones.
 ALIKE, UNLIKE = 0.9, 0.6
 EXCHANGED, COLOURLESS = 'with red and blue exchanged', 'without its colours'
+OTHER_ORDERS = {
+    'with red and green exchanged': (0, 2, 1),
+    'with green and blue exchanged': (1, 0, 2),
+    'with its colours in the order gbr': (2, 0, 1),
+    'with its colours in the order brg': (1, 2, 0),
+}
 
 
 class Resemblance(NamedTuple):
@@ -43,8 +51,10 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 def resemblance(hr: np.ndarray, lr: np.ndarray) -> Optional[Resemblance]:
-    """Compare two thumbnails; None where one is nearly of a single colour."""
+    """Compare two thumbnails; None where one is nearly of a single colour, unless it is blank and the other is not."""
     first, second = normalised(hr), normalised(lr)
+    if (first is None) != (second is None) and min(_deviation(hr), _deviation(lr)) < _BLANK:
+        return Resemblance(0.0, None)
     if first is None or second is None:
         return None
     own = _correlation(first, second)
@@ -82,8 +92,11 @@ def normalised(image: np.ndarray) -> Optional[np.ndarray]:
     import numpy as np
 
     values = image.astype(np.float32)
-    deviation = float(values.mean(axis=2).std())
-    return (values - values.mean()) / values.std() if deviation > _FLAT else None
+    return (values - values.mean()) / values.std() if _deviation(image) > _FLAT else None
+
+
+def _deviation(image: np.ndarray) -> float:
+    return float(image.mean(axis=2).std())
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -108,11 +121,16 @@ def _variants() -> Dict[str, Callable[[Any], Any]]:
     )
     plain = turns.pop(TURNS[1])
     exchanged = {f'{name}, {EXCHANGED}': _exchange(turn) for name, turn in turns.items()}
-    return {**turns, EXCHANGED: _exchange(plain), **exchanged}
+    others = {name: _reorder(order) for name, order in OTHER_ORDERS.items()}
+    return {**turns, EXCHANGED: _exchange(plain), **exchanged, **others}
 
 
 def _exchange(turn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda image: turn(image)[..., ::-1]
+
+
+def _reorder(order: Tuple[int, int, int]) -> Callable[[Any], Any]:
+    return lambda image: image[..., order]
 
 
 def _grey(image: np.ndarray) -> np.ndarray:

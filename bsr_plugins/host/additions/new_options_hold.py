@@ -13,6 +13,7 @@ from bsr_plugins.runs import training_position
 from bsr_plugins.runs.resumed_schedule import Settings
 from bsr_plugins.runs.run_record import RECORD_KEY, Difference, differences, flat_options, run_record
 from bsr_plugins.runs.state_structure import NAMED_SECTIONS, SECTION, check_fits, check_state, other_optimizer, require
+from bsr_plugins.runs.weights_checksum import weights_checksums
 
 _MARK = 'records_by_bsr_plugins'
 _OPTIONS = 'options_of_the_file'
@@ -20,6 +21,7 @@ _OPTIMIZER_TYPE = re.compile(r'train\.optim_\w+\.type')
 # Their moments are the same.
 _ADAMS = frozenset({'Adam', 'AdamW'})
 _APART = '{} does not take up its weights, since path.ignore_resume_networks names it.'
+_FOREIGN = 'the weights of {} are not those that were saved with the state.'
 _RECORD = {'options': SECTION, 'data': NAMED_SECTIONS}
 
 
@@ -68,9 +70,11 @@ def let_new_options_hold(module: ModuleType) -> bool:
             settings.apply(self, resume_state['iter'])
         _count_epochs_anew(self, resume_state)
         apart = [name for name in self.opt['path'].get('ignore_resume_networks') or () if name in self.opt]
-        alike = not changed and not apart and not any(each.shapes for each in found or ())
+        foreign = _foreign_weights(self, resume_state, apart)
+        alike = not (changed or apart or foreign or any(each.shapes for each in found or ()))
         self.resumed_alike = None if found is None and not apart else alike
-        for line in [*_lines(self, found, changed), *(_APART.format(name) for name in apart)]:
+        further = [_APART.format(name) for name in apart] + [_FOREIGN.format(name) for name in foreign]
+        for line in [*_lines(self, found, changed), *further]:
             logging.getLogger('basicsr').info(f'Resume: {line}')
         return result
 
@@ -82,7 +86,7 @@ def let_new_options_hold(module: ModuleType) -> bool:
 def record_of(model: Any) -> Dict[str, Any]:
     """Return what a training state of ``model`` keeps beside BasicSR's: nothing where the addition is off."""
     options = getattr(model, _OPTIONS, None)
-    return {} if options is None else {RECORD_KEY: _record(model)}
+    return {} if options is None else {RECORD_KEY: {**_record(model), 'weights': weights_checksums(model)}}
 
 
 def _record(model: Any) -> Dict[str, Any]:
@@ -97,6 +101,16 @@ def _compare(model: Any, state: Mapping[str, Any], path: Any) -> Optional[List[D
         return None
     require(saved, _RECORD, path, f'{RECORD_KEY}.')
     return differences(saved, _record(model))
+
+
+def _foreign_weights(model: Any, state: Mapping[str, Any], apart: List[str]) -> List[str]:
+    """Return the networks whose weights are others than when the state was saved; averages may begin or end."""
+    saved = (state.get(RECORD_KEY) or {}).get('weights')
+    if not isinstance(saved, Mapping):
+        return []
+    mine = {name: value for name, value in weights_checksums(model).items() if name in saved}
+    apart = [name.replace('network_', 'net_', 1) for name in apart]
+    return [name for name, value in mine.items() if value != saved[name] and name.replace('_ema', '') not in apart]
 
 
 def _refuse_another_optimizer(found: List[Difference], path: Any) -> None:

@@ -18,7 +18,8 @@ def mend_network_weights(module: ModuleType) -> bool:
     weight of the file. ``basicsr/models/base_model.py``.
 
     Raises (the wrapped function):
-        CheckpointError: The file holds no weights under the key, those of another network, or none that fits.
+        CheckpointError: The file holds no weights under the key, those of another network, none that fits, or some that
+            are not finite.
     """
     base = getattr(module, 'BaseModel', None)
     upstream_load = vars(base).get('load_network') if base is not None else None
@@ -50,6 +51,7 @@ def _explained(upstream_load: Callable[..., Any]) -> Callable[..., Any]:
             raise wrong from error
         if request.strict is False:
             request.report_partial()
+        request.refuse_not_finite()
         return result
 
     return load_network
@@ -144,6 +146,22 @@ class _Request:
             get_root_logger().warning(
                 f'{given:,} of the {count:,} weights of {type(self.net).__name__} come from {self.path}; '
                 'the others keep their random start.'
+            )
+
+    def refuse_not_finite(self) -> None:
+        """Raise where the network has weights now with which it puts out nothing but NaN."""
+        import torch
+
+        from bsr_plugins.common.errors import CheckpointError
+
+        wrong = [name for name, weight in self.net.named_parameters() if not torch.isfinite(weight).all()]
+        if wrong:
+            raise CheckpointError(
+                f'The weights are not finite: {self.path}',
+                where=f'path.pretrain_network_{self.letter}',
+                expected='numbers',
+                found=f'NaN or infinity in {", ".join(wrong[:3])}' + (' and more' if len(wrong) > 3 else ''),
+                remedy='resume from an older state, by path.resume_state' if self.resumes else 'name other weights',
             )
 
     def _content(self) -> Any:

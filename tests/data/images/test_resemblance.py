@@ -11,6 +11,7 @@ from bsr_plugins.data.images.image_resizing import shrink
 from bsr_plugins.data.images.resemblance import (
     COLOURLESS,
     EXCHANGED,
+    OTHER_ORDERS,
     UNLIKE,
     check_same_way_up,
     resemblance,
@@ -67,6 +68,7 @@ WRONG = {
     'turned by 90 degrees counter-clockwise': lambda lr: lr.swapaxes(0, 1)[::-1],
     EXCHANGED: lambda lr: lr[..., ::-1],
     f'turned by 180 degrees, {EXCHANGED}': lambda lr: lr[::-1, ::-1, ::-1],
+    **{name: lambda lr, order=order: lr[..., order] for name, order in OTHER_ORDERS.items()},
     COLOURLESS: lambda lr: cv2.cvtColor(cv2.cvtColor(lr, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR),
 }
 
@@ -98,3 +100,11 @@ def test_flat_and_symmetric_images_tell_nothing():
     symmetric = np.ascontiguousarray(np.concatenate([HR, HR[:, ::-1]], 1))
     assert compared(symmetric, shrink(symmetric, 1 / 4)[:, ::-1]).variant is None
     check_same_way_up(HR, LR, 'hr.png', 'lr.png')
+
+
+@pytest.mark.parametrize('value', [0, 128, 255])
+def test_a_blank_image_does_not_resemble_one_that_shows_something(value):
+    assert compared(HR, np.full_like(LR, value)).correlation < UNLIKE
+    assert compared(np.full_like(HR, value), LR).correlation < UNLIKE
+    assert compared(np.full_like(HR, value), np.full_like(LR, value)) is None
+    assert compared(HR, (LR * 0.02).astype(np.uint8)) is None  # dark, and it may be the same
