@@ -13,7 +13,7 @@ from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.type_checks import typed_keys
 from bsr_plugins.common.findings import Finding
 from bsr_plugins.common.option import REQUIRED, OptionSet
-from bsr_plugins.data.images.shared_options import SCALE, check_training_phase
+from bsr_plugins.data.images.shared_options import SCALE
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.metrics.metric_options import check_has_sigma
 from bsr_plugins.models.named_losses import check_loss_names
@@ -33,8 +33,6 @@ def check_arithmetic(option_file: OptionFile, code: CodeInUse, root: Path, is_tr
         if options is None or not _right_one_by_one(options, given):
             continue  # said by the check of keys and values
         findings += refused(option_file, section, options.check_relation, given, '')
-        if kind == 'dataset':
-            findings += refused(option_file, section, check_training_phase, given)
         if kind == 'metric':
             computed = option_file.get('network_sigma') and option_file.get('val', 'sigma')
             has_sigma = bool(computed) or given.get('constant_sigma') is not None

@@ -10,6 +10,7 @@ from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import plain_name
+from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.image_folders import EXTENSIONS, some_of
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.images.name_lists import files_in, folders_in, key_in, name_in, read_lines
@@ -119,7 +120,8 @@ class _Listing:
         if strays:
             yield self._finding(
                 key,
-                f'BasicSR takes every file in the folder for an image, and {len(strays)} are none: {shown}',
+                'BasicSR takes every file in the folder for an image, and '
+                f'{counted(len(strays), "is", "are")} none: {shown}',
                 found=some_of(strays),
                 remedy='move them away',
             )
@@ -132,7 +134,8 @@ class _Listing:
         if foreign:
             yield self._finding(
                 key,
-                f'BasicSR looks keys of an LMDB up as ASCII text, and {len(foreign)} are none: {self.roots[key]}',
+                'BasicSR looks keys of an LMDB up as ASCII text, and '
+                f'{counted(len(foreign), "is", "are")} none: {self.roots[key]}',
                 found=some_of(map(repr, foreign)),
                 remedy='rename the images and make the LMDB again',
             )
@@ -158,7 +161,8 @@ class _Listing:
             blank = ': BasicSR takes what stands before the first blank' if name != lines[number - 1] else ''
             yield self._finding(
                 'meta_info_file',
-                f'{len(absent)} of the {len(lines)} images that the list names are not there: {shown}',
+                f'The list names {counted(len(absent), "image that is", "images that are")} not there, '
+                f'of {len(lines)}: {shown}',
                 found=f'{shown}:{number}: {name}{blank}; there is no {file}',
                 expected='one line an image: the name of its file in the folder',
                 remedy='correct the list, or the folders, or remove these lines',

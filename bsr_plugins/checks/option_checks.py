@@ -21,6 +21,7 @@ from bsr_plugins.checks.unknown_keys import check_keys
 from bsr_plugins.checks.validation_checks import check_validation
 from bsr_plugins.checks.value_checks import check_values
 from bsr_plugins.checks.weight_checks import check_weights
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import plain_name, wrong_with_run_name
@@ -90,6 +91,17 @@ def check_options(
     except DependencyError as error:
         # Nothing is known of what such a script reads.
         return [Finding(ERROR, error.problem, str(error.where), error.expected, remedy=error.remedy)]
+    if is_train and _is_test_file(option_file):
+        return [
+            Finding(
+                ERROR,
+                'This is a test file: nothing in it can be trained',
+                option_file.where('datasets'),
+                expected='a section train, and a training set datasets.train',
+                found=f'the sets {", ".join(option_file.section("datasets"))}',
+                remedy=command('test', '-opt', option_file.path),
+            )
+        ]
     names, folder = known_names(root, choice), basicsr_folder(root)
     findings = _check_required(option_file, is_train)
     if names is None or not names.legacy:  # before 1.3, forks name phases as their scripts like
@@ -195,6 +207,15 @@ def _check_kind(option_file: OptionFile, keys: KeyPath, kind: str) -> List[Findi
     )
 
 
+def _is_test_file(option_file: OptionFile) -> bool:
+    phases = option_file.section('datasets')
+    return (
+        not option_file.section('train')
+        and any(phase.startswith('test') for phase in phases)
+        and not any(phase.startswith('train') for phase in phases)
+    )
+
+
 def _check_phases(option_file: OptionFile, is_train: bool) -> List[Finding]:
     phases = ('train', 'val') if is_train else ('val', 'test', 'train')
     findings = []
@@ -205,6 +226,16 @@ def _check_phases(option_file: OptionFile, is_train: bool) -> List[Finding]:
         if kind not in phases or (kind == 'train' and phase != 'train'):
             shown = ' or '.join(['train', 'val', 'val_2'] if is_train else ['test', 'test_1', 'val'])
             findings.append(Finding(ERROR, f"The data set phase '{phase}' is unknown", where, expected=shown))
+        elif kind == 'train' and not is_train and isinstance(dataset, dict) and dataset.get('gt_size'):
+            findings.append(
+                Finding(
+                    WARNING,
+                    'The training set is tested too, on random crops: BasicSR tests every set of the file',
+                    where,
+                    remedy='take a test file: a copy without this section, or that of '
+                    + command('option', '--net', 'NET', '--test', '--scale', option_file.get('scale')),
+                )
+            )
         elif not isinstance(dataset, dict):
             findings.append(
                 Finding(

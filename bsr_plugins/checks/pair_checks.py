@@ -13,6 +13,7 @@ from bsr_plugins.checks.resemblance_checks import Decoded, check_resemblance
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
+from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.image_folders import some_of
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.options.option_file import KeyPath, OptionFile
@@ -77,14 +78,14 @@ def _unpaired(
     option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList, severity: str
 ) -> List[Finding]:
     findings = []
-    for which, names, other in (('gt', pairs.alone_gt, 'LR'), ('lq', pairs.alone_lq, 'HR')):
+    for which, own, names, other in (('gt', 'HR', pairs.alone_gt, 'LR'), ('lq', 'LR', pairs.alone_lq, 'HR')):
         # Where nothing pairs, one finding says it.
         if names and not (which == 'lq' and pairs.alone_gt and not pairs.pairs):
             template = dataset.get('filename_tmpl') or FILENAME_TMPL.default
             findings.append(
                 Finding(
                     severity,
-                    f'{len(names)} {"HR" if which == "gt" else "LR"} images have no {other} image',
+                    f'{counted(len(names), f"{own} image has", f"{own} images have")} no {other} image',
                     option_file.where(*keys, f'dataroot_{which}'),
                     found=some_of(sorted(names)),
                     expected='the same keys in both LMDBs'

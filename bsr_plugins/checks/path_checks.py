@@ -117,13 +117,14 @@ def _missing_file(option_file: OptionFile, keys: KeyPath, value: Any, root: Path
         return []
     if not value:
         return [Finding(ERROR, 'The path is empty', option_file.where(*keys), remedy=f'{keys[-1]}: ~ for none')]
+    remedy, is_run = _nearest_entry(value, root), 'models' in Path(value).parts[:-1]
     return [
         Finding(
             ERROR,
             f'The file does not exist: {value}',
             option_file.where(*keys),
             found=_existing_part(value, root),
-            remedy=_nearest_entry(value, root),
+            remedy=f'train the network first, or {remedy}' if is_run and remedy else remedy,
         )
     ]
 

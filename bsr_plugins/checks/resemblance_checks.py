@@ -8,6 +8,7 @@ from bsr_plugins.checks.pair_listing import PairList, Size
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import WARNING, Finding
+from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.orientation import orientation_of
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
@@ -53,7 +54,7 @@ def check_resemblance(
     findings = [
         Finding(
             WARNING if variant == COLOURLESS else severity,
-            f'{len(names)} LR images are their HR images {variant}',
+            f'{counted(len(names), "LR image is its HR image", "LR images are their HR images")} {variant}',
             where,
             expected='LR images made of the HR images as OpenCV reads them',
             found=_shown(pairs, names),

@@ -7,12 +7,13 @@ from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.option_reads import Reads
+from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.signatures import REQUIRED, Signature
 from bsr_plugins.checks.type_checks import typed_keys
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import closest_name, did_you_mean, misspelt
 from bsr_plugins.common.option import REQUIRED as OPTION_REQUIRED
-from bsr_plugins.data.images.shared_options import CARRIED_OPTIONS
+from bsr_plugins.data.images.shared_options import CARRIED_OPTIONS, check_training_phase
 from bsr_plugins.host.scripts.fork_scripts import takes_option_file
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
@@ -113,6 +114,9 @@ class _UnknownKeys:
             own = option_set('dataset', name)
             if own is None:
                 return []
+            elsewhere = refused(self.file, section, check_training_phase, {'phase': section[1].split('_')[0]})
+            if elsewhere:
+                return elsewhere
             names = {option.path.split('.')[0] for option in own.options}
             findings = self._missing_options(
                 'data set',
@@ -161,12 +165,12 @@ class _UnknownKeys:
             if own is None:
                 return []
             names = [option.path for option in own.options]
-            refused = [
+            unknown = [
                 self._unknown_option(word, name, (*section, key), names)
                 for key in options
                 if key not in names and key != 'type'
             ]
-            return refused + self._missing_options(
+            return unknown + self._missing_options(
                 word, name, section, [each.path for each in own.options if each.default is OPTION_REQUIRED]
             )
         signature = self.code.signature(kind, name)
@@ -199,12 +203,14 @@ class _UnknownKeys:
     def _missing_options(
         self, word: str, name: str, section: KeyPath, required: List[str], severity: str = ERROR
     ) -> List[Finding]:
+        scale = self.file.get('scale')
         return [
             Finding(
                 severity,
                 f"The {word} {name} needs the option '{key}'",
                 self.file.where(*section, key),
                 expected=f'{key}: a value',
+                remedy=f'crop_border: {scale}, as the papers do' if key == 'crop_border' and scale else None,
             )
             for key in required
             if key not in self.file.section(*section)

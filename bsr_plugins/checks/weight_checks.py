@@ -24,11 +24,10 @@ def check_weights(option_file: OptionFile, code: CodeInUse, root: Path, is_train
 
     Of networks that are not known to have weights (a bicubic baseline has none) the run itself finds out.
     """
-    value = option_file.get(*_KEY)
+    value, name = option_file.get(*_KEY), str(option_file.get('name'))
     if not is_train:
         tests_random = not value and _loads_here(option_file, code) and _has_weights(option_file, code)
-        return refused(option_file, (), refuse_random_weights, value, root) if tests_random else []
-    name = str(option_file.get('name'))
+        return refused(option_file, (), refuse_random_weights, value, root, name) if tests_random else []
     folder = root / str(option_file.get('path', 'experiments_root') or 'experiments') / name
     if resumes or not isinstance(value, str) or folder not in (root / value).parents or not folder.is_dir():
         return []

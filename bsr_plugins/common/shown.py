@@ -22,6 +22,11 @@ def shown_lines(value: object) -> str:
     return ''.join(part if part in ('\n', '\t') else shown(part) for part in re.split('([\n\t])', str(value)))
 
 
+def counted(count: int, one: str, several: str) -> str:
+    """Return ``1 image has`` or ``3 images have``."""
+    return f'{count} {one if count == 1 else several}'
+
+
 def _escape(letter: str) -> str:
     number = ord(letter)
     named = {9: r'\t', 10: r'\n', 13: r'\r'}.get(number)

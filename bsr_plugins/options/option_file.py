@@ -253,7 +253,7 @@ def _absent_remedy(path: Path) -> str:
     near = closest_name(path.name, [entry.name for entry in folder.iterdir() if entry.is_file()])
     if near:
         return f"did you mean '{folder / near}'?"
-    return _same_name(path) or f'{folder} holds no file of a similar name'
+    return _same_name(path) or f'correct the path: {folder} holds no file of a similar name'
 
 
 def _same_name(path: Path) -> Optional[str]:

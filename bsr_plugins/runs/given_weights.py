@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import weakref
 from pathlib import Path
 from typing import Any, MutableMapping, Optional, Set, Tuple
@@ -43,27 +44,32 @@ def given_weights(net: Any) -> Tuple[int, int]:
     return sum(weight.numel() for weight in given), sum(weight.numel() for weight in trainable)
 
 
-def refuse_random_weights(value: Any, root: Path, found: Optional[str] = None) -> None:
+def refuse_random_weights(value: Any, root: Path, name: Any, found: Optional[str] = None) -> None:
     """Raise the error of a test whose network has no weights from a file.
 
     Args:
         value: What the options say of ``path.pretrain_network_g``.
         root: The working directory, where weights to name are looked for.
+        name: The ``name`` of the file: weights of its own training come before those of others.
         found: What the network has instead.
 
     Raises:
         OptionError: Always.
     """
-    weights = _newest_weights(root)
+    own = _newest_weights(root, glob.escape(str(name)))
+    other = None if own else _newest_weights(root, '*')
+    remedy = f'pretrain_network_g: {own}' if own else 'train the network first'
+    if other:
+        remedy = f'pretrain_network_g: {other}, if these newest weights are of this network'
     raise OptionError(
         'The test would run with random weights',
         where='path.pretrain_network_g',
         expected='the weights to test, such as experiments/NAME/models/net_g_latest.pth',
         found=found or value or 'no path',
-        remedy='train the network first' if weights is None else f'pretrain_network_g: {weights}',
+        remedy=remedy,
     )
 
 
-def _newest_weights(root: Path) -> Optional[Path]:
-    found = [path for path in (root / 'experiments').glob('*/models/net_g_*.pth') if path.is_file()]
+def _newest_weights(root: Path, name: str) -> Optional[Path]:
+    found = [path for path in (root / 'experiments').glob(f'{name}/models/net_g_*.pth') if path.is_file()]
     return max(found, key=lambda path: path.stat().st_mtime).relative_to(root) if found else None

@@ -49,7 +49,7 @@ def wrong_layout(path: str, content: Any, key: Any, letter: str) -> CheckpointEr
         found, remedy = f'weights under {_few(keys)}', f'{option}: {keys[0]}'
     elif inner:
         found = f'weights under {" and in it ".join(inner)}'
-        remedy = f'{resaving(path, inner)}; then pretrain_network_{letter}: {_resaved(path)}'
+        remedy = resaving(path, letter, key, inner)
     else:
         found = f'keys {_few(list(content))}' if isinstance(content, AnyMapping) else f'a {type(content).__name__}'
         found = 'a pickled object' if content is None else found
@@ -86,15 +86,25 @@ def prefix_of(expected: Iterable[str], given: Iterable[str]) -> Optional[str]:
     return None
 
 
-def resaving(path: str, keys: Sequence[str] = (), prefix: str = '') -> str:
-    """Return the command that saves the weights below ``keys`` again, without ``prefix``, as BasicSR expects them."""
+def resaving(path: str, letter: str, key: Any, keys: Sequence[str] = (), prefix: str = '') -> str:
+    """Return the command that saves weights again as BasicSR expects them, and what to write in the file then.
+
+    Args:
+        path: The file.
+        letter: Whose weights they are to be: ``g`` for network_g.
+        key: The value of ``param_key_<letter>``, which is ``params`` where nothing else is said.
+        keys: Below which keys of the file they are.
+        prefix: What is to be cut off their names.
+    """
     inside = ''.join(f'[{json.dumps(key)}]' for key in keys)
     named = f'{{k[{len(prefix)}:]: v for k, v in w.items() if k.startswith({json.dumps(prefix)})}}' if prefix else 'w'
     code = (
         f'import torch; w = torch.load({json.dumps(path)}, map_location="cpu"){inside}; '
         f'torch.save({{"params": {named}}}, {json.dumps(_resaved(path))})'
     )
-    return f'python -c {shlex.quote(code)}'
+    options = f'path.pretrain_network_{letter}: {_resaved(path)}'
+    options += '' if key == 'params' else f' and path.param_key_{letter}: params'
+    return f'python -c {shlex.quote(code)}; then {options}'
 
 
 def is_safetensors(path: PathLike) -> bool:

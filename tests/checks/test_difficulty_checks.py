@@ -105,7 +105,7 @@ def test_an_lr_lmdb_of_another_scale(check: Check, lmdbs: Path) -> None:
 def test_lmdbs_with_other_keys(check: Check, lmdbs: Path) -> None:
     Path('sub/LR_sub_x4.lmdb/meta_info.txt').write_text('a_s001.png (32,32,3) 1\nz.png (32,32,3) 1\n')
     problems = [finding.problem for finding in errors(check)]
-    assert problems == ['2 HR images have no LR image', '1 LR images have no HR image']
+    assert problems == ['2 HR images have no LR image', '1 LR image has no HR image']
 
 
 def test_a_root_that_is_no_path(check: Check, lmdbs: Path) -> None:

@@ -130,10 +130,10 @@ def test_right_lists(check: Check, content: str) -> None:
         (b'\xef\xbb\xbf' + NAMES.encode(), 'is not plain UTF-8 text', 'byte order mark'),
         (NAMES.encode('utf-16'), 'is not plain UTF-8 text', 'UTF-16'),
         (b'0000.png\n\xff.png\n', 'is not plain UTF-8 text', 'list.txt:2'),
-        (b'0000.png\nabsent.png (4,4,3)\n', '1 of the 2 images that the list names', 'list.txt:2: absent.png'),
-        (b'0000.png\n0001.png\t(4,4,3)\n', '1 of the 2 images that the list names', 'list.txt:2'),
-        (b'my image.png\n', '1 of the 1 images that the list names', 'before the first blank'),
-        (b'0000.PNG\n', '1 of the 1 images that the list names', 'list.txt:1'),
+        (b'0000.png\nabsent.png (4,4,3)\n', '1 image that is not there, of 2', 'list.txt:2: absent.png'),
+        (b'0000.png\n0001.png\t(4,4,3)\n', '1 image that is not there, of 2', 'list.txt:2'),
+        (b'my image.png\n', '1 image that is not there, of 1', 'before the first blank'),
+        (b'0000.PNG\n', '1 image that is not there, of 1', 'list.txt:1'),
         (b'0000.png\n../HR/0001.png\n', 'A name leads out of its folder', 'list.txt:2'),
         (b'0000.png\n/0001.png\n', 'A name leads out of its folder', 'list.txt:2'),
     ],
@@ -194,9 +194,12 @@ def test_single_images(check: Check) -> None:
 
     assert of_test() == []
     (LR / 'Thumbs.db').write_text('')
-    assert 'and 1 are none: data/LR' in of_test()[0]
+    assert 'and 1 is none: data/LR' in of_test()[0]
     (LR / 'Thumbs.db').unlink()
     Path('list.txt').write_text('0000.png\n\n')
     assert 'Line 2 of the list' in of_test(TEST.replace('io_backend', 'meta_info_file: list.txt, io_backend'))[0]
     Path('list.txt').write_text('0000.png\nb.png\n')
-    assert '1 of the 2 images' in of_test(TEST.replace('io_backend', 'meta_info_file: list.txt, io_backend'))[0]
+    assert (
+        '1 image that is not there, of 2'
+        in of_test(TEST.replace('io_backend', 'meta_info_file: list.txt, io_backend'))[0]
+    )

@@ -235,10 +235,17 @@ def test_resuming_needs_no_pretrained_weights(check: Checker, tmp_path: Path) ->
 
 
 def test_a_test_does_not_look_at_what_it_does_not_read(check: Checker) -> None:
-    assert len(check(TEST)) > 3  # it is no training file
+    assert [each.problem for each in check(TEST)] == ['This is a test file: nothing in it can be trained']
     text = TEST + 'train: {optim_g: {type: Nothing}, pixel_opt: {type: Nothing}}\nnetwork_d: {type: Nothing}\n'
     assert check(text, is_train=False) == []
     assert 'data/net.pht' in str(check(changed(TEST, 'net.pth', 'net.pht'), is_train=False)[0])
+
+
+def test_a_test_of_the_training_set_is_said(check: Checker) -> None:
+    text = changed(TRAIN, 'pretrain_network_g: ~', 'pretrain_network_g: data/net.pth')
+    findings = [str(each) for each in check(text, is_train=False) if 'tested too, on random crops' in each.problem]
+    assert len(findings) == 1 and 'datasets.train' in findings[0] and 'option --net NET --test' in findings[0]
+    assert not any('tested too' in each.problem for each in check(text))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_lone_images(check: Check) -> None:
     (LR / 'other.png').write_bytes((LR / '0001.png').read_bytes())
     assert [finding.problem for finding in found(check)] == [
         '2 HR images have no LR image',
-        '1 LR images have no HR image',
+        '1 LR image has no HR image',
     ]
 
 

@@ -183,7 +183,7 @@ def test_absent_file_offers_near_names(tmp_path: Path, monkeypatch: pytest.Monke
         ('options/train_RCAN_bpsa_x4.yml', "did you mean 'options/train_RCAN_bspa_x4.yml'?"),
         ('option/far.yml', f"{tmp_path} does; did you mean 'options/deep/far.yml'?"),
         ('far.yml', "did you mean 'options/deep/far.yml'?"),
-        ('options/zzz.yml', 'options holds no file of a similar name'),
+        ('options/zzz.yml', 'correct the path: options holds no file of a similar name'),
     ):
         with pytest.raises(OptionError) as caught:
             read_option_file(asked)

@@ -456,6 +456,32 @@ TABLE: List[Bad] = [
         'pretrain_network_g: experiments/t/models/net_g_',
         remedy=edit('network_g: ~', f'network_g: {WEIGHTS}', 'test.yml'),
     ),
+    bad(
+        'a test without weights, where another run has newer ones',
+        TEST,
+        all_of(
+            edit(f'pretrain_network_g: {WEIGHTS}', 'pretrain_network_g: ~', 'test.yml'),
+            write('experiments/other/models/net_g_9.pth', b''),
+            edit('name: t_test', 'name: t', 'test.yml'),
+        ),
+        'remedy:   pretrain_network_g: experiments/t/models/net_g_',
+        remedy=edit('network_g: ~', f'network_g: {WEIGHTS}', 'test.yml'),
+    ),
+    bad('a test file to train', 'basicsr train -opt test.yml', nothing, 'This is a test file', 'test -opt test.yml'),
+    bad(
+        'balanced validation',
+        TRAIN,
+        edit('val: {name: val, type: PairedImageDataset', 'val: {name: val, type: RFSBalancedBatchDataset'),
+        'validation data is never rebalanced',
+        'type: PairedImageDataset',
+        remedy=edit('RFSBalancedBatchDataset', 'PairedImageDataset'),
+    ),
+    bad(
+        'a test of weights that were never trained',
+        TEST,
+        edit(WEIGHTS, 'experiments/never/models/net_g_latest.pth', 'test.yml'),
+        'train the network first, or correct the path',
+    ),
     bad('a test that names none', TEST, edit(f'pretrain_network_g: {WEIGHTS}', '', 'test.yml'), 'with random weights'),
     bad('a test of an empty path', TEST, edit(f': {WEIGHTS}', ": ''", 'test.yml'), 'with random weights'),
     bad(
@@ -533,6 +559,24 @@ TABLE: List[Bad] = [
                 '{k[4:]: v for k, v in w.items() if k.startswith("net.")}}, "net_g_params.pth")'
             ),
             edit('net_g.pth', 'net_g_params.pth'),
+        ),
+    ),
+    bad(
+        'weights with prefixes under another key',
+        TRAIN,
+        all_of(
+            packed(lambda weights: {'model': {f'module.net.{name}': value for name, value in weights.items()}}),
+            in_path('param_key_g: model'),
+        ),
+        '{k[11:]: v for k, v in w.items() if k.startswith("module.net.")}',
+        'path.pretrain_network_g: net_g_params.pth and path.param_key_g: params',
+        remedy=all_of(
+            run_python(
+                'import torch; w = torch.load("net_g.pth", map_location="cpu")["model"]; torch.save({"params": '
+                '{k[11:]: v for k, v in w.items() if k.startswith("module.net.")}}, "net_g_params.pth")'
+            ),
+            edit('net_g.pth', 'net_g_params.pth'),
+            edit('param_key_g: model', 'param_key_g: params'),
         ),
     ),
     bad(
@@ -630,7 +674,14 @@ TABLE: List[Bad] = [
         'color: ~',
         remedy=edit('color: y', 'color: ~'),
     ),
-    bad('no border', TRAIN, edit(METRIC, ''), "metric calculate_psnr needs the option 'crop_border'"),
+    bad(
+        'no border',
+        TRAIN,
+        edit(METRIC, ''),
+        "metric calculate_psnr needs the option 'crop_border'",
+        'remedy:   crop_border: 2',
+        remedy=edit('{type: calculate_psnr', '{type: calculate_psnr, crop_border: 2'),
+    ),
     bad('a border below zero', TRAIN, edit(METRIC, ', crop_border: -1'), 'val.metrics.psnr.crop_border', '>= 0'),
     bad('a metric that is a number', TRAIN, edit('{type: calculate_psnr, crop_border: 2}', '3'), 'val.metrics.psnr'),
     bad(
@@ -842,9 +893,7 @@ TABLE: List[Bad] = [
     bad(
         'a list of absent images', TRAIN, all_of(LIST, write('list.txt', '0.png\n')), '1 of the 1', 'list.txt:1: 0.png'
     ),
-    bad(
-        'a file that is no image', TRAIN, write('data/HR/Thumbs.db', 'no'), '1 are none', 'Thumbs.db', 'move them away'
-    ),
+    bad('a file that is no image', TRAIN, write('data/HR/Thumbs.db', 'no'), '1 is none', 'Thumbs.db', 'move them away'),
     bad('a list in RFS', RFS, all_of(RFS_SET, LIST, write('list.txt', '0000.png\n\n')), 'Line 2', 'list.txt:2'),
     bad('images that do not pair in RFS', RFS, all_of(RFS_SET, remove('data/LR/0001.png')), 'do not pair'),
     bad('images that do not pair in sigma', SIGMA, remove('data/LR/0001.png'), 'do not pair'),

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.shown import counted
 
 EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'})
 NAMED_AT_MOST = 10
@@ -90,7 +91,7 @@ def by_key(paths: Sequence[Path], template: str = '{}') -> Dict[str, Path]:
         found[key] = path
     if others:
         raise DataError(
-            f'{len(others)} files in {paths[0].parent} do not match the template {template}',
+            f'{counted(len(others), "file does", "files do")} not match the template {template}: {paths[0].parent}',
             where=paths[0].parent,
             found=some_of(others),
             remedy='fix the template, or move these files away',
@@ -130,8 +131,16 @@ def pair_images(
             without_lr.append(hr_path.name)
     without_hr = [path.name for paths in stems.values() for path in paths]
     if without_lr or without_hr:
-        counts = [f'{len(without_lr)} HR images have no LR image ({some_of(without_lr)})'] if without_lr else []
-        counts += [f'{len(without_hr)} LR images have no HR image ({some_of(without_hr)})'] if without_hr else []
+        counts = (
+            [f'{counted(len(without_lr), "HR image has", "HR images have")} no LR image ({some_of(without_lr)})']
+            if without_lr
+            else []
+        )
+        counts += (
+            [f'{counted(len(without_hr), "LR image has", "LR images have")} no HR image ({some_of(without_hr)})']
+            if without_hr
+            else []
+        )
         raise DataError(
             'HR and LR images do not pair by name: ' + '; '.join(counts),
             where=lr_paths[0].parent,

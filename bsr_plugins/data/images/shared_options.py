@@ -75,12 +75,12 @@ def read_dataset_options(opt: Mapping[str, Any], options: OptionSet) -> SimpleNa
         OptionError: An option is unknown, missing or out of its range, the values do not fit each other, or the phase
             is not ``train``.
     """
+    check_training_phase(opt)
     prefix = option_place(opt, '')
     values = {
         **read_section(options.options, opt, options.name, prefix, CARRIED_OPTIONS),
         'scale': SCALE.read(opt, f'{prefix}scale'),
     }
-    check_training_phase(opt)
     options.check_relation(values, prefix)
     return SimpleNamespace(**values)
 

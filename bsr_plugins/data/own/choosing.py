@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.image_folders import EXTENSIONS, list_images, some_of
 from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.own.manifest import Images, Request, Source, stamp_of
@@ -56,7 +57,7 @@ def choose(request: Request, known: Dict[str, Any], progress: bool) -> Tuple[Ima
         _leave_out_small(held_out, scale, LEAST, notes)
     deep = sorted(image.hr.name for image in (*training.values(), *held_out.values()) if image.is_deep)
     if deep:
-        notes.append(f'{len(deep)} images of 16 bits a channel are rounded to 8: {some_of(deep)}')
+        notes.append(f'{counted(len(deep), "image", "images")} of 16 bits a channel, rounded to 8: {some_of(deep)}')
     return training, held_out, notes
 
 
@@ -174,7 +175,10 @@ def _leave_out_equal(training: Images, held_out: Images, notes: List[str]) -> No
             del training[key]
         same.append(image.hr)
     if copies:
-        notes.append(f'{len(copies)} images are there twice, or in --val, and are left out: {some_of(copies)}')
+        notes.append(
+            f'{counted(len(copies), "image is a copy", "images are copies")} of others, or in --val too, left out: '
+            + some_of(copies)
+        )
 
 
 def _leave_out_small(images: Images, scale: int, usual: int, notes: List[str]) -> None:
@@ -191,7 +195,9 @@ def _leave_out_small(images: Images, scale: int, usual: int, notes: List[str]) -
         )
     if small:
         names = some_of(images[key].hr.name for key in small)
-        notes.append(f'{len(small)} images have a side below {least} pixels and are left out: {names}')
+        notes.append(
+            f'{counted(len(small), "image has", "images have")} a side below {least} pixels, left out: {names}'
+        )
     for key in small:
         del images[key]
 

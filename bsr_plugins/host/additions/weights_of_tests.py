@@ -35,7 +35,8 @@ def refuse_random_tests(module: ModuleType) -> bool:
             given, count = given_weights(self.get_bare_model(net))
             if given < _ENOUGH * count:
                 found = f'{given:,} of {count:,} weights of {type(self.get_bare_model(net)).__name__} were loaded'
-                refuse_random_weights(self.opt['path'].get('pretrain_network_g'), Path.cwd(), found)
+                value = self.opt['path'].get('pretrain_network_g')
+                refuse_random_weights(value, Path.cwd(), self.opt.get('name'), found)
         return upstream_validation(self, *args, **kwargs)
 
     validation.refuses_random_weights = True  # type: ignore[attr-defined]

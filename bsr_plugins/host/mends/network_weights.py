@@ -108,10 +108,10 @@ class _Request:
         differs = misfit(expected, given)
         if differs is None:
             return None
-        prefix = prefix_of(expected, given)
+        prefix = prefix_of(expected, state)
         fitting = [name for name, value in expected.items() if name in given and given[name].shape == value.shape]
         if prefix:
-            remedy = resaving(str(self.path), keys, prefix)
+            remedy = resaving(str(self.path), self.letter, self.key, keys, prefix)
         elif self.resumes:
             remedy = 'resume with the networks of that run, or start a new one under another name'
         else:

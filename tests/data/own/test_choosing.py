@@ -65,8 +65,8 @@ def test_copies_and_small_images_are_left_out_and_named(tmp_path: Path, write: W
     training, held_out, notes = chosen(tmp_path)
     assert len(training) + len(held_out) == 4
     assert notes == [
-        '1 images are there twice, or in --val, and are left out: copy.png',
-        '1 images have a side below 128 pixels and are left out: icon.png',
+        '1 image is a copy of others, or in --val too, left out: copy.png',
+        '1 image has a side below 128 pixels, left out: icon.png',
     ]
 
 

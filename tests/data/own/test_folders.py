@@ -74,7 +74,7 @@ def test_sixteen_bits_are_rounded_to_eight_and_said(tmp_path: Path, write: Write
     for index in range(2):
         write(tmp_path / 'hr' / f'{index}.png', depth=16, channels=1 + 2 * index)
     made = prepare(tmp_path)
-    assert made.notes == ['2 images of 16 bits a channel are rounded to 8: 0.png, 1.png']
+    assert made.notes == ['2 images of 16 bits a channel, rounded to 8: 0.png, 1.png']
     for key, image in made.training.items():
         there = cv2.imread(str(tmp_path / 'made' / 'train_HR' / f'{key}.png'), cv2.IMREAD_UNCHANGED)
         full = cv2.imread(str(image.hr), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)[: there.shape[0], : there.shape[1]]
