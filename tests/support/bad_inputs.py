@@ -891,7 +891,11 @@ TABLE: List[Bad] = [
     bad('a list with a blank line', TRAIN, all_of(LIST, write('list.txt', '0000.png\n\n')), 'Line 2', 'list.txt:2'),
     bad('a list in UTF-16', TRAIN, all_of(LIST, write('list.txt', '0.png'.encode('utf-16'))), 'not plain UTF-8 text'),
     bad(
-        'a list of absent images', TRAIN, all_of(LIST, write('list.txt', '0.png\n')), '1 image that is not there, of 1', 'list.txt:1: 0.png'
+        'a list of absent images',
+        TRAIN,
+        all_of(LIST, write('list.txt', '0.png\n')),
+        '1 image that is not there, of 1',
+        'list.txt:1: 0.png',
     ),
     bad('a file that is no image', TRAIN, write('data/HR/Thumbs.db', 'no'), '1 is none', 'Thumbs.db', 'move them away'),
     bad('a list in RFS', RFS, all_of(RFS_SET, LIST, write('list.txt', '0000.png\n\n')), 'Line 2', 'list.txt:2'),
