@@ -148,6 +148,13 @@ class _Listing:
         there = {key: set(files_in(folder)) for key, folder in folders.items()}
         absent: List[Tuple[int, str, str]] = []
         lines = read_lines(path)
+        if not lines:
+            yield self._finding(
+                'meta_info_file',
+                f'The list of names is empty: {shown}',
+                expected='one line an image: the name of its file in the folder',
+                remedy='write the names into it, or meta_info_file: ~ for all images of the folder',
+            )
         for number, name in enumerate(map(name_in, lines), 1):
             for key, names in there.items():
                 file = name

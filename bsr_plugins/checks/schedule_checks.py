@@ -30,7 +30,7 @@ def check_schedule(
     A run that would train nothing is an error; one that --auto_resume finds at its end is not.
     """
     total_iter = _whole(option_file.get('train', 'total_iter'))
-    if total_iter is None:
+    if total_iter is None or total_iter < 1:
         return []
     findings = [*_nothing_left(option_file, total_iter, root, auto_resume), *_epochs(option_file, code, root)]
     findings += _learning_rate(option_file, total_iter)

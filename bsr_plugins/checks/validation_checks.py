@@ -41,6 +41,8 @@ def check_validation(option_file: OptionFile, code: Optional[CodeInUse], root: P
         findings += _colours(option_file, list(tested))
     if code is not None:
         findings += _windows(option_file, code, pairs)
+    if code is None or code.pairs_as_upstream():
+        findings += _output_channels(option_file)
     return findings
 
 
@@ -145,6 +147,26 @@ def _colours(option_file: OptionFile, tested: List[str]) -> Iterator[Finding]:
                 found=f'color: {colour}',
                 remedy=f'color: {wanted}',
             )
+
+
+def _output_channels(option_file: OptionFile) -> Iterator[Finding]:
+    """Losses take an output of one channel for three, and networks add one channel to three."""
+    channels = option_file.get('network_g', 'num_out_ch')
+    if isinstance(channels, bool) or not isinstance(channels, int):
+        return
+    for keys, _, _ in paired_sets(option_file):
+        wanted = 1 if option_file.get(*keys, 'color') == 'y' else 3
+        if channels != wanted:
+            yield Finding(
+                ERROR,
+                f'The network puts out images of {channels} channels, and the HR images have {wanted}',
+                option_file.where('network_g', 'num_out_ch'),
+                expected=f'num_out_ch: {wanted}, as the images of {".".join(keys)} have',
+                found=f'num_out_ch: {channels}',
+                remedy=f'num_out_ch: {wanted}'
+                + (f', or color: y in {".".join(keys)} and the other data sets' if channels == 1 else ''),
+            )
+            return
 
 
 def _windows(option_file: OptionFile, code: CodeInUse, pairs: Dict[str, PairList]) -> Iterator[Finding]:

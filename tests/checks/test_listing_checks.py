@@ -203,3 +203,11 @@ def test_single_images(check: Check) -> None:
         '1 image that is not there, of 2'
         in of_test(TEST.replace('io_backend', 'meta_info_file: list.txt, io_backend'))[0]
     )
+
+
+@pytest.mark.parametrize('content', ['', '\n'])
+def test_a_list_without_names(check: Check, content: str) -> None:
+    Path('list.txt').write_text(content)
+    findings = found(check, LISTED, 'datasets.train.meta_info_file')
+    assert [each.severity for each in findings] == [ERROR] and findings[0].remedy
+    assert found(check, LISTED.replace('list.txt', '~')) == []

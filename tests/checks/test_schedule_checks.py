@@ -88,3 +88,8 @@ def test_the_best_of_a_metric_that_is_not_there(check: Check) -> None:
     assert [(finding.severity, finding.where.split(': ')[1], finding.remedy) for finding in check(text)] == [
         (ERROR, 'val.save_best', "did you mean 'psnr'?")
     ]
+
+
+def test_no_iterations_are_said_once(check: Check) -> None:
+    findings = check(changed(SHORT, 'total_iter: 100', 'total_iter: 0'))
+    assert [each.problem for each in findings] == ["The value of 'train.total_iter' is wrong"]

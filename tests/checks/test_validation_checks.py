@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List
+from typing import Callable, List, Optional
 
 import pytest
 
@@ -66,3 +66,19 @@ def test_outputs_of_one_name_overwrite_each_other(check: Check) -> None:
     assert not any(
         'overwrite' in problem for _, problem in said_of(check(changed(text, 'save_img: true', 'save_img: false')))
     )
+
+
+@pytest.mark.parametrize(
+    ('channels', 'colour', 'remedy'),
+    [
+        (3, '~', None),
+        (1, 'y', None),
+        (1, '~', 'num_out_ch: 3, or color: y in datasets.train and the other data sets'),
+        (3, 'y', 'num_out_ch: 1'),
+    ],
+)
+def test_channels_of_the_output(check: Check, channels: int, colour: str, remedy: Optional[str]) -> None:
+    text = changed(TRAIN, 'num_out_ch: 3', f'num_out_ch: {channels}')
+    text = text.replace('type: PairedImageDataset', f'type: PairedImageDataset\n    color: {colour}')
+    findings = [each for each in check(text) if 'num_out_ch' in each.where]
+    assert [(each.severity, each.remedy) for each in findings] == ([] if remedy is None else [(ERROR, remedy)])
