@@ -35,11 +35,12 @@ def list_images(folder: PathLike) -> List[Path]:
     images = [entry for entry in entries if entry.suffix.lower() in EXTENSIONS and entry.is_file()]
     if not images:
         folders = sorted(entry.name for entry in entries if entry.is_dir())
+        others = f'{counted(len(entries), "file", "files")} of other kinds' if entries else 'an empty folder'
         raise DataError(
             f'no image in folder {folder}',
             where=folder,
             expected=f'files {some_of(sorted(EXTENSIONS))}',
-            found=f'folders {some_of(folders)}' if folders else f'{len(entries)} other files',
+            found=f'folders {some_of(folders)}' if folders else others,
             remedy='name one of these folders' if folders else None,
         )
     return sorted(images, key=lambda path: path.name)

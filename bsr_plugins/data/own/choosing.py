@@ -74,7 +74,7 @@ def _listed(folder: PathLike, notes: List[str]) -> List[Path]:
         notes.append(f'{folder}: files that are no images of a kind that is read: {shown}')
     folders = [entry.name for entry in entries if entry.is_dir()]
     if folders:
-        notes.append(f'{folder}: images in folders inside it are not taken: {some_of(folders)}')
+        notes.append(f'{folder}: folders inside it are not looked into: {some_of(folders)}')
     return images
 
 

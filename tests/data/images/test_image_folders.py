@@ -32,7 +32,9 @@ def test_missing_and_empty_folders_are_named(make, tmp_path):
         list_images(tmp_path / 'absent')
     with pytest.raises(DataError, match='no image in folder') as caught:
         list_images(make('empty', 'notes.txt'))
-    assert '1 other files' in str(caught.value)
+    assert '1 file of other kinds' in str(caught.value)
+    with pytest.raises(DataError, match='an empty folder'):
+        list_images(make('nothing'))
 
 
 def test_a_folder_of_folders_gives_their_names(make):

@@ -53,7 +53,7 @@ def test_what_is_not_taken_is_said(tmp_path: Path, write: Write) -> None:
     assert len(training) + len(held_out) == 4
     assert notes == [
         f'{tmp_path}: files that are no images of a kind that is read: 1 .db, 2 .heic, 1 .txt',
-        f'{tmp_path}: images in folders inside it are not taken: 2019',
+        f'{tmp_path}: folders inside it are not looked into: 2019',
     ]
 
 
