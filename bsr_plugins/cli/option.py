@@ -227,10 +227,11 @@ def _name_for(path: Path) -> str:
     """Return the experiment's name for a file: its stem, unless another option file around here has that name."""
     patterns = [depth + kind for depth in ('*', '*/*') for kind in _ENDINGS]
     files = {each for folder in {Path(), path.parent} for pattern in patterns for each in folder.glob(pattern)}
-    taken = {_name_in(each) for each in files if os.path.realpath(each) != os.path.realpath(path)}
+    taken = {_name_in(each): each for each in sorted(files) if os.path.realpath(each) != os.path.realpath(path)}
     name = experiment_name(path.stem, taken, path.absolute().parent.name)
     if name != path.stem:
-        print(f'{path}: the experiment is called {name}', file=sys.stderr)
+        because = f', since that of {taken[path.stem]} is called {path.stem}' if path.stem in taken else ''
+        print(f'{path}: the experiment is called {name}{because}', file=sys.stderr)
     if 'debug' in name:
         print(
             f"{path}: BasicSR logs, validates and saves every few iterations where 'debug' is in a name",

@@ -248,7 +248,7 @@ def test_two_files_never_share_an_experiment(capsys: pytest.CaptureFixture) -> N
     outs = ['x.yml', 'a/x.yml', 'b/x.yml', 'b/c/x.yml', 'my x.yml', 'my_x.yml', 'x.yaml', 'options/x.yml']
     names = [written('--net', 'EDSR', '--method', 'le', '--scale', '2', '--out', out)[0]['name'] for out in outs]
     assert len({*names}) == len(names) and names[0] == 'x'
-    assert 'a/x.yml: the experiment is called a_x' in capsys.readouterr().err
+    assert 'a/x.yml: the experiment is called a_x, since that of x.yml is called x' in capsys.readouterr().err
     # Nor does a file's name change when it is written again.
     for out, name in zip(outs, names):
         assert written('--net', 'EDSR', '--method', 'fpl', '--scale', '2', '--force', '--out', out)[0]['name'] == name
