@@ -147,7 +147,8 @@ class _PairSizes:
             gt, lq = self._size('gt', gt_name), self._size('lq', lq_name)
             for which, name, size in (('gt', gt_name, gt), ('lq', lq_name, lq)):
                 if size is None and self._has_header(name):
-                    found.setdefault(f'damaged_{which}', []).append(self.pairs.place(which, name))
+                    kind = 'damaged' if os.access(self.pairs.path(which, name), os.R_OK) else 'unreadable'
+                    found.setdefault(f'{kind}_{which}', []).append(self.pairs.place(which, name))
             if gt is None or lq is None:
                 continue
             if not self._fits(gt, lq):
@@ -202,6 +203,14 @@ class _PairSizes:
                 expected=f'at least {self.gt_size} x {self.gt_size}',
                 found=f'{count}: {shown}',
                 remedy='a smaller gt_size, or remove them',
+            )
+        if kind.startswith('unreadable'):
+            return Finding(
+                self.severity,
+                'Images cannot be read: permission denied',
+                self.file.where(*self.keys, f'dataroot_{kind[-2:]}'),
+                found=f'{count}: {shown}',
+                remedy='give yourself the right to read them (chmod u+r), or remove them',
             )
         return Finding(
             self.severity,

@@ -120,6 +120,10 @@ NOTHING = Kind('~', lambda value: value is None)
 FLAG = Kind('true or false', lambda value: isinstance(value, bool), ('true', 'false'))
 OFF = Kind('false', lambda value: value is False)
 TEXT = Kind('text', lambda value: isinstance(value, str))
+PART_OF_NAME = Kind(
+    'text without / and \\ and control characters',
+    lambda value: isinstance(value, str) and value.isprintable() and not set(value) & set('/\\'),
+)
 PATH = Kind('path', lambda value: isinstance(value, (str, os.PathLike)))
 PATHS = Kind(
     'path, or list of paths',

@@ -143,3 +143,13 @@ def test_a_forks_own_way_of_pairing(check: Check, tmp_path: Path, source: str, s
     (LR / '0003.png').unlink()
     findings = [finding for finding in found(check) if 'no LR image' in finding.problem]
     assert [finding.severity for finding in findings] == [severity]
+
+
+def test_images_that_may_not_be_read(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may read everything; what cannot be opened has no header.
+    path = sorted(Path('data/LR').iterdir())[0]
+    path.write_bytes(b'')
+    monkeypatch.setattr('os.access', lambda name, mode: Path(name).name != path.name)
+    found = [each for each in check(TRAIN) if 'dataroot_lq' in each.where and 'train' in each.where]
+    assert [each.problem for each in found] == ['Images cannot be read: permission denied']
+    assert path.name in str(found[0].found)

@@ -144,3 +144,10 @@ def test_text_that_may_be_meant_is_left_alone(check: Check) -> None:
 def test_a_list_in_quotes_is_an_error(check: Check) -> None:
     network = changed(TRAIN, 'num_out_ch: 3', 'num_out_ch: 3\n  rgb_mean: "[0, 0, 0]"')
     assert [(each.severity, each.expected.split(',')[0]) for each in check(network)] == [(ERROR, 'a list')]
+
+
+@pytest.mark.parametrize(('suffix', 'right'), [('x', True), ('~', True), ('/../../../x', False), ('"a\\nb"', False)])
+def test_a_suffix_stays_in_the_folder(check: Check, suffix: str, right: bool) -> None:
+    findings = check(changed(TRAIN, '  save_img: false', f'  save_img: false\n  suffix: {suffix}'))
+    assert [each for each in findings if 'val.suffix' in each.where and each.severity == ERROR] == [] or not right
+    assert right or any('val.suffix' in each.where for each in findings)

@@ -9,6 +9,7 @@ from bsr_plugins.common.option_kinds import (
     ANYTHING,
     FLAG,
     NUMBERS,
+    PART_OF_NAME,
     PATH,
     PATHS,
     SECTION,
@@ -160,7 +161,7 @@ BASICSR = (
         (
             Option('val.val_freq', _COUNT, _IN_TRAINING, 'iterations between validations'),
             Option('val.save_img', FLAG, REQUIRED, 'saves the output images'),
-            Option('val.suffix', optional(TEXT), None, 'appended to the names of the saved images'),
+            Option('val.suffix', optional(PART_OF_NAME), None, 'appended to the names of the saved images'),
             Option('val.pbar', FLAG, True, 'progress bar'),
             Option(
                 'val.metrics',
