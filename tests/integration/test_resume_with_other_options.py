@@ -188,18 +188,21 @@ def test_what_shapes_nothing_leaves_the_resume_exact(
 
 
 @pytest.mark.parametrize('model_type', ['RebalancedSRModel', 'SRModel'])
-@pytest.mark.parametrize('size', [1, 4])
+@pytest.mark.parametrize(
+    ('size', 'at', 'place'),
+    [(1, 11, 'is in epoch 1 (it was in 2)'), (4, 11, 'is in epoch 5 (it was in 2)'), (1, 3, 'is number 3 of epoch 0')],
+)
 def test_epochs_are_counted_anew_for_other_batches(
-    options: Options, size: int, model_type: str, train: Train, tmp_path: Path
+    options: Options, size: int, at: int, place: str, model_type: str, train: Train, tmp_path: Path
 ) -> None:
     """Eight images: four batches of two an epoch. By the old count a run of larger epochs would end at once."""
     options['model_type'] = model_type
     whole = train(options, tmp_path / 'whole')
-    cut_copy(whole, tmp_path / 'resumed', 11)
+    cut_copy(whole, tmp_path / 'resumed', at)
     new = changed(options, {'datasets.train.batch_size_per_gpu': size, 'train.total_iter': 16})
     resumed = train(new, tmp_path / 'resumed', '--auto_resume')
     log = log_of(resumed)
-    assert 'batch_size_per_gpu was 2 and is' in log and 'so that iteration 11 is in epoch' in log
+    assert 'batch_size_per_gpu was 2 and is' in log and f'so that iteration {at} {place}' in log
     assert (resumed / 'models' / 'net_g_16.pth').exists()
     epoch = load(resumed, '16.state')['epoch']
     assert epoch == {1: 1, 4: 7}[size]

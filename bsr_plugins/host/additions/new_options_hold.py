@@ -155,9 +155,11 @@ def _count_epochs_anew(model: Any, state: Dict[str, Any]) -> None:
         return
     epoch, done = divmod(state['iter'], batches)
     if epoch != state['epoch'] or saved:
+        place = f'is in epoch {epoch:,} (it was in {state["epoch"]:,})'
+        if epoch == state['epoch']:
+            place = f'is number {done:,} of epoch {epoch:,}'
         logging.getLogger('basicsr').info(
-            f'Resume: an epoch has {batches:,} batches of {batch} now, so that iteration {state["iter"]:,} is in epoch '
-            f'{epoch:,} (it was in {state["epoch"]:,}).'
+            f'Resume: an epoch has {batches:,} batches of {batch} now, so that iteration {state["iter"]:,} {place}.'
         )
     state['epoch'] = epoch
     training_position.recount(epoch, done * batch)
