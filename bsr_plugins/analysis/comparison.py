@@ -121,7 +121,7 @@ def read_rounds(experiment: PathLike) -> List[Dict[str, Any]]:
     for path in sorted((Path(experiment) / FOLDER).glob('round_*.json')):
         try:
             rounds.append(RoundReport.from_state(json.loads(path.read_text(encoding='utf-8'))).state())
-        except (ValueError, TypeError) as error:
+        except (LookupError, ValueError, TypeError) as error:
             raise DataError(
                 'The file of an attribution round is damaged', where=path, found=error, remedy='train again'
             ) from error

@@ -56,7 +56,7 @@ class RoundReport:
         """Rebuild what :meth:`state` returned.
 
         Raises:
-            TypeError, ValueError: It is something else.
+            KeyError, TypeError, ValueError: It is something else.
         """
         numbers = {key: float(value) for key, value in state.items() if key != 'layers'}
         kinds = {'number': int(numbers['number']), 'iteration': int(numbers['iteration'])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
@@ -11,9 +12,16 @@ from typing import Any, Iterable, List, Mapping, Optional, Sequence
 
 from bsr_plugins.common.errors import CheckpointError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.findings import shortened
 
 #: What stands in a training state of BasicSR.
 _STATE_KEYS = {'optimizers', 'schedulers', 'iter'}
+# The words of torch's load_state_dict.
+_TORCH_LISTS = ('Missing', 'Unexpected')
+_TORCH_SHAPES = re.compile(
+    r'size mismatch for (\S+): copying a param with shape torch\.Size\(\[(.*?)\]\) from checkpoint, '
+    r'the shape in current model is torch\.Size\(\[(.*?)\]\)'
+)
 
 
 def is_state_dict(content: Any) -> bool:
@@ -72,6 +80,24 @@ def misfit(expected: Mapping[str, Any], given: Mapping[str, Any]) -> Optional[st
         for name, tensor in expected.items()
         if name in given and tuple(getattr(given[name], 'shape', ())) != tuple(getattr(tensor, 'shape', ()))
     ]
+    return _differences(missing, unexpected, shapes)
+
+
+def misfit_told(error: Exception) -> Optional[str]:
+    """Return the same from the error of ``load_state_dict``, which knows under which names a network takes weights.
+
+    BicubicResidual takes those of its base under the base's own names. None where it is another error.
+    """
+    text = str(error)
+    if 'Error(s) in loading state_dict' not in text:
+        return None
+    lists = [re.search(rf'{what} key\(s\) in state_dict: (.*?)\. *$', text, re.MULTILINE) for what in _TORCH_LISTS]
+    missing, unexpected = (re.findall(r'"([^"]+)"', found.group(1)) if found else [] for found in lists)
+    shapes = [f'{name}: ({given}) instead of ({own})' for name, given, own in _TORCH_SHAPES.findall(text)]
+    return _differences(missing, unexpected, shapes) or shortened(text)
+
+
+def _differences(missing: List[str], unexpected: List[str], shapes: List[str]) -> Optional[str]:
     parts = (('missing', missing), ('not in the network', unexpected), ('other shapes', shapes))
     return '; '.join(f'{what}: {_few(names)}' for what, names in parts if names) or None
 

@@ -16,6 +16,8 @@ from option_files import TRAIN, changed, write_pairs
 
 TEST = changed(TRAIN[: TRAIN.index('  train:\n')] + TRAIN[TRAIN.index('  val:\n') :], '  val:\n', '  test_1:\n')
 TEST = TEST[: TEST.index('train:\n')] + TEST[TEST.index('val:\n') :]
+WEIGHTS = ('pretrain_network_g: ~', 'pretrain_network_g: net.pth')
+WEIGHTED = changed(TEST, *WEIGHTS)
 DEAD = changed(TRAIN, '    gt_size', '    use_shuffle: true\n    gt_size')
 
 
@@ -25,6 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # In TRAIN the validation set is the training set.
     monkeypatch.setattr('bsr_plugins.checks.option_checks.check_overlap', lambda *arguments: [])
     write_pairs(tmp_path / 'data', 16)
+    Path('net.pth').touch()
     return tmp_path
 
 
@@ -39,13 +42,13 @@ def check(text: str, capsys: pytest.CaptureFixture, *arguments: str) -> Tuple[in
     [
         (TRAIN, [], 0, 'x.yml: no problem found, checked as a training file'),
         (TRAIN, ['--strict', '--deep'], 0, 'x.yml: no problem found, checked as a training file'),
-        (TEST, [], 0, 'x.yml: no problem found, checked as a test file'),
+        (WEIGHTED, [], 0, 'x.yml: no problem found, checked as a test file'),
         (DEAD, [], 0, 'x.yml: checked as a training file'),
         (DEAD, ['--strict'], 1, 'x.yml: checked as a training file'),
         (changed(DEAD, 'L1Loss', 'L1Los'), ['--strict'], 2, '1 error, 1 warning'),
         (changed(DEAD, 'SRModel', 'SRModle'), ['--strict'], 2, '1 error, 0 warnings'),
-        (TEST, ['--train'], 2, '3 errors, 0 warnings'),
-        (TRAIN, ['--test'], 0, 'x.yml: no problem found, checked as a test file'),
+        (TEST, ['--train'], 2, '1 error, 0 warnings'),
+        (changed(TRAIN, *WEIGHTS), ['--test'], 0, 'x.yml: checked as a test file'),
         (TRAIN, ['--force_yml', 'train:total_iter=x'], 2, '1 error, 0 warnings'),
         (TRAIN, ['--force_yml', 'train:totl_iter=1'], 2, "  remedy:   did you mean 'total_iter'?"),
         (TRAIN, ['--force_yml', 'name=__import__("os")'], 0, 'x.yml: no problem found, checked as a training file'),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.shown import shown
 from bsr_plugins.options.forced_options import apply_force_yml, read_forced_value
 from bsr_plugins.options.option_file import OptionFile, read_option_file
 
@@ -91,7 +92,7 @@ def test_nothing_forced_is_the_same_file(option_file: OptionFile) -> None:
     [
         ('train:total_iter', 'has the wrong form', 'one `=`'),
         ('train:total_iter=1=2', 'has the wrong form', ''),
-        ('name=a\nb', 'has the wrong form', ''),
+        ('name=a\nb', 'has the wrong form', 'one `=`'),
         ('train:totl_iter=3', "lacks: 'train:totl_iter'", "did you mean 'total_iter'?"),
         ('trian:total_iter=3', "lacks: 'trian'", "did you mean 'train'?"),
         ('train:total_iter:x=3', "'train:total_iter' is not a section", ''),
@@ -115,4 +116,4 @@ def test_refused_entries(option_file: OptionFile, entry: str, problem: str, more
         apply_force_yml(option_file, [entry])
     message = str(caught.value)
     assert problem in message and more in message
-    assert f'--force_yml {entry}' in message
+    assert f'--force_yml {shown(entry)}' in message

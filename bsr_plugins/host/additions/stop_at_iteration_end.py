@@ -63,11 +63,19 @@ def _with_stop(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
             model = stop_signals.end_iteration()
             signum = _signal_of_any_process(model) if model is not None else 0
             if signum:
-                _stop(model, signum, sys._getframe(1) if save_takes_more(type(model)) else None)
+                _stop(model, signum, _caller() if save_takes_more(type(model)) else None)
         return upstream_next(self)
 
     next_batch.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     return next_batch
+
+
+def _caller() -> Optional[FrameType]:
+    """Return the frame of the script, behind whatever of the pack wraps ``next``."""
+    frame: Optional[FrameType] = sys._getframe(1)
+    while frame is not None and frame.f_globals.get('__name__', '').partition('.')[0] == 'bsr_plugins':
+        frame = frame.f_back
+    return frame
 
 
 def _stop(model: Any, signum: int, script: Optional[FrameType]) -> None:

@@ -90,7 +90,7 @@ class _Request:
     def explanation(self, error: Exception) -> Optional[Exception]:
         """Return the error that says what is wrong with the file; None where it is something else."""
         from bsr_plugins.common.errors import BsrPluginsError, CheckpointError
-        from bsr_plugins.runs.weight_layouts import is_state_dict, misfit, prefix_of, resaving, wrong_layout
+        from bsr_plugins.runs.weight_layouts import is_state_dict, misfit_told, prefix_of, resaving, wrong_layout
 
         if isinstance(error, BsrPluginsError):
             return None
@@ -105,7 +105,7 @@ class _Request:
             return wrong_layout(str(self.path), content, self.key, self.letter)
         given = {name[7:] if name.startswith('module.') else name: value for name, value in state.items()}
         expected = self.net.state_dict()
-        differs = misfit(expected, given)
+        differs = misfit_told(error)
         if differs is None:
             return None
         prefix = prefix_of(expected, state)

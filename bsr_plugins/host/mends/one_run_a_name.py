@@ -77,10 +77,12 @@ def claim(opt: Mapping[str, Any]) -> None:
     Raises:
         OptionError: The name is none, or another process holds the folder.
     """
-    wrong = wrong_with_run_name(opt.get('name'))
+    if 'name' not in opt:  # a script that names its folders in another way
+        return
+    wrong = wrong_with_run_name(opt['name'])
     if wrong is not None:
         raise OptionError(
-            'The name of the run is none for a folder', where='name', expected=wrong, found=repr(opt.get('name'))
+            'The name of the run is none for a folder', where='name', expected=wrong, found=repr(opt['name'])
         )
     folder = opt.get('path', {}).get('experiments_root' if opt.get('is_train') else 'results_root')
     if not folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, List
@@ -84,11 +85,13 @@ def test_the_last_whole_pair_is_taken_and_the_others_are_said(
     said: List[str] = []
     monkeypatch.setattr('bsr_plugins.host.mends.auto_resume_folder.log_with_first_line', said.append)
     folder = save_state(tmp_path / 'run' / 'training_states', '3', '4', '5')
-    (folder / '.6.99.partial.state').touch()
+    left = folder / '.6.99-0123abcd.partial.state'
+    left.touch()
+    os.utime(left, (0, 0))
     damage(folder.parent / name)
     opt = mended_parse(options_of(tmp_path))
     assert opt['path']['resume_state'] == str(folder / '4.state') and opt['auto_resume'] is False
-    assert not (folder / '.6.99.partial.state').exists()
+    assert not left.exists()
     if (folder / '5.state').exists():
         assert len(said) == 1 and str(folder.parent / name) in said[0] and words in said[0]
 

@@ -20,7 +20,7 @@ def torch(no_cuda: None) -> Any:
 @pytest.fixture
 def state_file(tmp_path: Path, torch: Any) -> Path:
     path = tmp_path / '7.state'
-    torch.save({'epoch': 1, 'iter': 7, 'weights': torch.arange(3.0), 'schedulers': []}, path)
+    torch.save({'epoch': 1, 'iter': 7, 'weights': torch.arange(3.0), 'optimizers': [], 'schedulers': []}, path)
     return path
 
 
