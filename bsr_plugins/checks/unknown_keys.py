@@ -87,7 +87,7 @@ class _UnknownKeys:
         elif reader is not None:
             remedy = self._where_it_is_read(path[-1], reader)
         else:
-            remedy = 'remove it: it has no effect' + (f"; the closest key that is read is '{near}'" if near else '')
+            remedy = 'remove it: it has no effect'
         return Finding(
             severity,
             what or f"No code reads the key '{'.'.join(path)}'" + (' in this run' if reader else ''),

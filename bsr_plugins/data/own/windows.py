@@ -22,7 +22,7 @@ _BYTES_A_PIXEL = 3
 class Windows(NamedTuple):
     """The folders of the LMDBs, the number of large windows, and side and number of the small ones.
 
-    ``classes`` is None, and the last two are 0, where there are no small ones.
+    ``classes`` is '', and the last two are 0, where there are no small ones.
     """
 
     uniform: str

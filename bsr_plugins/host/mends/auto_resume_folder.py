@@ -81,6 +81,8 @@ def _point_to_last_pair(opt: Dict[str, Any], folder: Path) -> None:
     state = _chosen_by_rank_0(opt, folder) if opt.get('dist') else _last_pair(opt, folder)
     if state is not None:
         opt['path']['resume_state'] = state
+    elif not opt['path'].get('resume_state'):
+        log_with_first_line(f'--auto_resume finds no training state in {folder}: the run starts at its beginning.')
     if state is not None or not opt['path'].get('resume_state'):
         # With it upstream would look into the working directory, where an earlier run of this name may lie.
         opt['auto_resume'] = False

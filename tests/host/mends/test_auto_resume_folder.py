@@ -96,6 +96,16 @@ def test_the_last_whole_pair_is_taken_and_the_others_are_said(
         assert len(said) == 1 and str(folder.parent / name) in said[0] and words in said[0]
 
 
+def test_weights_without_a_state_start_again_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: List[str] = []
+    monkeypatch.setattr('bsr_plugins.host.mends.auto_resume_folder.log_with_first_line', said.append)
+    folder = save_state(tmp_path / 'run' / 'training_states', '5')
+    (folder / '5.state').unlink()
+    opt = mended_parse(options_of(tmp_path))
+    assert opt['path'].get('resume_state') is None and opt['auto_resume'] is False
+    assert said == [f'--auto_resume finds no training state in {folder}: the run starts at its beginning.']
+
+
 def test_states_none_of_which_is_whole_do_not_restart_in_silence(tmp_path: Path) -> None:
     folder = save_state(tmp_path / 'run' / 'training_states', '4', '5')
     cut(folder / '5.state')
