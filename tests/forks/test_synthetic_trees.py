@@ -107,8 +107,11 @@ def test_a_run_is_resumed_as_the_script_does_it(kind: str, data: Path, tmp_path:
     assert done.returncode == 0, done.stdout
     assert 'Resuming training from iter 3' in done.stdout
     # What a training pass of the fork's own keeps, the pack cannot know.
-    exact = {'registry': 'Resume: exact', 'legacy': 'what the training pass of ImageRestorationModel keeps'}[kind]
-    assert exact in done.stdout and 'continue as in the uninterrupted run' in done.stdout
+    model = {'registry': 'SRModel', 'legacy': 'ImageRestorationModel'}[kind]
+    assert (
+        f'what the training pass of {model} keeps' in done.stdout
+        and 'continue as in the uninterrupted run' in done.stdout
+    )
     if kind == 'legacy':
         assert 'resumes from the newest state by itself, without --auto_resume' in done.stdout
         assert '4.state is skipped: it is cut short' in done.stdout
