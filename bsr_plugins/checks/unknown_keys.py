@@ -80,9 +80,9 @@ class _UnknownKeys:
         slip = misspelt(path[-1], [name for name in valid if name not in beside])
         # A name that other code reads (network_d beside SRModel) is a leftover, no slip.
         severity = ERROR if slip and path[-1] not in self.code.tree.names_read else WARNING
-        near = slip or closest_name(path[-1], valid)
         reader = None if what or severity == ERROR else self.code.reader_of(path[-1])
         if severity == ERROR or what:
+            near = slip or closest_name(path[-1], valid)
             remedy = f"did you mean '{near}'?" if near else None
         elif reader is not None:
             remedy = self._where_it_is_read(path[-1], reader)

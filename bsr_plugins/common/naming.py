@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from typing import Any, Dict, Iterable, List, Optional
 
 #: ``NAME_bsrp`` always means the pack's own.
@@ -40,6 +41,12 @@ def wrong_with_run_name(name: Any) -> Optional[str]:
     if any(letter in '/\\' or not letter.isprintable() for letter in name) or name.strip() in ('.', '..'):
         return 'a name of one folder: no / and no \\ in it, no control characters, and not . or ..'
     return None if len(name.encode()) <= _LONGEST_RUN_NAME else f'at most {_LONGEST_RUN_NAME} bytes'
+
+
+def without_accents(text: str) -> str:
+    """Return ``text`` with each letter that has an accent replaced by the letter (é by e)."""
+    decomposed = unicodedata.normalize('NFKD', text)
+    return ''.join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 def edit_distance(left: str, right: str) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.naming import without_accents
 from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.image_folders import EXTENSIONS, list_images, some_of
 from bsr_plugins.data.images.image_reading import read_image
@@ -92,9 +92,7 @@ def _keys(paths: Sequence[Path]) -> Dict[str, Path]:
 
 def plain(text: str) -> str:
     """Return ``text`` in ASCII letters, digits, ``-`` and, for all else, ``_``."""
-    decomposed = unicodedata.normalize('NFKD', text)
-    letters = ''.join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return re.sub(r'[^A-Za-z0-9-]+', '_', letters).strip('_')
+    return re.sub(r'[^A-Za-z0-9-]+', '_', without_accents(text)).strip('_')
 
 
 def _lr_files(hr_files: Sequence[Path], lr: PathLike, scale: int, notes: List[str]) -> Dict[Path, Path]:

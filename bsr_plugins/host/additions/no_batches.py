@@ -6,6 +6,8 @@ import functools
 from types import ModuleType
 from typing import Any, Callable
 
+from bsr_plugins.host.additions.prefetchers import wrap_next
+
 
 def refuse_empty_training(module: ModuleType) -> bool:
     """Wrap ``next`` of both prefetchers: two epochs without a single batch are refused.
@@ -16,15 +18,7 @@ def refuse_empty_training(module: ModuleType) -> bool:
     Raises (the wrapped function):
         TrainingError: There is nothing to train on.
     """
-    patched = False
-    for name in ('CPUPrefetcher', 'CUDAPrefetcher'):
-        prefetcher: Any = getattr(module, name, None)
-        upstream_next = getattr(prefetcher, 'next', None)
-        if upstream_next is None or hasattr(upstream_next, 'counts_batches'):
-            continue
-        prefetcher.next = _counting(upstream_next)
-        patched = True
-    return patched
+    return wrap_next(module, _counting, 'counts_batches')
 
 
 def _counting(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -39,7 +33,6 @@ def _counting(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
                 _refuse()
         return batch
 
-    next_batch.counts_batches = True  # type: ignore[attr-defined]
     return next_batch
 
 

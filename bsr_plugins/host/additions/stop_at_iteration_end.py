@@ -8,6 +8,7 @@ import sys
 from types import FrameType, ModuleType
 from typing import Any, Callable, Optional
 
+from bsr_plugins.host.additions.prefetchers import wrap_next
 from bsr_plugins.host.scripts.save_arguments import SaveArguments, further_save_arguments, save_takes_more
 from bsr_plugins.runs import stop_signals, training_position
 
@@ -45,15 +46,7 @@ def stop_at_iteration_end(module: ModuleType) -> bool:
     Raises (the wrapped function):
         Stopped: After the pair was saved, in every process of a distributed run in the same iteration.
     """
-    patched = False
-    for name in ('CPUPrefetcher', 'CUDAPrefetcher'):
-        prefetcher: Any = getattr(module, name, None)
-        upstream_next = getattr(prefetcher, 'next', None)
-        if upstream_next is None or hasattr(upstream_next, 'patched_by_bsr_plugins'):
-            continue
-        prefetcher.next = _with_stop(upstream_next)
-        patched = True
-    return patched
+    return wrap_next(module, _with_stop, 'patched_by_bsr_plugins')
 
 
 def _with_stop(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -66,7 +59,6 @@ def _with_stop(upstream_next: Callable[[Any], Any]) -> Callable[[Any], Any]:
                 _stop(model, signum, _caller() if save_takes_more(type(model)) else None)
         return upstream_next(self)
 
-    next_batch.patched_by_bsr_plugins = True  # type: ignore[attr-defined]
     return next_batch
 
 

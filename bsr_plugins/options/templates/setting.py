@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-import unicodedata
 from dataclasses import dataclass
 from typing import Container, Optional, Tuple
+
+from bsr_plugins.common.naming import without_accents
 
 _PLAIN = re.compile(r'[A-Za-z_/][\w./-]*', re.ASCII)
 _YAML_WORDS = frozenset(['y', 'n', 'yes', 'no', 'on', 'off', 'true', 'false', 'null'])
@@ -106,6 +107,4 @@ def experiment_name(stem: str, taken: Container[str] = (), folder: str = '') -> 
 
 def _plain(text: str) -> str:
     # A folder that begins with a dot is hidden, one that begins with a hyphen reads as an argument.
-    decomposed = unicodedata.normalize('NFKD', text)
-    letters = ''.join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return re.sub(r'[^\w.-]+', '_', letters).strip('._-')
+    return re.sub(r'[^\w.-]+', '_', without_accents(text)).strip('._-')
