@@ -17,6 +17,7 @@ LONGEST = 400
 FLOORS = (
     ('__main__',),
     ('cli',),
+    ('comparison',),
     ('analysis', 'checks', 'doctor'),
     ('options',),
     ('models',),
