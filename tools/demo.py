@@ -117,7 +117,7 @@ def report(commands: Commands) -> Dict[str, float]:
     import json
 
     from bsr_plugins.analysis.comparison import Run, Sources
-    from bsr_plugins.analysis.report import write_report
+    from bsr_plugins.analysis.demo_report import write_report
 
     runs = [
         Run(
@@ -135,7 +135,7 @@ def report(commands: Commands) -> Dict[str, float]:
 
 def closing_words(results: Dict[str, float], seconds: float) -> str:
     """Return what the demo says at its end."""
-    from bsr_plugins.analysis.report_words import verdict
+    from bsr_plugins.analysis.demo_words import verdict
 
     activate = Path(sys.executable).parent / 'activate'
     return '\n'.join(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bsr_plugins.analysis import crop_figures, figure_style, report_page
+from bsr_plugins.analysis import crop_figures, demo_page, figure_style
 from bsr_plugins.analysis.crop_figures import draw_crops
 from bsr_plugins.analysis.differing_crops import Crop
 from bsr_plugins.analysis.figure_style import COLOURS, LABELS, class_colours, new_figure
@@ -155,4 +155,4 @@ def test_any_name_is_drawn_as_it_is(name: str) -> None:
     crop_figures._draw_place(axes, Crop(name, 0, 0, 2, 1.0), np.zeros((4, 4, 3), np.uint8))
     assert figure_style.png_bytes(figure)
     assert axes.title.get_text().replace(r'\$', '$') == shown(name)
-    assert report_page.escape(name).encode() and '<b>' not in report_page.escape(name)
+    assert demo_page.escape(name).encode() and '<b>' not in demo_page.escape(name)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bsr_plugins.analysis.report_words import verdict
+from bsr_plugins.analysis.demo_words import verdict
 
 
 def results(baseline, bspa, per_class=None):

@@ -29,8 +29,8 @@ def write_report(sources: Sources, out: PathLike, seconds: Mapping[str, float], 
         DataError: A file is missing or does not fit.
         DependencyError: matplotlib is not installed.
     """
-    from bsr_plugins.analysis.report_figures import draw_figures, draw_overview
-    from bsr_plugins.analysis.report_page import render_page
+    from bsr_plugins.analysis.demo_figures import draw_figures, draw_overview
+    from bsr_plugins.analysis.demo_page import render_page
 
     start = time.monotonic()
     comparison = compare(sources)

@@ -6,8 +6,8 @@ import base64
 import html
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
+from bsr_plugins.analysis.demo_words import verdict
 from bsr_plugins.analysis.figure_style import COLOURS, LABELS
-from bsr_plugins.analysis.report_words import verdict
 from bsr_plugins.common.shown import shown_lines
 
 _STYLE = """
