@@ -8,7 +8,6 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
-from bsr_plugins.analysis.class_psnr import HeldOutWindows, class_held_out_windows, psnr_by_class
 from bsr_plugins.analysis.image_scores import (
     ImageScore,
     bicubic_images,
@@ -22,6 +21,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.difficulty.difficulty_file import difficulty_path, read_difficulty
 from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+from bsr_plugins.data.sampling.class_psnr import HeldOutWindows, class_held_out_windows, psnr_by_class
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-from bsr_plugins.analysis.class_psnr import psnr_of, squared_error_y
 from bsr_plugins.analysis.differing_crops import Crop
 from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, drawn
+from bsr_plugins.data.sampling.class_psnr import psnr_of, squared_error_y
 
 
 def draw_crops(

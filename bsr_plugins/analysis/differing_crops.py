@@ -6,7 +6,7 @@ from typing import Any, List, Mapping, NamedTuple
 
 import numpy as np
 
-from bsr_plugins.analysis.class_psnr import squared_error_y
+from bsr_plugins.data.sampling.class_psnr import squared_error_y
 
 _STEP = 4
 

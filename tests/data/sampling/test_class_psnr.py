@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from bsr_plugins.analysis.class_psnr import (
+from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+from bsr_plugins.data.sampling.class_psnr import (
     HeldOutWindows,
     class_held_out_windows,
     psnr_by_class,
     psnr_of,
     squared_error_y,
 )
-from bsr_plugins.data.difficulty.scorers import bicubic_scorer
 from bsr_plugins.data.subimages.windows import WindowGrid, windows
 
 GRID = WindowGrid(32, 16, 12)
