@@ -18,8 +18,8 @@ IG_BATCHES = Option(
     'ig_batches',
     whole(1),
     50,
-    'uniform batches that are attributed, by all processes together',
-    'one pass over the 800 images',
+    'uniform batches that are attributed, by all processes together, without a sample twice before all were taken',
+    'at batch 16 one pass over the 800 images',
 )
 IG_REDUCE = Option(
     'ig_reduce',

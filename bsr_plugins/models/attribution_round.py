@@ -10,16 +10,19 @@ from torch import Tensor, nn
 
 from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
 from bsr_plugins.common.builders import build_dataset
-from bsr_plugins.data.sampling.draw_loader import KeyedDraws, MapDataset, draw_loader
+from bsr_plugins.data.sampling.draw_loader import KeyedPasses, MapDataset, draw_loader
 from bsr_plugins.models.bspa_options import BSPAOptions
-from bsr_plugins.models.processes import loader_sizes
+from bsr_plugins.models.processes import gathered, loader_sizes
 
 #: Key of the stream of draws that are attributed.
 ATTRIBUTION_STREAM = 2
 
 
 class AttributionRounds:
-    """Attributes on uniform batches keyed by (manual_seed, rank, round), shared among the ranks.
+    """Attributes on uniform batches keyed by (manual_seed, round): the set is passed through, parted among the ranks.
+
+    No sample is taken twice before all were taken, as in the published code, whose 50 batches of 16 are the 800 images.
+    Every process has to make one: they agree on the seed of rank 0.
 
     Args:
         options: ``train.bspa``.
@@ -31,7 +34,7 @@ class AttributionRounds:
         self._options = options
         self._opt = opt
         self._device = device
-        self._seed = int(torch.initial_seed())
+        self._seed = gathered(int(torch.initial_seed()), opt)[0]
         self._uniform_set: Optional[MapDataset] = None
 
     def attribute(self, net: nn.Module, number: int, theta_us: Dict[str, Tensor]) -> Attribution:
@@ -48,7 +51,12 @@ class AttributionRounds:
         batch_size, num_workers = loader_sizes(opt['datasets']['train'], opt)
         batches = math.ceil(options.ig_batches / opt['world_size'])
         loader = draw_loader(
-            KeyedDraws(self._uniform_set, self._seed, ATTRIBUTION_STREAM, number),
+            KeyedPasses(
+                self._uniform_set,
+                *(self._seed, ATTRIBUTION_STREAM, number),
+                rank=opt['rank'],
+                num_ranks=opt['world_size'],
+            ),
             first=0,
             batches=batches,
             batch_size=batch_size,

@@ -13,6 +13,7 @@ from bsr_plugins.models.bi_sampling import BiSampling
 from bsr_plugins.models.bspa_options import BSPAOptions
 from bsr_plugins.models.bspa_schedule import BSPASchedule
 from bsr_plugins.models.part import Part, pack_state
+from bsr_plugins.models.resume_report import DRAWS
 from bsr_plugins.models.round_report import RoundReport, write_round
 from bsr_plugins.models.run_state import queue_error, queues_samples
 from bsr_plugins.optim.frozen_entries import FrozenEntries
@@ -133,12 +134,13 @@ class BSPA(Part):
 
     # ------------------------------------------------------------------ state
     def state(self) -> Dict[str, Any]:
-        """Return ``bspa``: masks, theta_us and the last round."""
+        """Return ``bspa``: masks, theta_us, the last round and how the rounds draw."""
         return {
             'bspa': {
                 'theta_us': self._theta_us,
                 'frozen': self.frozen.state_dict(),
                 'last_round': self._last_round.state() if self._last_round is not None else None,
+                DRAWS: 'passes',
             }
         }
 

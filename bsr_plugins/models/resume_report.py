@@ -10,6 +10,9 @@ from bsr_plugins.host.additions import EXACT_PLACE
 from bsr_plugins.host.patches import is_switched_off
 from bsr_plugins.host.registration import TABLE
 
+#: Entry of BSPA's part of the state: how its attribution rounds draw; states of the releases before lack it.
+DRAWS = 'attribution_draws'
+
 
 def describe_resume(
     opt: Mapping[str, Any],
@@ -80,6 +83,11 @@ def _limits(opt: Mapping[str, Any], own: Mapping[str, Any]) -> List[str]:
     if len(own['random_states']) != opt['world_size']:
         found.append(
             f'saved by {len(own["random_states"])} processes, resumed by {opt["world_size"]}; the batches are others'
+        )
+    if own.get('bspa') is not None and DRAWS not in own['bspa']:
+        found.append(
+            'the rounds of BSPA that are still to come attribute on other samples: they now pass through the uniform '
+            'set, while the release that saved this state drew samples from it with replacement'
         )
     return found
 

@@ -88,7 +88,7 @@ def test_rfs_is_the_uniform_half_of_bspa(
     monkeypatch: pytest.MonkeyPatch,
     same: Callable[..., None],
 ) -> None:
-    from bsr_plugins.data.sampling.draw_loader import KeyedDraws
+    from bsr_plugins.data.sampling.draw_loader import KeyedPasses
     from bsr_plugins.models import attribution_round
 
     attributed: List[Dict[str, Any]] = []
@@ -96,7 +96,7 @@ def test_rfs_is_the_uniform_half_of_bspa(
 
     def spied(dataset: Any, **kwargs: Any) -> Any:
         loader = original(dataset, **kwargs)
-        return _Recorded(loader, attributed) if isinstance(dataset, KeyedDraws) else loader
+        return _Recorded(loader, attributed) if isinstance(dataset, KeyedPasses) else loader
 
     monkeypatch.setattr(attribution_round, 'draw_loader', spied)
     whole = train(bspa_options, tmp_path / 'whole')

@@ -37,6 +37,8 @@ GO_ON = 'weights, optimizer, schedule and the order of the samples go on'
         (options(), {**OWN, 'manual_seed': 2}, [GO_ON, 'manual_seed was 2 and is 1 now']),
         (options(), {**OWN, 'random_states': [{}, {}]}, [GO_ON, 'saved by 2 processes, resumed by 1']),
         (options(), {**OWN, 'samples_in_epoch': None}, ['schedule go on', 'by a sampler of its own']),
+        (options(), {**OWN, 'bspa': {'attribution_draws': 'passes'}}, ['Resume: exact']),
+        (options(), {**OWN, 'bspa': {}}, [GO_ON, 'the rounds of BSPA that are still to come attribute on other']),
         (options(), None, ['written by a stock BasicSR model']),
     ],
 )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Protocol, Sequence
+from typing import Any, Iterator, List, Protocol, Sequence, Tuple
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.runs.random_states import seeded_random_states
+
+# No training gets to a pass of this number; numbers of draws stay below 2^63 with any set that fits a disk.
+_FAR = 2**32
+# Tells a pass's order from the crops in it.
+_ORDER = 7
 
 
 class MapDataset(Protocol):
@@ -20,7 +26,7 @@ class MapDataset(Protocol):
 
 
 class KeyedDraws(Dataset):
-    """Any data set as a function of draw numbers: item ``n`` is a uniformly drawn sample, its crop keyed by ``n``.
+    """A data set as a function of draw numbers: item ``n`` is a uniformly drawn sample, its crop keyed by ``n``.
 
     Args:
         dataset: A BasicSR data set; its own random draws (Python, numpy, torch) are seeded for each item.
@@ -37,22 +43,61 @@ class KeyedDraws(Dataset):
         return len(self.dataset)
 
     def __getitem__(self, number: int) -> Any:
-        if getattr(self.dataset, 'draws_by_number', False):
-            return self.dataset[self._number_in_own_stream(number)]
         index = int(keyed_generator(*self.key, number).integers(len(self.dataset)))
         with seeded_random_states(*self.key, number):
             return self.dataset[index]
 
+
+class KeyedPasses(Dataset):
+    """A data set passed through without replacement: one permutation after the other, parted among the ranks.
+
+    Item ``n`` of rank r of R is sample ``n R + r`` of all. Each run of ``len(dataset)`` of these takes every item once,
+    in an order of its own; the ranks' parts of it are disjoint. A data set that draws by number itself (RFS,
+    SamplingAug, ...) is asked for consecutive numbers from the beginning of one of its own passes, far beyond those of
+    a training.
+
+    Args:
+        dataset: A BasicSR data set; its own random draws (Python, numpy, torch) are seeded for each item.
+        key: What the draws depend on besides their number, such as (manual_seed, round): the same in all ranks.
+        rank: Of this process.
+        num_ranks: R.
+    """
+
+    draws_by_number = True
+
+    def __init__(self, dataset: MapDataset, *key: int, rank: int = 0, num_ranks: int = 1) -> None:
+        self.dataset = dataset
+        self.key = key
+        self.rank, self.num_ranks = rank, num_ranks
+        self._is_numbered = bool(getattr(dataset, 'draws_by_number', False))
+        # A multiple of the length is the beginning of a pass, for any number of ranks.
+        first_pass = int(keyed_generator(*key).integers(_FAR, 2 * _FAR))
+        self._first = first_pass * len(dataset)
+        self._order: Tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, number: int) -> Any:
+        if self._is_numbered:
+            return self.dataset[self._first + number]
+        number_of_all = number * self.num_ranks + self.rank
+        with seeded_random_states(*self.key, number_of_all + 1):
+            return self.dataset[self.index_of(number_of_all)]
+
     def __getitems__(self, numbers: Sequence[int]) -> List[Any]:
         """Return the batch of these draws; a data set that makes whole batches by number makes this one."""
         items = getattr(type(self.dataset), '__getitems__', None)
-        if items is None or not getattr(self.dataset, 'draws_by_number', False):
+        if items is None or not self._is_numbered:
             return [self[number] for number in numbers]
-        return items(self.dataset, [self._number_in_own_stream(number) for number in numbers])
+        return items(self.dataset, [self._first + number for number in numbers])
 
-    def _number_in_own_stream(self, number: int) -> int:
-        # Such a data set keys its draws by their number alone: another stream of numbers is another key.
-        return int(keyed_generator(*self.key, number).integers(2**62))
+    def index_of(self, number_of_all: int) -> int:
+        """Return the item that draw ``number_of_all``, counted over all ranks, takes."""
+        number, place = divmod(number_of_all, len(self.dataset))
+        if self._order[0] != number:
+            self._order = number, keyed_generator(*self.key, _ORDER, number).permutation(len(self.dataset))
+        return int(self._order[1][place])
 
 
 class DrawSampler(Sampler):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from bsr_plugins.data.sampling.draw_loader import KeyedDraws, draw_loader
+from bsr_plugins.data.sampling.draw_loader import KeyedDraws, KeyedPasses, draw_loader
 from bsr_plugins.runs.random_states import capture_random_states
 
 
@@ -65,13 +65,41 @@ def test_global_generators_are_left_alone() -> None:
     assert torch.equal(before['numpy'][1], after['numpy'][1]) and before['numpy'][2] == after['numpy'][2]
 
 
-def test_a_numbered_data_set_gets_other_numbers_under_another_key() -> None:
-    def numbers(key: int) -> List[int]:
-        return [KeyedDraws(NumberedDataset(), 5, key)[i] for i in range(20)]
+@pytest.mark.parametrize('num_ranks', [1, 3])
+def test_a_pass_takes_every_sample_once_parted_among_the_ranks(num_ranks: int) -> None:
+    def indices(*key: int, count: int = 120) -> List[int]:
+        ranks = [KeyedPasses(NoisyDataset(), *key, rank=rank, num_ranks=num_ranks) for rank in range(num_ranks)]
+        return [int(ranks[number % num_ranks][number // num_ranks][0]) for number in range(count)]
 
-    assert numbers(1) == numbers(1)
-    assert not set(numbers(1)) & set(numbers(2))
-    assert min(numbers(1)) >= 0
+    taken = indices(5, 2, 1)
+    assert [sorted(taken[:50]), sorted(taken[50:100])] == [list(range(50))] * 2
+    assert taken[:50] != taken[50:100]  # the set starts over with another permutation
+    assert taken == indices(5, 2, 1)
+    assert taken[:50] not in (indices(6, 2, 1, count=50), indices(5, 2, 2, count=50))
+
+
+@pytest.mark.parametrize('num_workers', [0, 2])
+def test_crops_of_a_pass_are_keyed_by_their_number(num_workers: int) -> None:
+    def rows_of_pass(*key: int, workers: int = 0) -> torch.Tensor:
+        dataset = KeyedPasses(NoisyDataset(), *key)
+        return torch.cat(list(draw_loader(dataset, first=0, batches=30, batch_size=4, num_workers=workers)))
+
+    found = rows_of_pass(5, 2, 1, workers=num_workers)
+    assert torch.equal(found, rows_of_pass(5, 2, 1))
+    assert len(torch.unique(found[:, 1])) == 120  # the second pass has other crops
+    assert not torch.isin(found[:, 3], rows_of_pass(5, 2, 2)[:, 3]).any()
+
+
+@pytest.mark.parametrize('num_ranks', [1, 2, 7])
+def test_a_numbered_data_set_is_asked_for_one_of_its_own_passes_far_off(num_ranks: int) -> None:
+    first = {}
+    for key in (1, 2):
+        ranks = [KeyedPasses(NumberedDataset(), 5, key, rank=rank, num_ranks=num_ranks) for rank in range(num_ranks)]
+        numbers = [[each[number] for number in range(20)] for each in ranks]
+        first[key] = numbers[0][0]
+        assert numbers == [list(range(first[key], first[key] + 20))] * num_ranks
+        assert first[key] % 50 == 0 and 2**32 * 50 <= first[key] < 2**62
+    assert abs(first[1] - first[2]) > 10**6
 
 
 class BatchDataset(NumberedDataset):
@@ -82,8 +110,8 @@ class BatchDataset(NumberedDataset):
 
 
 def test_a_data_set_that_makes_batches_by_number_is_asked_for_whole_ones() -> None:
-    dataset = KeyedDraws(BatchDataset(), 5, 1)
-    numbers = [KeyedDraws(NumberedDataset(), 5, 1)[number] for number in range(8)]
+    dataset = KeyedPasses(BatchDataset(), 5, 1)
+    numbers = [KeyedPasses(NumberedDataset(), 5, 1)[number] for number in range(8)]
     for num_workers in (0, 1):
         first, second = draw_loader(dataset, first=0, batches=2, batch_size=4, num_workers=num_workers)
         assert first.tolist() == [[number, *sorted(numbers[:4])] for number in numbers[:4]]
@@ -100,3 +128,5 @@ class StockBatches(NoisyDataset):
 def test_other_data_sets_are_asked_for_single_items() -> None:
     loader = draw_loader(KeyedDraws(StockBatches(), 5, 1), first=0, batches=6, batch_size=4, num_workers=0)
     assert torch.equal(torch.cat(list(loader)), rows(0))
+    passes = draw_loader(KeyedPasses(StockBatches(), 5, 1), first=0, batches=2, batch_size=4, num_workers=0)
+    assert len(torch.cat(list(passes))) == 8
