@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, FrozenSet, Iterator, Mapping, Optional, Set, Tuple
 
+import yaml
+
+from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.options.templates.blocks import L1
+from bsr_plugins.options.templates.methods import METHODS, Method
+from bsr_plugins.options.templates.networks import NETWORKS, RESIDUAL_MEAN
+from bsr_plugins.options.templates.protocols import SCALES, window
+from bsr_plugins.options.templates.schedule import fitted_stages
 from bsr_plugins.options.templates.setting import OwnData
+
+_PACK_MODEL = 'RebalancedSRModel'
+_RESIDUAL = 'BicubicResidual'
+_SUB = '<sub>'
+#: The models that the pack's own stand in for without a base_model_type.
+_STOCK_MODELS = ('SRModel', *{row.model_type for row in NETWORKS.values()})
+_WITH_IMAGE = frozenset(row.arch for row in NETWORKS.values() if row.adds_image)
+_WITH_MEAN = frozenset(row.arch for row in NETWORKS.values() if '{mean}' in row.options)
 
 
 @dataclass(frozen=True)
@@ -13,7 +32,8 @@ class MethodKeys:
     """A method put onto a base option file.
 
     Attributes:
-        keys: ``key:path`` -> value, in the words of ``--force_yml``; a value None takes the key away.
+        keys: ``key:path`` -> value, in the words of ``--force_yml``; a value None takes the key away. A section stands
+            as one value, and replaces the base's whole. What the base has already is not in it.
         twin: The method that it is compared with on this base; None for a twin itself. Where the base learns a bicubic
             residual already, or the method does not, that is ``baseline``.
         needs_classes: Whether sub-images and their difficulty have to be made first (``classes`` of OwnData).
@@ -33,13 +53,143 @@ class MethodKeys:
 def method_keys(method: str, base: Mapping[str, Any], iterations: int, data: Optional[OwnData] = None) -> MethodKeys:
     """Return what ``method`` adds to the option file ``base`` in a run of ``iterations`` updates.
 
+    What other methods of the table have put into the base is taken away. The base's own loss, data set and model stay
+    where the method does not replace them.
+
     Args:
         method: A row of the table of methods.
         base: The option file as read.
         iterations: Updates of the run: stages are fitted to it.
-        data: The sub-images and their classes; None: not made yet, their paths are left open.
+        data: The sub-images and their classes; None: not made yet, their paths are those of the base, or None.
 
     Raises:
-        OptionError: There is no such method, or it does not go with the base.
+        OptionError: There is no such method, or no room for its stages.
     """
-    raise NotImplementedError
+    if method not in METHODS:
+        raise OptionError(
+            f"there is no method '{method}'",
+            where='methods',
+            expected=', '.join(METHODS),
+            found=method,
+            remedy=did_you_mean(method, METHODS),
+        )
+    row = METHODS[method]
+    wrapped = _wrapped(row, base)
+    wanted = {
+        **_model_keys(row, base, wrapped is not None),
+        **({} if wrapped is None else {'network_g': wrapped}),
+        **_train_set_keys(row, base, data),
+        **_loss_keys(row, base),
+        **_train_keys(row, base, iterations),
+        **_parsed(row.sigma, scale=base.get('scale')),
+    }
+    wanted.update((key, None) for key in _keys_of_methods() if key not in wanted)
+    twin = row.twin and ('l1_bicubic' if wrapped is not None else 'baseline')
+    return MethodKeys(
+        keys={key: value for key, value in wanted.items() if _value_at(base, key) != value},
+        twin=twin,
+        needs_classes=row.needs_classes,
+        as_published=row.as_published,
+    )
+
+
+def _model_keys(row: Method, base: Mapping[str, Any], is_wrapped: bool) -> Dict[str, Any]:
+    present = base.get('model_type')
+    ours = {_PACK_MODEL, *(each.model_type for each in METHODS.values() if each.model_type)}
+    if present in ours:
+        # Mixed precision, accumulation and the like want one of ours under any method.
+        return {'model_type': row.model_type or _PACK_MODEL}
+    # BasicSR's SwinIRModel looks for the attention windows in network_g itself, not in its base.
+    model = row.model_type or (_PACK_MODEL if is_wrapped and present != 'SRModel' else None)
+    if model is None:
+        return {}
+    return {'model_type': model, **({} if present in _STOCK_MODELS else {'base_model_type': present})}
+
+
+def _wrapped(row: Method, base: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
+    """Return ``network_g`` over which the bicubic residual is learnt; None where it stays as it is."""
+    network = base.get('network_g') or {}
+    arch = network.get('type')
+    if not row.residual or arch == _RESIDUAL or arch in _WITH_IMAGE:
+        return None
+    inner = copy.deepcopy(dict(network))
+    if 'rgb_mean' in inner or arch in _WITH_MEAN:
+        inner['rgb_mean'] = yaml.safe_load(RESIDUAL_MEAN)
+    return {'type': _RESIDUAL, 'upscale': base.get('scale'), 'bicubic': 'torch', 'base': inner}
+
+
+def _train_set_keys(row: Method, base: Mapping[str, Any], data: Optional[OwnData]) -> Dict[str, Any]:
+    train = _value_at(base, 'datasets:train') or {}
+    keys: Dict[str, Any] = {}
+    types = {each.train_set for each in METHODS.values()}
+    if row.train_set != Method.train_set or train.get('type') in types:
+        keys['datasets:train:type'] = row.train_set
+    keys.update(_under('datasets:train', _parsed(row.train_set_options)))
+    for key, value in _parsed(row.dataset, scale=base.get('scale'), crop='~').items():
+        present = train.get(key) or {}
+        placed = {name: _placed(name, text, present, data) for name, text in value.items()}
+        placed['gt_size'] = _crop(base, data)
+        if data is not None and data.num_classes is not None:
+            placed['num_classes'] = data.num_classes
+        keys[f'datasets:train:{key}'] = placed
+    return keys
+
+
+def _placed(name: str, value: Any, present: Mapping[str, Any], data: Optional[OwnData]) -> Any:
+    if not (isinstance(value, str) and _SUB in value):
+        return value
+    return present.get(name) if data is None else value.replace(_SUB, data.classes)
+
+
+def _crop(base: Mapping[str, Any], data: Optional[OwnData]) -> Optional[int]:
+    """Return the side of the crops of sub-images; None for the whole sub-image, which is no larger than the patches."""
+    patch, scale = _value_at(base, 'datasets:train:gt_size'), base.get('scale')
+    side = data.crop if data is not None else window(scale) if scale in SCALES else None
+    return None if patch is None or (side is not None and patch >= side) else patch
+
+
+def _loss_keys(row: Method, base: Mapping[str, Any]) -> Dict[str, Any]:
+    ours = {_parsed(each.loss)['pixel_opt']['type'] for each in METHODS.values() if each.loss != L1}
+    present = _value_at(base, 'train:pixel_opt') or {}
+    if row.loss == L1 and present.get('type') not in ours:
+        return {}
+    return dict(_under('train', _parsed(row.loss)))
+
+
+def _train_keys(row: Method, base: Mapping[str, Any], iterations: int) -> Dict[str, Any]:
+    keys = dict(_under('train', _parsed(row.train)))
+    if 'train:bspa' in keys:
+        # A stage has whole updates.
+        batches = _value_at(base, 'train:accumulate') or 1
+        stages = fitted_stages(iterations // batches)
+        stages.update({name: stages[name] * batches for name in ('interval_iter', 'inverse_iter')})
+        keys['train:bspa'] = {**keys['train:bspa'], **stages}
+    return keys
+
+
+@functools.lru_cache(maxsize=None)
+def _keys_of_methods() -> FrozenSet[str]:
+    """Return the keys that only methods write; the loss, and the type of the training set, every file has."""
+    keys: Set[str] = set()
+    for row in METHODS.values():
+        keys.update(key for key, _ in _under('train', _parsed(row.train)))
+        keys.update(key for key, _ in _under('datasets:train', _parsed(row.dataset, scale=0, crop='~')))
+        keys.update(key for key, _ in _under('datasets:train', _parsed(row.train_set_options)))
+        keys.update(_parsed(row.sigma, scale=0))
+    return frozenset(keys)
+
+
+def _parsed(lines: str, **values: Any) -> Dict[str, Any]:
+    """Return the lines of a row as an option file's reader has them."""
+    return yaml.safe_load(lines.format(sub=_SUB, **values) if values else lines) or {}
+
+
+def _under(section: str, options: Mapping[str, Any]) -> Iterator[Tuple[str, Any]]:
+    return ((f'{section}:{key}', value) for key, value in options.items())
+
+
+def _value_at(options: Mapping[str, Any], key: str) -> Any:
+    value: Any = options
+    for part in key.split(':'):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import Dict, Optional
 
 from bsr_plugins.options.templates import blocks
-from bsr_plugins.options.templates.protocols import BSPA, BSR, EDSR, FPL, SCORER, Protocol
+from bsr_plugins.options.templates.protocols import (
+    BASELINE_UPDATES,
+    BSPA,
+    BSPA_UPDATES,
+    BSR,
+    EDSR,
+    FPL,
+    SCORER,
+    Protocol,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class Method:
         loss: Lines of the losses, under ``train``.
         train: Further lines put under ``train``.
         sigma: Lines of ``network_sigma``.
+        as_published: The twin's updates as a share of its own, where the paper compares at unequal ones.
     """
 
     about: str
@@ -38,6 +48,12 @@ class Method:
     loss: str = blocks.L1
     train: str = ''
     sigma: str = ''
+    as_published: Optional[float] = None
+
+    @property
+    def needs_classes(self) -> bool:
+        """Whether it trains on sub-images of scored difficulty."""
+        return bool(self.dataset)
 
 
 METHODS: Dict[str, Method] = {
@@ -52,6 +68,7 @@ METHODS: Dict[str, Method] = {
         model_type='BSPAModel',
         dataset=blocks.INVERSE,
         train=blocks.BSPA,
+        as_published=BASELINE_UPDATES / BSPA_UPDATES,
     ),
     'l1_bicubic': Method(
         about="Plain L1 on the bicubic residual, by FPL's protocol: the twin of fpl, which shows what bicubic does "

@@ -11,6 +11,8 @@ from bsr_plugins.options.templates.schedule import Schedule
 BATCH_SIZE = 16
 TRAIN_IMAGES = 800
 SCALES = (2, 3, 4)
+#: Updates of BSPA in the published code, and of the baseline that its tables set beside it.
+BSPA_UPDATES, BASELINE_UPDATES = 37500, 20000
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ optim_g:
         kind='MultiStepLR',
         milestones=(17450,),
         steps_reason='the authors halve it at epoch 200: after 199 * 50 uniform + 3 * 2500 inverse iterations',
-        total_iter=37500,
+        total_iter=BSPA_UPDATES,
         length_reason="BSPA's 8 uniform and 7 inverse stages of 2500; the same for every method compared with it",
     )
 
