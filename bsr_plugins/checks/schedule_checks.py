@@ -162,7 +162,7 @@ def _stages(option_file: OptionFile, total_iter: int) -> List[Finding]:
         options = BSPAOptions.from_mapping(given)
     except OptionError:
         return []  # said by the check of keys and values
-    warnings = BSPASchedule(total_iter, options.interval_iter, options.inverse_iter).warnings()
+    warnings = BSPASchedule(total_iter, options.interval_iter, options.inverse_iter).warnings(options.beta > 0)
     accumulate = _whole(option_file.get('train', 'accumulate')) or 1
     return [Finding(WARNING, warning, option_file.where('train', 'bspa')) for warning in warnings] + refused(
         option_file, (), options.check_whole_updates, accumulate

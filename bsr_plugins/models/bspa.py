@@ -54,8 +54,10 @@ class BSPA(Part):
 
     def build(self) -> None:
         """Build the inverse data set and the holder of frozen entries."""
-        for warning in self.schedule.warnings():
+        for warning in self.schedule.warnings(holds_rounds=self.options.beta > 0):
             get_root_logger().warning(warning)
+        if not self.options.beta:
+            get_root_logger().info('BSPA: beta 0 freezes nothing, so nothing is attributed: bi-sampling alone.')
         self._sampling.build(self.model.script_cuts_batches)
         self._rounds = AttributionRounds(self.options, self.model.opt, self.model.device)
         self.frozen = FrozenEntries(self.model.optimizer_g, dict(self._net().named_parameters()))
@@ -74,12 +76,14 @@ class BSPA(Part):
 
     def after_step(self, iteration: int) -> None:
         """Keep theta_us at the end of a uniform stage; hold a round at the end of an inverse one."""
-        if self.schedule.ends_uniform_stage(iteration):
+        if self.options.beta and self.schedule.ends_uniform_stage(iteration):
             self._theta_us = snapshot(self._net())
         if self.schedule.is_inverse(iteration) and not self.schedule.is_inverse(iteration + 1):
             self._sampling.close_stage()
             number = self.schedule.round_after(iteration)
-            if number and self._theta_us is not None:
+            if number and not self.options.beta:
+                self._forget_rounds()
+            elif number and self._theta_us is not None:
                 self.hold_round(number, iteration, self._theta_us)
             elif number:
                 get_root_logger().warning(
@@ -107,6 +111,12 @@ class BSPA(Part):
         if self.model.opt['rank'] == 0:
             get_root_logger().info(self._last_round.sentence())
             write_round(self._last_round, self.model.opt)
+
+    def _forget_rounds(self) -> None:
+        """Freeze nothing, as a round with p = 0 does: a run may be resumed with beta 0 that had another one before."""
+        if self.options.mask_update == 'replace':
+            self.frozen.release()
+            self._last_round = None
 
     # ------------------------------------------------------------------ log
     @property

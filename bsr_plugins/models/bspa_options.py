@@ -33,7 +33,7 @@ BETA = Option(
     'beta',
     number(at_least=0, at_most=1),
     0.1,
-    'frozen share p = beta * progress (Eq. 11)',
+    'frozen share p = beta * progress (Eq. 11); 0: bi-sampling alone, nothing is attributed',
     'the best of Table 2',
 )
 FREEZE_IN_INVERSE = Option(

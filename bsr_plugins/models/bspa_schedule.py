@@ -66,10 +66,14 @@ class BSPASchedule:
             done, length, kind = position, self.interval_iter, 'uniform'
         return f'{kind} stage {number + 1}, iteration {done + 1:,} of {length:,}'
 
-    def warnings(self) -> List[str]:
-        """Return what is odd about the schedule, each with its arithmetic; an empty list where nothing is."""
+    def warnings(self, holds_rounds: bool = True) -> List[str]:
+        """Return what is odd about the schedule, each with its arithmetic; an empty list where nothing is.
+
+        Args:
+            holds_rounds: Whether there are attribution rounds at all: with beta 0 there are none to miss.
+        """
         plan = f'interval_iter {self.interval_iter:,} + inverse_iter {self.inverse_iter:,} = {self.cycle:,} per cycle'
-        if self.rounds == 0:
+        if self.rounds == 0 and holds_rounds:
             return [
                 f'BSPA never reaches an attribution round: {plan}, total_iter {self.total_iter:,} ends before the '
                 f'uniform stage that follows the first one; at least {self.cycle + 1:,} iterations are needed, '

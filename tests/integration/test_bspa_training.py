@@ -11,7 +11,7 @@ import torch
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.runs.run_record import RECORD_KEY
-from training_runs import load, log_of, weights, without_bspa
+from training_runs import cut_copy, everything, load, log_of, weights, without_bspa
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
@@ -207,3 +207,29 @@ def test_nothing_is_decoded_for_dropped_batches(
     train(base_options, tmp_path)
     uniform, attributed = 9 * 2, 2 * 2 * 2
     assert uniform + attributed <= len(decoded.read_text()) <= uniform + attributed + prefetched
+
+
+def test_beta_0_attributes_nothing_and_trains_as_rounds_that_freeze_nothing(
+    base_options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+) -> None:
+    base_options['train']['bspa']['beta'] = 1e-9  # p times the weights rounds to none
+    rounds = train(base_options, tmp_path / 'rounds')
+    base_options['train']['bspa']['beta'] = 0
+    run = train(base_options, tmp_path / 'run')
+    assert (rounds / 'bspa_rounds').exists() and not (run / 'bspa_rounds').exists()
+    same(load(run, 'net_g_13.pth'), load(rounds, 'net_g_13.pth'))
+    ours, other = load(run, '13.state')['bsr_plugins'], load(rounds, '13.state')['bsr_plugins']
+    same(ours['random_states'], other['random_states'])
+    assert load(run, '3.state')['bsr_plugins']['bspa']['theta_us'] is None
+    assert 'beta 0 freezes nothing, so nothing is attributed' in log_of(run) and 'BSPA round' not in log_of(run)
+    cut_copy(run, tmp_path / 'resumed', 4)
+    resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
+    same(everything(resumed, 13), everything(run, 13))
+
+
+def test_beta_0_releases_what_a_run_had_frozen_before(base_options: Options, train: Train, tmp_path: Path) -> None:
+    run = train(base_options, tmp_path)
+    cut_copy(run, tmp_path / 'resumed', 7)
+    base_options['train']['bspa']['beta'] = 0
+    resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
+    assert frozen_indices(resumed, 8) and not frozen_indices(resumed, 10)
