@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
+from typing import Any, Dict, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
+from bsr_plugins.analysis.attribution_rounds import read_rounds
 from bsr_plugins.analysis.image_scores import (
     ImageScore,
     bicubic_images,
@@ -18,7 +18,6 @@ from bsr_plugins.analysis.image_scores import (
 )
 from bsr_plugins.analysis.training_log import TrainingLog, read_training_log
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.difficulty.difficulty_file import difficulty_path, read_difficulty
 from bsr_plugins.data.difficulty.scorers import bicubic_scorer
 from bsr_plugins.data.sampling.class_psnr import HeldOutWindows, class_held_out_windows, psnr_by_class
@@ -107,25 +106,6 @@ def compare(sources: Sources) -> Comparison:
         'held_out_images': names,
     }
     return Comparison(results, hr, images, logs, mse, classes.class_index)
-
-
-def read_rounds(experiment: PathLike) -> List[Dict[str, Any]]:
-    """Return the attribution rounds of a BSPA experiment, in order; [] where there was none.
-
-    Raises:
-        DataError: A file of a round is damaged.
-    """
-    from bsr_plugins.models.round_report import FOLDER, RoundReport
-
-    rounds = []
-    for path in sorted((Path(experiment) / FOLDER).glob('round_*.json')):
-        try:
-            rounds.append(RoundReport.from_state(json.loads(path.read_text(encoding='utf-8'))).state())
-        except (LookupError, ValueError, TypeError) as error:
-            raise DataError(
-                'The file of an attribution round is damaged', where=path, found=error, remedy='train again'
-            ) from error
-    return rounds
 
 
 def _bicubic_difficulty(sources: Sources) -> Any:

@@ -29,24 +29,25 @@ def draw_crops(
         len(crops), len(methods) + 2, squeeze=False, gridspec_kw={'width_ratios': [1.45, *[1] * (len(methods) + 1)]}
     )
     for row, crop in zip(grid, crops):
-        _draw_place(row[0], crop, hr[crop.name])
+        draw_place(row[0], crop, hr[crop.name])
         psnr = {
             method: psnr_of(squared_error_y(_cut(images[method][crop.name], crop), _cut(hr[crop.name], crop)))
             for method in methods
         }
         best = max((method for method in methods if method != 'bicubic'), key=lambda method: psnr[method] or 0)
         for axes, method in zip(row[1:], methods):
-            _draw_square(
+            draw_square(
                 axes,
                 _cut(images[method][crop.name], crop),
                 f'{LABELS[method]} {psnr[method]:.2f} dB',
                 COLOURS[method],
                 method == best,
             )
-        _draw_square(row[-1], _cut(hr[crop.name], crop), 'original', 'black', False)
+        draw_square(row[-1], _cut(hr[crop.name], crop), 'original', 'black', False)
 
 
-def _draw_place(axes: Any, crop: Crop, image: Any) -> None:
+def draw_place(axes: Any, crop: Crop, image: Any) -> None:
+    """Draw an image (H, W, 3), uint8, BGR with a box where the crop is."""
     from matplotlib.patches import Rectangle
 
     axes.imshow(image[..., ::-1])
@@ -58,7 +59,8 @@ def _draw_place(axes: Any, crop: Crop, image: Any) -> None:
     axes.axis('off')
 
 
-def _draw_square(axes: Any, image: Any, title: str, colour: str, bold: bool) -> None:
+def draw_square(axes: Any, image: Any, title: str, colour: str, bold: bool) -> None:
+    """Draw a crop (H, W, 3), uint8, BGR pixel for pixel."""
     # No smoothing: the pixels are what is compared.
     axes.imshow(image[..., ::-1], interpolation='nearest')
     axes.set_title(title, fontsize=FONT_SIZE, color=colour, fontweight='bold' if bold else 'normal')

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, NamedTuple
+from typing import Any, List, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
 from bsr_plugins.data.sampling.class_psnr import squared_error_y
 
 _STEP = 4
+_LOOKED_AT = 2000
 
 
 class Crop(NamedTuple):
@@ -43,15 +44,48 @@ def differing_crops(
         count: Squares in all.
         border: Pixels along each side of an image that are left out.
     """
-    differences = {}
+    candidates: List[Crop] = []
     for name, original in hr.items():
-        difference = squared_error_y(first[name], original) - squared_error_y(second[name], original)
-        if min(difference.shape) >= size + 2 * border:
-            differences[name] = _square_means(difference, size, border)
-    crops: List[Crop] = []
+        gain = squared_error_y(first[name], original) - squared_error_y(second[name], original)
+        candidates += crop_candidates(name, gain, size, border)
+    return choose_crops(candidates, count)
+
+
+def crop_candidates(name: str, gain: np.ndarray, size: int, border: int = 0, most: int = 50) -> List[Crop]:
+    """Return the squares of one image that are worth showing: the best of both signs, the strongest first.
+
+    Args:
+        name: Name of the image.
+        gain: (H, W) squared error of the first method less that of the second.
+        size: Side of a square.
+        border: Pixels along each side of the image that are left out.
+        most: Squares of each sign. Of those that overlap only the first is kept.
+    """
+    if min(gain.shape) < size + 2 * border:
+        return []
+    means = _square_means(gain, size, border)
+    found: List[Crop] = []
+    for sign in (1, -1):
+        kept: List[Crop] = []
+        for place in np.argsort(-sign * means, axis=None, kind='stable')[:_LOOKED_AT]:
+            row, column = np.unravel_index(place, means.shape)
+            value = float(means[row, column])
+            if sign * value <= 0 or len(kept) == most:
+                break
+            crop = Crop(name, int(row) * _STEP + border, int(column) * _STEP + border, size, value)
+            if not any(_overlap(crop, other) for other in kept):
+                kept.append(crop)
+        found += kept
+    return sorted(found, key=lambda crop: -abs(crop.gain))
+
+
+def choose_crops(candidates: Sequence[Crop], count: int) -> List[Crop]:
+    """Return ``count`` squares of many images' candidates, see :func:`differing_crops`."""
+    chosen: List[Crop] = []
     for sign, wanted in ((1, (count + 1) // 2), (-1, count // 2)):
-        crops += _best(differences, sign, wanted, size, border, crops)
-    return crops
+        ordered = sorted((crop for crop in candidates if sign * crop.gain > 0), key=lambda crop: -abs(crop.gain))
+        chosen += _best(ordered, wanted, chosen)
+    return chosen
 
 
 def _square_means(values: np.ndarray, size: int, border: int) -> np.ndarray:
@@ -62,19 +96,7 @@ def _square_means(values: np.ndarray, size: int, border: int) -> np.ndarray:
     return sums[::_STEP, ::_STEP] / size**2
 
 
-def _best(
-    differences: Mapping[str, np.ndarray], sign: int, wanted: int, size: int, border: int, taken: List[Crop]
-) -> List[Crop]:
-    candidates = []
-    for name, means in differences.items():
-        signed = sign * means
-        for place in np.argsort(-signed, axis=None, kind='stable')[:2000]:
-            row, column = np.unravel_index(place, means.shape)
-            gain = float(means[row, column])
-            if sign * gain <= 0:
-                break
-            candidates.append(Crop(name, int(row) * _STEP + border, int(column) * _STEP + border, size, gain))
-    candidates.sort(key=lambda crop: -sign * crop.gain)
+def _best(candidates: Sequence[Crop], wanted: int, taken: Sequence[Crop]) -> List[Crop]:
     chosen: List[Crop] = []
     for again in (False, True):
         for crop in candidates:

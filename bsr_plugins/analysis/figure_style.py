@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Dict, List
+from typing import Any, Dict, List, NamedTuple, Sequence
 
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.shown import shown
@@ -13,6 +13,33 @@ COLOURS: Dict[str, str] = {'bicubic': '#7f7f7f', 'baseline': '#0072b2', 'bspa': 
 LABELS: Dict[str, str] = {'bicubic': 'bicubic', 'baseline': 'plain L1', 'bspa': 'BSPA'}
 DPI = 110
 FONT_SIZE = 9
+#: Figures of a report: as wide as a phone shows with its letters still readable, in inches and dots an inch.
+WIDTH, REPORT_DPI = 4.8, 170
+BICUBIC = COLOURS['bicubic']
+# Okabe and Ito's, less the yellow, which white swallows; then again with other lines and markers.
+_METHOD_COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
+_LINES = ('-', '--', ':', '-.')
+_MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X')
+
+
+class MethodStyle(NamedTuple):
+    """How a method is drawn in every figure of a report."""
+
+    colour: str
+    line: str
+    marker: str
+
+
+def method_styles(methods: Sequence[str]) -> Dict[str, MethodStyle]:
+    """Return a style for each method, no two alike up to 28 of them."""
+    return {
+        method: MethodStyle(
+            _METHOD_COLOURS[number % len(_METHOD_COLOURS)],
+            _LINES[number // len(_METHOD_COLOURS) % len(_LINES)],
+            _MARKERS[(number + number // len(_METHOD_COLOURS)) % len(_MARKERS)],
+        )
+        for number, method in enumerate(methods)
+    }
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -53,6 +80,25 @@ def plain(axes: Any, title: str, x: str = '', y: str = '') -> None:
     axes.tick_params(which='both', labelsize=FONT_SIZE - 1)
     for side in ('top', 'right'):
         axes.spines[side].set_visible(False)
+
+
+def report_png(figure: Any) -> bytes:
+    """Return a figure of a report as a PNG file."""
+    return png_bytes(figure, REPORT_DPI)
+
+
+def legend_below(figure: Any, axes: Any, columns: int = 3) -> None:
+    """Put the legend of ``axes`` below all panels, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(
+            handles,
+            labels,
+            loc='outside lower center',
+            ncols=min(columns, len(handles)),
+            fontsize=FONT_SIZE - 1,
+            frameon=False,
+        )
 
 
 def class_colours(count: int) -> List[Any]:

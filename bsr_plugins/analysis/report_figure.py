@@ -1,6 +1,6 @@
 """One figure of a report: what draws it hands this over, and the page lays it out.
 
-Its text and its table stand by themselves: without matplotlib there is no picture, and the report is whole all the same.
+Its text and its table stand by themselves: without matplotlib there is no picture, and the report is whole without it.
 """
 
 from __future__ import annotations

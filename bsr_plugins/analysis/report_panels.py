@@ -7,6 +7,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, class_colours, drawn, plain
+from bsr_plugins.analysis.seed_bands import running_mean
 from bsr_plugins.analysis.training_log import TrainingLog
 
 _SMALLEST = 1e-7
@@ -159,17 +160,6 @@ def _label_differences(
                 color='0.25',
             )
     axes.margins(y=0.12)
-
-
-def running_mean(values: np.ndarray, width: int = 9) -> np.ndarray:
-    """Return the centred mean over ``width`` neighbours, over fewer at both ends."""
-    if values.size == 0:
-        return values
-    half = width // 2
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    places = np.arange(values.size)
-    low, high = np.maximum(places - half, 0), np.minimum(places + half + 1, values.size)
-    return (total[high] - total[low]) / (high - low)
 
 
 def _series(curve: Mapping[int, float]) -> Tuple[np.ndarray, np.ndarray]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 
 _ITERATION = re.compile(r'\biter:\s*([\d,]+), lr:\(([^)]*)\)\](.*)$')
+_SECONDS = re.compile(r'time \(data\): ([\d.]+) \(')
+_MEMORY = re.compile(r'INFO: Peak memory: ([\d,]+) MiB of the process(?:, ([\d,]+) MiB on the GPU)?')
 _VALUE = re.compile(r'(\w+): (-?(?:\d+\.\d+e[+-]\d+|nan|inf))(?=\s|$)')
 _VALIDATION = re.compile(r'INFO: Validation (\S+)\s*$')
 _METRIC = re.compile(r'^\s+# (\w+): (-?[\d.]+|-?inf|nan)')
@@ -25,10 +27,14 @@ class TrainingLog:
     Attributes:
         values: Name as in the log (``l_pix``, ``inverse_stage``, ...) -> iteration -> value.
         metrics: (data set, metric) -> iteration -> value.
+        seconds: Iteration -> seconds of one iteration, the mean since the log line before.
+        memory: Most that the process has held, and most on the GPU (None without one), in MiB; None where no log says.
     """
 
     values: Dict[str, Curve] = field(default_factory=dict)
     metrics: Dict[Tuple[str, str], Curve] = field(default_factory=dict)
+    seconds: Curve = field(default_factory=dict)
+    memory: Optional[Tuple[int, Optional[int]]] = None
 
     def spans(self, name: str) -> List[Tuple[int, int]]:
         """Return (last logged iteration before, last one inside) of each stretch in which the value ``name`` is not 0.
@@ -60,10 +66,18 @@ def parse_training_log(text: str) -> TrainingLog:
             iteration, dataset = int(found.group(1).replace(',', '')), ''
             for name, value in _VALUE.findall(found.group(3)):
                 log.values.setdefault(name, {})[iteration] = float(value)
+            seconds = _SECONDS.search(line)
+            if seconds:
+                log.seconds[iteration] = float(seconds.group(1))
             continue
         found = _VALIDATION.search(line)
         if found:
             dataset = found.group(1)
+            continue
+        found = _MEMORY.search(line)
+        if found:
+            process, gpu = (None if text is None else int(text.replace(',', '')) for text in found.groups())
+            log.memory = (process or 0, gpu)
             continue
         found = _METRIC.match(line)
         if found and dataset:
@@ -87,6 +101,8 @@ def read_training_log(experiment: PathLike) -> TrainingLog:
             log.values.setdefault(name, {}).update(curve)
         for metric, curve in part.metrics.items():
             log.metrics.setdefault(metric, {}).update(curve)
+        log.seconds.update(part.seconds)
+        log.memory = part.memory or log.memory
     if not log.values:
         raise DataError(
             'No training log with at least one iteration',

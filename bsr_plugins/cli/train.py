@@ -9,6 +9,7 @@ from bsr_plugins.cli import launch
 from bsr_plugins.cli.messages import say_error
 from bsr_plugins.common.processes import is_first_process
 from bsr_plugins.runs import stop_signals
+from bsr_plugins.runs.peak_memory import log_peak_memory
 
 HELP = "train with an option file: BasicSR's train.py and its arguments, with the pack registered"
 
@@ -21,7 +22,10 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Train; stopped by SIGTERM or Ctrl-C, the run saves, and the exit code is 143 or 130."""
     try:
         with stop_signals.handling_stop_signals():
-            return launch.launch('train', args, argv, unknown)
+            code = launch.launch('train', args, argv, unknown)
+            if is_first_process():
+                log_peak_memory()
+            return code
     except stop_signals.Stopped as stop:
         if is_first_process():
             say_error(f'basicsr train: {stop}')

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bsr_plugins.analysis.comparison import METHODS, Run, Sources, compare, read_rounds
+from bsr_plugins.analysis.attribution_rounds import read_rounds
+from bsr_plugins.analysis.comparison import METHODS, Run, Sources, compare
 from bsr_plugins.analysis.demo_report import write_report
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader, difficulty_path, write_difficulty

@@ -17,8 +17,8 @@ from bsr_plugins.analysis.report_panels import (
     draw_long_tail,
     draw_loss,
     draw_validation,
-    running_mean,
 )
+from bsr_plugins.analysis.seed_bands import running_mean
 from bsr_plugins.analysis.training_log import TrainingLog
 from bsr_plugins.common.shown import shown
 
@@ -152,7 +152,7 @@ def test_any_name_is_drawn_as_it_is(name: str) -> None:
     """Two $ make a formula of what stands between them, or an error where it is none."""
     figure = figure_style.new_figure(2, 2)
     axes = figure.subplots()
-    crop_figures._draw_place(axes, Crop(name, 0, 0, 2, 1.0), np.zeros((4, 4, 3), np.uint8))
+    crop_figures.draw_place(axes, Crop(name, 0, 0, 2, 1.0), np.zeros((4, 4, 3), np.uint8))
     assert figure_style.png_bytes(figure)
     assert axes.title.get_text().replace(r'\$', '$') == shown(name)
     assert demo_page.escape(name).encode() and '<b>' not in demo_page.escape(name)
