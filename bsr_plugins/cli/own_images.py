@@ -30,11 +30,11 @@ def make(args: argparse.Namespace, recipe: Recipe) -> OwnData:
     from bsr_plugins.data.own.manifest import Request
     from bsr_plugins.data.own.windows import classes_for, make_windows
 
-    with_classes = bool(recipe.method_row.dataset)
+    with_classes = recipe.method_row.needs_classes
     if args.iters is not None:
         if args.iters < 1:
             raise OptionError('--iters must be at least 1', where='--iters', found=args.iters)
-        if with_classes:
+        if recipe.method_row.dataset:
             fitted_stages(args.iters)
     request = Request(args.hr, args.scale, args.lr, args.val)
     folder = folder_for(request, FOLDER)
@@ -57,4 +57,5 @@ def make(args: argparse.Namespace, recipe: Recipe) -> OwnData:
         classes=windows.classes,
         crop=windows.crop,
         num_classes=classes_for(windows.class_count) if with_classes else None,
+        class_count=windows.class_count,
     )

@@ -10,7 +10,7 @@ from bsr_plugins.data.dataset_options import RFS as RFS_OPTIONS
 from bsr_plugins.data.dataset_options import SAMPLING_AUG as SAMPLING_AUG_OPTIONS
 from bsr_plugins.losses.loss_options import EXPECTATION_LOSS, FOCAL_PIXEL_LOSS, HYBRID_LP_LOSS, SIGMA_LOSS
 from bsr_plugins.models.bspa_options import BSPA as BSPA_OPTIONS
-from bsr_plugins.options.templates.option_lines import option_lines
+from bsr_plugins.options.templates.option_lines import option_lines, with_value
 
 
 def _below(head: str, lines: str) -> str:
@@ -79,22 +79,33 @@ sigma_opt:
     option_lines(SIGMA_LOSS.options, 'loss_weight target threshold detach_pred'),
 ) + option_lines([SIGMA_TAP], 'sigma_tap')
 
-INVERSE = (
-    _below(
-        """\
+EQ_10 = with_value(
+    with_value(SIGMA_OPT, 'target', 'signed  # y - mu, as Eq. 10 prints it: abs would say nothing of the sign of mu'),
+    'detach_pred',
+    'false  # network_g learns by this loss alone (Table 1, row 3)',
+)
+
+#: The data set of classed sub-images, as the inverse-sampled half or as the whole training set.
+INVERSE_SET = (
+    """\
+type: InverseSampledLMDBDataset
+dataroot_gt: {sub}/HR_sub.lmdb
+dataroot_lq: {sub}/LR_sub_x{scale}.lmdb
+io_backend:
+  type: lmdb
+# difficulty: {sub}/HR_sub.lmdb/difficulty_x{scale}.txt  # MSE of each sub-image; the default
+
+"""
+    + option_lines(INVERSE_SAMPLED.options, 'num_classes imbalance_factor sampling')
+    + 'gt_size: {crop}\n'
+)
+
+INVERSE = _below(
+    """\
 # the inverse-sampled half (Sec. 3.2); it inherits scale, batch size, workers, flips and rotations
 inverse:
-  type: InverseSampledLMDBDataset
-  dataroot_gt: {sub}/HR_sub.lmdb
-  dataroot_lq: {sub}/LR_sub_x{scale}.lmdb
-  io_backend:
-    type: lmdb
-  # difficulty: {sub}/HR_sub.lmdb/difficulty_x{scale}.txt  # MSE of each sub-image; the default
-
 """,
-        option_lines(INVERSE_SAMPLED.options, 'num_classes imbalance_factor sampling'),
-    )
-    + '  gt_size: {crop}\n'
+    INVERSE_SET,
 )
 
 BSPA = _below(
@@ -104,3 +115,7 @@ bspa:
 """,
     option_lines(BSPA_OPTIONS, ' '.join(option.name for option in BSPA_OPTIONS)),
 )
+
+# A round costs nothing where nothing is frozen: it is left out.
+BI_SAMPLING = with_value(BSPA, 'beta', '0  # no attribution, nothing is frozen')
+BSPA_FILTER = with_value(BSPA, 'granularity', 'filter  # 3 x 3 kernels are ranked and frozen whole')

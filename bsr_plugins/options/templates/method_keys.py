@@ -11,6 +11,8 @@ import yaml
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
+from bsr_plugins.data.images.shared_options import PAIRS
 from bsr_plugins.options.templates.blocks import L1
 from bsr_plugins.options.templates.methods import METHODS, Method
 from bsr_plugins.options.templates.networks import NETWORKS, RESIDUAL_MEAN
@@ -20,7 +22,13 @@ from bsr_plugins.options.templates.setting import OwnData
 
 _PACK_MODEL = 'RebalancedSRModel'
 _RESIDUAL = 'BicubicResidual'
-_SUB = '<sub>'
+# What stands in the rows' lines for what a file puts in.
+_SUB, _SCALE = '<sub>', '<scale>'
+_PUT_IN = {'{sub}': _SUB, '{scale}': _SCALE, '{crop}': '~'}
+_PAIR_KEYS = frozenset(
+    [option.name for option in PAIRS if option.name not in {each.name for each in INVERSE_SAMPLED.options}]
+    + ['filename_tmpl']
+)
 #: The models that the pack's own stand in for without a base_model_type.
 _STOCK_MODELS = ('SRModel', *{row.model_type for row in NETWORKS.values()})
 _WITH_IMAGE = frozenset(row.arch for row in NETWORKS.values() if row.adds_image)
@@ -81,7 +89,7 @@ def method_keys(method: str, base: Mapping[str, Any], iterations: int, data: Opt
         **_train_set_keys(row, base, data),
         **_loss_keys(row, base),
         **_train_keys(row, base, iterations),
-        **_parsed(row.sigma, scale=base.get('scale')),
+        **_sigma_keys(row, base),
     }
     wanted.update((key, None) for key in _keys_of_methods() if key not in wanted)
     twin = row.twin and ('l1_bicubic' if wrapped is not None else 'baseline')
@@ -120,25 +128,37 @@ def _wrapped(row: Method, base: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
 
 def _train_set_keys(row: Method, base: Mapping[str, Any], data: Optional[OwnData]) -> Dict[str, Any]:
     train = _value_at(base, 'datasets:train') or {}
+    options = _parsed(row.train_set_options)
     keys: Dict[str, Any] = {}
     types = {each.train_set for each in METHODS.values()}
     if row.train_set != Method.train_set or train.get('type') in types:
         keys['datasets:train:type'] = row.train_set
-    keys.update(_under('datasets:train', _parsed(row.train_set_options)))
-    for key, value in _parsed(row.dataset, scale=base.get('scale'), crop='~').items():
-        present = train.get(key) or {}
-        placed = {name: _placed(name, text, present, data) for name, text in value.items()}
-        placed['gt_size'] = _crop(base, data)
-        if data is not None and data.num_classes is not None:
-            placed['num_classes'] = data.num_classes
-        keys[f'datasets:train:{key}'] = placed
+    if row.draws_by_class:
+        # What pairs of images have besides says nothing of classed sub-images.
+        keys.update(_under('datasets:train', dict.fromkeys(_PAIR_KEYS)))
+        options = _classed(options, train if train.get('type') == row.train_set else {}, base, data)
+    keys.update(_under('datasets:train', options))
+    for key, section in _parsed(row.dataset).items():
+        keys[f'datasets:train:{key}'] = _classed(section, train.get(key) or {}, base, data)
     return keys
 
 
-def _placed(name: str, value: Any, present: Mapping[str, Any], data: Optional[OwnData]) -> Any:
+def _classed(
+    section: Mapping[str, Any], present: Mapping[str, Any], base: Mapping[str, Any], data: Optional[OwnData]
+) -> Dict[str, Any]:
+    """Return the options of a set of classed sub-images, for where they lie; ``present``: the base's."""
+    placed = {name: _placed(name, value, present, base, data) for name, value in section.items()}
+    if data is not None and data.num_classes is not None:
+        placed['num_classes'] = data.num_classes
+    return {**placed, 'gt_size': _crop(base, data)}
+
+
+def _placed(name: str, value: Any, present: Mapping[str, Any], base: Mapping[str, Any], data: Optional[OwnData]) -> Any:
     if not (isinstance(value, str) and _SUB in value):
         return value
-    return present.get(name) if data is None else value.replace(_SUB, data.classes)
+    if data is None:
+        return present.get(name)
+    return value.replace(_SUB, data.classes).replace(_SCALE, str(base.get('scale')))
 
 
 def _crop(base: Mapping[str, Any], data: Optional[OwnData]) -> Optional[int]:
@@ -149,11 +169,13 @@ def _crop(base: Mapping[str, Any], data: Optional[OwnData]) -> Optional[int]:
 
 
 def _loss_keys(row: Method, base: Mapping[str, Any]) -> Dict[str, Any]:
-    ours = {_parsed(each.loss)['pixel_opt']['type'] for each in METHODS.values() if each.loss != L1}
-    present = _value_at(base, 'train:pixel_opt') or {}
-    if row.loss == L1 and present.get('type') not in ours:
-        return {}
-    return dict(_under('train', _parsed(row.loss)))
+    ours = {_parsed(each.loss)['pixel_opt']['type'] for each in METHODS.values() if each.loss not in ('', L1)}
+    present = _value_at(base, 'train:pixel_opt')
+    if row.loss == L1:
+        is_own = present is not None and present.get('type') not in ours
+        is_elsewhere = present is None and _value_at(base, 'train:sigma_opt') is None
+        return {} if is_own or is_elsewhere else dict(_under('train', _parsed(L1)))
+    return dict(_under('train', _parsed(row.loss))) or {'train:pixel_opt': None}
 
 
 def _train_keys(row: Method, base: Mapping[str, Any], iterations: int) -> Dict[str, Any]:
@@ -167,21 +189,31 @@ def _train_keys(row: Method, base: Mapping[str, Any], iterations: int) -> Dict[s
     return keys
 
 
+def _sigma_keys(row: Method, base: Mapping[str, Any]) -> Dict[str, Any]:
+    sections = _parsed(row.sigma)
+    for section in sections.values():
+        section.update((name, base.get('scale')) for name, value in section.items() if value == _SCALE)
+    return sections
+
+
 @functools.lru_cache(maxsize=None)
 def _keys_of_methods() -> FrozenSet[str]:
     """Return the keys that only methods write; the loss, and the type of the training set, every file has."""
     keys: Set[str] = set()
     for row in METHODS.values():
         keys.update(key for key, _ in _under('train', _parsed(row.train)))
-        keys.update(key for key, _ in _under('datasets:train', _parsed(row.dataset, scale=0, crop='~')))
-        keys.update(key for key, _ in _under('datasets:train', _parsed(row.train_set_options)))
-        keys.update(_parsed(row.sigma, scale=0))
+        keys.update(key for key, _ in _under('datasets:train', _parsed(row.dataset)))
+        if not row.draws_by_class:
+            keys.update(key for key, _ in _under('datasets:train', _parsed(row.train_set_options)))
+        keys.update(_parsed(row.sigma))
     return frozenset(keys)
 
 
-def _parsed(lines: str, **values: Any) -> Dict[str, Any]:
+def _parsed(lines: str) -> Dict[str, Any]:
     """Return the lines of a row as an option file's reader has them."""
-    return yaml.safe_load(lines.format(sub=_SUB, **values) if values else lines) or {}
+    for mark, text in _PUT_IN.items():
+        lines = lines.replace(mark, text)
+    return yaml.safe_load(lines) or {}
 
 
 def _under(section: str, options: Mapping[str, Any]) -> Iterator[Tuple[str, Any]]:

@@ -29,9 +29,9 @@ class Method:
         model_type: The model, None for BasicSR's own of the network.
         residual: Whether the network learns the residual on a bicubic image (``BicubicResidual``).
         train_set: Type of the training set, on the same images and with the same options as the twin's.
-        train_set_options: Lines of what it has besides.
+        train_set_options: Lines of what it has besides; all of its lines where it does not take the twin's images.
         dataset: Lines put under ``datasets.train``; ``{sub}``, ``{scale}`` and ``{crop}`` are put in.
-        loss: Lines of the losses, under ``train``.
+        loss: Lines of the losses, under ``train``; '' where nothing but ``train`` has one.
         train: Further lines put under ``train``.
         sigma: Lines of ``network_sigma``.
         as_published: The twin's updates as a share of its own, where the paper compares at unequal ones.
@@ -53,7 +53,12 @@ class Method:
     @property
     def needs_classes(self) -> bool:
         """Whether it trains on sub-images of scored difficulty."""
-        return bool(self.dataset)
+        return bool(self.dataset) or self.draws_by_class
+
+    @property
+    def draws_by_class(self) -> bool:
+        """Whether the whole training set is of sub-images drawn by their class."""
+        return self.train_set == 'InverseSampledLMDBDataset'
 
 
 METHODS: Dict[str, Method] = {
@@ -70,6 +75,31 @@ METHODS: Dict[str, Method] = {
         train=blocks.BSPA,
         as_published=BASELINE_UPDATES / BSPA_UPDATES,
     ),
+    'inverse': Method(
+        about='Plain L1 on inverse-sampled sub-images alone (BSPA, Table 1, "inverse sampling"): one half of BSPA',
+        protocol=BSPA,
+        twin='baseline',
+        train_set='InverseSampledLMDBDataset',
+        train_set_options=blocks.INVERSE_SET,
+    ),
+    'bi_sampling': Method(
+        about='BSPA without its attribution (Table 1, "w/o IG"): uniform and inverse stages, no weight is frozen',
+        protocol=BSPA,
+        twin='baseline',
+        model_type='BSPAModel',
+        dataset=blocks.INVERSE,
+        train=blocks.BI_SAMPLING,
+        as_published=BASELINE_UPDATES / BSPA_UPDATES,
+    ),
+    'bspa_filter': Method(
+        about='BSPA that freezes whole filters (Table 1, "FIG"); bspa freezes single weights ("WIG")',
+        protocol=BSPA,
+        twin='baseline',
+        model_type='BSPAModel',
+        dataset=blocks.INVERSE,
+        train=blocks.BSPA_FILTER,
+        as_published=BASELINE_UPDATES / BSPA_UPDATES,
+    ),
     'l1_bicubic': Method(
         about="Plain L1 on the bicubic residual, by FPL's protocol: the twin of fpl, which shows what bicubic does "
         'by itself',
@@ -84,7 +114,7 @@ METHODS: Dict[str, Method] = {
         residual=True,
         loss=blocks.FPL,
     ),
-    'l1': Method(about="Plain L1 training by EDSR's protocol: the twin of le and le_sigma", protocol=EDSR),
+    'l1': Method(about="Plain L1 training by EDSR's protocol: the twin of le, le_sigma, sigma and eq10", protocol=EDSR),
     'le': Method(
         about='l_E, the expectation of L1 over plausible images ("Revisiting L1 loss", arXiv 2201.10084, Eq. 8)',
         protocol=EDSR,
@@ -99,6 +129,23 @@ METHODS: Dict[str, Method] = {
         model_type='RebalancedSRModel',
         loss=blocks.EXPECTATION,
         train=blocks.SIGMA_OPT,
+        sigma=blocks.NETWORK_SIGMA,
+    ),
+    'sigma': Method(
+        about='L1 and the sigma branch ("Revisiting L1 loss", arXiv 2201.10084, Table 1, row 4: L1 and Eq. 10)',
+        protocol=EDSR,
+        twin='l1',
+        model_type='RebalancedSRModel',
+        train=blocks.SIGMA_OPT,
+        sigma=blocks.NETWORK_SIGMA,
+    ),
+    'eq10': Method(
+        about='Eq. 10 alone, which trains the network too ("Revisiting L1 loss", arXiv 2201.10084, Table 1, row 3)',
+        protocol=EDSR,
+        twin='l1',
+        model_type='RebalancedSRModel',
+        loss='',
+        train=blocks.EQ_10,
         sigma=blocks.NETWORK_SIGMA,
     ),
     'l1_bsr': Method(
@@ -134,6 +181,16 @@ METHODS: Dict[str, Method] = {
         twin='baseline',
         train_set='SamplingAugDataset',
         train_set_options=blocks.SAMPLING_AUG,
+    ),
+    'fpl_bspa': Method(
+        about="Two at once: BSPA's sampling and frozen weights, FPL's loss on the bicubic residual",
+        protocol=BSPA,
+        twin='baseline',
+        model_type='BSPAModel',
+        residual=True,
+        dataset=blocks.INVERSE,
+        loss=blocks.FPL,
+        train=blocks.BSPA,
     ),
     'fpl_bspa_sigma': Method(
         about="All at once: BSPA's sampling and frozen weights, FPL's loss on the bicubic residual, the sigma branch",

@@ -45,7 +45,7 @@ path:
   resume_state: ~
 """,
         '# training settings\ntrain:\n'
-        + indent(_sections(schedule.train, '# losses\n' + method.loss, _method_lines(recipe)), '  '),
+        + indent(_sections(schedule.train, method.loss and '# losses\n' + method.loss, _method_lines(recipe)), '  '),
         f"""\
 # validation settings
 val:
@@ -140,7 +140,7 @@ def _head(recipe: Recipe, about: str) -> str:
     ]
     if recipe.setting.data is not None:
         return '\n'.join([*lines, '#', *(f'# {line}' for line in textwrap.wrap(recipe.setting.data.source, 116))])
-    if method.dataset:
+    if method.needs_classes:
         lines += [
             '#',
             '# First make the sub-images and score their difficulty (here by bicubic; the paper has a trained '

@@ -42,7 +42,6 @@ def scoring_command(scale: int, *arguments: str) -> List[str]:
 def train_datasets(recipe: Recipe) -> str:
     """Return ``datasets`` of a training file."""
     data = recipe.setting.data
-    images = _published_images(recipe) if data is None else _own_images(recipe, data)
     method, stock = recipe.method_row, recipe.method_row.train_set == 'PairedImageDataset'
     kept = f'true  # {_WORKERS_KEPT if stock else _WORKERS_ARE_SLOW}'
     if data is not None:
@@ -51,24 +50,41 @@ def train_datasets(recipe: Recipe) -> str:
 # dataset and data loader settings
 datasets:
   train:
-{indent(images, '    ')}
-    gt_size: {recipe.gt_size}{_gt_size_reason(recipe)}
+{indent(_training_images(recipe), '    ').rstrip()}
     use_hflip: true
     use_rot: true
-{indent(method.train_set_options, '    ')}
+{'' if method.draws_by_class else indent(method.train_set_options, '    ')}
     # data loader
     num_worker_per_gpu: {6 if data is None else _NO_WORKERS}
     batch_size_per_gpu: {BATCH_SIZE}
-    dataset_enlarge_ratio: {recipe.schedule.enlarge_ratio if data is None else _enlarged(recipe, data)}
+    dataset_enlarge_ratio: {_enlarge_ratio(recipe)}
     persistent_workers: {kept}
     prefetch_mode: ~
 """
     if method.dataset:
-        text += '\n' + indent(_classes(recipe), '    ')
+        text += '\n' + indent(_classes(recipe, method.dataset), '    ')
     return f'{text}\n{indent(_benchmarks(recipe.scale) if data is None else _own_validation(data), "  ")}'
 
 
 _NO_WORKERS = '0  # windows cost little to read; with a fast GPU: 4, and persistent_workers: true'
+
+
+def _training_images(recipe: Recipe) -> str:
+    data, method = recipe.setting.data, recipe.method_row
+    if method.draws_by_class:
+        name = 'DIV2K' if data is None else yaml_text(data.name)
+        return f'name: {name}\n{_classes(recipe, method.train_set_options)}'
+    images = _published_images(recipe) if data is None else _own_images(recipe, data)
+    return f'{images}\ngt_size: {recipe.gt_size}{_gt_size_reason(recipe)}\n'
+
+
+def _enlarge_ratio(recipe: Recipe) -> str:
+    data, by_class = recipe.setting.data, recipe.method_row.draws_by_class
+    if data is not None:
+        return _enlarged(recipe, data.class_count if by_class else data.count)
+    if by_class:
+        return '1  # there are far more sub-images than draws: each is a class, then one of its members'
+    return recipe.schedule.enlarge_ratio
 
 
 def _published_images(recipe: Recipe) -> str:
@@ -102,7 +118,7 @@ io_backend:
 """
 
 
-def _enlarged(recipe: Recipe, data: OwnData) -> str:
+def _enlarged(recipe: Recipe, count: int) -> str:
     """Return ``dataset_enlarge_ratio`` with its reason.
 
     BasicSR drops the last, incomplete batch of an epoch but counts it when it plans the number of epochs. The run is
@@ -110,23 +126,23 @@ def _enlarged(recipe: Recipe, data: OwnData) -> str:
     """
     total = recipe.schedule.total_iter
     epoch = max(math.ceil(math.sqrt(total)), min(total, _EPOCH))
-    ratio = math.ceil(epoch * BATCH_SIZE / data.count)
-    iterations = data.count * ratio // BATCH_SIZE
-    return f'{ratio}  # an epoch is {data.count} windows * {ratio} / {BATCH_SIZE} = {iterations} iterations'
+    ratio = math.ceil(epoch * BATCH_SIZE / count)
+    iterations = count * ratio // BATCH_SIZE
+    return f'{ratio}  # an epoch is {count} windows * {ratio} / {BATCH_SIZE} = {iterations} iterations'
 
 
 _EPOCH = 1000
 
 
-def _classes(recipe: Recipe) -> str:
-    """Return the lines of the inverse-sampled half."""
+def _classes(recipe: Recipe, lines: str) -> str:
+    """Return the lines of the set of classed sub-images, for where they lie and how many there are."""
     data, scale = recipe.setting.data, recipe.scale
     side = window(scale) if data is None else data.crop
     crop = f'{recipe.gt_size}  # of {side}'
     if recipe.gt_size == side:
         crop = '~  # the whole sub-image, as published' if data is None else '~  # the whole sub-image'
     folder = subimage_folder(scale) if data is None else data.classes
-    text = recipe.method_row.dataset.format(sub=folder, scale=scale, crop=crop)
+    text = lines.format(sub=folder, scale=scale, crop=crop)
     if data is not None and data.num_classes != NUM_CLASSES.default:
         return with_value(text, 'num_classes', f'{data.num_classes}  # as many as there are sub-images enough for')
     return text

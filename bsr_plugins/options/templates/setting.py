@@ -27,6 +27,7 @@ class OwnData:
         val_lr: Folder of their LR images.
         classes: Folder of the LMDBs of scored sub-images; '' where the method needs none.
         crop: Side of these sub-images.
+        class_count: Their number.
         num_classes: Number of difficulty classes that there are enough of them for; None where the method needs none.
     """
 
@@ -40,6 +41,7 @@ class OwnData:
     classes: str = ''
     crop: int = 0
     num_classes: Optional[int] = None
+    class_count: int = 0
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from bsr_plugins.options.templates.render import render
 from bsr_plugins.options.templates.schedule import fitted_stages
 from bsr_plugins.options.templates.setting import OwnData, Setting, shell_word, yaml_text
 from cases import every
+from quick_yaml import load_yaml
 
 DATA = OwnData(
     name='photos_x4',
@@ -33,6 +34,7 @@ DATA = OwnData(
     classes='datasets/photos_x4/sub_128',
     crop=128,
     num_classes=10,
+    class_count=900,
 )
 
 
@@ -43,13 +45,14 @@ def text_of(net: str, method: str, scale: int = 4, iterations: Any = 3000, **dat
 
 
 def options_of(*recipe: Any, **data: Any) -> Dict[str, Any]:
-    return yaml.safe_load(text_of(*recipe, **data))
+    return load_yaml(text_of(*recipe, **data))
 
 
 @every('net, method', itertools.product(NETWORKS, METHODS))
 def test_every_combination(net: str, method: str) -> None:
     for scale, iterations in ((2, 3), (3, 60), (4, 1500), (2, 100000)):
-        options, text = options_of(net, method, scale, iterations), text_of(net, method, scale, iterations)
+        text = text_of(net, method, scale, iterations)
+        options = load_yaml(text)
         train, datasets = options['train'], options['datasets']
         assert options['name'] == 'my' and 'DIV2K' not in yaml.safe_dump(options) and 'options/train' not in text
         assert all(len(line) <= 120 and line == line.rstrip() for line in text.splitlines())
@@ -63,6 +66,7 @@ def test_every_combination(net: str, method: str) -> None:
             assert sum(train['scheduler']['periods']) == iterations
             assert len(train['scheduler']['restart_weights']) == len(train['scheduler']['periods'])
         check_epochs(datasets['train'], iterations)
+        assert ('bspa' in train) == bool(METHODS[method].dataset)
         assert set(datasets) == {'train', 'val'} and datasets['val']['dataroot_lq'].endswith('val_LR')
         if METHODS[method].dataset:
             bspa = BSPAOptions.from_mapping(train['bspa'])
@@ -73,7 +77,8 @@ def test_every_combination(net: str, method: str) -> None:
 
 def check_epochs(train: Dict[str, Any], total: int) -> None:
     """BasicSR plans ceil(total / ceil(samples / batch)) + 1 epochs but drops incomplete batches."""
-    samples, batch = DATA.count * train['dataset_enlarge_ratio'], train['batch_size_per_gpu']
+    count = DATA.class_count if train['type'] == 'InverseSampledLMDBDataset' else DATA.count
+    samples, batch = count * train['dataset_enlarge_ratio'], train['batch_size_per_gpu']
     assert samples // batch >= 1
     assert samples // batch * (math.ceil(total / math.ceil(samples / batch)) + 1) >= total
 
@@ -95,8 +100,10 @@ def test_the_published_length_has_the_published_stages() -> None:
 @every('net', NETWORKS)
 def test_without_a_length_it_is_the_published_one(net: str) -> None:
     for method in METHODS:
-        published = yaml.safe_load(render(Recipe(net, method, 4)))
+        published = load_yaml(render(Recipe(net, method, 4)))
         assert options_of(net, method, 4, None)['train'] == published['train']
+        if METHODS[method].draws_by_class:
+            assert options_of(net, method, 4, None)['datasets']['train']['dataroot_gt'].startswith(DATA.classes)
 
 
 @every('net, method, scale', itertools.product(['SwinIR', 'EDSR', 'BSR'], METHODS, SCALES))
@@ -106,10 +113,11 @@ def test_patches_are_no_larger_than_the_smallest_image(net: str, method: str, sc
     crop = min(side, 129 if scale == 3 else 128)
     options = options_of(net, method, scale, 60, smallest=side, crop=crop, num_classes=4)
     train = options['datasets']['train']
-    assert 8 * scale <= train['gt_size'] <= side and train['gt_size'] % scale == 0
+    patch = train['gt_size'] or crop
+    assert 8 * scale <= patch <= side and patch % scale == 0
     if net == 'SwinIR':
         network = options['network_g'].get('base', options['network_g'])
-        assert network['img_size'] == train['gt_size'] // scale and network['img_size'] % 8 == 0
+        assert network['img_size'] == patch // scale and network['img_size'] % 8 == 0
     if METHODS[method].dataset:
         assert train['inverse']['num_classes'] == 4
         assert (train['inverse']['gt_size'] or crop) == train['gt_size'] <= crop

@@ -72,12 +72,13 @@ def test_twins_train_plainly_by_the_same_protocol(method):
     row = METHODS[method]
     if row.twin is None:
         assert row.loss == METHODS['baseline'].loss and not (row.dataset or row.train or row.sigma or row.model_type)
+        assert row.as_published is None
         assert row.train_set == 'PairedImageDataset' and not row.train_set_options
     else:
         twin = METHODS[row.twin]
         assert twin.twin is None and twin.protocol is row.protocol
         # The residual is part of FPL's twin, so that what is compared is the weighting alone.
-        assert twin.residual == row.residual or method == 'fpl_bspa_sigma'
+        assert twin.residual == row.residual or method in ('fpl_bspa', 'fpl_bspa_sigma')
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from bsr_plugins.options.templates.protocols import BSPA, SCALES, window
 from bsr_plugins.options.templates.recipe import SHIPPED, Recipe, default_test_methods
 from bsr_plugins.options.templates.render import render
 from cases import every
+from quick_yaml import load_yaml
 
 COMBINATIONS = list(itertools.product(NETWORKS, [*METHODS, None], SCALES))
 # Parameters of the whole network at x2, x3, x4; the papers' tables round them.
@@ -35,22 +36,31 @@ OWN = {'BSR': 'bsr', 'MSRResNet': 'scorer'}
 SIGMA_KEYS = ('network_sigma.', 'train.sigma_opt.', 'train.sigma_tap')
 RFS_KEYS = tuple(f'datasets.train.{key}' for key in ('type', 'num_intervals', 'pic_max', 'max_tries', 'num_images'))
 BSPA_KEYS = ('datasets.train.inverse.', 'train.bspa.')
+CLASSED_KEYS = ('type', 'dataroot_', 'filename_tmpl', 'io_backend', 'gt_size', 'num_classes', 'imbalance_', 'sampling')
 METHOD_KEYS = {
-    'bspa': ('name', 'model_type', *BSPA_KEYS),
+    **dict.fromkeys(('bspa', 'bi_sampling', 'bspa_filter'), ('name', 'model_type', *BSPA_KEYS)),
+    'inverse': (
+        'name',
+        *(f'datasets.train.{key}' for key in CLASSED_KEYS),
+        'datasets.train.dataset_enlarge_ratio',
+    ),
     'fpl': ('name', 'model_type', 'train.pixel_opt.'),
     'le': ('name', 'model_type', 'train.pixel_opt.'),
     'le_sigma': ('name', 'model_type', 'train.pixel_opt.', *SIGMA_KEYS),
+    'sigma': ('name', 'model_type', *SIGMA_KEYS),
+    'eq10': ('name', 'model_type', 'train.pixel_opt.', *SIGMA_KEYS),
     'hybrid_lp': ('name', 'train.pixel_opt.'),
     'rfs': ('name', *RFS_KEYS),
     'bsr': ('name', *RFS_KEYS, 'train.pixel_opt.'),
     'samplingaug': ('name', 'datasets.train.type', 'datasets.train.portion'),
+    'fpl_bspa': ('name', 'model_type', 'network_g.', 'train.pixel_opt.', *BSPA_KEYS),
     'fpl_bspa_sigma': ('name', 'model_type', 'network_g.', 'train.pixel_opt.', *BSPA_KEYS, *SIGMA_KEYS),
 }
 
 
 @functools.lru_cache(maxsize=None)
 def loaded(text):
-    return yaml.safe_load(text)
+    return load_yaml(text)
 
 
 def options_of(*recipe):
@@ -124,7 +134,7 @@ def test_twins_differ_in_the_method_alone(net, method, scale):
     assert [key for key in different if not key.startswith(keys)] == []
     # Each of the method's keys stands there, but for what network and twin share.
     absent = [key for key in keys if not any(one.startswith(key) for one in different)]
-    assert absent in ([], ['model_type'], ['network_g.'] if net == 'MSRResNet' else [])
+    assert absent in ([], ['model_type'], ['datasets.train.gt_size'], ['network_g.'] if net == 'MSRResNet' else [])
     # Same layout too: what is left of a method's file without its blocks is its twin.
     lines = [line for line in render(recipe.twin).splitlines() if not line.startswith('#')]
     ours_lines = render(recipe).splitlines()
@@ -133,7 +143,7 @@ def test_twins_differ_in_the_method_alone(net, method, scale):
         # Who draws, and so why the workers stay.
         own += ('    type: PairedImageDataset', '    persistent_workers: true  # ')
     missing = [line for line in lines if line not in ours_lines]
-    if 'network_g.' not in keys:
+    if 'network_g.' not in keys and method not in ('inverse', 'eq10'):
         assert [line for line in missing if not line.startswith(own)] == []
 
 
@@ -257,11 +267,14 @@ def test_samplingaug_trains_as_in_the_tables_of_bspa(net):
 def test_basicsr_does_not_cut_the_run_short(net, method):
     """BasicSR plans ceil(total_iter / ceil(samples / batch)) + 1 epochs but drops incomplete batches."""
     options = options_of(net, method, 4)
-    train, samples = options['datasets']['train'], 800 * options['datasets']['train']['dataset_enlarge_ratio']
+    train, images = options['datasets']['train'], 499875 // 16 * 16 if method == 'inverse' else 800
+    samples = images * train['dataset_enlarge_ratio']
     batch, total = train['batch_size_per_gpu'], options['train']['total_iter']
     assert samples % batch == 0
     assert samples // batch * math.ceil(total / math.ceil(samples / batch)) >= total
     assert total % options['val']['val_freq'] == total % options['logger']['save_checkpoint_freq'] == 0
+    if method == 'inverse':
+        return
     # The comment on the enlargement states what comes out.
     lines = render(Recipe(net, method, 4)).splitlines()
     comment = next(line for line in lines if line.startswith('    dataset_enlarge_ratio: '))
@@ -275,11 +288,12 @@ def test_basicsr_does_not_cut_the_run_short(net, method):
 def test_patches_fit(net, method, scale):
     options = options_of(net, method, scale)
     train = options['datasets']['train']
-    assert train['gt_size'] % scale == 0
+    assert (train['gt_size'] or window(scale)) % scale == 0
     if net == 'SwinIR':
         network = options['network_g'].get('base', options['network_g'])
-        assert train['gt_size'] // scale % network['window_size'] == 0
-        assert network['img_size'] == train['gt_size'] // scale
+        side = train['gt_size'] or window(scale)
+        assert side // scale % network['window_size'] == 0
+        assert network['img_size'] == side // scale
     if METHODS[method].dataset:
         inverse = train['inverse']
         # Both halves train on patches of one size.
