@@ -17,6 +17,8 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.image_folders import list_images, some_of
 from bsr_plugins.data.images.image_reading import read_image
 
+#: A seed; None where an option file does not say.
+Seed = Optional[int]
 #: Test set -> image -> metric -> value.
 SetScores = Dict[str, Dict[str, Scores]]
 
@@ -76,7 +78,7 @@ class MeasuredRuns:
 
     def path(self, run: TestedRun, test_set: str, name: str) -> Path:
         """Return the file of a super-resolved image."""
-        return super_resolved(run, test_set, self.files[test_set][name])
+        return super_resolved(run, test_set, name)
 
     def sr(self, run: TestedRun, test_set: str, name: str) -> Any:
         """Return a super-resolved image: (H, W, 3), uint8, BGR."""
@@ -100,7 +102,7 @@ def measure(compared: ComparedRuns) -> MeasuredRuns:
     errors: Dict[int, DataError] = {}
     jobs = [(test_set, name) for test_set in files for name in files[test_set]]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        measured = pool.map(lambda job: _scores_of(compared.scale, runs, job[0], files[job[0]][job[1]]), jobs)
+        measured = pool.map(lambda job: _scores_of(compared.scale, runs, job[0], job[1], files[job[0]][job[1]]), jobs)
         for (test_set, name), (of_bicubic, of_runs) in zip(jobs, measured):
             bicubic[test_set][name] = of_bicubic
             for number, scores in enumerate(of_runs):
@@ -109,10 +111,11 @@ def measure(compared: ComparedRuns) -> MeasuredRuns:
                 else:
                     tables[number][test_set][name] = scores
     ended = [number for number in range(len(compared.runs)) if number not in errors]
-    failed = [FailedRun(runs[number].method, runs[number].seed, str(error)) for number, error in errors.items()]
+    labels = [*(run.method for run in compared.runs), *(f'{run.method}, as published for {m}' for m, run in published)]
+    failed = [FailedRun(labels[number], runs[number].seed, str(error)) for number, error in errors.items()]
     return MeasuredRuns(
         compared,
-        tuple(sorted({runs[number].seed for number in ended}, key=lambda seed: (seed is None, seed or 0))),
+        tuple(sorted({runs[number].seed for number in ended}, key=seed_order)),
         files,
         {
             method: {runs[number].seed: tables[number] for number in ended if runs[number].method == method}
@@ -154,20 +157,25 @@ def test_images(test_set: TestSet) -> Dict[str, TestImage]:
 test_images.__test__ = False  # type: ignore[attr-defined]
 
 
-def super_resolved(run: TestedRun, test_set: str, image: TestImage) -> Path:
-    """Return the file of a super-resolved image: BasicSR names it after the LR image."""
-    return Path(run.images[test_set]) / f'{image.lr.stem}{run.suffix}.png'
+def seed_order(seed: Optional[int]) -> Tuple[bool, int]:
+    """Return what seeds are sorted by: a run without one comes last."""
+    return seed is None, seed or 0
+
+
+def super_resolved(run: TestedRun, test_set: str, name: str) -> Path:
+    """Return the file of a super-resolved image."""
+    return Path(run.images[test_set]) / f'{name}{run.suffix}.png'
 
 
 def _scores_of(
-    scale: int, runs: List[TestedRun], test_set: str, image: TestImage
+    scale: int, runs: List[TestedRun], test_set: str, name: str, image: TestImage
 ) -> Tuple[Scores, List[Union[Scores, DataError]]]:
     """Return bicubic's scores of an image and those of each run; what is wrong with a run's image in their place."""
     lr = read_image(image.lr)
     hr = _covered(read_image(image.hr), lr, scale)
     of_runs: List[Union[Scores, DataError]] = []
     for run in runs:
-        path = super_resolved(run, test_set, image)
+        path = super_resolved(run, test_set, name)
         try:
             of_runs.append(score_image(read_image(path), hr, scale, path))
         except DataError as error:

@@ -11,8 +11,8 @@ A bootstrap that draws two or three seeds anew is far too narrow: with replaceme
 variance, and nothing makes up for how badly three values tell it. The interval is put together of two instead:
 
 * over images: the paired bootstrap-t of the means over seeds :math:`\bar d_{\cdot i}` (Efron and Tibshirani, *An
-  Introduction to the Bootstrap*, 1993, section 12.5). It keeps the skewness of gains over images, which Student's t does
-  not. Below five images its quantiles break down, and Student's t is taken.
+  Introduction to the Bootstrap*, 1993, section 12.5). It keeps the skewness of gains over images, which Student's t
+  does not. Below five images its quantiles break down, and Student's t is taken.
 * over seeds: Student's t of the means over images :math:`\bar d_{s \cdot}`, S - 1 degrees of freedom.
 
 With :math:`l_a, u_a` and :math:`l_b, u_b` as their distances from the mean, the interval ends at

@@ -18,13 +18,23 @@ def version_line(version: str, package: Path) -> str:
 
 
 def revision_of(clone: Path) -> Optional[str]:
-    """Return the first digits of the commit that is checked out in a clone of the pack; None where ``clone`` is none.
-
-    A work tree's ``.git`` is a file that names its folder; branches stand in files or in ``packed-refs``.
-    """
+    """Return the first digits of the commit checked out in a clone of the pack; None where ``clone`` is none."""
     try:
-        if "name='bsr-plugins'" not in (clone / 'setup.py').read_text(encoding='utf-8'):
-            return None
+        is_pack = "name='bsr-plugins'" in (clone / 'setup.py').read_text(encoding='utf-8')
+    except (OSError, ValueError):
+        return None
+    return _commit(clone) if is_pack else None
+
+
+def revision_above(folder: Path) -> Optional[str]:
+    """Return the first digits of the commit of the checkout that ``folder`` lies in; None where it lies in none."""
+    folder = folder.absolute()
+    return next((_commit(each) for each in (folder, *folder.parents) if (each / '.git').exists()), None)
+
+
+def _commit(clone: Path) -> Optional[str]:
+    """A work tree's ``.git`` is a file that names its folder; branches stand in files or in ``packed-refs``."""
+    try:
         git = clone / '.git'
         if git.is_file():
             git = clone / git.read_text(encoding='utf-8').partition('gitdir:')[2].strip()

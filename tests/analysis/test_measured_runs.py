@@ -25,7 +25,7 @@ def compared(tmp_path_factory) -> ComparedRuns:
         cv2.imwrite(str(root / 'lr' / f'{name}x4.png'), cv2.resize(hr[:28], (10, 7), interpolation=cv2.INTER_AREA))
         for run in ('plain_0', 'plain_1', 'soft_0'):
             sr = hr[:28] if run == 'plain_1' and number else hr[:28] // 2
-            cv2.imwrite(str(root / run / f'{name}x4_t.png'), sr)
+            cv2.imwrite(str(root / run / f'{name}_t.png'), sr)
 
     def run(method, seed):
         return TestedRun(method, seed, root, {}, root, {'S': root / f'{method}_{seed}'}, '_t')
@@ -70,7 +70,7 @@ def test_a_run_without_an_image_is_named_and_leaves_the_others(compared):
     measured = measure(replace(compared, runs=(*compared.runs[:2], broken)))
     (failed,) = measured.failed
     assert (failed.method, failed.seed) == ('soft', 0)
-    assert 'onex4_t.png' in failed.reason
+    assert 'one_t.png' in failed.reason
     assert measured.scores['soft'] == {}
     assert set(measured.scores['plain']) == {0, 1}
 

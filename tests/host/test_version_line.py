@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bsr_plugins.host.version_line import revision_of, version_line
+from bsr_plugins.host.version_line import revision_above, revision_of, version_line
 
 GIT = ['git', '-c', 'user.name=a', '-c', 'user.email=a@example.org', '-c', 'commit.gpgsign=false']
 
@@ -56,3 +56,12 @@ def test_what_is_no_clone_has_none(head: str, tmp_path: Path) -> None:
 def test_another_repository_around_the_package_is_not_asked(clone: Path) -> None:
     (clone / 'setup.py').write_text("setup(name='a-fork')")
     assert revision_of(clone) is None
+
+
+def test_the_checkout_around_a_folder(clone: Path, tmp_path: Path) -> None:
+    inside = clone / 'bsr_plugins'
+    assert revision_above(inside) == revision_above(clone) == git(clone, 'rev-parse', 'HEAD')[:12]
+    (clone / 'setup.py').write_text('')
+    assert revision_of(clone) is None
+    assert revision_above(inside) == git(clone, 'rev-parse', 'HEAD')[:12]
+    assert revision_above(tmp_path) is None
