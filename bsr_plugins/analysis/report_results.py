@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from bsr_plugins.analysis.compared_runs import ComparedRuns, TestedRun
 from bsr_plugins.analysis.gains import MethodGain, gains_as_published, gains_of
