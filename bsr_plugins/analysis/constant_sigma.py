@@ -17,7 +17,13 @@ from bsr_plugins.data.difficulty.scorers import choose_device
 from bsr_plugins.models.constant_sigma import constant_sigma_path
 from bsr_plugins.options.option_file import read_option_file
 
-_PAIRED = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
+_PAIRED = (
+    'PairedImageDataset',
+    'InverseSampledLMDBDataset',
+    'UniformWindowsDataset',
+    'RFSBalancedBatchDataset',
+    'SamplingAugDataset',
+)
 
 
 def measure_constant_sigma(

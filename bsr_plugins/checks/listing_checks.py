@@ -18,10 +18,16 @@ from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
-PAIRED_TYPES = ('PairedImageDataset', 'InverseSampledLMDBDataset', 'RFSBalancedBatchDataset', 'SamplingAugDataset')
+PAIRED_TYPES = (
+    'PairedImageDataset',
+    'InverseSampledLMDBDataset',
+    'UniformWindowsDataset',
+    'RFSBalancedBatchDataset',
+    'SamplingAugDataset',
+)
 _BASICSRS = ('PairedImageDataset', 'SingleImageDataset')
 # It leaves blank lines of its LMDBs' lists out.
-_WITH_BLANK_LINES = ('InverseSampledLMDBDataset',)
+_WITH_BLANK_LINES = ('InverseSampledLMDBDataset', 'UniformWindowsDataset')
 _LINE = re.compile(r':\d+$')
 _ROOTS = ('dataroot_gt', 'dataroot_lq')
 

@@ -12,7 +12,7 @@ from bsr_plugins.common.shown import Lines
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 
 INVERSE_TYPES = ('InverseSampledLMDBDataset', 'InverseSampledLMDBDataset_bsrp')
-_UNIFORM_WINDOWS = ['--crop', '480', '--step', '240', '--encoding', 'bmp']
+_UNIFORM_WINDOWS = ['--crop', '480', '--step', '240', '--thresh', '0', '--encoding', 'bmp']
 _MADE_BY = '# Made by basicsr'
 _HR_FOLDER, _LR_FOLDER = 'HR_FOLDER', 'LR_FOLDER'
 

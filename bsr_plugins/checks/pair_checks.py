@@ -137,7 +137,9 @@ class _PairSizes:
         self.file, self.keys, self.pairs, self.severity, self.decoded = option_file, keys, pairs, severity, decoded
         self.scale: Any = option_file.get('scale')
         self.is_train = keys[1] == 'train'
-        self.gt_size = dataset.get('gt_size') if self.is_train else None
+        # Of windows as such: those of whole images are put together.
+        cuts = self.is_train and plain_name(dataset.get('type')) != 'UniformWindowsDataset'
+        self.gt_size = dataset.get('gt_size') if cuts else None
 
     def findings(self) -> List[Finding]:
         found: Dict[str, List[str]] = {}

@@ -26,7 +26,7 @@ def _reads_lmdbs(values: SimpleNamespace) -> None:
     backend = (values.io_backend or {'type': 'lmdb'}).get('type')
     if backend != 'lmdb':
         raise OptionError(
-            'InverseSampledLMDBDataset reads LMDBs only',
+            'This data set reads LMDBs only',
             where='io_backend.type',
             expected='lmdb',
             found=backend,
@@ -35,6 +35,10 @@ def _reads_lmdbs(values: SimpleNamespace) -> None:
     check_pair_options(values)
 
 
+_LMDB_BACKEND = Option(
+    'io_backend', optional(SECTION), DescribedDefault('`{type: lmdb}`'), '`{type: lmdb}`, nothing else'
+)
+
 INVERSE_SAMPLED = OptionSet(
     'dataset',
     'InverseSampledLMDBDataset',
@@ -42,7 +46,7 @@ INVERSE_SAMPLED = OptionSet(
     (
         Option('dataroot_gt', PATH, REQUIRED, 'LMDB of the HR sub-images, from `basicsr subimages`'),
         Option('dataroot_lq', PATH, REQUIRED, 'LMDB of the LR sub-images'),
-        Option('io_backend', optional(SECTION), DescribedDefault('`{type: lmdb}`'), '`{type: lmdb}`, nothing else'),
+        _LMDB_BACKEND,
         Option(
             'difficulty',
             optional(PATH),
@@ -91,4 +95,18 @@ SAMPLING_AUG = OptionSet(
     relation=_patches_can_be_compared,
 )
 
-DATASETS = (INVERSE_SAMPLED, RFS, SAMPLING_AUG)
+UNIFORM_WINDOWS = OptionSet(
+    'dataset',
+    'UniformWindowsDataset',
+    'Crops drawn as from whole images, read from an LMDB of their windows.',
+    (
+        Option('dataroot_gt', PATH, REQUIRED, 'LMDB of HR windows, from `basicsr subimages`'),
+        Option('dataroot_lq', PATH, REQUIRED, 'LMDB of the LR windows, from the same call'),
+        _LMDB_BACKEND,
+        GT_SIZE,
+        *TENSORS,
+    ),
+    relation=_reads_lmdbs,
+)
+
+DATASETS = (INVERSE_SAMPLED, UNIFORM_WINDOWS, RFS, SAMPLING_AUG)

@@ -15,6 +15,7 @@ from bsr_plugins.data.dataset_options import SAMPLING_AUG
 from bsr_plugins.data.images.result_cache import cached_per_image
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.pair_reader import PairedImages
+from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.sampling_aug import informative_positions, patch_psnr_map
 
 # Raised when what is cached changes, so that results of earlier versions are not taken up.
@@ -73,8 +74,9 @@ class SamplingAugDataset(Dataset):
         self.gt_size: int = given.gt_size
         self.portion = float(given.portion)
         self.seed = torch.initial_seed() % 2**64
-        self._rank, self._num_ranks = get_dist_info()
+        rank, num_ranks = get_dist_info()
         self._images = PairedImages(opt)
+        self._passes = Passes(len(self._images), _POSITION_STREAM, rank=rank, num_ranks=num_ranks)
         # For each image the number of columns of its map, then the chosen positions as indices into the flattened map.
         self._positions = cached_per_image(
             'sampling_aug',
@@ -84,7 +86,6 @@ class SamplingAugDataset(Dataset):
             label='SamplingAug: informative positions',
         )
         self.position_counts_ = np.diff(self._positions.offsets) - 1
-        self._order: Tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
 
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""
@@ -104,8 +105,7 @@ class SamplingAugDataset(Dataset):
         number = int(operator.index(number))
         if number < 0:
             raise IndexError(f'draws are numbered from 0, there is no draw {number}')
-        number_of_all = number * self._num_ranks + self._rank
-        image = int(self._order_of(number_of_all // len(self))[number_of_all % len(self)])
+        image = self._passes.item(number)
         positions = self._positions[image]
         chosen = keyed_generator(self.seed, number, _POSITION_STREAM).integers(1, len(positions))
         top, left = divmod(int(positions[chosen]), int(positions[0]))
@@ -139,8 +139,3 @@ class SamplingAugDataset(Dataset):
     def _find_positions(self, image: int) -> np.ndarray:
         psnr = patch_psnr_map(*self._read_pair(image), self.gt_size, self.scale)
         return np.concatenate([[psnr.shape[1]], informative_positions(psnr, self.portion)]).astype(np.int32)
-
-    def _order_of(self, number: int) -> np.ndarray:
-        if self._order[0] != number:
-            self._order = number, keyed_generator(number, _POSITION_STREAM).permutation(len(self))
-        return self._order[1]

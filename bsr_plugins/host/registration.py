@@ -65,6 +65,7 @@ def add(kind: str, name: str, target: str) -> None:
 
 
 add('dataset', 'InverseSampledLMDBDataset', 'bsr_plugins.data.inverse_sampled_lmdb_dataset:InverseSampledLMDBDataset')
+add('dataset', 'UniformWindowsDataset', 'bsr_plugins.data.uniform_windows_dataset:UniformWindowsDataset')
 add('dataset', 'RFSBalancedBatchDataset', 'bsr_plugins.data.rfs_balanced_batch_dataset:RFSBalancedBatchDataset')
 add('dataset', 'SamplingAugDataset', 'bsr_plugins.data.sampling_aug_dataset:SamplingAugDataset')
 add('arch', 'FSRCNN', 'bsr_plugins.archs.fsrcnn_arch:FSRCNN')

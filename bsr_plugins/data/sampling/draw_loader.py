@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Protocol, Sequence, Tuple
+from typing import Any, Iterator, List, Protocol, Sequence
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bsr_plugins.common.keyed_random import keyed_generator
+from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.runs.random_states import seeded_random_states
 
 # No training gets to a pass of this number; numbers of draws stay below 2^63 with any set that fits a disk.
@@ -68,12 +68,11 @@ class KeyedPasses(Dataset):
     def __init__(self, dataset: MapDataset, *key: int, rank: int = 0, num_ranks: int = 1) -> None:
         self.dataset = dataset
         self.key = key
-        self.rank, self.num_ranks = rank, num_ranks
+        self.passes = Passes(len(dataset), *key, _ORDER, rank=rank, num_ranks=num_ranks)
         self._is_numbered = bool(getattr(dataset, 'draws_by_number', False))
         # A multiple of the length is the beginning of a pass, for any number of ranks.
         first_pass = int(keyed_generator(*key).integers(_FAR, 2 * _FAR))
         self._first = first_pass * len(dataset)
-        self._order: Tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -81,9 +80,8 @@ class KeyedPasses(Dataset):
     def __getitem__(self, number: int) -> Any:
         if self._is_numbered:
             return self.dataset[self._first + number]
-        number_of_all = number * self.num_ranks + self.rank
-        with seeded_random_states(*self.key, number_of_all + 1):
-            return self.dataset[self.index_of(number_of_all)]
+        with seeded_random_states(*self.key, self.passes.place(number) + 1):
+            return self.dataset[self.passes.item(number)]
 
     def __getitems__(self, numbers: Sequence[int]) -> List[Any]:
         """Return the batch of these draws; a data set that makes whole batches by number makes this one."""
@@ -91,13 +89,6 @@ class KeyedPasses(Dataset):
         if items is None or not self._is_numbered:
             return [self[number] for number in numbers]
         return items(self.dataset, [self._first + number for number in numbers])
-
-    def index_of(self, number_of_all: int) -> int:
-        """Return the item that draw ``number_of_all``, counted over all ranks, takes."""
-        number, place = divmod(number_of_all, len(self.dataset))
-        if self._order[0] != number:
-            self._order = number, keyed_generator(*self.key, _ORDER, number).permutation(len(self.dataset))
-        return int(self._order[1][place])
 
 
 class DrawSampler(Sampler):

@@ -19,10 +19,16 @@ from bsr_plugins.data.images.name_lists import check_inside_folder, key_in, read
 MANIFEST = 'manifest.json'
 META_INFO = 'meta_info.txt'
 FORMAT = 1
+#: Entries that stand in the manifest of a finished LMDB alone.
+MEASURED = ('sub_images', 'sizes')
 _MAKE = f'make it with {command("subimages")}'
 _NAMES = Kind(
     'names of images and their files',
     lambda value: isinstance(value, dict) and bool(value) and all(isinstance(name, str) for name in value.values()),
+)
+_SIZES = Kind(
+    'height and width of each image',
+    lambda value: isinstance(value, dict) and all(_is_size(size) for size in value.values()),
 )
 _FACTORS = list_of(number(above=0, at_most=1))
 _SOURCE = {'folder': TEXT, 'resolved': TEXT, 'images': _NAMES, 'fingerprint': TEXT}
@@ -38,6 +44,7 @@ _ENTRIES = {
     'scale': whole(1),
     'hr': TEXT,
     'source': optional(SECTION),
+    'sizes': optional(_SIZES),
 }
 
 
@@ -58,7 +65,8 @@ def read_manifest(lmdb_path: PathLike, *needed: str) -> Dict[str, Any]:
     ``step``, ``threshold``, ``mod`` (sides are cropped to a multiple of it first), ``factors`` (1.0 and ClassSR's
     shrinking factors), ``encoding`` and ``source``, a dict of ``folder`` (as given), ``resolved`` (absolute path),
     ``images`` (key prefix of an image -> file name in the folder) and ``fingerprint``.
-    The HR manifest says nothing of scales, so that adding one leaves it as it was. That of an LR LMDB has ``scale``,
+    The HR manifest has ``sizes`` (key prefix of an image -> its height and width before ``mod``; earlier releases did
+    not note them) and says nothing of scales, so that adding one leaves it as it was. That of an LR LMDB has ``scale``,
     ``hr`` (fingerprint of the HR source), and its ``source`` is None where the LR images were made from the HR ones.
 
     Raises:
@@ -128,6 +136,10 @@ def read_keys(lmdb_path: PathLike) -> List[str]:
     if not keys:
         raise DataError(f'{path} lists no key', where=path, remedy=_MAKE)
     return keys
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(side) is int and side > 0 for side in value)
 
 
 def _check_entries(entries: Dict[str, Any], kinds: Dict[str, Kind], needed: Iterable[str], where: str) -> None:

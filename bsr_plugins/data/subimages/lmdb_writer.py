@@ -12,7 +12,13 @@ from bsr_plugins.common import files
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.lmdb_file import check_lmdb
-from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, manifest_text, read_manifest, write_manifest
+from bsr_plugins.data.subimages.lmdb_manifest import (
+    MEASURED,
+    META_INFO,
+    manifest_text,
+    read_manifest,
+    write_manifest,
+)
 
 Items = Sequence[Tuple[str, Any]]
 
@@ -25,12 +31,12 @@ _FULL_BYTES = 1 << 26
 class LMDBWriter:
     """Writes ``path`` through ``path.partial``; all that is put between two flushes is one transaction.
 
-    An earlier ``path.partial`` is continued where its manifest is the same (but for the count, which stands in a
-    finished one), else made anew.
+    An earlier ``path.partial`` is continued where its manifest is the same (but for what stands in a
+    finished one alone), else made anew.
 
     Args:
         path: The LMDB folder to make; it must not be there.
-        manifest: What goes into manifest.json; ``sub_images`` (the count) is added at the end.
+        manifest: What goes into manifest.json; what is known at the end alone (``MEASURED``) is added then.
 
     Raises:
         DataError: the folder or the data base in it cannot be written (every method).
@@ -80,8 +86,13 @@ class LMDBWriter:
         """Return how many items are written."""
         return self._env.stat()['entries']
 
-    def complete(self, line_end: str) -> None:
-        """Write meta_info.txt (``<key>.png <line_end>``, in key order) and the manifest: all but moving into place."""
+    def complete(self, line_end: str, **measured: Any) -> None:
+        """Write meta_info.txt (``<key>.png <line_end>``, in key order) and the manifest: all but moving into place.
+
+        Args:
+            line_end: The rest of a line.
+            measured: Entries of the manifest beside the count of ``sub_images``.
+        """
         self.flush()
         count = self.count()
         self.close()
@@ -89,7 +100,7 @@ class LMDBWriter:
             with files.replacing(self.partial / META_INFO) as temporary, open(temporary, 'w', encoding='ascii') as text:
                 for key in _keys(self.partial):
                     text.write(f'{key}.png {line_end}\n')
-            write_manifest(self.partial, {**self.manifest, 'sub_images': count})
+            write_manifest(self.partial, {**self.manifest, 'sub_images': count, **measured})
 
     def move_into_place(self) -> None:
         """Give the completed folder its name."""
@@ -112,7 +123,7 @@ class LMDBWriter:
             earlier = read_manifest(self.partial)
         except DataError:
             return False
-        earlier.pop('sub_images', None)
+        earlier = {name: value for name, value in earlier.items() if name not in MEASURED}
         if manifest_text(earlier) != manifest_text(self.manifest):
             return False
         try:

@@ -27,10 +27,26 @@ class SourceImage(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """(key, encoded bytes) of every window in row order; [] for a side that was not wanted."""
+    """(key, encoded bytes) of every window in row order; [] for a side that was not wanted.
+
+    ``prefix`` and ``size`` are those of the image: the start of its keys, its height and width before the crop to
+    ``mod``.
+    """
 
     hr: Items
     lr: Items
+    prefix: str
+    size: Tuple[int, int]
+
+
+def hr_image(source: SourceImage) -> Any:
+    """Return the HR image of ``source``, shrunk by its factor.
+
+    Raises:
+        DataError: an unreadable image.
+    """
+    hr = read_image(source.hr)
+    return shrink(hr, source.factor) if source.factor < 1 else hr
 
 
 def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Encoder) -> Cut:
@@ -40,9 +56,8 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
         DataError: an unreadable image, an LR image whose sides times ``scale`` are not those of the HR image, or an
             image smaller than the window.
     """
-    hr = read_image(source.hr)
-    if source.factor < 1:
-        hr = shrink(hr, source.factor)
+    hr = hr_image(source)
+    size = hr.shape[:2]
     given = read_image(source.lr) if source.lr is not None and source.lr_wanted else None
     if given is not None and source.lr is not None:
         _check_pair(source, hr, given, scale)
@@ -60,9 +75,10 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
         )
     hr_items = _cut_all(hr, places, grid.crop, 1, source.prefix, encode) if source.hr_wanted else []
     if not source.lr_wanted:
-        return Cut(hr_items, [])
+        return Cut(hr_items, [], source.prefix, size)
     lr = crop_to_multiple(given, mod // scale) if given is not None else shrink(hr, 1 / scale) if scale > 1 else hr
-    return Cut(hr_items, _cut_all(lr, places, grid.crop // scale, scale, source.prefix, encode))
+    lr_items = _cut_all(lr, places, grid.crop // scale, scale, source.prefix, encode)
+    return Cut(hr_items, lr_items, source.prefix, size)
 
 
 def _cut_all(image: Any, places: List[Tuple[int, int]], side: int, scale: int, prefix: str, encode: Encoder) -> Items:

@@ -14,7 +14,7 @@ from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_encoding import ENCODINGS, encoder
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter, remove_leftovers
-from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut
+from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut, hr_image
 from bsr_plugins.data.subimages.subimage_request import Request, is_complete, make_request
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name
 
@@ -99,7 +99,7 @@ def _make(request: Request, missing: Dict[Path, Dict], out: Path, workers: int, 
             stack.callback(writers[path].close)
         images = _left_to_do(request, writers.get(hr_path), writers.get(lr_path))
         bar = stack.enter_context(_bar(len(request.prefixes()), len(images), progress))
-        cut_so_far = 0
+        cut_so_far, sizes = 0, {}
         for done in _cut_in_order(images, request, workers):
             for path, items in ((hr_path, done.hr), (lr_path, done.lr)):
                 if items:
@@ -108,6 +108,7 @@ def _make(request: Request, missing: Dict[Path, Dict], out: Path, workers: int, 
             if sum(writer.pending_bytes for writer in writers.values()) >= _TRANSACTION_BYTES:
                 for writer in writers.values():
                     writer.flush()
+            sizes[done.prefix] = list(done.size)
             cut_so_far += len(done.hr or done.lr)
             bar.set_postfix_str(f'{cut_so_far} windows', refresh=False)
             bar.update()
@@ -116,9 +117,20 @@ def _make(request: Request, missing: Dict[Path, Dict], out: Path, workers: int, 
         _check_counts({path: writer.count() for path, writer in writers.items()}, (hr_path, lr_path))
         for path, writer in writers.items():
             side = request.grid.crop // (request.scale if path == lr_path else 1)
-            writer.complete(f'({side},{side},3) {ENCODINGS[request.encoding]}')
+            measured = {'sizes': _all_sizes(request, sizes)} if path == hr_path else {}
+            writer.complete(f'({side},{side},3) {ENCODINGS[request.encoding]}', **measured)
         for writer in writers.values():
             writer.move_into_place()
+
+
+def _all_sizes(request: Request, known: Dict[str, List[int]]) -> Dict[str, List[int]]:
+    """Return the size of every image; those that an interrupted run has cut are read once more."""
+    return {
+        prefix: known[prefix]
+        if prefix in known
+        else list(hr_image(SourceImage(prefix, request.hr_images[key], None, factor, True, False)).shape[:2])
+        for prefix, key, factor in request.prefixes()
+    }
 
 
 def _left_to_do(request: Request, hr: Optional[LMDBWriter], lr: Optional[LMDBWriter]) -> List[SourceImage]:

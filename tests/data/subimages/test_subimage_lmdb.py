@@ -215,11 +215,11 @@ def test_interrupted_at_any_step_a_rerun_ends_as_if_it_never_was(images, tmp_pat
     monkeypatch.setattr(subimage_lmdb, '_TRANSACTION_BYTES', 1 << 17)
     original, calls = getattr(LMDBWriter, method), []
 
-    def interrupted(self, *arguments):
+    def interrupted(self, *arguments, **named):
         calls.append(method)
         if len(calls) == call:
             raise Killed
-        return original(self, *arguments)
+        return original(self, *arguments, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(LMDBWriter, method, interrupted)
