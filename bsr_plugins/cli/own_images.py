@@ -50,7 +50,7 @@ def make(args: argparse.Namespace, recipe: Recipe) -> OwnData:
         name=folder.name,
         source=f'The images of {args.hr!r}: {counts}; {folder.as_posix()}/images.json names them.',
         uniform=windows.uniform,
-        count=windows.uniform_count,
+        count=len(images.training),
         smallest=images.smallest,
         val_hr=f'{folder.as_posix()}/val_HR',
         val_lr=f'{folder.as_posix()}/val_LR',

@@ -24,9 +24,9 @@ examples:
   # BSPA's inverse-sampled half, x4: 128/64/48 windows (x3: 129/63/48)
   %(prog)s --hr datasets/DIV2K/DIV2K_train_HR --lr datasets/DIV2K/DIV2K_train_LR_bicubic/X4 --scale 4 \\
       --out datasets/DIV2K/sub_128
-  # the uniform half at full reading speed: large windows, uncompressed
+  # the uniform half at full reading speed: large windows, uncompressed, that leave no rest out
   %(prog)s --hr datasets/DIV2K/DIV2K_train_HR --lr datasets/DIV2K/DIV2K_train_LR_bicubic/X4 --scale 4 \\
-      --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
+      --crop 480 --step 240 --thresh 0 --encoding bmp --out datasets/DIV2K/sub_480
   # ClassSR's pyramid; LR images are made here
   %(prog)s --hr datasets/DIV2K/DIV2K_train_HR --scale 4 --factors 1 .9 .8 .7 .6 --out datasets/DIV2K/sub_pyramid
 """

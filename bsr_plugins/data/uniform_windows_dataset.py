@@ -80,7 +80,7 @@ class UniformWindowsDataset(Dataset):
         self.gt_folder, self.lq_folder = os.fspath(given.dataroot_gt), os.fspath(given.dataroot_lq)
         self._tensors = SampleTensors(opt)
         self.seed = torch.initial_seed() % 2**64
-        grid, self._images = read_layout(self.gt_folder, self.lq_folder, self.scale)
+        grid, self._layout = read_layout(self.gt_folder, self.lq_folder, self.scale)
         self._side = grid.crop
         if grid.step > grid.crop:
             raise DataError(
@@ -90,9 +90,9 @@ class UniformWindowsDataset(Dataset):
                 found=f'a step of {grid.step}',
                 remedy=f'make the LMDBs with --step {grid.crop} or less',
             )
-        self.keys = [image.prefix for image in self._images]
-        self._counts = np.array([self._position_counts(index) for index in range(len(self._images))])
-        whole = [self._counts_in(image.height, image.width) for image in self._images]
+        self.keys = [image.prefix for image in self._layout]
+        self._counts = np.array([self._position_counts(index) for index in range(len(self._layout))])
+        whole = [self._counts_in(image.height, image.width) for image in self._layout]
         shares = 1 - self._counts.prod(1) / np.array([rows * columns for rows, columns in whole])
         self.missing_share_ = shares.mean(keepdims=True)
         if shares.any():
@@ -102,12 +102,12 @@ class UniformWindowsDataset(Dataset):
                 f'and are not drawn. LMDBs made with --thresh 0 hold them.'
             )
         rank, num_ranks = get_dist_info()
-        self._passes = Passes(len(self._images), _ORDER_STREAM, rank=rank, num_ranks=num_ranks)
+        self._passes = Passes(len(self._layout), _ORDER_STREAM, rank=rank, num_ranks=num_ranks)
         self._readers: Optional[Tuple[LmdbReader, LmdbReader]] = None
 
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""
-        return len(self._images)
+        return len(self._layout)
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         """The draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
@@ -132,7 +132,7 @@ class UniformWindowsDataset(Dataset):
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         place = self.draw(index)
-        image = self._images[place.image]
+        image = self._layout[place.image]
         rows = pieces(place.top * self.scale, self.gt_size, image.tops, self._side)
         columns = pieces(place.left * self.scale, self.gt_size, image.lefts, self._side)
         parts = [
@@ -156,7 +156,7 @@ class UniformWindowsDataset(Dataset):
         return _part(lq, row, column, self.scale), _part(gt, row, column, 1)
 
     def _position_counts(self, index: int) -> List[int]:
-        image = self._images[index]
+        image = self._layout[index]
         height, width = (covered(starts, self._side) for starts in (image.tops, image.lefts))
         counts = self._counts_in(height, width)
         if min(counts) < 1:

@@ -93,7 +93,12 @@ def place_of(sample: Any, which: str) -> List[int]:
     return [index, row, column]
 
 
-@pytest.mark.parametrize('gt_size', [4, 12, 16, 20, 32])
+def sample_at(dataset: UniformWindowsDataset, place: Place, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(dataset, 'draw', lambda number: place)
+    return dataset[0]
+
+
+@pytest.mark.parametrize('gt_size', [8, 12, 16, 20, 32])
 @pytest.mark.parametrize('grid', GRIDS)
 def test_every_position_of_every_image_as_often_as_from_the_whole_image(
     lmdbs: Any, monkeypatch: pytest.MonkeyPatch, grid: str, gt_size: int
@@ -103,8 +108,7 @@ def test_every_position_of_every_image_as_often_as_from_the_whole_image(
     for index, (rows, columns) in enumerate(dataset._counts):
         # The draw is uniform over these counts: all of them are what a whole image has, each exactly once.
         for top, left in itertools.product(range(rows), range(columns)):
-            monkeypatch.setattr(dataset, 'draw', lambda number, place=Place(index, top, left): place)
-            sample = dataset[0]
+            sample = sample_at(dataset, Place(index, top, left), monkeypatch)
             found.append(place_of(sample, 'gt'))
             assert place_of(sample, 'lq') == found[-1]
     last = [[side - (side % 16 if grid == 'with a rest' and side % 16 <= 12 else 0) for side in size] for size in SIZES]

@@ -201,7 +201,7 @@ def test_an_output_that_does_not_match_is_refused(main, images, tmp_path, capsys
 def test_help_imports_nothing_large(repo):
     shown = run([sys.executable, '-X', 'importtime', str(repo / 'tools' / 'create_subimage_lmdb.py'), '--help'])
     assert shown.returncode == 0
-    assert '--crop 480 --step 240 --encoding bmp' in shown.stdout
+    assert '--crop 480 --step 240 --thresh 0 --encoding bmp' in shown.stdout
     assert not {'torch', 'cv2', 'numpy', 'basicsr'} & {
         line.split('|')[-1].strip() for line in shown.stderr.splitlines()
     }

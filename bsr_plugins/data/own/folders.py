@@ -167,5 +167,6 @@ def _remove_outdated(out: Path, before: Dict[str, str], now: Dict[str, str], not
     if trained_before and trained_before != trained_now:
         differing = sorted({file.partition('/')[2] for file, _ in trained_before ^ trained_now})
         notes.append(f'the training images have changed, sub-images are made anew: {some_of(differing)}')
-        for path in out.glob('sub_*'):
-            shutil.rmtree(path)
+        for pattern in ('windows_*', 'sub_*'):
+            for path in out.glob(pattern):
+                shutil.rmtree(path)

@@ -10,8 +10,10 @@ from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.own.folders import OwnImages, writing_into
 from bsr_plugins.data.sampling.sampling_options import NUM_CLASSES
-from bsr_plugins.data.subimages.windows import WindowGrid, default_grid, windows
+from bsr_plugins.data.subimages.windows import WindowGrid, default_grid, modulus, windows
 
+#: How the folders of the two kinds of windows begin.
+UNIFORM, CLASSES = 'windows', 'sub'
 #: Side of the large windows, as BasicSR cuts DIV2K.
 LARGE = 480
 #: Overlapping windows hold every pixel four times. Above so many pixels they do not overlap.
@@ -20,24 +22,29 @@ _BYTES_A_PIXEL = 3
 
 
 class Windows(NamedTuple):
-    """The folders of the LMDBs, the number of large windows, and side and number of the small ones.
+    """The folders of the LMDBs, and side and number of the small windows.
 
     ``classes`` is '', and the last two are 0, where there are no small ones.
     """
 
     uniform: str
-    uniform_count: int
     classes: str = ''
     crop: int = 0
     class_count: int = 0
 
 
 def large_grid(images: OwnImages, scale: int) -> WindowGrid:
-    """Return windows of 480 pixels, or of the side of the smallest image, half over each other where that is small."""
+    """Return windows of 480 pixels, or of the side of the smallest image, half over each other where that is small.
+
+    They leave no pixel out: no rest is too short for a window, and the step is such that sides are cropped to multiples
+    of the scale alone (``modulus``).
+    """
     side = min(LARGE // scale * scale, images.smallest)
-    if sum(image.height * image.width for image in images.training.values()) > MOST_OVERLAPPING:
-        return WindowGrid(side, side, 0)
-    return WindowGrid(side, _multiple(side // 2, scale), _multiple(min(48, side * 3 // 8), scale, 0))
+    pixels = sum(image.height * image.width for image in images.training.values())
+    grid = WindowGrid(side, side if pixels > MOST_OVERLAPPING else _multiple(side // 2, scale), 0)
+    while modulus(grid, scale) > scale:
+        grid = grid._replace(step=grid.step - scale)
+    return grid
 
 
 def small_grid(images: OwnImages, scale: int) -> WindowGrid:
@@ -58,24 +65,24 @@ def make_windows(images: OwnImages, scale: int, with_classes: bool, progress: bo
     from bsr_plugins.data.difficulty.scorers import bicubic_scorer, choose_device
     from bsr_plugins.data.difficulty.scoring import score_difficulty
 
-    uniform = _cut(images, scale, large_grid(images, scale), 'bmp', progress)
+    grid = large_grid(images, scale)
+    # Beside each other where there are many pixels: another choice than where there are few, and another folder.
+    apart = '' if 2 * grid.step <= grid.crop else '_apart'
+    uniform, _ = _cut(images, scale, f'{UNIFORM}_{grid.crop}{apart}', grid, 'bmp', progress)
     if not with_classes:
-        return Windows(*uniform)
+        return Windows(uniform)
     grid = small_grid(images, scale)
-    # Small images have one size of window; the encoding is the one difference.
-    classes = uniform if grid == large_grid(images, scale) else _cut(images, scale, grid, 'png-fast', progress)
-    folder = classes[0]
+    folder, count = _cut(images, scale, f'{CLASSES}_{grid.crop}', grid, 'png-fast', progress)
     hr, lr = f'{folder}/HR_sub.lmdb', f'{folder}/LR_sub_x{scale}.lmdb'
     with writing_into(images.folder):
         score_difficulty(hr, lr, scale, bicubic_scorer(scale, choose_device('auto')), progress=progress)
-    return Windows(*uniform, folder, grid.crop, classes[1])
+    return Windows(uniform, folder, grid.crop, count)
 
 
-def _cut(images: OwnImages, scale: int, grid: WindowGrid, encoding: str, progress: bool) -> Tuple[str, int]:
+def _cut(images: OwnImages, scale: int, name: str, grid: WindowGrid, encoding: str, progress: bool) -> Tuple[str, int]:
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 
-    # Windows side by side stand apart from overlapping ones of the same side.
-    out = images.folder / (f'sub_{grid.crop}' if grid.step < grid.crop else f'sub_{grid.crop}_apart')
+    out = images.folder / name
     if not (out / 'HR_sub.lmdb').is_dir():
         _check_room(images, scale, grid, out)
     has_lr = any(image.lr is not None for image in images.training.values())

@@ -130,9 +130,10 @@ def _train_set_keys(row: Method, base: Mapping[str, Any], data: Optional[OwnData
     train = _value_at(base, 'datasets:train') or {}
     options = _parsed(row.train_set_options)
     keys: Dict[str, Any] = {}
+    of_windows = data is not None and train.get('dataroot_gt') == f'{data.uniform}/HR_sub.lmdb'
     types = {each.train_set for each in METHODS.values()}
-    if row.train_set != Method.train_set or train.get('type') in types:
-        keys['datasets:train:type'] = row.train_set
+    if not row.is_uniform or train.get('type') in types:
+        keys['datasets:train:type'] = row.window_set if of_windows else row.train_set
     if row.draws_by_class:
         # What pairs of images have besides says nothing of classed sub-images.
         keys.update(_under('datasets:train', dict.fromkeys(_PAIR_KEYS)))

@@ -17,6 +17,9 @@ from bsr_plugins.options.templates.protocols import (
     Protocol,
 )
 
+#: Draws from windows what PairedImageDataset draws from whole images.
+WINDOW_SET = 'UniformWindowsDataset'
+
 
 @dataclass(frozen=True)
 class Method:
@@ -28,7 +31,8 @@ class Method:
         twin: The method of plain training that it is compared with; None for such a one itself.
         model_type: The model, None for BasicSR's own of the network.
         residual: Whether the network learns the residual on a bicubic image (``BicubicResidual``).
-        train_set: Type of the training set, on the same images and with the same options as the twin's.
+        train_set: Type of the training set, on the same images and with the same options as the twin's. Over windows
+            UniformWindowsDataset stands for PairedImageDataset (:attr:`window_set`).
         train_set_options: Lines of what it has besides; all of its lines where it does not take the twin's images.
         dataset: Lines put under ``datasets.train``; ``{sub}``, ``{scale}`` and ``{crop}`` are put in.
         loss: Lines of the losses, under ``train``; '' where nothing but ``train`` has one.
@@ -59,6 +63,16 @@ class Method:
     def draws_by_class(self) -> bool:
         """Whether the whole training set is of sub-images drawn by their class."""
         return self.train_set == 'InverseSampledLMDBDataset'
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether its training set draws images and positions alike."""
+        return self.train_set == Method.train_set
+
+    @property
+    def window_set(self) -> str:
+        """Type of the training set where the images are stored as windows."""
+        return WINDOW_SET if self.is_uniform else self.train_set
 
 
 METHODS: Dict[str, Method] = {

@@ -42,10 +42,10 @@ def scoring_command(scale: int, *arguments: str) -> List[str]:
 def train_datasets(recipe: Recipe) -> str:
     """Return ``datasets`` of a training file."""
     data = recipe.setting.data
-    method, stock = recipe.method_row, recipe.method_row.train_set == 'PairedImageDataset'
-    kept = f'true  # {_WORKERS_KEPT if stock else _WORKERS_ARE_SLOW}'
+    method = recipe.method_row
+    kept = f'true  # {_WORKERS_KEPT if method.is_uniform else _WORKERS_ARE_SLOW}'
     if data is not None:
-        kept = f'false  # with workers true: {_REPEATED if stock else _SLOW}'
+        kept = f'false  # with workers true: {_SLOW}'
     text = f"""\
 # dataset and data loader settings
 datasets:
@@ -88,34 +88,41 @@ def _enlarge_ratio(recipe: Recipe) -> str:
 
 
 def _published_images(recipe: Recipe) -> str:
-    scale = recipe.scale
+    scale, method = recipe.scale, recipe.method_row
+    further = f'type: {method.window_set}, io_backend.type: lmdb, no filename_tmpl'
+    if not method.is_uniform:
+        further = "filename_tmpl: '{}', io_backend.type: lmdb, dataset_enlarge_ratio: 1 (far more windows than images)"
     return f"""\
 name: DIV2K
-type: {recipe.method_row.train_set}
+type: {method.train_set}
 dataroot_gt: {HR_FOLDER}
 dataroot_lq: {lr_folder(scale)}
 filename_tmpl: '{{}}x{scale}'  # an LR image is 0001x{scale}.png
 io_backend:
   type: disk
 # a whole image is decoded for every patch; an LMDB of large windows is read many times faster:
-# basicsr subimages ... --crop 480 --step 240 --encoding bmp --out datasets/DIV2K/sub_480
+# basicsr subimages ... --crop 480 --step 240 --thresh 0 --encoding bmp --out datasets/DIV2K/sub_480
 # dataroot_gt: datasets/DIV2K/sub_480/HR_sub.lmdb
 # dataroot_lq: datasets/DIV2K/sub_480/LR_sub_x{scale}.lmdb
-# filename_tmpl: '{{}}', io_backend.type: lmdb, dataset_enlarge_ratio: 1 (there are far more windows than images)
-{recipe.method_row.protocol.data_note}"""
+# {further}
+{method.protocol.data_note}"""
 
 
 def _own_images(recipe: Recipe, data: OwnData) -> str:
+    method = recipe.method_row
+    stock = _WITHOUT_PACK if method.is_uniform else ''
     return f"""\
 name: {yaml_text(data.name)}
-type: {recipe.method_row.train_set}
+type: {method.window_set}{stock}
 # windows of the images, uncompressed: they are read many times faster than whole images
 dataroot_gt: {yaml_text(f'{data.uniform}/HR_sub.lmdb')}
 dataroot_lq: {yaml_text(f'{data.uniform}/LR_sub_x{recipe.scale}.lmdb')}
-filename_tmpl: '{{}}'  # a window has one name in both
 io_backend:
   type: lmdb
 """
+
+
+_WITHOUT_PACK = '  # crops as of whole images; without the pack PairedImageDataset, crops of windows'
 
 
 def _enlarged(recipe: Recipe, count: int) -> str:
@@ -128,7 +135,10 @@ def _enlarged(recipe: Recipe, count: int) -> str:
     epoch = max(math.ceil(math.sqrt(total)), min(total, _EPOCH))
     ratio = math.ceil(epoch * BATCH_SIZE / count)
     iterations = count * ratio // BATCH_SIZE
-    return f'{ratio}  # an epoch is {count} windows * {ratio} / {BATCH_SIZE} = {iterations} iterations'
+    method = recipe.method_row
+    kind = 'sub-images' if method.draws_by_class else 'images'
+    more = '' if method.is_uniform or method.draws_by_class else '; here, of windows, more'
+    return f'{ratio}  # an epoch is {count} {kind} * {ratio} / {BATCH_SIZE} = {iterations} iterations{more}'
 
 
 _EPOCH = 1000

@@ -21,7 +21,7 @@ class OwnData:
         name: What the data set is called.
         source: What is said of it in the file.
         uniform: Folder of the LMDBs of windows that patches are drawn from.
-        count: Number of these windows.
+        count: Number of the images that these windows are of.
         smallest: The shorter side of the smallest image, in HR pixels: no patch is larger.
         val_hr: Folder of the HR images for validation.
         val_lr: Folder of their LR images.

@@ -21,7 +21,7 @@ from quick_yaml import load_yaml
 DATA = OwnData(
     name='images_x4',
     source='Nine images.',
-    uniform='datasets/images_x4/sub_480',
+    uniform='datasets/images_x4/windows_480',
     count=40,
     smallest=480,
     val_hr='datasets/images_x4/val_HR',

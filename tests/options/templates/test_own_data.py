@@ -26,7 +26,7 @@ from quick_yaml import load_yaml
 DATA = OwnData(
     name='photos_x4',
     source="The images of 'photos': 9 images to train on, 2 held out.",
-    uniform='datasets/photos_x4/sub_480',
+    uniform='datasets/photos_x4/windows_480',
     count=40,
     smallest=480,
     val_hr='datasets/photos_x4/val_HR',

@@ -141,7 +141,7 @@ def test_twins_differ_in_the_method_alone(net, method, scale):
     own = ('name:', 'model_type:') + (('    type: L1Loss',) if 'train.pixel_opt.' in keys else ())
     if 'datasets.train.type' in keys:
         # Who draws, and so why the workers stay.
-        own += ('    type: PairedImageDataset', '    persistent_workers: true  # ')
+        own += ('    type: PairedImageDataset', '    # type: UniformWindows', '    persistent_workers: true  # ')
     missing = [line for line in lines if line not in ours_lines]
     if 'network_g.' not in keys and method not in ('inverse', 'eq10'):
         assert [line for line in missing if not line.startswith(own)] == []
