@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, TextIO, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, TextIO, Tuple
 
 from bsr_plugins.analysis.compared_runs import ComparedRuns, FailedRun, TestedRun, TestSet
 from bsr_plugins.comparison.checking import Checked
 from bsr_plugins.comparison.class_data import held_by_one, make_classes
 from bsr_plugins.comparison.commands import home_of
 from bsr_plugins.comparison.plan import Plan, PlannedRun, Variant, base_at_length, planned, variants
-from bsr_plugins.comparison.progress import Progress
+from bsr_plugins.comparison.progress import Progress, write_line
 from bsr_plugins.comparison.run_files import RunFiles, check_unchanged, files_of
 from bsr_plugins.comparison.runner import Runner, image_folders, is_tested
 from bsr_plugins.comparison.test_sets import make_test_set
 from bsr_plugins.data.difficulty.difficulty_file import difficulty_path
-
-_FINGERPRINTS = 'data.json'
 
 
 class Settings(NamedTuple):
@@ -120,9 +119,9 @@ def _with_data(checked: Checked, settings: Settings, stream: TextIO) -> Sequence
         return checked.methods
     if checked.base_file is None:
         return checked.methods
-    data, say = settings.out / 'data', _sayer(stream)
+    data = settings.out / 'data'
     base = base_at_length(checked.grid, checked.base_file.options)
-    held = held_by_one(settings.out / 'locks' / 'data.lock', say)
+    held = held_by_one(settings.out / 'locks' / 'data.lock', functools.partial(write_line, stream))
     try:
         for each in to_make:
             make_test_set(each, base['scale'])
@@ -134,13 +133,6 @@ def _with_data(checked: Checked, settings: Settings, stream: TextIO) -> Sequence
             held.release()
     made, _ = variants(checked.grid, base, checked.iters, own)
     return made
-
-
-def _sayer(stream: TextIO) -> Callable[[str], None]:
-    def say(text: str) -> None:
-        print(text, file=stream, flush=True)
-
-    return say
 
 
 def _shard(runs: Sequence[PlannedRun], index: int, count: int) -> List[PlannedRun]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, Optional, TextIO
+from typing import Any, Dict, Optional, TextIO
 
 _SECONDS_BETWEEN_LINES = 30.0
 _SHARE_BETWEEN_LINES = 0.1
@@ -39,7 +39,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Show a line."""
         if self._bar is None:
-            print(f'[{time.strftime("%H:%M:%S")}] {text}', file=self._stream, flush=True)
+            write_line(self._stream, f'[{time.strftime("%H:%M:%S")}] {text}')
         else:
             self._bar.write(text, file=self._stream)
 
@@ -68,7 +68,10 @@ class Progress:
         return f'all runs {done / total:.0%}{left}'
 
 
-Say = Callable[[str], None]
+def write_line(stream: TextIO, text: str) -> None:
+    """Write a line that is seen at once."""
+    stream.write(f'{text}\n')
+    stream.flush()
 
 
 def duration(seconds: float) -> str:

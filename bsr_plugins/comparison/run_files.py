@@ -65,7 +65,7 @@ class RunFiles:
     @property
     def images(self) -> Path:
         """Where its test images go."""
-        return self.out / 'images' / self.run.name
+        return self.out / 'tested' / self.run.name
 
     @property
     def lock(self) -> Path:
