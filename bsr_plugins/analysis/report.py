@@ -7,7 +7,7 @@ import io
 import json
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 from bsr_plugins.analysis.compared_runs import ComparedRuns
 from bsr_plugins.analysis.image_scores import METRICS
@@ -15,6 +15,7 @@ from bsr_plugins.analysis.measured_runs import MeasuredRuns, Seed, SetScores, me
 from bsr_plugins.analysis.report_blocks import Link
 from bsr_plugins.analysis.report_content import content
 from bsr_plugins.analysis.report_figure import ReportFigure
+from bsr_plugins.analysis.report_figures import draw_figures
 from bsr_plugins.analysis.report_images import ImageFolder
 from bsr_plugins.analysis.report_markdown import render_markdown
 from bsr_plugins.analysis.report_page import render_page
@@ -22,7 +23,7 @@ from bsr_plugins.analysis.report_results import finite, results_of
 from bsr_plugins.common.files import PathLike, replacing, write_text
 from bsr_plugins.common.shown import shown
 
-FIGURES = 'figures'
+FIGURES, RESULTS = 'figures', 'report.json'
 
 
 def write_report(compared: ComparedRuns, out: PathLike, extra: Sequence[ReportFigure] = ()) -> Path:
@@ -46,7 +47,7 @@ def write_report(compared: ComparedRuns, out: PathLike, extra: Sequence[ReportFi
     out = Path(out)
     measured = measure(compared)
     results = results_of(measured)
-    figures = [*_draw(measured), *extra]
+    figures = [*draw_figures(measured), *extra]
     pictures = _write_pictures(figures, out)
     images = ImageFolder(out)
     files = images.of_test_sets(measured)
@@ -59,14 +60,15 @@ def write_report(compared: ComparedRuns, out: PathLike, extra: Sequence[ReportFi
     results['seconds'] = sum(results['seconds_by_step'].values())
     blocks = content(results, figures, pictures, links, files)
     write_text(out / 'per_image.csv', _per_image(measured))
-    write_text(out / 'report.json', json.dumps(finite(results), indent=1, allow_nan=False) + '\n')
+    write_text(out / RESULTS, json.dumps(finite(results), indent=1, allow_nan=False) + '\n')
     write_text(out / 'report.md', render_markdown(blocks))
     write_text(out / 'report.html', render_page(f'{compared.name}, x{compared.scale}', blocks))
     return out / 'report.html'
 
 
-def _draw(measured: MeasuredRuns) -> List[ReportFigure]:
-    return []
+def read_results(out: PathLike) -> Dict[str, Any]:
+    """Return what the ``report.json`` of a report holds."""
+    return json.loads((Path(out) / RESULTS).read_text(encoding='utf-8'))
 
 
 def _write_pictures(figures: Sequence[ReportFigure], out: Path) -> Dict[str, str]:

@@ -1,0 +1,79 @@
+"""``basicsr report RUN TWIN``: what trained experiments are worth on test images, against their twin."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import List
+
+from bsr_plugins.cli.messages import print_findings, say
+from bsr_plugins.common.errors import OptionError
+
+HELP = 'compare experiments that are trained already: tests, tables, intervals, figures'
+DESCRIPTION = """\
+Test experiments that exist, of any methods, trained with this pack or without, and write a report on them:
+  OUT/report.html     one page: scores, gains with 95 % intervals, figures; opens without a network
+  OUT/report.md, OUT/report.json, OUT/per_image.csv, OUT/images/
+
+RUN and TWIN are folders experiments/<name> as BasicSR leaves them: the copied option file and the weights. The last
+one is the twin, what the others are compared with. Experiments that differ in nothing but their seed are one method,
+and the more seeds each method has, the more the intervals can tell. What is tested is kept in OUT/tests: the same
+command again tests only what is new.
+"""
+EXAMPLES = """\
+examples:
+  %(prog)s experiments/train_BSPA experiments/train_plain
+  %(prog)s experiments/a_s0 experiments/a_s1 --twin experiments/b_s0 experiments/b_s1
+  %(prog)s experiments/a experiments/b --test Set5 datasets/Set5/HR datasets/Set5/LRbicx4 --out results/a_b
+"""
+INTERRUPTED = 'interrupted: run the same command again to continue from here'
+EXIT_DONE, EXIT_FAILED, EXIT_WRONG_INPUT = 0, 1, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('runs', nargs='+', metavar='RUN', help='experiments; the last one is the twin without --twin')
+    parser.add_argument('--twin', nargs='+', default=[], metavar='DIR', help='experiments of the twin, one a seed')
+    parser.add_argument(
+        '--test',
+        nargs=3,
+        action='append',
+        default=[],
+        metavar=('NAME', 'GT', 'LQ'),
+        help="test images: a name, the folder of HR and that of LR images; may be repeated (default: the twin's "
+        'validation sets)',
+    )
+    parser.add_argument('--iter', type=int, metavar='N', help='test net_g_N.pth (default: net_g_latest.pth)')
+    parser.add_argument('--out', metavar='DIR', help='folder of the report (default: results/report_<RUN>_<TWIN>)')
+
+
+def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
+    """Test, report, print what was found; 0, or 1 where a run could not be tested, 2 where the folders are wrong.
+
+    Raises:
+        OptionError: There is nothing to compare with.
+    """
+    if len(args.runs) + len(args.twin) < 2:
+        raise OptionError(
+            'One experiment alone cannot be compared',
+            found=args.runs[0],
+            remedy='name its twin behind it: the experiment that was trained without the method',
+        )
+    from bsr_plugins.comparison.reported_runs import plan_report, test_all
+
+    runs, twins = ([Path(name) for name in names] for names in (args.runs, args.twin))
+    sets = [(name, Path(gt), Path(lq)) for name, gt, lq in args.test]
+    planned, findings = plan_report(runs, twins, sets, args.iter)
+    if planned is None:
+        print_findings(findings)
+        return EXIT_WRONG_INPUT
+    last = (twins or runs)[0 if twins else -1]
+    out = Path(args.out or Path('results') / f'report_{runs[0].name}_{last.name}')
+    compared = test_all(planned, out, say)
+
+    from bsr_plugins.analysis.report import read_results, write_report
+    from bsr_plugins.analysis.report_words import summary
+
+    page = write_report(compared, out)
+    results = read_results(out)
+    say('', *summary(results), '', str(page))
+    return EXIT_FAILED if results['failed'] else EXIT_DONE
