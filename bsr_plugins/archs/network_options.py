@@ -187,6 +187,18 @@ SIGMA_BRANCH = OptionSet(
     relation=_upsampler_reaches_scale,
 )
 
+LOG_VARIANCE_BRANCH = OptionSet(
+    'arch',
+    'LogVarianceBranch',
+    'Head of UDN that predicts ln(theta) from the features before the upsampler, for `network_sigma`.',
+    (
+        Option('num_in_ch', optional(whole(1)), 64, 'channels of the features; ~: found in network_g'),
+        _OUT,
+        Option('num_feat', whole(1), 64, 'channels of its convolutions'),
+        Option('upscale', whole(1), 4, "upscaling factor; absent: the file's scale"),
+    ),
+)
+
 BSR_NET = OptionSet(
     'arch',
     'BSRNet',
@@ -222,4 +234,4 @@ BSR_NET = OptionSet(
 #: Of ``train``: read with the sigma branch.
 SIGMA_TAP = Option('sigma_tap', optional(TEXT), 'auto', 'auto, or the module of network_g whose input the branch reads')
 
-NETWORKS = (FSRCNN, BICUBIC_RESIDUAL, CARN, SIGMA_BRANCH, BSR_NET)
+NETWORKS = (FSRCNN, BICUBIC_RESIDUAL, CARN, SIGMA_BRANCH, LOG_VARIANCE_BRANCH, BSR_NET)

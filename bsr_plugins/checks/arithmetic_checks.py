@@ -17,7 +17,7 @@ from bsr_plugins.data.images.shared_options import SCALE
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.metrics.metric_options import check_has_sigma
 from bsr_plugins.models.named_losses import check_loss_names
-from bsr_plugins.models.sigma_options import check_maps, check_pair, check_weights
+from bsr_plugins.models.sigma_options import check_first_step, check_maps, check_pair, check_weights
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
 
@@ -50,7 +50,8 @@ def _of_model(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[
         losses = train.get('losses')
         return [
             *maps,
-            *refused(option_file, (), check_pair, train.get('sigma_opt'), network),
+            *refused(option_file, (), check_pair, train, network),
+            *refused(option_file, (), check_first_step, train, option_file.get('path', 'pretrain_network_udn')),
             *([] if losses is None else refused(option_file, (), check_loss_names, losses)),
         ]
     if network and option_file.get('val', 'sigma') and not option_file.get('path', 'pretrain_network_sigma'):

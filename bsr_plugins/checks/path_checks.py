@@ -16,6 +16,7 @@ from bsr_plugins.checks.missing_data import (
 )
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import closest_name
+from bsr_plugins.models.sigma_options import first_step_files
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 _LIST_FILES = ('meta_info_file', 'meta_info')
@@ -105,6 +106,11 @@ def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_res
         # A run that resumes takes the networks that were saved with the state instead of the pretrained ones.
         if key == 'resume_state' and is_train and not auto_resume or 'pretrain_network' in key and not from_state:
             findings += _missing_file(option_file, ('path', key), value, root)
+    first_step = option_file.get('path', 'pretrain_network_udn')
+    if is_train and isinstance(first_step, str):
+        # A run that resumes reads them too.
+        for path in first_step_files(first_step)[0 if from_state else 1 :]:
+            findings += _missing_file(option_file, ('path', 'pretrain_network_udn'), path, root)
     for name, network in option_file.options.items():
         if name.startswith('network_') and isinstance(network, dict):
             for key in _WEIGHT_KEYS:

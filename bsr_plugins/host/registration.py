@@ -73,10 +73,17 @@ add('arch', 'BicubicResidual', 'bsr_plugins.archs.bicubic_residual_arch:BicubicR
 add('arch', 'CARN', 'bsr_plugins.archs.carn_arch:CARN')
 add('arch', 'BSRNet', 'bsr_plugins.archs.bsr_arch:BSRNet')
 add('arch', 'SigmaBranch', 'bsr_plugins.archs.sigma_branch_arch:SigmaBranch')
+add('arch', 'LogVarianceBranch', 'bsr_plugins.archs.log_variance_branch_arch:LogVarianceBranch')
 add('loss', 'FocalPixelLoss', 'bsr_plugins.losses.focal_pixel_loss:FocalPixelLoss')
 add('loss', 'ExpectationLoss', 'bsr_plugins.losses.expectation_loss:ExpectationLoss')
 add('loss', 'SigmaLoss', 'bsr_plugins.losses.sigma_loss:SigmaLoss')
 add('loss', 'HybridLpLoss', 'bsr_plugins.losses.hybrid_lp_loss:HybridLpLoss')
+add(
+    'loss',
+    'UncertaintyEstimationLoss',
+    'bsr_plugins.losses.uncertainty_estimation_loss:UncertaintyEstimationLoss',
+)
+add('loss', 'UncertaintyDrivenLoss', 'bsr_plugins.losses.uncertainty_driven_loss:UncertaintyDrivenLoss')
 add('model', 'RebalancedSRModel', 'bsr_plugins.models.rebalanced_sr_model:RebalancedSRModel')
 add('model', 'BSPAModel', 'bsr_plugins.models.bspa_model:BSPAModel')
 add('metric', 'calculate_pll', 'bsr_plugins.metrics.pll_metric:calculate_pll')

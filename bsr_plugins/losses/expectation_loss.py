@@ -1,26 +1,36 @@
-"""l_E, the expectation of L1 over plausible images ("Revisiting L1 Loss in Super-Resolution", Eq. 8)."""
+"""l_E, the expectation of L1 over plausible images ("Revisiting L1 Loss in Super-Resolution", Eq. 6 to 8)."""
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Tuple, Union
 
 import torch
 from torch import Tensor
 
-from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.losses.elementwise import ElementwiseLoss, check_broadcast, same_images
 from bsr_plugins.losses.error_threshold import below_mean
+from bsr_plugins.losses.laplace_noise import laplace_noise
 from bsr_plugins.losses.loss_options import EXPECTATION_LOSS
 
 _DEFAULTS = EXPECTATION_LOSS.defaults
 
 
-def expectation_loss(pred: Tensor, target: Tensor, noise: Tensor, threshold: str = _DEFAULTS.threshold) -> Tensor:
-    """Return l_E of each element, |y - (mu + |y - mu| * z)| (Eq. 8).
+def expectation_loss(
+    pred: Tensor,
+    target: Tensor,
+    noise: Tensor,
+    threshold: str = _DEFAULTS.threshold,
+    scale: Optional[Union[Tensor, float]] = None,
+) -> Tensor:
+    """Return l_E of each element, |y - (mu + s * z)| with s = |y - mu| (Eq. 8), or another s (Eq. 6 and 7).
 
-    Where mu = ``pred``, y = ``target`` and z = ``noise``. With e = y - mu it is |e| * |sign(e) - z|, and its derivative
-    by mu is -sign(e) * |sign(e) - z|: the gradient flows through mu and through |y - mu|, and so always leads towards y
-    (Eq. 9). E_z is 1.16663 * |e|, not 1 as in Eq. 9; z = 0 is L1.
+    Where mu = ``pred``, y = ``target`` and z = ``noise``. Eq. 8, with e = y - mu, is |e| * |sign(e) - z|, and its
+    derivative by mu is -sign(e) * |sign(e) - z|: the gradient flows through mu and through |y - mu|, and so always
+    leads towards y (Eq. 9). E_z is 1.16663 * |e|, not 1 as in Eq. 9; z = 0 is L1.
+
+    With a learned s (Eq. 6) the gradient flows into s too, which falls towards 0 (the paper's Fig. 2): E_z of
+    |e - s z| grows with s from |e|, its value at s = 0. With a constant s (Eq. 7) mu learns from noised HR images.
 
     Args:
         pred: Super-resolved images, (N, C, H, W) in [0, 1].
@@ -29,14 +39,15 @@ def expectation_loss(pred: Tensor, target: Tensor, noise: Tensor, threshold: str
         threshold: The paper's Sec. 4.3: where |y - mu| is less than its mean over the ``batch`` or the ``sample``, the
             noise is 0, which leaves plain L1 there. The mask is detached. ``none``: noise everywhere. The paper does
             not say what is set to zero; here it is the scale of the noise.
+        scale: s; a tensor of the shape of ``pred``, or a number >= 0. None: |y - mu|.
 
     Returns:
         (N, C, H, W), the mean over the draws, not reduced.
     """
     error = target - pred
-    spread = error.abs()
+    spread: Union[Tensor, float] = error.abs() if scale is None else scale
     if threshold != 'none':
-        spread = spread.masked_fill(below_mean(spread, threshold), 0)
+        spread = torch.as_tensor(spread).expand_as(error).masked_fill(below_mean(error.abs(), threshold), 0)
     loss = (error - spread * noise).abs()
     return loss.mean(0) if noise.dim() > pred.dim() else loss
 
@@ -50,6 +61,9 @@ class ExpectationLoss(ElementwiseLoss):
         num_draws: Draws that one loss averages; the paper leaves the expectation to SGD, which is 1.
         threshold: ``batch``, ``sample`` or ``none``, see :func:`expectation_loss`. The mean over draws is 1.16663 * L1
             only with ``none``.
+        noise_scale: What z is multiplied by: ``error``, |y - mu| (Eq. 8); ``sigma``, what ``network_sigma`` predicts
+            and learns by this loss (Eq. 6); or a number k, in units of images in [0, 1] (Eq. 7).
+        distribution: Of z: ``normal``, or ``laplace`` (:func:`bsr_plugins.losses.laplace_noise.laplace_noise`).
         loss_weight: Factor of the loss.
         reduction: ``mean`` (the paper sums over the image: its kT is dropped), ``sum`` or ``none``.
 
@@ -67,14 +81,26 @@ class ExpectationLoss(ElementwiseLoss):
         threshold: str = _DEFAULTS.threshold,
         loss_weight: float = _DEFAULTS.loss_weight,
         reduction: str = _DEFAULTS.reduction,
+        noise_scale: Union[str, float] = _DEFAULTS.noise_scale,
+        distribution: str = _DEFAULTS.distribution,
     ) -> None:
         super().__init__(loss_weight, reduction)
         EXPECTATION_LOSS.check(
-            noise=noise, num_draws=num_draws, threshold=threshold, loss_weight=loss_weight, reduction=reduction
+            noise=noise,
+            num_draws=num_draws,
+            threshold=threshold,
+            noise_scale=noise_scale,
+            distribution=distribution,
+            loss_weight=loss_weight,
+            reduction=reduction,
         )
         self.noise = noise
         self.num_draws = num_draws
         self.threshold = threshold
+        self.noise_scale = noise_scale
+        self.distribution = distribution
+        #: Tells a model to pass ``sigma=``, the output of ``network_sigma``.
+        self.takes_sigma = noise_scale == 'sigma'
 
     def forward(
         self,
@@ -82,6 +108,7 @@ class ExpectationLoss(ElementwiseLoss):
         target: Tensor,
         weight: Optional[Tensor] = None,
         noise: Optional[Tensor] = None,
+        sigma: Optional[Tensor] = None,
         **kwargs: Any,
     ) -> Tensor:
         """Return the loss.
@@ -91,21 +118,38 @@ class ExpectationLoss(ElementwiseLoss):
             target: HR images, same shape.
             weight: Elementwise weights, each side 1 or as that of ``pred``.
             noise: What :meth:`draw_noise` returns. None: drawn from torch's global generator.
+            sigma: With ``noise_scale: sigma``: the output of the sigma branch, same shape as ``pred``.
             **kwargs: Not used.
 
         Raises:
+            OptionError: ``noise_scale`` is ``sigma`` and there is none.
             DataError: The shapes do not fit each other.
         """
         pred, target = same_images('ExpectationLoss', pred=pred, target=target)
+        scale = self._scale(pred, sigma)
         if noise is None:
             noise = self.draw_noise(pred)
         else:
             self._check_noise(noise, pred)
             noise = noise.to(pred.device, pred.dtype)
-        return self._reduced(expectation_loss(pred, target, noise, self.threshold), weight)
+        return self._reduced(expectation_loss(pred, target, noise, self.threshold, scale), weight)
+
+    def _scale(self, pred: Tensor, sigma: Optional[Tensor]) -> Optional[Union[Tensor, float]]:
+        if self.noise_scale == 'error':
+            return None
+        if not self.takes_sigma:
+            return float(self.noise_scale)
+        if sigma is None:
+            raise OptionError(
+                'ExpectationLoss with noise_scale: sigma was given no sigma',
+                where='noise_scale',
+                expected='the output of a sigma branch',
+                remedy='model_type: RebalancedSRModel and network_sigma: {type: SigmaBranch}, or another noise_scale',
+            )
+        return same_images('ExpectationLoss', pred=pred, sigma=sigma)[1]
 
     def draw_noise(self, pred: Tensor, generator: Optional[torch.Generator] = None) -> Tensor:
-        """Return draws of N(0, 1) for ``pred`` (N, C, H, W).
+        """Return draws of ``distribution`` for ``pred`` (N, C, H, W).
 
         Args:
             pred: The images, for their shape, type and device.
@@ -120,7 +164,10 @@ class ExpectationLoss(ElementwiseLoss):
         """
         dtype = torch.float64 if pred.dtype == torch.float64 else torch.float32
         device = pred.device if generator is None else generator.device
-        drawn = torch.randn(self._noise_shape(pred), generator=generator, device=device, dtype=dtype)
+        draw = torch.randn if self.distribution == 'normal' else torch.rand
+        drawn = draw(self._noise_shape(pred), generator=generator, device=device, dtype=dtype)
+        if self.distribution == 'laplace':
+            drawn = laplace_noise(drawn - 0.5)
         return drawn.to(pred.device)
 
     def _noise_shape(self, pred: Tensor) -> Tuple[int, ...]:

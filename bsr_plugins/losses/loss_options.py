@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import Option, OptionSet
-from bsr_plugins.common.option_kinds import FLAG, choice, number, optional, whole
+from bsr_plugins.common.option_kinds import FLAG, choice, either, number, optional, whole
 from bsr_plugins.data.images.bicubic_resampling import BICUBIC
 
 LOSS_WEIGHT = Option('loss_weight', number(), 1.0, 'factor of the loss')
@@ -44,10 +44,22 @@ FOCAL_PIXEL_LOSS = OptionSet(
     ),
 )
 
+
+def _threshold_goes_with_scale(values: SimpleNamespace) -> None:
+    if values.noise_scale != 'error' and values.threshold != 'none':
+        raise OptionError(
+            'the threshold of Sec. 4.3 sets |y - mu| to 0, which is the scale of the noise in Eq. 8 alone',
+            where='threshold',
+            expected='none, with a noise_scale other than error',
+            found=f'{values.threshold}, with noise_scale: {values.noise_scale}',
+            remedy='threshold: none',
+        )
+
+
 EXPECTATION_LOSS = OptionSet(
     'loss',
     'ExpectationLoss',
-    'l_E = |y - (mu + |y - mu| z)| with z from N(0, 1).',
+    'l_E = |y - (mu + |y - mu| z)| with z from N(0, 1); with another `noise_scale` Eq. 6 or 7.',
     (
         Option(
             'noise',
@@ -70,9 +82,24 @@ EXPECTATION_LOSS = OptionSet(
             'the noise is 0 where the error is below its mean over the batch or the sample; none: never',
             'Sec. 4.3, which leaves open what is set to 0',
         ),
+        Option(
+            'noise_scale',
+            either(choice('error', 'sigma'), number(at_least=0)),
+            'error',
+            'what z is multiplied by: |y - mu| (Eq. 8), the sigma that `network_sigma` learns (Eq. 6), or a number k '
+            '(Eq. 7); the last two with threshold: none',
+        ),
+        Option(
+            'distribution',
+            choice('normal', 'laplace'),
+            'normal',
+            'of z: N(0, 1), or the Laplace distribution of scale 1',
+            'the footnote to Eq. 4 prints N(0, 1) where it needs a uniform draw',
+        ),
         LOSS_WEIGHT,
         REDUCTION,
     ),
+    relation=_threshold_goes_with_scale,
 )
 
 SIGMA_LOSS = OptionSet(
@@ -90,6 +117,30 @@ SIGMA_LOSS = OptionSet(
         ),
         Option('threshold', choice('none', 'batch'), 'none', 'batch: errors below their mean count as 0'),
         Option('detach_pred', FLAG, True, 'the loss trains only the branch and the features; false: mu too'),
+        REDUCTION,
+    ),
+)
+
+UNCERTAINTY_ESTIMATION_LOSS = OptionSet(
+    'loss',
+    'UncertaintyEstimationLoss',
+    'First step of UDN, for `train.sigma_opt`: exp(-s) |y - mu| + 2 s, s = ln(theta) by LogVarianceBranch.',
+    (
+        Option('img_range', number(above=0), 255.0, 'what 1 in an image stands for', 'the branch ends at s = -1'),
+        LOSS_WEIGHT,
+        REDUCTION,
+    ),
+)
+
+UNCERTAINTY_DRIVEN_LOSS = OptionSet(
+    'loss',
+    'UncertaintyDrivenLoss',
+    'UDL, second step of UDN: (s - min(s) + offset) |y - mu|, s by the networks of `path.pretrain_network_udn`.',
+    (
+        Option(
+            'offset', number(at_least=0), 1.0, 'what is added to each weight', "the published code's; the paper has 0"
+        ),
+        LOSS_WEIGHT,
         REDUCTION,
     ),
 )
@@ -121,4 +172,11 @@ HYBRID_LP_LOSS = OptionSet(
     relation=_has_a_term,
 )
 
-LOSSES = (FOCAL_PIXEL_LOSS, EXPECTATION_LOSS, SIGMA_LOSS, HYBRID_LP_LOSS)
+LOSSES = (
+    FOCAL_PIXEL_LOSS,
+    EXPECTATION_LOSS,
+    SIGMA_LOSS,
+    HYBRID_LP_LOSS,
+    UNCERTAINTY_ESTIMATION_LOSS,
+    UNCERTAINTY_DRIVEN_LOSS,
+)

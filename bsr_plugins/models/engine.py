@@ -27,7 +27,7 @@ class Engine(Part):
     optimizer's step and not after it, so that nothing that is not finite reaches the weights. What each option does:
     :class:`bsr_plugins.models.engine_options.EngineOptions`; what the guard catches when:
 
-    - a loss that is not finite, in any process: in its own iteration;
+    - a loss that is not finite, in any process, or leaps (``max_loss_jump``): in its own iteration;
     - a gradient that is not finite though the losses are: in the last iteration of its update;
     - a weight that is not finite for another reason: when it is to be saved.
 
@@ -60,7 +60,7 @@ class Engine(Part):
                 remedy='compile: false',
             )
         self.step = TrainingStep(options, self.model.optimizer_g, self.model.device)
-        self.guard = NonFiniteGuard(options.non_finite)
+        self.guard = NonFiniteGuard(options.non_finite, max_jump=options.max_loss_jump)
         if options.accumulate > 1 or options.amp == 'fp16':
             # BasicSR's schedulers count batches; the first of them make no update.
             warnings.filterwarnings('ignore', r'Detected call of `lr_scheduler\.step', UserWarning)
@@ -114,6 +114,8 @@ class Engine(Part):
         values, norm = self._read(terms, step.gradient_norm() if ends else None)
         if guard.spoils(values.values()):
             self._take_fault('A loss is not finite', iteration, values, norm, self._files_of(terms))
+        elif guard.leaps(sum(values.values())):
+            self._say_skipped('The loss leaps', iteration, values, norm, self._files_of({}))
         if norm is not None:
             found = guard.verdict(norm, step.scaler is not None)
             if found == UPDATE:
@@ -123,7 +125,9 @@ class Engine(Part):
                     self._take_fault('A gradient is not finite', iteration, values, norm, self._files_of({}))
                 step.leave_out(overflow=found == OVERFLOW)
             if guard.exhausted:
-                problem = f'{guard.in_row} updates in a row had losses or gradients that are not finite, the last one'
+                problem = (
+                    f'{guard.in_row} updates in a row had losses or gradients that are not finite or leap, the last one'
+                )
                 self.stop(problem, iteration, values, norm, self._files_of({}))
         return {**values, **self._counters(iteration, norm)}
 
@@ -143,7 +147,7 @@ class Engine(Part):
             counters['updates'] = float(iteration // options.accumulate)
         if options.grad_clip is not None and norm is not None:
             counters['grad_norm'] = norm
-        if options.non_finite == 'skip':
+        if options.non_finite == 'skip' or options.max_loss_jump is not None:
             counters['skipped'] = float(self.guard.skipped)
         if self.step.scaler is not None:
             counters['overflows'] = float(self.guard.overflows)
@@ -162,6 +166,11 @@ class Engine(Part):
         """Stop, or say that the update will be skipped."""
         if self.guard.policy == 'stop':
             self.stop(problem, iteration, values, norm, files)
+        self._say_skipped(problem, iteration, values, norm, files)
+
+    def _say_skipped(
+        self, problem: str, iteration: int, values: Mapping[str, float], norm: Optional[float], files: List[str]
+    ) -> None:
         if self.guard.skipped < SHOWN:
             get_root_logger().warning(
                 f'{problem} in iteration {iteration:,} ({describe(values, norm)}); its update '

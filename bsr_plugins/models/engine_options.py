@@ -32,8 +32,14 @@ NON_FINITE = Option(
     'stop',
     'what happens where a loss or a gradient is not finite: stop the run, or skip the update',
 )
+MAX_LOSS_JUMP = Option(
+    'max_loss_jump',
+    optional(either(number(above=0), OFF)),
+    None,
+    'an update is skipped whose loss is more than this times that of the update before; UDN has 1e6',
+)
 #: The engine's keys of ``train``.
-ENGINE = (AMP, COMPILE, CHANNELS_LAST, GRAD_CLIP, ACCUMULATE, NON_FINITE)
+ENGINE = (AMP, COMPILE, CHANNELS_LAST, GRAD_CLIP, ACCUMULATE, NON_FINITE, MAX_LOSS_JUMP)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +55,7 @@ class EngineOptions:
     grad_clip: Optional[float] = GRAD_CLIP.default
     accumulate: int = ACCUMULATE.default
     non_finite: str = NON_FINITE.default
+    max_loss_jump: Optional[float] = MAX_LOSS_JUMP.default
 
     @classmethod
     def from_train(cls, train: Optional[Mapping[str, Any]]) -> EngineOptions:
@@ -60,4 +67,5 @@ class EngineOptions:
         values = {option.name: option.read(train or {}, f'train.{option.name}') for option in ENGINE}
         values['amp'] = values['amp'] or None  # false is another way to write ~
         values['grad_clip'] = float(values['grad_clip']) if values['grad_clip'] else None
+        values['max_loss_jump'] = float(values['max_loss_jump']) if values['max_loss_jump'] else None
         return cls(**values)

@@ -29,6 +29,6 @@ def describe_engine(options: EngineOptions, opt: Mapping[str, Any]) -> List[str]
                 f'Accumulation: the last {total % options.accumulate} batches make no update; a total_iter'
                 f' that {options.accumulate} divides leaves none.'
             )
-    shown = [(key, getattr(options, key)) for key in ('amp', 'compile', 'channels_last', 'grad_clip')]
+    shown = [(key, getattr(options, key)) for key in ('amp', 'compile', 'channels_last', 'grad_clip', 'max_loss_jump')]
     asked = [f'{key} {value}' for key, value in shown if value]
     return lines + (['Engine: ' + ', '.join(asked)] if asked else [])

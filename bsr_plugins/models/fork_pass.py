@@ -26,7 +26,7 @@ class ForkPass(Part):
     - ``cri_pix``: it adds the named losses and the sigma branch's, and gives lq and noise to losses that want them;
     - a hook before ``optimizer_g`` steps: clipping, and the guard against gradients that are not finite.
 
-    Accumulation, fp16 and ``non_finite: skip`` need the inside of the pass.
+    Accumulation, fp16, ``non_finite: skip`` and ``max_loss_jump`` need the inside of the pass.
 
     Args:
         model: The model.
@@ -55,6 +55,7 @@ class ForkPass(Part):
             ('amp', options.amp == 'fp16', '~ or bf16'),
             ('accumulate', options.accumulate > 1, '1'),
             ('non_finite', options.non_finite == 'skip', 'stop'),
+            ('max_loss_jump', options.max_loss_jump is not None, '~'),
             ('grad_clip', options.grad_clip is not None and no_hooks, '~, or torch >= 2.0'),
         ):
             if is_asked:
@@ -134,10 +135,12 @@ class ForkPass(Part):
         pixel = getattr(model, 'cri_pix', None)
 
         def criterion(pred: Tensor, target: Tensor, *args: Any, **kwargs: Any) -> Any:
+            is_first = not self._terms
+            if is_first:
+                model.sigma.forward()
             terms = {'l_pix': model.losses.term(pixel, pred, target, iteration, PIXEL, **kwargs)} if pixel else {}
             terms.update(model.losses.named_terms(pred, target, iteration))
-            if 'l_sigma' not in self._terms:
-                model.sigma.forward()
+            if is_first:
                 terms.update(model.sigma.terms(pred, target))
             self._terms = {**self._terms, **terms}
             return sum(terms.values())

@@ -1,4 +1,4 @@
-"""The losses of a training step: BasicSR's slots and any number of named ones, given lq and noise as they want."""
+"""The losses of a training step: BasicSR's slots and any number of named ones, each given what it asks for."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Losses(Part):
         self._slot_is_filled_in = False
 
     def prepare(self) -> None:
-        """Build the named losses; where they are all there are, give SRModel the loss in a slot that it insists on."""
+        """Build the named losses; without a loss in SRModel's slots, give it the one that it insists on."""
         train = self.model.opt['train']
         self._noise = LossNoise(int(torch.initial_seed()))
         for name, options in named_loss_options(train).items():
             self.named[name] = build_named_loss(name, options, self.model.device)
-        if self.named and not (train.get('pixel_opt') or train.get('perceptual_opt')):
+        if (self.named or train.get('sigma_opt')) and not (train.get('pixel_opt') or train.get('perceptual_opt')):
             train['pixel_opt'] = {'type': 'L1Loss'}
             self._slot_is_filled_in = True
 
@@ -77,9 +77,13 @@ class Losses(Part):
     def term(
         self, criterion: nn.Module, output: Tensor, target: Tensor, iteration: int, place: int, **more: Any
     ) -> Any:
-        """Return what ``criterion`` at ``place`` makes of ``output`` and ``target``, with lq and noise if it wants."""
+        """Return what ``criterion`` at ``place`` makes of ``output``, ``target`` and what else it asks for."""
         if takes_lq(criterion):
             more['lq'] = self.model.lq
+        if getattr(criterion, 'takes_sigma', False):
+            more['sigma'] = self.model.sigma.prediction
+        if getattr(criterion, 'takes_log_variance', False):
+            more['log_variance'] = self.model.first_step.log_variance(self.model.lq)
         if takes_noise(criterion):
             more['noise'] = self._noise.draw(criterion, output, iteration, place)
         return criterion(output, target, **more)

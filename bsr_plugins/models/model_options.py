@@ -16,6 +16,7 @@ def _below(section: str, options: Iterable[Option]) -> Iterator[Option]:
     return (dataclasses.replace(option, path=f'{section}.{option.path}') for option in options)
 
 
+PARAM_KEY_UDN = Option('path.param_key_udn', optional(TEXT), 'params', 'which weights of the two files')
 STRICT_LOAD_SIGMA = Option('path.strict_load_sigma', FLAG, True, 'its weights file must hold all of its weights')
 
 REBALANCED_SR_MODEL = OptionSet(
@@ -33,6 +34,13 @@ REBALANCED_SR_MODEL = OptionSet(
         Option('path.pretrain_network_sigma', optional(PATH), None, 'its weights'),
         STRICT_LOAD_SIGMA,
         Option('path.param_key_sigma', optional(TEXT), None, 'which weights of the file; ~: as param_key_g'),
+        Option(
+            'path.pretrain_network_udn',
+            optional(PATH),
+            None,
+            'net_g_*.pth of the first step of UDN, net_sigma_*.pth beside it: what UncertaintyDrivenLoss reads, frozen',
+        ),
+        PARAM_KEY_UDN,
         Option('val.sigma', optional(FLAG), False, 'computes the sigma maps, for images and metrics'),
         Option('val.save_best', optional(TEXT), None, 'name of the metric whose best weights are kept'),
     ),

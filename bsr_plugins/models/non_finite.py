@@ -1,4 +1,4 @@
-"""The guard against losses and gradients that are not finite: it stops the run, or leaves single updates out."""
+"""The guard against losses and gradients that are not finite, or leap: it stops the run, or leaves updates out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from bsr_plugins.runs.state_structure import COUNT
 LIMIT = 100
 #: Updates left out that get a line of the log each; later ones are counted alone.
 SHOWN = 10
+#: A loss near 0 (UDN's first one changes its sign) is no measure of the next one.
+_LEAST_LOSS = 1e-3
 #: What becomes of an update.
 UPDATE, SPOILED, OVERFLOW, GRADIENT = 'update', 'spoiled', 'overflow', 'gradient'
 
@@ -26,11 +28,15 @@ class NonFiniteGuard:
     Args:
         policy: ``stop`` or ``skip``.
         limit: Updates in a row that may be left out, by either.
+        max_jump: An update is left out too whose loss is more than this times the last one's that was made, in absolute
+            values; None: however much it leaps. Either loss counts as 1e-3 at least.
     """
 
-    def __init__(self, policy: str, limit: int = LIMIT) -> None:
+    def __init__(self, policy: str, limit: int = LIMIT, max_jump: Optional[float] = None) -> None:
         self.policy = policy
         self.limit = limit
+        self.max_jump = max_jump
+        self.last_loss: Optional[float] = None
         self.skipped = 0
         self.overflows = 0
         self.in_row = 0
@@ -41,6 +47,17 @@ class NonFiniteGuard:
         bad = not all(math.isfinite(value) for value in values)
         self.spoiled = self.spoiled or bad
         return bad
+
+    def leaps(self, loss: float) -> bool:
+        """Tell whether a finite loss leaps too far from the last one; the update is spoiled then, until it ends."""
+        if self.max_jump is None:
+            return False
+        size = max(abs(loss), _LEAST_LOSS)
+        leapt = self.last_loss is not None and size > self.max_jump * self.last_loss
+        if not leapt:
+            self.last_loss = size
+        self.spoiled = self.spoiled or leapt
+        return leapt
 
     def verdict(self, norm: float, scaled: bool) -> str:
         """Tell at the end of an update what is to become of it, and count it where it is left out.
@@ -71,7 +88,9 @@ class NonFiniteGuard:
 
     def state(self) -> Dict[str, Any]:
         """Return the counters and whether the update in progress is spoiled."""
-        return {'skipped': self.skipped, 'overflows': self.overflows, 'in_row': self.in_row, 'spoiled': self.spoiled}
+        last = {} if self.last_loss is None else {'last_loss': self.last_loss}
+        counts = {'skipped': self.skipped, 'overflows': self.overflows, 'in_row': self.in_row}
+        return {**counts, 'spoiled': self.spoiled, **last}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state`.
@@ -83,6 +102,8 @@ class NonFiniteGuard:
             raise ValueError(f'the counts of what was skipped are {dict(state)}')
         self.skipped, self.overflows = state['skipped'], state['overflows']
         self.in_row, self.spoiled = state['in_row'], state['spoiled']
+        if self.max_jump is not None and state.get('last_loss') is not None:
+            self.last_loss = float(state['last_loss'])
 
 
 def non_finite_error(

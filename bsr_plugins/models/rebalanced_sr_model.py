@@ -21,6 +21,7 @@ from bsr_plugins.models.checkpoints import (
     write_weights,
 )
 from bsr_plugins.models.engine import Engine
+from bsr_plugins.models.first_step import FirstStep
 from bsr_plugins.models.fork_pass import fork_pass_of
 from bsr_plugins.models.losses import Losses
 from bsr_plugins.models.model_options import check_model_options
@@ -72,9 +73,10 @@ class RebalancedTraining(_AnyModel):
         self.fork_pass = fork_pass_of(self, RebalancedTraining)
         self.losses = Losses(self)
         self.sigma = SigmaBranch(self)
+        self.first_step = FirstStep(self)
         own = (
             *(self.run_state, self.best, self.owed_validation, self.engine),
-            *(self.fork_pass, self.losses, self.sigma),
+            *(self.fork_pass, self.losses, self.sigma, self.first_step),
         )
         self.parts: List[Part] = [part for part in own if part is not None]
         for name, extra_part in self.extra_parts.items():
@@ -285,6 +287,8 @@ class RebalancedSRModel(RebalancedTraining, StockModel):
     - ``engine``: mixed precision, accumulation, clipping and a guard against losses and gradients that are not finite
       (:class:`bsr_plugins.models.engine_options.EngineOptions`);
     - ``sigma``: ``network_sigma`` and ``train.sigma_opt`` (:class:`bsr_plugins.models.sigma_branch.SigmaBranch`);
+    - ``first_step``: ``path.pretrain_network_udn``, the frozen networks that UncertaintyDrivenLoss takes its weights
+      from (:class:`bsr_plugins.models.first_step.FirstStep`);
     - ``run_state``: a training state that resumes the uninterrupted run, the place inside the epoch and the random
       states of every process included, and what a training set has to say of its draws in the log;
     - ``best``: ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``;

@@ -15,7 +15,14 @@ from bsr_plugins.common.errors import CheckpointError
 from bsr_plugins.models.model_options import STRICT_LOAD_SIGMA
 from bsr_plugins.models.part import Part
 from bsr_plugins.models.sigma_maps import SigmaMaps, check_validation_takes_maps, wants_sigma
-from bsr_plugins.models.sigma_options import check_maps, check_pair, check_weights, sigma_key, sigma_options
+from bsr_plugins.models.sigma_options import (
+    check_maps,
+    check_pair,
+    check_weights,
+    is_second_step,
+    sigma_key,
+    sigma_options,
+)
 from bsr_plugins.runs.random_states import preserved_random_states
 
 
@@ -27,6 +34,9 @@ class SigmaBranch(Part):
     - It trains in the optimizer of network_g as a parameter group of its own. The loss (``SigmaLoss``) sees mu
       detached; the features are not, so that the branch shapes the trunk, as the paper's Table 1 (L1 + Eq. 10) implies.
     - Its weights, EMA too, are saved apart as ``net_sigma_*.pth``; net_g's files are those of a run without it.
+    - A loss may use its output instead: ExpectationLoss with ``noise_scale: sigma`` (Eq. 6) trains the branch itself.
+    - With LogVarianceBranch and UncertaintyEstimationLoss it is the first step of UDN. In the second the branch is
+      not built here (:class:`bsr_plugins.models.first_step.FirstStep`).
     - In validations and tests nothing of it is run unless ``val.sigma`` is true (:class:`SigmaMaps`).
 
     Attributes:
@@ -34,32 +44,35 @@ class SigmaBranch(Part):
         map: The sigma map of the last test, (1, C, H, W) in (0, 1); None where none was asked for.
 
     Raises:
-        OptionError: One of network_sigma and train.sigma_opt without the other, or a tap that is not found.
+        OptionError: network_sigma without a loss that uses it, or the reverse, or a tap that is not found.
         CheckpointError: A resume from a run without the branch.
     """
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
         check_validation_takes_maps(model.opt)
+        if model.opt['is_train']:
+            check_pair(model.opt['train'], model.opt.get('network_sigma'))
         check_maps((model.opt.get('val') or {}).get('sigma'), model.opt.get('network_sigma'))
         self.net: Optional[nn.Module] = None
         self.net_ema: Optional[nn.Module] = None
         self.map: Optional[Tensor] = None
         self.maps: Optional[SigmaMaps] = None
         self._prediction: Optional[Tensor] = None
+        self._criterion: Optional[nn.Module] = None
 
     # ------------------------------------------------------------------ building
     def add_to_optimizer(self) -> None:
         """Build branch and loss, and train the branch as a parameter group of its own in ``optimizer_g``."""
-        options = self.model.opt['train'].get('sigma_opt')
-        check_pair(options, self.model.opt.get('network_sigma'))
-        if not options:
+        train = self.model.opt['train']
+        if not self.model.opt.get('network_sigma') or is_second_step(train):
             return
         # The branch's first weights leave the draws of the run as they are without it.
         with preserved_random_states():
             self.net = self.build_net()
         self.net.train()
-        self._criterion = build_loss(options).to(self.model.device)
+        if train.get('sigma_opt'):
+            self._criterion = build_loss(train['sigma_opt']).to(self.model.device)
         self.model.optimizer_g.add_param_group({'params': [p for p in self.net.parameters() if p.requires_grad]})
         self.give_maps()
 
@@ -120,11 +133,16 @@ class SigmaBranch(Part):
         if self.net is not None:
             self._prediction = self.model.engine.forward(self.net, self._tap.take())
 
+    @property
+    def prediction(self) -> Optional[Tensor]:
+        """What the branch predicted in the pass that was just made, for losses that use it (Eq. 6)."""
+        return self._prediction
+
     def terms(self, output: Tensor, target: Tensor) -> Dict[str, Tensor]:
-        """Return the branch's loss as ``l_sigma``; nothing in a run without it."""
-        if self.net is None:
-            return {}
+        """Return the branch's own loss as ``l_sigma``; nothing in a run without it. The prediction is forgotten."""
         prediction, self._prediction = self._prediction, None
+        if self._criterion is None:
+            return {}
         return {'l_sigma': self._criterion(prediction, output, target)}
 
     def average(self, decay: float) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
+from bsr_plugins.archs.network_options import LOG_VARIANCE_BRANCH
 from bsr_plugins.common.errors import CheckpointError, OptionError
+from bsr_plugins.common.naming import plain_name
+from bsr_plugins.losses.loss_options import EXPECTATION_LOSS, SIGMA_LOSS, UNCERTAINTY_DRIVEN_LOSS
 
 if TYPE_CHECKING:  # the check of an option file asks here, without torch
     from torch import nn
@@ -28,28 +31,127 @@ def sigma_key(path: Mapping[str, Any]) -> str:
     return path.get('param_key_sigma') or path.get('param_key_g') or 'params'
 
 
-def check_pair(loss: Any, network: Any) -> None:
-    """Refuse the branch's loss without its network, and the reverse.
+def check_pair(train: Mapping[str, Any], network: Any) -> None:
+    """Refuse a branch that no loss trains or uses, and a loss that needs one which is not there.
+
+    Args:
+        train: The options ``train``.
+        network: ``network_sigma``.
 
     Raises:
-        OptionError: One of ``train.sigma_opt`` and ``network_sigma`` is given alone.
+        OptionError: One of them is given alone, or ``train.sigma_opt`` is the only loss and trains no network_g.
     """
-    if bool(loss) != bool(network):
+    places = places_of_sigma(train)
+    if bool(places) != bool(network):
         raise OptionError(
             'the sigma branch needs a network and a loss',
-            where='train.sigma_opt' if loss else 'network_sigma',
+            where=places[0] if places else 'network_sigma',
             expected='both or neither',
-            found='the loss alone' if loss else 'the network alone',
+            found='the loss alone' if places else 'the network alone',
             remedy='network_sigma: {type: SigmaBranch} and train.sigma_opt: {type: SigmaLoss}',
+        )
+    loss = train.get('sigma_opt')
+    if not loss or dict(losses_of_images(train)) or not isinstance(loss, Mapping):
+        return
+    detached = loss.get('detach_pred', SIGMA_LOSS.defaults.detach_pred)
+    if plain_name(loss.get('type')) == SIGMA_LOSS.name and detached:
+        raise OptionError(
+            'nothing would train network_g: train.sigma_opt is the only loss, and sees it detached',
+            where='train.sigma_opt.detach_pred',
+            expected='false, or a pixel_opt beside it',
+            found='true',
+            remedy="detach_pred: false and target: signed, Eq. 10 alone as in the third row of the paper's Table 1",
+        )
+
+
+def places_of_sigma(train: Mapping[str, Any]) -> List[str]:
+    """Return the key paths of the losses that need ``network_sigma``, ``train.sigma_opt`` first."""
+    own = ['train.sigma_opt'] if train.get('sigma_opt') else []
+    return own + [place for place, loss in losses_of_images(train) if takes_sigma(loss) or takes_log_variance(loss)]
+
+
+def losses_of_images(train: Mapping[str, Any]) -> Iterator[Tuple[str, Mapping[str, Any]]]:
+    """Yield (key path, options) of each loss of ``train`` that compares images, BasicSR's slots and the named ones."""
+    named = train.get('losses')
+    named = named if isinstance(named, Mapping) else {}
+    places = {f'train.{slot}': train.get(slot) for slot in ('pixel_opt', 'perceptual_opt')}
+    places.update((f'train.losses.{name}', loss) for name, loss in named.items())
+    return ((place, loss) for place, loss in places.items() if isinstance(loss, Mapping) and loss)
+
+
+def takes_sigma(loss: Mapping[str, Any]) -> bool:
+    """Tell whether a loss of these options wants the sigma that is being learned."""
+    return plain_name(loss.get('type')) == EXPECTATION_LOSS.name and loss.get('noise_scale') == 'sigma'
+
+
+def takes_log_variance(loss: Mapping[str, Any]) -> bool:
+    """Tell whether a loss of these options wants the uncertainty of UDN's first step."""
+    return plain_name(loss.get('type')) == UNCERTAINTY_DRIVEN_LOSS.name
+
+
+def is_second_step(train: Mapping[str, Any]) -> bool:
+    """Tell whether ``train`` is UDN's second step, in which ``network_sigma`` is that of the first and is frozen."""
+    return any(takes_log_variance(loss) for _, loss in losses_of_images(train))
+
+
+def first_step_files(net_g: str) -> Tuple[str, str]:
+    """Return the two files of UDN's first step: ``net_g_*.pth``, as the option file names it, and the branch's."""
+    folder, name = os.path.split(os.path.expanduser(net_g))
+    return os.path.join(folder, name), os.path.join(folder, name.replace('net_g', 'net_sigma', 1))
+
+
+def check_first_step(train: Mapping[str, Any], net_g: Any) -> None:
+    """Refuse UDN's second step without the weights of the first, and those weights where no loss reads them.
+
+    Raises:
+        OptionError: One of ``path.pretrain_network_udn`` and UncertaintyDrivenLoss is given alone, the branch is to be
+            trained in the second step too, or the file is not called net_g_*.pth.
+    """
+    asks = is_second_step(train)
+    if asks != bool(net_g):
+        raise OptionError(
+            'UncertaintyDrivenLoss reads the uncertainty of the first step'
+            if asks
+            else 'path.pretrain_network_udn is read by UncertaintyDrivenLoss, which is not among the losses',
+            where='path.pretrain_network_udn',
+            expected='net_g_*.pth of the first step (UncertaintyEstimationLoss)' if asks else '~',
+            found=repr(net_g),
+            remedy=f'pretrain_network_udn: {"experiments/NAME/models/net_g_latest.pth" if asks else "~"}',
+        )
+    if not asks:
+        return
+    wants_branch = [place for place, loss in losses_of_images(train) if takes_sigma(loss)]
+    if train.get('sigma_opt') or wants_branch:
+        raise OptionError(
+            'the branch is that of the first step, frozen, and cannot be trained in the second',
+            where='train.sigma_opt' if train.get('sigma_opt') else wants_branch[0],
+            expected='UncertaintyDrivenLoss without a loss that trains network_sigma',
+            remedy='sigma_opt: ~' if train.get('sigma_opt') else 'noise_scale: error',
+        )
+    if not os.path.basename(str(net_g)).startswith('net_g'):
+        raise OptionError(
+            'the weights of the first step are two files of one name, net_g_*.pth and net_sigma_*.pth',
+            where='path.pretrain_network_udn',
+            expected='net_g_*.pth, as saved in the first step',
+            found=net_g,
         )
 
 
 def check_maps(maps: Any, network: Any) -> None:
-    """Refuse ``val.sigma`` where there is no branch to compute maps.
+    """Refuse ``val.sigma`` where there is no branch that computes maps.
 
     Raises:
-        OptionError: ``val.sigma`` is true without ``network_sigma``.
+        OptionError: ``val.sigma`` is true without ``network_sigma``, or with the branch of UDN.
     """
+    kind = network.get('type') if isinstance(network, Mapping) else None
+    if maps and plain_name(kind) == LOG_VARIANCE_BRANCH.name:
+        raise OptionError(
+            'LogVarianceBranch predicts ln(theta), no sigma in (0, 1) of which maps are drawn',
+            where='val.sigma',
+            expected='false, or network_sigma: {type: SigmaBranch}',
+            found='true',
+            remedy='sigma: false',
+        )
     if maps and not network:
         raise OptionError(
             'val.sigma asks for the maps of a sigma branch that is not there',

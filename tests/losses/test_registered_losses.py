@@ -32,7 +32,16 @@ DEFAULTS: Dict[str, Dict[str, Any]] = {
         'scale': None,
         **REDUCTION,
     },
-    'ExpectationLoss': {'noise': 'element', 'num_draws': 1, 'threshold': 'batch', **REDUCTION},
+    'ExpectationLoss': {
+        'noise': 'element',
+        'num_draws': 1,
+        'threshold': 'batch',
+        'noise_scale': 'error',
+        'distribution': 'normal',
+        **REDUCTION,
+    },
+    'UncertaintyEstimationLoss': {'img_range': 255.0, **REDUCTION},
+    'UncertaintyDrivenLoss': {'offset': 1.0, **REDUCTION},
     'SigmaLoss': {'loss_weight': 0.01, 'target': 'abs', 'threshold': 'none', 'detach_pred': True, 'reduction': 'mean'},
     'HybridLpLoss': {'l1_weight': 1, 'l2_weight': 1, 'lp_weight': 0.1, 'p': 0.5, 'eps': 1e-3, **REDUCTION},
 }
@@ -51,6 +60,11 @@ def images(seed: int, shape: tuple = SHAPE, dtype: torch.dtype = torch.float32) 
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
+def reads_branch(loss: nn.Module) -> bool:
+    """Tell whether a loss stands under train.sigma_opt: its first argument is what the branch predicts."""
+    return next(iter(inspect.signature(loss.forward).parameters)) == 'sigma'
+
+
 def arguments(loss: nn.Module, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None) -> Dict[str, Any]:
     """Return what the forward of a loss names: the same sigma, lq and noise each time."""
     names = inspect.signature(loss.forward).parameters
@@ -60,8 +74,10 @@ def arguments(loss: nn.Module, pred: Tensor, target: Tensor, weight: Optional[Te
     if 'noise' in names:
         noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(11), dtype=torch.float64)
         given['noise'] = noise.to(torch.promote_types(pred.dtype, torch.float32))
-    if 'sigma' in names:
+    if reads_branch(loss):
         given['sigma'] = images(12, dtype=pred.dtype).requires_grad_(pred.requires_grad)
+    if 'log_variance' in names:
+        given['log_variance'] = images(13, dtype=pred.dtype)
     return given
 
 
@@ -259,7 +275,7 @@ def test_gradcheck(name: str) -> None:
     signs = (images(4, dtype=torch.float64) > 0.5).double() * 2 - 1
     # Errors from .05 to .25 keep away from the kink at 0; the mean of a threshold lies between two of them.
     pred = (target + signs * (0.05 + 0.2 * images(5, dtype=torch.float64))).requires_grad_()
-    if 'sigma' in inspect.signature(loss.forward).parameters:
+    if reads_branch(loss):
         sigma = (0.3 + 0.1 * images(6, dtype=torch.float64)).requires_grad_()
         assert torch.autograd.gradcheck(lambda given: loss(given, pred, target), [sigma])
         loss.detach_pred = False
@@ -319,7 +335,7 @@ def test_the_check_of_option_files_knows_the_name(name: str, tmp_path: Path) -> 
 
     names = known_names(tmp_path)
     path = tmp_path / 'x.yml'
-    slot = 'sigma_opt' if name == 'SigmaLoss' else 'pixel_opt'
+    slot = 'sigma_opt' if reads_branch(build(name)) else 'pixel_opt'
     for written, problem in ((name, None), (f'{name}_bsrp', None), (f'{name}s', f"There is no loss named '{name}s'")):
         path.write_text(f'model_type: SRModel\ntrain:\n  {slot}: {{type: {written}}}\n')
         findings = check_types(read_option_file(str(path)), names, is_train=True)

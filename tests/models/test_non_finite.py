@@ -70,3 +70,13 @@ def test_the_error_names_iteration_losses_files_and_the_way_back() -> None:
 
 def test_description() -> None:
     assert describe({'l_pix': 0.5}, INF) == 'l_pix 0.5, gradient norm inf'
+
+
+def test_a_loss_that_leaps_spoils_its_update() -> None:
+    guard = NonFiniteGuard('stop', max_jump=10)
+    assert [guard.leaps(loss) for loss in (0.0, 0.009, 0.2, -0.05, 0.4)] == [False, False, True, False, False]
+    assert guard.verdict(1.0, scaled=False) == SPOILED and guard.skipped == 1
+    again = NonFiniteGuard('stop', max_jump=10)
+    again.load_state(guard.state())
+    assert again.leaps(4.1) and not again.leaps(3.9)
+    assert not NonFiniteGuard('stop').leaps(1e30) and 'last_loss' not in NonFiniteGuard('stop').state()

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from textwrap import indent
 
-from bsr_plugins.archs.network_options import SIGMA_BRANCH, SIGMA_TAP
+from bsr_plugins.archs.network_options import LOG_VARIANCE_BRANCH, SIGMA_BRANCH, SIGMA_TAP
 from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
 from bsr_plugins.data.dataset_options import RFS as RFS_OPTIONS
 from bsr_plugins.data.dataset_options import SAMPLING_AUG as SAMPLING_AUG_OPTIONS
-from bsr_plugins.losses.loss_options import EXPECTATION_LOSS, FOCAL_PIXEL_LOSS, HYBRID_LP_LOSS, SIGMA_LOSS
+from bsr_plugins.losses.loss_options import (
+    EXPECTATION_LOSS,
+    FOCAL_PIXEL_LOSS,
+    HYBRID_LP_LOSS,
+    SIGMA_LOSS,
+    UNCERTAINTY_DRIVEN_LOSS,
+    UNCERTAINTY_ESTIMATION_LOSS,
+)
 from bsr_plugins.models.bspa_options import BSPA as BSPA_OPTIONS
+from bsr_plugins.models.engine_options import MAX_LOSS_JUMP
 from bsr_plugins.options.templates.option_lines import option_lines, with_value
 
 
@@ -78,6 +86,41 @@ sigma_opt:
 """,
     option_lines(SIGMA_LOSS.options, 'loss_weight target threshold detach_pred'),
 ) + option_lines([SIGMA_TAP], 'sigma_tap')
+
+NETWORK_UNCERTAINTY = _below(
+    """\
+# the head of UDN; its last layer bounds ln(theta) from below, by -1. Dropped in tests
+network_sigma:
+  type: LogVarianceBranch
+  # num_in_ch is found by itself: the channels of network_g's features before its upsampler
+""",
+    option_lines(LOG_VARIANCE_BRANCH.options, '-num_out_ch num_feat -upscale', upscale='{scale}'),
+)
+
+UNCERTAINTY_ESTIMATION = _below(
+    """\
+# first step: network and head together, by a likelihood with Jeffreys' prior. There is no pixel_opt beside it
+sigma_opt:
+  type: UncertaintyEstimationLoss  # exp(-s) |y - mu| + 2 s, s = ln(theta)
+""",
+    option_lines(UNCERTAINTY_ESTIMATION_LOSS.options, 'img_range -loss_weight -reduction'),
+)
+
+UNCERTAINTY_DRIVEN = _below(
+    """\
+pixel_opt:
+  type: UncertaintyDrivenLoss  # w |y - mu|, w = s - min(s) + offset, s of the first step
+""",
+    option_lines(UNCERTAINTY_DRIVEN_LOSS.options, 'offset -loss_weight -reduction'),
+)
+
+LOSS_JUMP = option_lines([MAX_LOSS_JUMP], 'max_loss_jump', max_loss_jump='!!float 1e6')
+
+FIRST_STEP = """\
+# the network goes on from that of the first step; a frozen copy of it, and net_sigma_latest.pth beside it, give s
+pretrain_network_g: '{first}/models/net_g_latest.pth'
+pretrain_network_udn: '{first}/models/net_g_latest.pth'
+"""
 
 EQ_10 = with_value(
     with_value(SIGMA_OPT, 'target', 'signed  # y - mu, as Eq. 10 prints it: abs would say nothing of the sign of mu'),

@@ -90,13 +90,17 @@ def method_keys(method: str, base: Mapping[str, Any], iterations: int, data: Opt
         **_loss_keys(row, base),
         **_train_keys(row, base, iterations),
         **_sigma_keys(row, base),
+        **dict(_under('path', _parsed(row.path))),
     }
     wanted.update((key, None) for key in _keys_of_methods() if key not in wanted)
+    if _value_at(base, 'path:pretrain_network_udn'):
+        wanted.setdefault('path:pretrain_network_g', None)  # of the first step, too
     twin = row.twin and ('l1_bicubic' if wrapped is not None else 'baseline')
     return MethodKeys(
         keys={key: value for key, value in wanted.items() if _value_at(base, key) != value},
         twin=twin,
         needs_classes=row.needs_classes,
+        first=row.first,
         as_published=row.as_published,
     )
 
@@ -207,6 +211,7 @@ def _keys_of_methods() -> FrozenSet[str]:
         if not row.draws_by_class:
             keys.update(key for key, _ in _under('datasets:train', _parsed(row.train_set_options)))
         keys.update(_parsed(row.sigma))
+        keys.update(key for key, _ in _under('path', _parsed(row.path)) if key != 'path:pretrain_network_g')
     return frozenset(keys)
 
 

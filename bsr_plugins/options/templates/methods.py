@@ -38,6 +38,9 @@ class Method:
         loss: Lines of the losses, under ``train``; '' where nothing but ``train`` has one.
         train: Further lines put under ``train``.
         sigma: Lines of ``network_sigma``.
+        path: Lines of ``path`` in place of those of plain training; ``{first}`` is the folder of the experiment of the
+            method that has to be trained first.
+        first: That method.
         as_published: The twin's updates as a share of its own, where the paper compares at unequal ones.
     """
 
@@ -52,7 +55,14 @@ class Method:
     loss: str = blocks.L1
     train: str = ''
     sigma: str = ''
+    path: str = ''
+    first: Optional[str] = None
     as_published: Optional[float] = None
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether tests can draw sigma maps."""
+        return self.sigma == blocks.NETWORK_SIGMA
 
     @property
     def needs_classes(self) -> bool:
@@ -205,6 +215,26 @@ METHODS: Dict[str, Method] = {
         dataset=blocks.INVERSE,
         loss=blocks.FPL,
         train=blocks.BSPA,
+    ),
+    'udn': Method(
+        about="UDN, the first step of UDL (NeurIPS 2021): network and uncertainty learn together; by BSPA's schedule",
+        protocol=BSPA,
+        twin='baseline',
+        model_type='RebalancedSRModel',
+        loss='',
+        train=blocks.UNCERTAINTY_ESTIMATION + blocks.LOSS_JUMP,
+        sigma=blocks.NETWORK_UNCERTAINTY,
+    ),
+    'udl': Method(
+        about="UDL, uncertainty-driven loss (NeurIPS 2021), by BSPA's schedule: L1 weighted by the uncertainty of udn",
+        protocol=BSPA,
+        twin='baseline',
+        model_type='RebalancedSRModel',
+        loss=blocks.UNCERTAINTY_DRIVEN,
+        train=blocks.LOSS_JUMP,
+        sigma=blocks.NETWORK_UNCERTAINTY,
+        path=blocks.FIRST_STEP,
+        first='udn',
     ),
     'fpl_bspa_sigma': Method(
         about="All at once: BSPA's sampling and frozen weights, FPL's loss on the bicubic residual, the sigma branch",

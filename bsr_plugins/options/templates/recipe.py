@@ -106,7 +106,7 @@ class Recipe:
     def model_type(self) -> str:
         """The model that trains and tests it."""
         own = self.network_row.model_type
-        if self.is_test and self.method_row.sigma:
+        if self.is_test and self.method_row.has_maps:
             return 'RebalancedSRModel'
         if self.method_row.model_type and not self.is_test:
             return self.method_row.model_type
@@ -152,6 +152,12 @@ class Recipe:
         return replace(self, method=twin, test=False, setting=Setting()) if twin else None
 
     @property
+    def first(self) -> Optional[Recipe]:
+        """The training file of the method that has to be trained first."""
+        first = self.method_row.first
+        return replace(self, method=first, test=False, setting=Setting()) if first else None
+
+    @property
     def name(self) -> str:
         """Name of the experiment."""
         return self.setting.name or self.standard_name
@@ -191,6 +197,7 @@ SHIPPED: List[Recipe] = [
     *(Recipe('BSR', method, scale) for scale in (2, 4) for method in ('bsr', 'l1_bsr', None)),
     *(Recipe('EDSR', method, 4) for method in ('hybrid_lp', 'rfs', 'l1_bsr')),
     Recipe('EDSR', 'samplingaug', 4),
+    *(Recipe('EDSR', method, 4) for method in ('udn', 'udl')),
     Recipe('EDSR', 'fpl_bspa_sigma', 4),
     Recipe('EDSR', 'fpl_bspa_sigma', 4, test=True),
     Recipe('MSRResNet', 'scorer', 4),

@@ -37,13 +37,7 @@ def _train_parts(recipe: Recipe) -> Sequence[str]:
         train_datasets(recipe),
         _network(recipe),
         _sigma(recipe),
-        """\
-# path
-path:
-  pretrain_network_g: ~
-  strict_load_g: true
-  resume_state: ~
-""",
+        '# path\npath:\n' + indent(_first_weights(recipe) + 'strict_load_g: true\nresume_state: ~\n', '  '),
         '# training settings\ntrain:\n'
         + indent(_sections(schedule.train, method.loss and '# losses\n' + method.loss, _method_lines(recipe)), '  '),
         f"""\
@@ -72,6 +66,13 @@ dist_params:  # read only by --launcher slurm; torchrun sets its own
     )
 
 
+def _first_weights(recipe: Recipe) -> str:
+    first = recipe.first
+    if first is None:
+        return 'pretrain_network_g: ~\n'
+    return recipe.method_row.path.format(first=f'experiments/{first.name}')
+
+
 def _method_lines(recipe: Recipe) -> str:
     """Return what the method puts under ``train``, BSPA's stages fitted to the length that was asked for."""
     iterations, text = recipe.setting.iterations, recipe.method_row.train
@@ -91,14 +92,14 @@ def _test_parts(recipe: Recipe) -> Sequence[str]:
         _general(recipe),
         test_datasets(recipe.scale),
         _network(recipe),
-        _sigma(recipe),
+        _sigma(recipe) if recipe.method_row.has_maps else '',
         _test_path(recipe),
         f"""\
 # validation settings
 val:
   save_img: true
   suffix: ~  # appended to the names of saved images; ~: the name of the experiment
-{_SIGMA_MAPS if recipe.method_row.sigma else ''}
+{_SIGMA_MAPS if recipe.method_row.has_maps else ''}
 {indent(metrics(recipe), '  ')}""",
     )
 
@@ -113,7 +114,7 @@ def _test_path(recipe: Recipe) -> str:
     if twin is not None and twin.learns_residual == recipe.learns_residual:
         text += f'  # its twin: {weights.format(twin.name, "g")}\n'
     text += '  strict_load_g: true\n'
-    if recipe.method_row.sigma:
+    if recipe.method_row.has_maps:
         text += f'  pretrain_network_sigma: {weights.format(name, "sigma")}\n'
     return text
 
@@ -132,6 +133,10 @@ def _head(recipe: Recipe, about: str) -> str:
         by = f'the same command with --method {twin.method}'
         its_file = f'{by} and another --out' if is_named else f'{shell_word(beside.as_posix())}, by {by}'
         lines += [f'# Its twin: {its_file}.']
+    if recipe.first is not None:
+        first = recipe.first
+        beside = Path(recipe.setting.file or f'options/{recipe.file_name}').parent / first.file_name
+        lines += [f'# First train {shell_word(beside.as_posix())}, by the same command with --method {first.method}.']
     lines += [
         '#',
         f'# basicsr train -opt {file} --auto_resume',

@@ -17,7 +17,10 @@ DECLARED: Set[str] = {option.name for options in OPTION_SETS if options.kind != 
 # The whole file's; BasicSR's, which reads it as higher where it is absent.
 DECLARED -= {'scale', 'better'}
 # What several options have to fulfil together: each such place is a relation of a declaration.
-RELATIONS = {'bsr_plugins/archs/network_options.py': {'upsampler'}}
+RELATIONS = {
+    'bsr_plugins/archs/network_options.py': {'upsampler'},
+    'bsr_plugins/losses/loss_options.py': {'noise_scale', 'threshold'},
+}
 
 
 def literal_defaults(tree: ast.AST) -> Iterator[str]:

@@ -40,11 +40,15 @@ def file_of(net: str, method: str, data: Optional[OwnData] = DATA, iterations: O
     key = (net, method, data is None, iterations)
     if key not in FILES:
         setting = Setting('my.yml', 'my.yml', 'my', data, iterations)
-        FILES[key] = load_yaml(render(Recipe(net, method, 4, setting=setting)))
+        recipe = Recipe(net, method, 4, setting=setting)
+        text = render(recipe)
+        if recipe.first is not None:
+            text = text.replace(f'experiments/{recipe.first.name}', '{first}')
+        FILES[key] = load_yaml(text)
         del FILES[key]['name']
         # Not set, which is what a value None of method_keys comes to, too.
-        train = FILES[key]['datasets']['train']
-        FILES[key]['datasets']['train'] = {name: value for name, value in train.items() if value is not None}
+        for place, section in ((FILES[key], 'path'), (FILES[key]['datasets'], 'train')):
+            place[section] = {name: value for name, value in place[section].items() if value is not None}
     return copy.deepcopy(FILES[key])
 
 

@@ -59,6 +59,8 @@ def test_what_is_shipped():
         *(f'{name}_x{scale}.yml' for name in ('train_BSR', 'train_BSR_l1_bsr', 'test_BSR') for scale in (2, 4)),
         'train_EDSR_rfs_x4.yml',
         'train_EDSR_samplingaug_x4.yml',
+        'train_EDSR_udn_x4.yml',
+        'train_EDSR_udl_x4.yml',
     }
 
 

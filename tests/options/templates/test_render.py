@@ -52,6 +52,11 @@ METHOD_KEYS = {
     'hybrid_lp': ('name', 'train.pixel_opt.'),
     'rfs': ('name', *RFS_KEYS),
     'bsr': ('name', *RFS_KEYS, 'train.pixel_opt.'),
+    'udn': ('name', 'model_type', 'network_sigma.', 'train.pixel_opt.', 'train.sigma_opt.', 'train.max_loss_jump'),
+    'udl': (
+        *('name', 'model_type', 'network_sigma.', 'train.pixel_opt.', 'train.max_loss_jump'),
+        *('path.pretrain_network_g', 'path.pretrain_network_udn'),
+    ),
     'samplingaug': ('name', 'datasets.train.type', 'datasets.train.portion'),
     'fpl_bspa': ('name', 'model_type', 'network_g.', 'train.pixel_opt.', *BSPA_KEYS),
     'fpl_bspa_sigma': ('name', 'model_type', 'network_g.', 'train.pixel_opt.', *BSPA_KEYS, *SIGMA_KEYS),
@@ -139,6 +144,8 @@ def test_twins_differ_in_the_method_alone(net, method, scale):
     lines = [line for line in render(recipe.twin).splitlines() if not line.startswith('#')]
     ours_lines = render(recipe).splitlines()
     own = ('name:', 'model_type:') + (('    type: L1Loss',) if 'train.pixel_opt.' in keys else ())
+    own += ('  # losses', '  pixel_opt:', '    type: L1Loss') if method == 'udn' else ()
+    own += ('  pretrain_network_g: ~',) if method == 'udl' else ()
     if 'datasets.train.type' in keys:
         # Who draws, and so why the workers stay.
         own += ('    type: PairedImageDataset', '    # type: UniformWindows', '    persistent_workers: true  # ')
@@ -334,8 +341,9 @@ def test_test_file_has_the_trained_network(net, method, scale):
     assert test['name'].startswith('test_') and 'train' not in test
     measures = {key: value for key, value in test['val']['metrics'].items() if 'sigma' not in key and key != 'pll'}
     assert measures == train['val']['metrics']
-    assert test.get('network_sigma') == train.get('network_sigma')
-    if 'network_sigma' in train:
+    has_maps = 'SigmaBranch' in str(train.get('network_sigma'))
+    assert test.get('network_sigma') == (train['network_sigma'] if has_maps else None)
+    if has_maps:
         assert test['path']['pretrain_network_sigma'] == f'experiments/{train["name"]}/models/net_sigma_latest.pth'
         assert test['val']['sigma'] is True and {'pll', 'sigma_psnr'} <= {*test['val']['metrics']}
         assert 'sigma' not in train['val']
