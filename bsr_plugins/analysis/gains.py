@@ -9,7 +9,7 @@ import numpy as np
 
 from bsr_plugins.analysis.image_scores import METRICS, Scores
 from bsr_plugins.analysis.measured_runs import MeasuredRuns, Seed, SetScores, seed_order
-from bsr_plugins.analysis.paired_bootstrap import Gain, paired_gain
+from bsr_plugins.analysis.paired_bootstrap import UNKNOWN, Gain, paired_gain
 
 
 class PairedScores(NamedTuple):
@@ -102,8 +102,9 @@ def _gains(measured: MeasuredRuns, method: str, twin: str, twin_scores: Mapping[
         )
         for metric in METRICS:
             pairs = pair_scores(ours, theirs, metric)
-            if pairs.differences.size:
-                gains.append(MethodGain(method, twin, each.name, metric, paired_gain(pairs.differences), pairs))
+            if pairs.seeds:
+                gain = paired_gain(pairs.differences) if pairs.images else UNKNOWN
+                gains.append(MethodGain(method, twin, each.name, metric, gain, pairs))
     return gains
 
 

@@ -54,6 +54,10 @@ class Gain(NamedTuple):
     over: str
 
 
+#: Where no image has a finite difference.
+UNKNOWN = Gain(float('nan'), None, None, NOT_TOLD_APART, NOTHING)
+
+
 def paired_gain(differences: Any) -> Gain:
     """Return the mean difference, its interval, and a verdict: better and worse where the interval excludes zero.
 

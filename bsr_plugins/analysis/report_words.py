@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from bsr_plugins.analysis.image_scores import METRICS
@@ -15,7 +16,7 @@ _OVER = {
     IMAGES_AND_SEEDS: 'over images and seeds',
     IMAGES: 'over images alone: one seed says nothing of other seeds',
     SEEDS: 'over seeds alone: one image says nothing of other images',
-    NOTHING: 'without an interval: one image and one seed',
+    NOTHING: 'without an interval: that takes two images or two seeds',
 }
 
 
@@ -39,9 +40,10 @@ def caveats(results: Mapping[str, Any]) -> List[str]:
     ]
     if any(gain['over'] == IMAGES for gain in gains):
         said.append('Where there is one seed the interval is over images alone; other seeds may turn it.')
-    if len(gains) > 1:
+    intervals = sum(gain['low'] is not None for gain in gains)
+    if intervals > 1:
         said.append(
-            f'There are {len(gains)} comparisons here: of those without any difference one in twenty would come out '
+            f'There are {intervals} comparisons here: of those without any difference one in twenty would come out '
             'as better or worse by chance.'
         )
     for method, values in results['methods'].items():
@@ -64,6 +66,8 @@ def caveats(results: Mapping[str, Any]) -> List[str]:
 
 def interval_text(gain: Mapping[str, Any]) -> str:
     """Return a gain as tables show it: ``+0.08 [+0.02, +0.14]``."""
+    if gain['mean'] is None or math.isnan(gain['mean']):
+        return 'no finite value'
     decimals = _decimals(gain)
     if gain['low'] is None:
         return f'{gain["mean"]:+.{decimals}f}'
@@ -93,7 +97,8 @@ def _sentence(gain: Mapping[str, Any]) -> str:
         if gain['verdict'] == NOT_TOLD_APART
         else f'{method} is {gain["verdict"]} than {twin}'
     )
-    return f'{gain["set"]}: {found}, {interval_text(gain)} dB {LABELS[gain["metric"]]}, {_OVER[gain["over"]]}.'
+    unit = ' in' if gain['mean'] is None else ' dB'
+    return f'{gain["set"]}: {found}, {interval_text(gain)}{unit} {LABELS[gain["metric"]]}, {_OVER[gain["over"]]}.'
 
 
 def _decimals(gain: Mapping[str, Any]) -> int:
