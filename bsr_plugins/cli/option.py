@@ -16,6 +16,7 @@ from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.files import write_text
+from bsr_plugins.data.images.degradations import DEGRADATIONS
 from bsr_plugins.options.templates.catalogue import Maker, maker_of, named_maker, shipped_files, shipped_makers
 from bsr_plugins.options.templates.methods import METHODS
 from bsr_plugins.options.templates.networks import NETWORKS
@@ -73,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'needs it, and images for validation are made in datasets/ of the working directory',
     )
     own.add_argument('--lr', metavar='DIR', help='their LR images (default: made by bicubic)')
+    own.add_argument('--degradation', choices=DEGRADATIONS, help='how LR images are made (default: bicubic)')
     own.add_argument('--val', metavar='DIR', help='HR images for validation (default: one in ten of --hr is held out)')
     own.add_argument('--iters', type=int, metavar='N', help='length of the training (default: as published)')
     parser.add_argument(
@@ -99,7 +101,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         refuse_unused(args, 'with --out -', '--force', '--check')
     if args.hr is not None:
         return _write_for_own_images(args)
-    given = [name for name in ('lr', 'val', 'iters') if getattr(args, name) is not None]
+    given = [name for name in ('lr', 'val', 'degradation', 'iters') if getattr(args, name) is not None]
     if given:
         names = ', '.join(f'--{name}' for name in given)
         raise OptionError(f'{names}: only for images of your own', remedy=f'add --hr DIR, or omit {names}')

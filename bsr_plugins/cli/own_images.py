@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Tuple
 
+from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.common.errors import OptionError
+from bsr_plugins.data.images.degradations import BICUBIC
 from bsr_plugins.options.templates.recipe import Recipe
 from bsr_plugins.options.templates.schedule import fitted_stages
 from bsr_plugins.options.templates.setting import OwnData
@@ -15,7 +17,7 @@ FOLDER = 'datasets'
 
 def arguments(args: argparse.Namespace) -> Tuple[str, ...]:
     """Return the arguments for images of one's own, as they were given."""
-    given = ((f'--{name}', getattr(args, name)) for name in ('hr', 'lr', 'val', 'iters'))
+    given = ((f'--{name}', getattr(args, name)) for name in ('hr', 'lr', 'val', 'degradation', 'iters'))
     return tuple(word for name, value in given if value is not None for word in (name, str(value)))
 
 
@@ -36,7 +38,10 @@ def make(args: argparse.Namespace, recipe: Recipe) -> OwnData:
             raise OptionError('--iters must be at least 1', where='--iters', found=args.iters)
         if recipe.method_row.dataset:
             fitted_stages(args.iters)
-    request = Request(args.hr, args.scale, args.lr, args.val)
+    degradation = args.degradation or BICUBIC
+    if args.lr is not None:
+        refuse_unused(args, 'with --lr', '--degradation')
+    request = Request(args.hr, args.scale, args.lr, args.val, degradation)
     folder = folder_for(request, FOLDER)
     print(f'{folder.as_posix()}/: here the images are made ready for training; {args.hr} stays as it is', flush=True)
     images = prepare_own_images(request, folder)
@@ -45,7 +50,7 @@ def make(args: argparse.Namespace, recipe: Recipe) -> OwnData:
     counts = f'{len(images.training)} images to train on, {len(images.held_out)} '
     counts += 'held out for validation' if args.val is None else f'of {args.val} for validation'
     print(counts, flush=True)
-    windows = make_windows(images, args.scale, with_classes)
+    windows = make_windows(images, args.scale, with_classes, degradation=degradation)
     return OwnData(
         name=folder.name,
         source=f'The images of {args.hr!r}: {counts}; {folder.as_posix()}/images.json names them.',

@@ -8,6 +8,7 @@ from typing import List
 
 from bsr_plugins.cli.messages import say
 from bsr_plugins.cli.unused_arguments import refuse_unused
+from bsr_plugins.data.images.degradations import BICUBIC, DEGRADATIONS, FPL
 from bsr_plugins.data.images.image_encoding import ENCODINGS
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid
 
@@ -27,6 +28,8 @@ examples:
   # the uniform half at full reading speed: large windows, uncompressed, that leave no rest out
   %(prog)s --hr datasets/DIV2K/DIV2K_train_HR --lr datasets/DIV2K/DIV2K_train_LR_bicubic/X4 --scale 4 \\
       --crop 480 --step 240 --thresh 0 --encoding bmp --out datasets/DIV2K/sub_480
+  # blurred and downsampled LR images at x3, as in RCAN's tables
+  %(prog)s --hr datasets/DIV2K/DIV2K_train_HR --scale 3 --degradation bd --out datasets/DIV2K/sub_129_bd
   # ClassSR's pyramid; LR images are made here
   %(prog)s --hr datasets/DIV2K/DIV2K_train_HR --scale 4 --factors 1 .9 .8 .7 .6 --out datasets/DIV2K/sub_pyramid
 """
@@ -41,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='folder of LR images, named <name>x<scale> or as the HR ones; '
         "without it they are made by BasicSR's MATLAB-like bicubic",
     )
+    parser.add_argument(
+        '--degradation',
+        choices=DEGRADATIONS,
+        help='how LR images are made, without --lr: bicubic (default); bd: 7 x 7 Gaussian of sigma 1.6, then '
+        "downsampled, as in RCAN's tables at x3; fpl: Eq. 8 of FPL, bicubic, 3 x 3 Gaussian of sigma 5, noise of 5",
+    )
+    parser.add_argument('--noise-seed', type=int, default=0, metavar='N', help='of the noise of fpl (0)')
     parser.add_argument('--scale', required=True, type=int, metavar='S', help='HR side / LR side')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for the LMDBs')
     parser.add_argument('--crop', type=int, metavar='PX', help='window side in HR pixels (128; x3: 129)')
@@ -70,10 +80,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Make the LMDBs that are not there yet and print how many sub-images each holds."""
+    from bsr_plugins.data.subimages.lmdb_manifest import degradation_note
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 
     if args.lr is None:
         refuse_unused(args, 'without --lr', '--lr-template')
+    else:
+        refuse_unused(args, 'with --lr', '--degradation')
+    if args.degradation != FPL:
+        refuse_unused(args, 'without --degradation fpl', '--noise-seed')
     start = time.monotonic()
     chosen = (args.crop, args.step, args.thresh)
     standard = default_grid(args.scale)
@@ -88,8 +103,13 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         workers=args.workers,
         hr_template=args.hr_template,
         lr_template=args.lr_template,
+        degradation=args.degradation or BICUBIC,
+        noise_seed=args.noise_seed,
     )
     for path in (created.hr, created.lr):
         state = f'made in {time.monotonic() - start:.1f} s' if path in created.made else 'already there'
         say(f'{path}: {created.sub_images} sub-images, {state}')
+    note = degradation_note(created.lr)
+    if note is not None:
+        say(note)
     return 0

@@ -18,6 +18,7 @@ from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.subimages.window_layout import log_degradation
 
 # Tells crop and flips from the draw itself (class_draws), keyed by the same seed and number.
 _AUGMENTATION_STREAM = 2
@@ -61,6 +62,7 @@ class InverseSampledLMDBDataset(Dataset):
         self.seed = torch.initial_seed() % 2**64
 
         keys, mse = read_pair_difficulty(self.gt_folder, self.lq_folder, self.scale, self.gt_size, given.difficulty)
+        log_degradation(self.lq_folder)
         self.class_counts_ = class_counts(len(keys), given.num_classes, given.imbalance_factor)
         ranked = rank_into_classes(keys, mse, self.class_counts_)
         self.class_thresholds_ = ranked.thresholds

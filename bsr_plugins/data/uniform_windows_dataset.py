@@ -19,7 +19,7 @@ from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import option_place, read_dataset_options
 from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.window_crops import Piece, covered, pieces, position_count
-from bsr_plugins.data.subimages.window_layout import read_layout
+from bsr_plugins.data.subimages.window_layout import log_degradation, read_layout
 
 # Tell order, position and flips from the draws of other data sets, keyed by the same seed and numbers.
 _ORDER_STREAM, _POSITION_STREAM, _AUGMENTATION_STREAM = 8, 9, 10
@@ -82,6 +82,7 @@ class UniformWindowsDataset(Dataset):
         self.seed = torch.initial_seed() % 2**64
         grid, self._layout = read_layout(self.gt_folder, self.lq_folder, self.scale)
         self._side = grid.crop
+        log_degradation(self.lq_folder)
         if grid.step > grid.crop:
             raise DataError(
                 'The windows leave gaps between them, which hold positions of whole images',

@@ -40,7 +40,7 @@ def choose(request: Request, known: Dict[str, Any], progress: bool) -> Tuple[Ima
         DataError: A folder is missing or has too few images that are large enough, one is damaged, or HR and LR do not
             pair.
     """
-    hr, scale, lr, val = request
+    hr, scale, lr, val = request[:4]
     notes: List[str] = []
     files = _listed(hr, notes)
     training = _sources(

@@ -10,9 +10,10 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike, replacing, write_text
+from bsr_plugins.data.images.degradations import BICUBIC, degrade
 from bsr_plugins.data.images.image_folders import some_of
 from bsr_plugins.data.images.image_reading import read_image
-from bsr_plugins.data.images.image_resizing import crop_to_multiple, shrink
+from bsr_plugins.data.images.image_resizing import crop_to_multiple
 from bsr_plugins.data.own.choosing import choose, plain
 from bsr_plugins.data.own.manifest import (
     MANIFEST,
@@ -67,17 +68,18 @@ def prepare_own_images(request: Request, out: PathLike, progress: bool = True) -
         _remove_outdated(out, known.get('made', {}), made_of(training, held_out), notes)
         write_text(out / MANIFEST, manifest(request, training, held_out))
         for key, image in with_bar(training.items(), 'training images', progress):
-            _write_training(out, key, image, scale)
+            _write_training(out, key, image, request)
         largest = LARGEST_HELD_OUT // scale if request.val is None else None
         for key, image in with_bar(held_out.items(), 'validation images', progress):
-            _write_held_out(out, key, image, scale, largest)
+            _write_held_out(out, key, image, request, largest)
     smallest = min(min(image.cropped(scale)) for image in training.values())
     return OwnImages(out, training, held_out, smallest, notes)
 
 
 def folder_for(request: Request, root: PathLike) -> Path:
     """Return ``<root>/<name of the HR folder>_x<scale>``, with a number where there is something else of that name."""
-    name = f'{plain(Path(request.hr).resolve().name) or "images"}_x{request.scale}'
+    how = '' if request.degradation == BICUBIC else f'_{request.degradation}'
+    name = f'{plain(Path(request.hr).resolve().name) or "images"}{how}_x{request.scale}'
     number, folder = 1, Path(root) / name
     while os.path.lexists(folder) and read_manifest(folder).get('request') != request.content():
         number += 1
@@ -99,7 +101,7 @@ def writing_into(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _write_training(out: Path, key: str, image: Source, scale: int) -> None:
+def _write_training(out: Path, key: str, image: Source, request: Request) -> None:
     targets = [out / folder / file for folder, file in outputs(key, image, False)]
     if all(target.exists() for target in targets):
         return
@@ -108,15 +110,16 @@ def _write_training(out: Path, key: str, image: Source, scale: int) -> None:
             if source is not None:
                 _link(source, target)
     else:
-        for target, pixels in zip(targets, _pair(image, scale)):
+        for target, pixels in zip(targets, _pair(key, image, request)):
             _write_png(target, pixels)
 
 
-def _write_held_out(out: Path, key: str, image: Source, scale: int, largest: Optional[int]) -> None:
+def _write_held_out(out: Path, key: str, image: Source, request: Request, largest: Optional[int]) -> None:
     targets = [out / folder / file for folder, file in outputs(key, image, True)]
     if all(target.exists() for target in targets):
         return
-    hr, lr = _pair(image, scale)
+    scale = request.scale
+    hr, lr = _pair(key, image, request)
     if largest is not None:
         top, left = (max(0, side - largest) // 2 for side in lr.shape[:2])
         lr = lr[top : top + largest, left : left + largest]
@@ -125,12 +128,13 @@ def _write_held_out(out: Path, key: str, image: Source, scale: int, largest: Opt
         _write_png(target, pixels)
 
 
-def _pair(image: Source, scale: int) -> Tuple[Any, Any]:
+def _pair(key: str, image: Source, request: Request) -> Tuple[Any, Any]:
     """Return HR and LR, the first ``scale`` times as large as the second."""
+    scale = request.scale
     hr = read_image(image.hr, reduce_depth=True)
     if image.lr is None:
         hr = crop_to_multiple(hr, scale)
-        return hr, shrink(hr, 1 / scale)
+        return hr, degrade(hr, scale, request.degradation, key)
     height, width = image.cropped(scale)
     lr = read_image(image.lr, reduce_depth=True)
     return hr[:height, :width], lr[: height // scale, : width // scale]

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.degradations import BICUBIC
 
 MANIFEST = 'images.json'
 _HEAD_BYTES = 65536
@@ -50,18 +51,24 @@ Images = Dict[str, Source]
 
 
 class Request(NamedTuple):
-    """The folders asked for; ``lr``: None where LR images are made, ``val``: None where images are held out."""
+    """The folders asked for; ``lr``: None where LR images are made, ``val``: None where images are held out.
+
+    ``degradation`` is how LR images are made.
+    """
 
     hr: PathLike
     scale: int
     lr: Optional[PathLike] = None
     val: Optional[PathLike] = None
+    degradation: str = BICUBIC
 
     def content(self) -> Dict[str, Any]:
         """Return it as the manifest holds it."""
         paths = {'hr': self.hr, 'lr': self.lr, 'val': self.val}
         resolved = {key: None if path is None else str(Path(path).resolve()) for key, path in paths.items()}
-        return {'scale': self.scale, **resolved}
+        # Bicubic is what requests of earlier releases mean that do not say it.
+        how = {} if self.degradation == BICUBIC else {'degradation': self.degradation}
+        return {'scale': self.scale, **resolved, **how}
 
 
 def outputs(key: str, image: Source, is_held_out: bool) -> Iterator[Tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Tuple
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.degradations import BICUBIC
 from bsr_plugins.data.own.folders import OwnImages, writing_into
 from bsr_plugins.data.sampling.sampling_options import NUM_CLASSES
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid, modulus, windows
@@ -56,7 +57,9 @@ def small_grid(images: OwnImages, scale: int) -> WindowGrid:
     return WindowGrid(side, _multiple(side // 2, scale), _multiple(side * 3 // 8, scale, 0))
 
 
-def make_windows(images: OwnImages, scale: int, with_classes: bool, progress: bool = True) -> Windows:
+def make_windows(
+    images: OwnImages, scale: int, with_classes: bool, progress: bool = True, degradation: str = BICUBIC
+) -> Windows:
     """Make the LMDBs that are missing, and the difficulty file where ``with_classes``.
 
     Raises:
@@ -68,18 +71,20 @@ def make_windows(images: OwnImages, scale: int, with_classes: bool, progress: bo
     grid = large_grid(images, scale)
     # Beside each other where there are many pixels: another choice than where there are few, and another folder.
     apart = '' if 2 * grid.step <= grid.crop else '_apart'
-    uniform, _ = _cut(images, scale, f'{UNIFORM}_{grid.crop}{apart}', grid, 'bmp', progress)
+    uniform, _ = _cut(images, scale, f'{UNIFORM}_{grid.crop}{apart}', grid, 'bmp', degradation, progress)
     if not with_classes:
         return Windows(uniform)
     grid = small_grid(images, scale)
-    folder, count = _cut(images, scale, f'{CLASSES}_{grid.crop}', grid, 'png-fast', progress)
+    folder, count = _cut(images, scale, f'{CLASSES}_{grid.crop}', grid, 'png-fast', degradation, progress)
     hr, lr = f'{folder}/HR_sub.lmdb', f'{folder}/LR_sub_x{scale}.lmdb'
     with writing_into(images.folder):
         score_difficulty(hr, lr, scale, bicubic_scorer(scale, choose_device('auto')), progress=progress)
     return Windows(uniform, folder, grid.crop, count)
 
 
-def _cut(images: OwnImages, scale: int, name: str, grid: WindowGrid, encoding: str, progress: bool) -> Tuple[str, int]:
+def _cut(
+    images: OwnImages, scale: int, name: str, grid: WindowGrid, encoding: str, degradation: str, progress: bool
+) -> Tuple[str, int]:
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 
     out = images.folder / name
@@ -96,6 +101,7 @@ def _cut(images: OwnImages, scale: int, name: str, grid: WindowGrid, encoding: s
             encoding=encoding,
             lr_template='{}' if has_lr else None,
             progress=progress,
+            degradation=degradation,
         )
     return out.as_posix(), created.sub_images
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from bsr_plugins.common import files
 from bsr_plugins.common.commands import command
@@ -13,6 +13,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.common.findings import shortened
 from bsr_plugins.common.option_kinds import SECTION, TEXT, Kind, choice, list_of, number, optional, whole
+from bsr_plugins.data.images.degradations import DEGRADATIONS
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.images.name_lists import check_inside_folder, key_in, read_lines
 
@@ -45,6 +46,8 @@ _ENTRIES = {
     'hr': TEXT,
     'source': optional(SECTION),
     'sizes': optional(_SIZES),
+    'degradation': choice(*DEGRADATIONS),
+    'noise_seed': whole(0),
 }
 
 
@@ -67,7 +70,8 @@ def read_manifest(lmdb_path: PathLike, *needed: str) -> Dict[str, Any]:
     ``images`` (key prefix of an image -> file name in the folder) and ``fingerprint``.
     The HR manifest has ``sizes`` (key prefix of an image -> its height and width before ``mod``; earlier releases did
     not note them) and says nothing of scales, so that adding one leaves it as it was. That of an LR LMDB has ``scale``,
-    ``hr`` (fingerprint of the HR source), and its ``source`` is None where the LR images were made from the HR ones.
+    ``hr`` (fingerprint of the HR source), and its ``source`` is None where the LR images were made from the HR ones,
+    by ``degradation`` (absent: bicubic; ``fpl`` with ``noise_seed``).
 
     Raises:
         DataError: no such folder, no manifest in it, not one of this tool, one that names files outside its folder, or
@@ -104,6 +108,15 @@ def read_manifest(lmdb_path: PathLike, *needed: str) -> Dict[str, Any]:
 def has_manifest(lmdb_path: PathLike) -> bool:
     """Return whether an LMDB has a manifest: whether it was made here, and not by BasicSR's own tools."""
     return (Path(lmdb_path) / MANIFEST).is_file()
+
+
+def degradation_note(lq_folder: PathLike) -> Optional[str]:
+    """Return what is to be said of how the LR images were made; None for bicubic ones, and those that were given."""
+    manifest = read_manifest(lq_folder) if has_manifest(lq_folder) else {}
+    if 'degradation' not in manifest:
+        return None
+    seed = f', noise_seed {manifest["noise_seed"]}' if 'noise_seed' in manifest else ''
+    return f'{lq_folder}: its LR images were made by --degradation {manifest["degradation"]}{seed}'
 
 
 def manifest_sha256(lmdb_path: PathLike) -> str:

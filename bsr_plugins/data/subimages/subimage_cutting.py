@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 from bsr_plugins.common.errors import DataError
+from bsr_plugins.data.images.degradations import BICUBIC, degrade
 from bsr_plugins.data.images.image_encoding import Encoder
 from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.images.image_resizing import crop_to_multiple, shrink
@@ -16,7 +17,7 @@ Items = List[Tuple[str, Any]]
 
 
 class SourceImage(NamedTuple):
-    """One image at one factor: start of its keys, its files (``lr`` None: made from HR), what is to be made."""
+    """One image at one factor: start of its keys, its files (``lr`` None: made from HR, and how), what is wanted."""
 
     prefix: str
     hr: Path
@@ -24,6 +25,8 @@ class SourceImage(NamedTuple):
     factor: float
     hr_wanted: bool
     lr_wanted: bool
+    degradation: str = BICUBIC
+    noise_seed: int = 0
 
 
 class Cut(NamedTuple):
@@ -59,6 +62,7 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
     hr = hr_image(source)
     size = hr.shape[:2]
     given = read_image(source.lr) if source.lr is not None and source.lr_wanted else None
+    whole = hr
     if given is not None and source.lr is not None:
         _check_pair(source, hr, given, scale)
         check_same_way_up(hr, given, source.hr, source.lr)
@@ -76,7 +80,14 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
     hr_items = _cut_all(hr, places, grid.crop, 1, source.prefix, encode) if source.hr_wanted else []
     if not source.lr_wanted:
         return Cut(hr_items, [], source.prefix, size)
-    lr = crop_to_multiple(given, mod // scale) if given is not None else shrink(hr, 1 / scale) if scale > 1 else hr
+    if given is not None:
+        lr = crop_to_multiple(given, mod // scale)
+    elif source.degradation == BICUBIC:
+        lr = degrade(hr, scale, BICUBIC, source.prefix)
+    else:
+        # Of the whole image, so that the noise of a pixel is the same for every grid of windows.
+        made = degrade(crop_to_multiple(whole, scale), scale, source.degradation, source.prefix, source.noise_seed)
+        lr = crop_to_multiple(made, mod // scale)
     lr_items = _cut_all(lr, places, grid.crop // scale, scale, source.prefix, encode)
     return Cut(hr_items, lr_items, source.prefix, size)
 

@@ -11,6 +11,7 @@ from typing import Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.degradations import BICUBIC
 from bsr_plugins.data.images.image_encoding import ENCODINGS, encoder
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter, remove_leftovers
@@ -48,6 +49,8 @@ def create_subimage_lmdbs(
     hr_template: str = '{}',
     lr_template: Optional[str] = None,
     progress: bool = True,
+    degradation: str = BICUBIC,
+    noise_seed: int = 0,
 ) -> Created:
     """Make ``HR_sub.lmdb`` and ``LR_sub_x<scale>.lmdb`` in ``out``, or only the one that is missing.
 
@@ -68,6 +71,8 @@ def create_subimage_lmdbs(
         hr_template: What HR stems look like, ``{}`` standing for the key.
         lr_template: What LR stems look like, ``{}`` standing for the key.
         progress: Show a bar on stderr.
+        degradation: How LR images are made of the HR ones where ``lr`` is None: one of ``DEGRADATIONS``.
+        noise_seed: Of the noise of ``fpl``.
 
     Raises:
         OptionError: wrong or contradicting parameters.
@@ -76,7 +81,7 @@ def create_subimage_lmdbs(
     """
     if workers is not None and workers < 1:
         raise OptionError('--workers must be at least 1', where='workers', found=workers)
-    request = make_request(hr, lr, scale, grid, factors, encoding, hr_template, lr_template)
+    request = make_request(hr, lr, scale, grid, factors, encoding, hr_template, lr_template, degradation, noise_seed)
     out = Path(out)
     manifests = {out / HR_NAME: request.hr_manifest, out / lr_name(scale): request.lr_manifest}
     _make_folder(out)
@@ -140,7 +145,8 @@ def _left_to_do(request: Request, hr: Optional[LMDBWriter], lr: Optional[LMDBWri
         hr_wanted, lr_wanted = (writer is not None and not writer.has(first) for writer in (hr, lr))
         if hr_wanted or lr_wanted:
             given = request.lr_images[key] if request.lr_images is not None and factor == 1 else None
-            images.append(SourceImage(prefix, request.hr_images[key], given, factor, hr_wanted, lr_wanted))
+            how = (request.degradation, request.noise_seed)
+            images.append(SourceImage(prefix, request.hr_images[key], given, factor, hr_wanted, lr_wanted, *how))
     return images
 
 

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from bsr_plugins import __version__
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.degradations import BICUBIC, DEGRADATIONS, FPL
 from bsr_plugins.data.images.image_encoding import encoder
 from bsr_plugins.data.images.image_folders import by_key, fingerprint, list_images, pair_images, pyramid_prefix, some_of
 from bsr_plugins.data.images.lmdb_file import check_lmdb
@@ -23,6 +24,8 @@ _COMPARED = {
     'mod': 'sides cropped to multiples of',
     'factors': '--factors',
     'encoding': '--encoding',
+    'degradation': '--degradation',
+    'noise_seed': '--noise-seed',
 }
 
 
@@ -38,6 +41,8 @@ class Request(NamedTuple):
     lr_images: Optional[Dict[str, Path]]
     hr_manifest: Dict[str, Any]
     lr_manifest: Dict[str, Any]
+    degradation: str = BICUBIC
+    noise_seed: int = 0
 
     def prefixes(self) -> List[Tuple[str, str, float]]:
         """Return (start of the keys, key of the image, factor), in the order of writing."""
@@ -53,6 +58,8 @@ def make_request(
     encoding: str = 'png-fast',
     hr_template: str = '{}',
     lr_template: Optional[str] = None,
+    degradation: str = BICUBIC,
+    noise_seed: int = 0,
 ) -> Request:
     """Find and pair the images and check the parameters.
 
@@ -65,6 +72,7 @@ def make_request(
     check_grid(grid, scale)
     encoder(encoding)
     factors = _checked_factors(factors, lr)
+    _check_degradation(degradation, noise_seed, lr)
     hr_images = by_key(list_images(hr), hr_template)
     _check_prefixes(hr_images, factors)
     lr_images = None if lr is None else pair_images(hr_images, list_images(lr), scale, lr_template)
@@ -87,8 +95,11 @@ def make_request(
         'scale': scale,
         'hr': hr_source['fingerprint'],
         'source': None if lr is None or lr_images is None else _source(lr, lr_images),
+        **_degradation_entries(degradation, noise_seed),
     }
-    return Request(scale, grid, mod, factors, encoding, hr_images, lr_images, hr_manifest, lr_manifest)
+    return Request(
+        scale, grid, mod, factors, encoding, hr_images, lr_images, hr_manifest, lr_manifest, degradation, noise_seed
+    )
 
 
 def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
@@ -112,9 +123,9 @@ def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
     check_lmdb(path)
     there = read_manifest(path, 'source')
     differences = [
-        f'{words} {there.get(name)} there, {asked[name]} asked for'
+        f'{words} {_value(there, name)} there, {_value(asked, name)} asked for'
         for name, words in _COMPARED.items()
-        if there.get(name) != asked.get(name)
+        if _value(there, name) != _value(asked, name)
     ]
     differences += _source_differences(there, asked)
     if differences:
@@ -125,6 +136,17 @@ def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
             remedy=remedy + ', or ask for the same settings',
         )
     return True
+
+
+def _value(manifest: Dict[str, Any], name: str) -> Any:
+    return manifest.get(name, BICUBIC if name == 'degradation' else None)
+
+
+def _degradation_entries(degradation: str, noise_seed: int) -> Dict[str, Any]:
+    """Return the entries of the LR manifest: none for bicubic, as in those of earlier releases."""
+    if degradation == BICUBIC:
+        return {}
+    return {'degradation': degradation, **({'noise_seed': noise_seed} if degradation == FPL else {})}
 
 
 def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[str]:
@@ -154,6 +176,21 @@ def _source(folder: PathLike, images: Dict[str, Path]) -> Dict[str, Any]:
         'images': {key: path.name for key, path in images.items()},
         'fingerprint': fingerprint(images),
     }
+
+
+def _check_degradation(degradation: str, noise_seed: int, lr: Optional[PathLike]) -> None:
+    if degradation not in DEGRADATIONS:
+        expected = ' or '.join(DEGRADATIONS)
+        raise OptionError('there is no such degradation', where='degradation', expected=expected, found=degradation)
+    if noise_seed < 0:
+        raise OptionError('--noise-seed must be at least 0', where='noise_seed', found=noise_seed)
+    if lr is not None and degradation != BICUBIC:
+        raise OptionError(
+            '--lr gives the LR images, and a degradation would make others',
+            where='degradation',
+            found=degradation,
+            remedy='omit --lr, or the degradation',
+        )
 
 
 def _checked_factors(factors: Sequence[float], lr: Optional[PathLike]) -> Tuple[float, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
+from bsr_plugins.data.subimages.lmdb_manifest import degradation_note, read_manifest
 from bsr_plugins.data.subimages.windows import WindowGrid, positions, sub_image_name
 
 _MAKE_BOTH = f'make both by one call of {command("subimages")}'
@@ -70,6 +70,15 @@ def read_layout(gt_folder: str, lq_folder: str, scale: int) -> Tuple[WindowGrid,
             remedy=_MAKE_BOTH,
         )
     return grid, found
+
+
+def log_degradation(lq_folder: str) -> None:
+    """Log how the LR images were made, where that is not by bicubic."""
+    from basicsr.utils import get_root_logger
+
+    note = degradation_note(lq_folder)
+    if note is not None:
+        get_root_logger().info(note)
 
 
 def _check_pair(hr: Dict[str, Any], lr: Dict[str, Any], gt_folder: str, lq_folder: str, scale: int) -> None:

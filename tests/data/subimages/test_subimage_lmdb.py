@@ -13,10 +13,11 @@ import pytest
 
 from bsr_plugins.common import files
 from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.data.images.degradations import degrade
 from bsr_plugins.data.images.image_encoding import ENCODINGS
 from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.subimages import subimage_lmdb
-from bsr_plugins.data.subimages.lmdb_manifest import manifest_sha256, read_keys, read_manifest
+from bsr_plugins.data.subimages.lmdb_manifest import degradation_note, manifest_sha256, read_keys, read_manifest
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter
 from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid, windows
@@ -305,3 +306,18 @@ def test_a_finished_lmdb_loses_what_killed_runs_left(tmp_path):
     assert len(list(created.hr.iterdir())) == len(before) + 1
     assert create_subimage_lmdbs(tmp_path / 'HR', tmp_path / 'out', 2, **making).made == []
     assert sorted(path.name for path in created.hr.iterdir()) == before and not partial.exists()
+
+
+@pytest.mark.parametrize('degradation', ['bd', 'fpl'])
+def test_lr_images_of_another_degradation_are_told_in_the_manifest_and_not_mixed(images, tmp_path, degradation):
+    first = make(images, tmp_path / 'out', lr=None, degradation=degradation)
+    manifest = read_manifest(first.lr)
+    assert manifest['degradation'] == degradation and ('noise_seed' in manifest) == (degradation == 'fpl')
+    assert f'--degradation {degradation}' in degradation_note(first.lr)
+    whole = degrade(cv2.imread(str(images / 'hr' / '0001.png')), 4, degradation, '0001')
+    assert np.array_equal(decoded(content(first.lr)[0]['0001_s001']), whole[:12, :12])
+    assert make(images, tmp_path / 'out', lr=None, degradation=degradation).made == []
+    with pytest.raises(DataError, match=f'--degradation {degradation} there, bicubic asked for'):
+        make(images, tmp_path / 'out', lr=None)
+    with pytest.raises(OptionError, match='--lr gives the LR images'):
+        make(images, tmp_path / 'other', degradation=degradation)
