@@ -86,8 +86,8 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
         lr = degrade(hr, scale, BICUBIC, source.prefix)
     else:
         # Of the whole image, so that the noise of a pixel is the same for every grid of windows.
-        made = degrade(crop_to_multiple(whole, scale), scale, source.degradation, source.prefix, source.noise_seed)
-        lr = crop_to_multiple(made, mod // scale)
+        degraded = degrade(crop_to_multiple(whole, scale), scale, source.degradation, source.prefix, source.noise_seed)
+        lr = crop_to_multiple(degraded, mod // scale)
     lr_items = _cut_all(lr, places, grid.crop // scale, scale, source.prefix, encode)
     return Cut(hr_items, lr_items, source.prefix, size)
 
