@@ -73,14 +73,14 @@ def draw_curves(logs: Logs, bicubic: Optional[float], bicubic_of: str, styles: M
     figure = new_figure(WIDTH, 2.5 * (1 + len(bands)) + 0.25 * (1 + len(styles) // 3))
     grid = figure.subplots(1 + len(bands), 1, squeeze=False)[:, 0]
     for method, band in loss_bands(logs).items():
-        _draw_band(grid[0], band, styles[method], method)
+        draw_band(grid[0], band, styles[method], method)
     plain(grid[0], 'Training loss, each method its own', 'iterations', 'loss (mean of 9 lines)')
     grid[0].set_yscale('log')
     for axes, ((dataset, metric), methods) in zip(grid[1:], bands.items()):
         if bicubic is not None and dataset == bicubic_of:
             axes.axhline(bicubic, color=BICUBIC, linestyle=':', linewidth=1.2)
         for method, band in methods.items():
-            _draw_band(axes, band, styles[method], method)
+            draw_band(axes, band, styles[method], method)
         plain(axes, f'{drawn(dataset)} while training', 'iterations', f'{drawn(metric)} (dB)')
     for axes in grid:
         for start, end in _shared_stages(logs):
@@ -89,7 +89,8 @@ def draw_curves(logs: Logs, bicubic: Optional[float], bicubic_of: str, styles: M
     return report_png(figure)
 
 
-def _draw_band(axes: Any, band: SeedBand, style: MethodStyle, method: str) -> None:
+def draw_band(axes: Any, band: SeedBand, style: MethodStyle, method: str) -> None:
+    """Draw a method's mean as a line, and the range over its seeds around it where there are several."""
     axes.plot(band.iterations, band.mean, color=style.colour, linestyle=style.line, linewidth=1.3, label=drawn(method))
     if not np.array_equal(band.low, band.high):
         axes.fill_between(band.iterations, band.low, band.high, color=style.colour, alpha=0.2, linewidth=0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, DefaultDict, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -18,12 +18,11 @@ from bsr_plugins.analysis.long_tail_figure import draw_long_tail, long_tail_tabl
 from bsr_plugins.analysis.measured_runs import MeasuredRuns
 from bsr_plugins.analysis.network_costs import NetworkCosts, network_costs
 from bsr_plugins.analysis.report_figure import ReportFigure
+from bsr_plugins.analysis.report_notes import Notes, slug
 from bsr_plugins.analysis.trained_network import run_scorer, trained_network
 from bsr_plugins.analysis.training_log import TrainingLog, read_training_log
 from bsr_plugins.analysis.training_windows import PER_CLASS, TrainingWindows, read_training_windows
 from bsr_plugins.analysis.window_errors import WindowErrors, class_psnr, training_errors
-from bsr_plugins.common.errors import BsrPluginsError, DependencyError
-from bsr_plugins.common.findings import shortened
 from bsr_plugins.data.difficulty.scorers import Scorer, choose_device
 from bsr_plugins.models.window_padding import window_size
 
@@ -58,10 +57,10 @@ class _Figures:
         self.styles: Dict[str, MethodStyle] = method_styles(self.compared.methods)
         self.device = device
         self.per_class, self.crops = per_class, crops
-        self.notes: Dict[str, List[str]] = {}
+        self.notes: DefaultDict[str, Notes] = defaultdict(Notes)
 
     def drawn(self) -> List[ReportFigure]:
-        training = self._noted('classes', self._training_windows)
+        training = self.notes['classes'].of(self._training_windows)
         held_out = measure_held_out(self.measured, training, count=self.crops)
         groups = self._window_errors(training, held_out)
         figures = [
@@ -84,11 +83,12 @@ class _Figures:
         if training is not None and training.sample:
             scorers: Dict[_Key, Scorer] = {}
             for run in self.runs:
-                scorer = self._noted('classes', partial(run_scorer, run, self.compared.scale, self.device))
+                scorer = self.notes['classes'].of(partial(run_scorer, run, self.compared.scale, self.device))
                 if scorer is not None:
                     scorers[run.method, run.seed] = scorer
             errors, failed = training_errors(training, scorers, self.compared.scale)
-            self.notes.setdefault('classes', []).extend(failed.values())
+            for note in failed.values():
+                self.notes['classes'].add(note)
             if errors.errors:
                 groups['training'] = errors
         if held_out.windows is not None and held_out.windows.bicubic.size and held_out.windows.errors:
@@ -98,7 +98,7 @@ class _Figures:
     def _logs(self) -> Logs:
         logs: Dict[str, Dict[Optional[int], TrainingLog]] = {}
         for run in self.runs:
-            log = self._noted('curves', partial(read_training_log, run.experiment))
+            log = self.notes['curves'].of(partial(read_training_log, run.experiment))
             if log is not None:
                 logs.setdefault(run.method, {})[run.seed] = log
         return logs
@@ -114,12 +114,14 @@ class _Figures:
             '(BSPA, Eq. 2): many easy windows, few hard ones.'
         )
         table = long_tail_table(training)
-        return self._figure('long_tail', 'The long tail', text, partial(draw_long_tail, training), table)
+        return self.notes['long_tail'].figure(
+            'long_tail', 'The long tail', text, partial(draw_long_tail, training), table
+        )
 
     def _curves(self) -> Optional[ReportFigure]:
         logs = self._logs()
         if not logs:
-            return self._unmeasured('curves', 'Training')
+            return self.notes['curves'].unmeasured('curves', 'Training')
         bands = curve_figure.validation_bands(logs)
         bicubic = self._bicubic_of_validation([dataset for dataset, _ in bands])
         text = (
@@ -128,7 +130,7 @@ class _Figures:
             'stages. Validations shown here crop and convert as the option file says.'
         )
         draw = partial(curve_figure.draw_curves, logs, *bicubic, self.styles)
-        return self._figure('curves', 'Training', text, draw, curve_figure.curve_table(bands))
+        return self.notes['curves'].figure('curves', 'Training', text, draw, curve_figure.curve_table(bands))
 
     def _bicubic_of_validation(self, datasets: Sequence[str]) -> Tuple[Optional[float], str]:
         for name in datasets:
@@ -139,7 +141,7 @@ class _Figures:
     def _frozen(self) -> Optional[ReportFigure]:
         frozen: Dict[str, FrozenShares] = {}
         for method in self.compared.methods:
-            rounds = [self._noted('frozen', partial(read_rounds, run.experiment)) for run in self._of(method)]
+            rounds = [self.notes['frozen'].of(partial(read_rounds, run.experiment)) for run in self._of(method)]
             known = [each for each in rounds if each]
             if known:
                 frozen[method] = frozen_shares(known)
@@ -152,11 +154,15 @@ class _Figures:
         )
         draw = partial(frozen_figure.draw_frozen, frozen)
         numbers = frozen_figure.frozen_numbers(frozen)
-        return self._figure('frozen', 'What is frozen', text, draw, frozen_figure.frozen_table(frozen), numbers=numbers)
+        return self.notes['frozen'].figure(
+            'frozen', 'What is frozen', text, draw, frozen_figure.frozen_table(frozen), numbers=numbers
+        )
 
     def _classes(self, groups: Dict[str, WindowErrors], training: Optional[TrainingWindows]) -> Optional[ReportFigure]:
         if not groups or training is None:
-            return self._unmeasured('classes', 'PSNR by difficulty class')
+            if training is not None:
+                self.notes['classes'].add(f'No test image holds a window of {training.grid.crop} pixels')
+            return self.notes['classes'].unmeasured('classes', 'PSNR by difficulty class')
         psnr = {name: class_psnr(windows) for name, windows in groups.items()}
         text = (
             f'Windows of {training.grid.crop} pixels, classed by the thresholds of the training set '
@@ -169,7 +175,7 @@ class _Figures:
         twins = self.compared.twins
         draw = partial(class_figure.draw_classes, psnr, twins, self.styles)
         table, numbers = class_figure.class_table(psnr, twins), class_figure.class_numbers(psnr)
-        return self._figure('classes', 'PSNR by difficulty class', text, draw, table, numbers=numbers)
+        return self.notes['classes'].figure('classes', 'PSNR by difficulty class', text, draw, table, numbers=numbers)
 
     def _histograms(self, groups: Dict[str, WindowErrors]) -> Optional[ReportFigure]:
         if not groups:
@@ -181,7 +187,7 @@ class _Figures:
         )
         draw = partial(error_histograms.draw_histograms, groups, self.styles)
         table = error_histograms.error_table(groups)
-        return self._figure('histograms', 'How errors are distributed', text, draw, table)
+        return self.notes['histograms'].figure('histograms', 'How errors are distributed', text, draw, table)
 
     def _crops(self, method: str, found: Sequence[Any]) -> Optional[ReportFigure]:
         pair = error_maps.shared_seed(self.measured, method)
@@ -194,18 +200,18 @@ class _Figures:
             f'seed {pair.seed}. Errors are those of the luma in grey levels; the linked error maps show them '
             f'{error_maps.MAP_GAIN} times.'
         )
-        name = 'crops' if len(self.compared.twins) == 1 else f'crops_{_slug(method)}'
+        name = 'crops' if len(self.compared.twins) == 1 else f'crops_{slug(method)}'
         draw = partial(error_maps.draw_crops_and_errors, shown, pair, self.styles)
         links = error_maps.linked_maps(self.measured, shown, pair)
         title = f'Where {method} and {pair.twin} differ most'
-        return self._figure(name, title, text, draw, error_maps.crop_table(shown, pair), links)
+        return self.notes[name].figure(name, title, text, draw, error_maps.crop_table(shown, pair), links)
 
     def _costs(self) -> ReportFigure:
         logs = self._logs()
         costs = {
             method: cost_figure.method_costs(
                 list(logs.get(method, {}).values()),
-                self._noted('costs', partial(self._network_costs, runs[0])),
+                self.notes['costs'].of(partial(self._network_costs, runs[0])),
             )
             for method in self.compared.methods
             for runs in [self._of(method)]
@@ -218,51 +224,8 @@ class _Figures:
         )
         numbers = cost_figure.cost_numbers(costs)
         draw = partial(cost_figure.draw_costs, costs, self.styles)
-        return self._figure('costs', 'Costs', text, draw, cost_figure.cost_table(costs), numbers=numbers)
+        return self.notes['costs'].figure('costs', 'Costs', text, draw, cost_figure.cost_table(costs), numbers=numbers)
 
     # ------------------------------------------------------------------ words
     def _of(self, method: str) -> List[TestedRun]:
         return [run for run in self.runs if run.method == method]
-
-    def _noted(self, figure: str, measure: Callable[[], Any]) -> Any:
-        """Return what ``measure`` does; where it cannot, None, and the figure's text says why."""
-        try:
-            return measure()
-        except BsrPluginsError as error:
-            where = '' if error.where is None else f' ({error.where})'
-            found = '' if error.found is None else f': {error.found}'
-            note = shortened(f'{error.problem}{where}{found}')
-            notes = self.notes.setdefault(figure, [])
-            if note not in notes:
-                notes.append(note)
-            return None
-
-    def _unmeasured(self, name: str, title: str) -> Optional[ReportFigure]:
-        notes = self.notes.get(name)
-        return ReportFigure(name, title, f'Not measured. {_sentences(notes)}', None) if notes else None
-
-    def _figure(
-        self,
-        name: str,
-        title: str,
-        text: str,
-        draw: Callable[[], bytes],
-        table: Any = None,
-        images: Any = (),
-        numbers: Any = None,
-    ) -> ReportFigure:
-        png = None
-        try:
-            png = draw()
-        except DependencyError as error:
-            text += f' No picture: {error.problem.lower()}; {error.remedy}.'
-        notes = _sentences(self.notes.get(name))
-        return ReportFigure(name, title, f'{text} {notes}'.rstrip(), png, table, images, numbers or {})
-
-
-def _sentences(notes: Optional[Sequence[str]]) -> str:
-    return ' '.join(f'{note.rstrip(".")}.' for note in notes or ())
-
-
-def _slug(method: str) -> str:
-    return re.sub(r'\W+', '_', method.lower()).strip('_')

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from bsr_plugins.archs.feature_tap import AUTO, FeatureTap
 from bsr_plugins.common.builders import build_loss, build_network
 from bsr_plugins.common.errors import CheckpointError
+from bsr_plugins.common.naming import plain_name
 from bsr_plugins.models.model_options import STRICT_LOAD_SIGMA
 from bsr_plugins.models.part import Part
 from bsr_plugins.models.sigma_maps import SigmaMaps, check_validation_takes_maps, wants_sigma
@@ -23,6 +24,7 @@ from bsr_plugins.models.sigma_options import (
     sigma_key,
     sigma_options,
 )
+from bsr_plugins.models.sigma_statistics import sigma_statistics
 from bsr_plugins.runs.random_states import preserved_random_states
 
 
@@ -60,6 +62,7 @@ class SigmaBranch(Part):
         self.maps: Optional[SigmaMaps] = None
         self._prediction: Optional[Tensor] = None
         self._criterion: Optional[nn.Module] = None
+        self._told: Optional[Tensor] = None
 
     # ------------------------------------------------------------------ building
     def add_to_optimizer(self) -> None:
@@ -132,6 +135,7 @@ class SigmaBranch(Part):
         """Run the branch on the features of the pass that was just made."""
         if self.net is not None:
             self._prediction = self.model.engine.forward(self.net, self._tap.take())
+            self._told = self._prediction.detach()
 
     @property
     def prediction(self) -> Optional[Tensor]:
@@ -144,6 +148,14 @@ class SigmaBranch(Part):
         if self._criterion is None:
             return {}
         return {'l_sigma': self._criterion(prediction, output, target)}
+
+    def log(self) -> Dict[str, float]:
+        """Return mean of sigma and its share near zero, of this process, where a log line is due."""
+        sigma, self._told = self._told, None
+        network = self.model.opt.get('network_sigma') or {}
+        due = self.model.iteration % ((self.model.opt.get('logger') or {}).get('print_freq') or 1) == 0
+        of_sigma = plain_name(network.get('type')) == 'SigmaBranch'
+        return sigma_statistics(sigma) if sigma is not None and due and of_sigma else {}
 
     def average(self, decay: float) -> None:
         """Average the branch's weights as BasicSR does net_g's."""

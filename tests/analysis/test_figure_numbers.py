@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,8 @@ from bsr_plugins.analysis.error_histograms import error_histograms, tail_shares,
 from bsr_plugins.analysis.error_maps import error_map
 from bsr_plugins.analysis.figure_style import method_styles
 from bsr_plugins.analysis.network_costs import NetworkCosts
+from bsr_plugins.analysis.overview_figure import overview, tiled
+from bsr_plugins.analysis.report_figure import ReportFigure
 from bsr_plugins.analysis.seed_bands import running_mean, seed_band, stages
 from bsr_plugins.analysis.training_log import TrainingLog, parse_training_log
 from bsr_plugins.analysis.window_errors import WindowErrors
@@ -131,3 +134,14 @@ def test_no_two_methods_look_alike():
     styles = method_styles([f'm{k}' for k in range(28)])
     assert len(set(styles.values())) == 28
     assert len({style.colour for style in list(styles.values())[:7]}) == 7
+
+
+def test_an_overview_holds_every_picture():
+    pictures = [np.full((height, 30, 3), value, np.uint8) for height, value in ((50, 10), (20, 20), (20, 30), (40, 40))]
+    sheet = tiled(pictures, 2)
+    # 50 | 20 + 20, then 40 below the first, whose column is the shorter one: the gaps count
+    assert [int((sheet == value).sum()) for value in (10, 20, 30, 40)] == [4500, 1800, 1800, 3600]
+    assert sheet.shape == (24 + 50 + 24 + 40 + 24, 3 * 24 + 60, 3)
+    assert overview([ReportFigure('a', 'A', '', None)]) is None
+    png = cv2.imencode('.png', pictures[0])[1].tobytes()
+    assert cv2.imdecode(np.frombuffer(overview([ReportFigure('a', 'A', '', png)]), np.uint8), 1).shape == (98, 78, 3)
