@@ -7,6 +7,7 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from bsr_plugins.analysis.report_figure import ReportFigure
+from bsr_plugins.data.images.image_reading import decode_image
 
 _COLUMNS = 3
 _GAP = 24
@@ -20,11 +21,7 @@ def overview(figures: Sequence[ReportFigure], columns: int = _COLUMNS) -> Option
     """
     import cv2
 
-    pictures = [
-        cv2.imdecode(np.frombuffer(figure.png, np.uint8), cv2.IMREAD_COLOR)
-        for figure in figures
-        if figure.png is not None
-    ]
+    pictures = [decode_image(figure.png, figure.name) for figure in figures if figure.png is not None]
     if not pictures:
         return None
     return cv2.imencode('.png', tiled(pictures, min(columns, len(pictures))))[1].tobytes()

@@ -25,8 +25,11 @@ examples:
   %(prog)s experiments/train_BSPA experiments/train_plain
   %(prog)s experiments/a_s0 experiments/a_s1 --twin experiments/b_s0 experiments/b_s1
   %(prog)s experiments/a experiments/b --test Set5 datasets/Set5/HR datasets/Set5/LRbicx4 --out results/a_b
+  %(prog)s experiments/fpl experiments/l1 --pictures weights --image Set5/butterfly
 """
 INTERRUPTED = 'interrupted: run the same command again to continue from here'
+#: Pictures of the papers, and training windows a class: as in ``analysis``, whose imports --help does without.
+PICTURES, WINDOWS = ('weights', 'norms', 'sigma'), 40
 EXIT_DONE, EXIT_FAILED, EXIT_WRONG_INPUT = 0, 1, 2
 
 
@@ -43,6 +46,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'validation sets)',
     )
     parser.add_argument('--iter', type=int, metavar='N', help='test net_g_N.pth (default: net_g_latest.pth)')
+    parser.add_argument(
+        '--pictures',
+        nargs='+',
+        choices=PICTURES,
+        default=[],
+        help="the papers' pictures too: FPL's weights, errors by the L2 and the Lp norm, sigma while training",
+    )
+    parser.add_argument('--image', metavar='SET/NAME', help='image of these (default: the first of the first set)')
+    parser.add_argument(
+        '--windows',
+        type=int,
+        default=WINDOWS,
+        metavar='N',
+        help='training windows of each difficulty class that every run super-resolves (%(default)s; 0: none)',
+    )
     parser.add_argument('--out', metavar='DIR', help='folder of the report (default: results/report_<RUN>_<TWIN>)')
 
 
@@ -73,7 +91,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     from bsr_plugins.analysis.report import read_results, write_report
     from bsr_plugins.analysis.report_words import summary
 
-    page = write_report(compared, out)
+    page = write_report(compared, out, (), args.pictures, args.image, args.windows)
     results = read_results(out)
     say('', *summary(results), '', str(page))
     return EXIT_FAILED if results['failed'] else EXIT_DONE

@@ -85,7 +85,7 @@ def test_sigma_in_numbers():
 def test_a_training_logs_sigma_where_a_log_line_is_due(iteration, kind, told):
     from bsr_plugins.models.sigma_branch import SigmaBranch
 
-    opt = {'network_sigma': {'type': kind}, 'logger': {'print_freq': 10}}
+    opt = {'is_train': False, 'network_sigma': {'type': kind}, 'logger': {'print_freq': 10}}
     branch = SigmaBranch(SimpleNamespace(opt=opt, iteration=iteration))
     assert branch.log() == {}
     branch._told = torch.tensor([0.0, 0.5])
@@ -186,3 +186,11 @@ def test_what_is_missing_is_said(measured):
     with pytest.raises(OptionError, match='No such image: S/on') as error:
         draw_pictures(measured, ['norms'], 'S/on')
     assert 'S/one' in str(error.value)
+
+
+def test_the_command_offers_what_there_is():
+    from bsr_plugins.analysis.training_windows import PER_CLASS
+    from bsr_plugins.cli import report
+
+    assert tuple(PICTURES) == report.PICTURES
+    assert report.WINDOWS == PER_CLASS

@@ -169,5 +169,5 @@ def test_markdown_has_whole_tables(written):
 
 def test_nothing_half_written_is_left(written):
     names = sorted(path.name for path in written.iterdir())
-    assert names == ['figures', 'images', 'per_image.csv', 'report.html', 'report.json', 'report.md']
+    assert names == ['figures', 'images', 'per_image.csv', 'report.html', 'report.json', 'report.md', 'report.png']
     assert not list(written.rglob('*.partial*'))

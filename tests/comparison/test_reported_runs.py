@@ -132,7 +132,7 @@ def tested(monkeypatch) -> List[Path]:
         return {'S': out / 'S'}
 
     monkeypatch.setattr(reported_runs, 'test_run', test_run)
-    monkeypatch.setattr('bsr_plugins.analysis.report.draw_figures', lambda measured: [])
+    monkeypatch.setattr('bsr_plugins.analysis.report.draw_figures', lambda measured, windows: [])
     return calls
 
 

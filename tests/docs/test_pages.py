@@ -160,7 +160,7 @@ def modules_in(page: Path, text: str) -> List[Tuple[int, Path]]:
 def unknown_keys(page: Path, text: str) -> Iterator[str]:
     for span in SPAN.findall(BLOCK.sub('', text)):
         dotted = re.fullmatch(r'([a-z]\w*(?:\.[a-z_]\w*)+|[a-z]\w*(?=: ))(: .*)?', span)
-        if dotted and not re.search(r'\.(py|yml|md|sh|pth|json|lmdb|txt|html|csv)$', span):
+        if dotted and not re.search(r'\.(py|yml|md|sh|pth|json|lmdb|txt|html|csv|png)$', span):
             yield from (part for part in dotted[1].split('.') if part not in option_keys())
         elif re.fullmatch(r'[a-z]+(_[a-z0-9]+)+', span) and not re.search(rf'\b{span}\b', source()):
             yield span
