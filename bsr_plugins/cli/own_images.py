@@ -41,6 +41,13 @@ def make(args: argparse.Namespace, recipe: Recipe) -> OwnData:
     degradation = args.degradation or BICUBIC
     if args.lr is not None:
         refuse_unused(args, 'with --lr', '--degradation')
+    if args.scale == 1 and args.lr is None and degradation == BICUBIC:
+        raise OptionError(
+            'At scale 1 bicubic LR images are the HR images themselves',
+            where='--scale',
+            expected='LR images, or another degradation',
+            remedy='add --lr DIR, or --degradation bd or fpl',
+        )
     request = Request(args.hr, args.scale, args.lr, args.val, degradation)
     folder = folder_for(request, FOLDER)
     print(f'{folder.as_posix()}/: here the images are made ready for training; {args.hr} stays as it is', flush=True)

@@ -12,8 +12,8 @@ from bsr_plugins.common.naming import closest_name
 from bsr_plugins.options.templates.demo import demo_files
 from bsr_plugins.options.templates.methods import METHODS
 from bsr_plugins.options.templates.networks import NETWORKS
-from bsr_plugins.options.templates.protocols import SCALES
-from bsr_plugins.options.templates.recipe import SHIPPED, Recipe, default_test_methods
+from bsr_plugins.options.templates.protocols import REAL, SCALES
+from bsr_plugins.options.templates.recipe import SHIPPED, Recipe, default_test_methods, scales_of
 from bsr_plugins.options.templates.render import render
 from bsr_plugins.options.templates.setting import Setting
 
@@ -73,3 +73,8 @@ def _recipes() -> Iterator[Recipe]:
             yield Recipe(net, method, scale)
             if method not in default_test_methods(net):
                 yield Recipe(net, method, scale, test=True)
+    for net, method in itertools.product(NETWORKS, METHODS):
+        if REAL in scales_of(net, method):
+            yield Recipe(net, method, REAL)
+            if method not in default_test_methods(net):
+                yield Recipe(net, method, REAL, test=True)

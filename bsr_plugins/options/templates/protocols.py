@@ -11,6 +11,8 @@ from bsr_plugins.options.templates.schedule import Schedule
 BATCH_SIZE = 16
 TRAIN_IMAGES = 800
 SCALES = (2, 3, 4)
+#: RealSR: LR and HR images of the same size.
+REAL = 1
 #: Updates of BSPA in the published code, and of the baseline that its tables set beside it.
 BSPA_UPDATES, BASELINE_UPDATES = 37500, 20000
 
@@ -172,7 +174,9 @@ FPL = Protocol(
     measures='the paper measures on RGB, most others on Y',
     networks=FPL_NETWORKS,
 )
-EDSR = Protocol(schedule=_edsr, lr_patch=dict.fromkeys(SCALES, 48), patch_reason='LR patches of 48, as in EDSR')
+EDSR = Protocol(
+    schedule=_edsr, lr_patch={**dict.fromkeys(SCALES, 48), REAL: 192}, patch_reason='LR patches of 48, as in EDSR'
+)
 BSR = Protocol(
     schedule=_bsr,
     lr_patch={2: 48, 3: 54, 4: 60},
@@ -183,6 +187,9 @@ BSR = Protocol(
 # Beside DIV2K's validation images, what BasicSR users keep under datasets/, with the images of each.
 BENCHMARKS: Tuple[str, ...] = ('Set5', 'Set14')
 FURTHER_BENCHMARKS: Tuple[str, ...] = ('B100', 'Urban100', 'Manga109')
+
+#: Images of RealSR (Cai et al., ICCV 2019), HR and LR of each pair under one name.
+REAL_FOLDER = 'datasets/RealSR'
 
 HR_FOLDER = 'datasets/DIV2K/DIV2K_train_HR'
 

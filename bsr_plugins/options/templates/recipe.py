@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.options.templates.methods import METHODS, Method
 from bsr_plugins.options.templates.networks import NETWORKS, Network
 from bsr_plugins.options.templates.option_lines import with_value
-from bsr_plugins.options.templates.protocols import FAST_LR, FAST_NETWORKS, SCALES
+from bsr_plugins.options.templates.protocols import FAST_LR, FAST_NETWORKS, REAL, SCALES
 from bsr_plugins.options.templates.schedule import Schedule
 from bsr_plugins.options.templates.setting import Setting
 
@@ -41,6 +41,20 @@ def _check(what: str, name: str, valid: Iterable[str]) -> None:
         )
 
 
+def scales_of(net: str, method: Optional[str]) -> Tuple[int, ...]:
+    """Return the scales of a network and a method: 1 is RealSR, which l_E's paper trains on, and its protocol."""
+    has_real = method is not None and REAL in METHODS[method].protocol.lr_patch and not NETWORKS[net].adds_image
+    return ((REAL,) if has_real else ()) + SCALES
+
+
+# The paper says that the learning rate is fixed.
+_REAL_SCHEDULE: Dict[str, Any] = {
+    'milestones': (),
+    'steps_reason': 'the learning rate is fixed for RealSR',
+    'enlarge_ratio': '100  # an epoch is 100 times the images, in batches of 16',
+}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A training file of ``net`` by ``method`` at ``scale``, or the test file of that.
@@ -67,11 +81,11 @@ class Recipe:
         _check('network', self.net, NETWORKS)
         if self.method is not None:
             _check('method', self.method, METHODS)
-        if self.scale not in SCALES:
+        if self.scale not in scales_of(self.net, self.method):
             raise OptionError(
                 'there is no option file for this scale',
                 where='scale',
-                expected=', '.join(map(str, SCALES)),
+                expected=', '.join(map(str, scales_of(self.net, self.method))),
                 found=self.scale,
             )
         if self.test and self.method in default_test_methods(self.net):
@@ -127,6 +141,8 @@ class Recipe:
     def schedule(self) -> Schedule:
         """Length and learning rate: as published, or fitted to the number of iterations that was asked for."""
         published, iterations = self.method_row.protocol.schedule(self.net), self.setting.iterations
+        if self.scale == REAL:
+            published = replace(published, **_REAL_SCHEDULE)
         if iterations is None:
             return published
         fitted = published.fitted(iterations)
@@ -194,6 +210,8 @@ SHIPPED: List[Recipe] = [
     *(Recipe(net, 'fpl', 4, test=True) for net in ('FSRCNN', 'CARN', 'SwinIR')),
     *(Recipe(net, method, 2) for net in ('EDSR', 'RCAN') for method in ('le_sigma', 'l1')),
     Recipe('EDSR', 'le_sigma', 2, test=True),
+    *(Recipe('EDSR', method, REAL) for method in ('le_sigma', 'l1')),
+    Recipe('EDSR', 'le_sigma', REAL, test=True),
     *(Recipe('BSR', method, scale) for scale in (2, 4) for method in ('bsr', 'l1_bsr', None)),
     *(Recipe('EDSR', method, 4) for method in ('hybrid_lp', 'rfs', 'l1_bsr')),
     Recipe('EDSR', 'samplingaug', 4),

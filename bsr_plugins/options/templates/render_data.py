@@ -13,6 +13,8 @@ from bsr_plugins.options.templates.protocols import (
     BENCHMARKS,
     FURTHER_BENCHMARKS,
     HR_FOLDER,
+    REAL,
+    REAL_FOLDER,
     lr_folder,
     subimage_folder,
     window,
@@ -87,7 +89,33 @@ def _enlarge_ratio(recipe: Recipe) -> str:
     return recipe.schedule.enlarge_ratio
 
 
+def _real_images() -> str:
+    return f"""\
+name: RealSR
+type: PairedImageDataset
+# copy or link the HR and LR images of its training part here, each pair under one name
+dataroot_gt: {REAL_FOLDER}/train_HR
+dataroot_lq: {REAL_FOLDER}/train_LR  # as large as the HR images
+io_backend:
+  type: disk
+"""
+
+
+def _real_tests(key: str) -> str:
+    return f"""\
+{key}:
+  name: RealSR_test
+  type: PairedImageDataset
+  dataroot_gt: {REAL_FOLDER}/test_HR
+  dataroot_lq: {REAL_FOLDER}/test_LR
+  io_backend:
+    type: disk
+"""
+
+
 def _published_images(recipe: Recipe) -> str:
+    if recipe.scale == REAL:
+        return _real_images()
     scale, method = recipe.scale, recipe.method_row
     further = f'type: {method.window_set}, io_backend.type: lmdb, no filename_tmpl'
     if not method.is_uniform:
@@ -171,6 +199,8 @@ val:  # Set5, Set14, ... as val_2, val_3, if you have them: docs/own_images.md
 
 
 def _benchmarks(scale: int) -> str:
+    if scale == REAL:
+        return _real_tests('val')
     sets = '\n'.join(_benchmark(key, name, scale) for key, name in zip(('val', 'val_2'), BENCHMARKS))
     return f'# benchmarks: optional; docs/own_images.md says where they come from\n{sets}'
 
@@ -190,6 +220,8 @@ def _gt_size_reason(recipe: Recipe) -> str:
         return f'  # the smallest image has {recipe.setting.data.smallest}; the paper has patches of {full}'
     if recipe.gt_size < full:
         return f'  # the paper has {full}, but LR patches must be multiples of the attention window'
+    if recipe.scale == REAL:
+        return "  # l_E's patches for RealSR"
     return f'  # {protocol.patch_reason}' if protocol.patch_reason else ''
 
 
@@ -207,6 +239,8 @@ def _benchmark(key: str, name: str, scale: int) -> str:
 
 def test_datasets(scale: int) -> str:
     """Return ``datasets`` of a test file; the benchmarks that not everybody keeps are comments."""
+    if scale == REAL:
+        return 'datasets:\n' + indent(_real_tests('test_1'), '  ')
     number = len(BENCHMARKS)
     active = [_benchmark(f'test_{index}', name, scale) for index, name in enumerate(BENCHMARKS, 1)]
     further: List[str] = [
