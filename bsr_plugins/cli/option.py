@@ -64,7 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help="a test file; without --method that of bspa and baseline, or of the network's own method and its twin",
     )
-    parser.add_argument('--scale', type=int, metavar='S', help=f'{", ".join(map(str, SCALES))}; 1: RealSR, by l1, le and le_sigma')
+    parser.add_argument(
+        '--scale', type=int, metavar='S', help=f'{", ".join(map(str, SCALES))}; 1: RealSR, by l1, le, le_sigma'
+    )
     parser.add_argument('--out', metavar='PATH', help='a file, or a folder ending in / (default: options/); - prints')
     own = parser.add_argument_group('images of your own')
     own.add_argument(

@@ -52,6 +52,7 @@ def test_what_is_shipped():
         ),
         *(f'train_{net}_{method}_x2.yml' for net in ('EDSR', 'RCAN') for method in ('le_sigma', 'l1')),
         'test_EDSR_le_sigma_x2.yml',
+        *('train_EDSR_le_sigma_x1.yml', 'train_EDSR_l1_x1.yml', 'test_EDSR_le_sigma_x1.yml'),
         'train_EDSR_hybrid_lp_x4.yml',
         'train_EDSR_l1_bsr_x4.yml',
         'train_EDSR_fpl_bspa_sigma_x4.yml',
