@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -23,6 +24,8 @@ from bsr_plugins.analysis.training_log import Curve, TrainingLog
 #: Method -> seed -> its log.
 Logs = Mapping[str, Mapping[Optional[int], TrainingLog]]
 _LOSS_WIDTH = 9
+# Of val.per_class: ten panels more would hide the others.
+_OF_CLASS = re.compile(r'psnr_class_\d+')
 _SHADE = '0.92'
 
 
@@ -34,7 +37,7 @@ def loss_bands(logs: Logs) -> Dict[str, SeedBand]:
 
 
 def validation_bands(logs: Logs) -> Dict[Tuple[str, str], Dict[str, SeedBand]]:
-    """Return (validation set, metric) -> method -> its curve, for every metric whose name begins with ``psnr``."""
+    """Return (validation set, metric) -> method -> its curve, of ``psnr...`` but those of single classes."""
     names = sorted({key for seeds in logs.values() for log in seeds.values() for key in log.metrics})
     return {
         key: {
@@ -43,7 +46,7 @@ def validation_bands(logs: Logs) -> Dict[Tuple[str, str], Dict[str, SeedBand]]:
             if any(key in log.metrics for log in seeds.values())
         }
         for key in names
-        if key[1].lower().startswith('psnr')
+        if key[1].lower().startswith('psnr') and not _OF_CLASS.fullmatch(key[1])
     }
 
 

@@ -22,11 +22,9 @@ from bsr_plugins.analysis.report_notes import Notes, slug
 from bsr_plugins.analysis.trained_network import run_scorer, trained_network
 from bsr_plugins.analysis.training_log import TrainingLog, read_training_log
 from bsr_plugins.analysis.training_windows import PER_CLASS, TrainingWindows, read_training_windows
-from bsr_plugins.analysis.window_errors import WindowErrors, class_psnr, training_errors
-from bsr_plugins.data.difficulty.scorers import Scorer, choose_device
+from bsr_plugins.analysis.window_errors import Errors, WindowErrors, class_psnr, sample_errors, training_errors
+from bsr_plugins.data.difficulty.scorers import choose_device
 from bsr_plugins.models.window_padding import window_size
-
-_Key = Tuple[str, Optional[int]]
 
 
 def draw_figures(
@@ -81,19 +79,20 @@ class _Figures:
     def _window_errors(self, training: Optional[TrainingWindows], held_out: HeldOut) -> Dict[str, WindowErrors]:
         groups: Dict[str, WindowErrors] = {}
         if training is not None and training.sample:
-            scorers: Dict[_Key, Scorer] = {}
+            errors: Errors = {}
             for run in self.runs:
-                scorer = self.notes['classes'].of(partial(run_scorer, run, self.compared.scale, self.device))
-                if scorer is not None:
-                    scorers[run.method, run.seed] = scorer
-            errors, failed = training_errors(training, scorers, self.compared.scale)
-            for note in failed.values():
-                self.notes['classes'].add(note)
-            if errors.errors:
-                groups['training'] = errors
+                found = self.notes['classes'].of(partial(self._errors_of, run, training))
+                if found is not None:
+                    errors.setdefault(run.method, {})[run.seed] = found
+            if errors:
+                groups['training'] = training_errors(training, errors)
         if held_out.windows is not None and held_out.windows.bicubic.size and held_out.windows.errors:
             groups['held-out'] = held_out.windows
         return groups
+
+    def _errors_of(self, run: TestedRun, training: TrainingWindows) -> np.ndarray:
+        scale = self.compared.scale
+        return sample_errors(training, run_scorer(run, scale, self.device), scale)
 
     def _logs(self) -> Logs:
         logs: Dict[str, Dict[Optional[int], TrainingLog]] = {}

@@ -23,15 +23,18 @@ class ImageFolder:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._taken: Set[str] = set()
+        self._copied: Dict[Path, str] = {}
         shutil.rmtree(out / FOLDER, ignore_errors=True)
 
     def keep(self, name: str, path: Optional[Path], png: Optional[bytes] = None) -> str:
-        """Copy a PNG file, or write ``png``, and return its path from the page."""
+        """Copy a PNG file once, or write ``png``, and return its path from the page."""
         if png is not None:
             return self._write(name, lambda target: target.write_bytes(png))
         if path is None:
             raise ValueError(f'{name}: neither a file nor an image')
-        return self._write(name, lambda target: shutil.copyfile(path, target))
+        if path not in self._copied:
+            self._copied[path] = self._write(name, lambda target: shutil.copyfile(path, target))
+        return self._copied[path]
 
     def of_test_sets(self, measured: MeasuredRuns) -> Dict[Tuple[str, str, str], str]:
         """Keep originals, bicubic upscaling and each method's first run, and return (set, image, which) -> path."""

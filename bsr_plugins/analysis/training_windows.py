@@ -15,7 +15,7 @@ import numpy as np
 from bsr_plugins.analysis.compared_runs import ComparedRuns, TestedRun
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_generator
-from bsr_plugins.data.difficulty.difficulty_file import difficulty_path, read_difficulty
+from bsr_plugins.data.difficulty.difficulty_file import check_fresh, difficulty_path, read_difficulty
 from bsr_plugins.data.difficulty.score_windows import Pair, score_pairs
 from bsr_plugins.data.difficulty.scorers import bicubic_scorer
 from bsr_plugins.data.images.image_folders import by_key, list_images, pair_images
@@ -84,14 +84,15 @@ def read_training_windows(compared: ComparedRuns, per_class: int = PER_CLASS) ->
     count, factor = _policy(compared.runs)
     pair = _scored_lmdbs(compared)
     if pair is not None:
-        hr, lr = pair
-        header, keys, difficulty = read_difficulty(difficulty_path(hr, compared.scale))
+        hr, lr, path = pair
+        header, keys, difficulty = read_difficulty(path)
+        check_fresh(header, hr, path=path)
         if header.scorer == 'bicubic' and header.border == compared.scale:
             grid = WindowGrid(*(read_manifest(hr, 'crop', 'step', 'threshold')[key] for key in WindowGrid._fields))
             source = f'{len(keys):,} scored sub-images'
             read = _LmdbPairs(hr, lr).pair
             return _classed(keys, difficulty, count, factor, grid, source, per_class, lambda index: read(keys[index]))
-    return _scored_here(compared, pair, count, factor, per_class)
+    return _scored_here(compared, pair and pair[:2], count, factor, per_class)
 
 
 def sample_of_classes(class_index: np.ndarray, num_classes: int, per_class: int) -> np.ndarray:
@@ -153,22 +154,26 @@ def _found(path: Any, run: TestedRun) -> Optional[Path]:
     return None
 
 
-def _scored_lmdbs(compared: ComparedRuns) -> Optional[Tuple[Path, Path]]:
-    """Return the scored HR LMDB and its LR LMDB: those of the comparison, else of a run's inverse-sampled set."""
-    candidates: List[Tuple[Optional[Path], Optional[Path]]] = []
+def _scored_lmdbs(compared: ComparedRuns) -> Optional[Tuple[Path, Path, Path]]:
+    """Return the scored HR LMDB, its LR LMDB and the difficulty file: the comparison's, else of a run's training."""
+    candidates: List[Tuple[Optional[Path], Optional[Path], Optional[Path]]] = []
     if compared.hr_lmdb is not None:
-        candidates.append((compared.hr_lmdb, compared.hr_lmdb.parent / lr_name(compared.scale)))
+        candidates.append((compared.hr_lmdb, compared.hr_lmdb.parent / lr_name(compared.scale), None))
     for run in compared.runs:
         train = _train_set(run)
         for options in (train.get('inverse'), train):
             if isinstance(options, Mapping):
                 hr, lr = (_found(options.get(key), run) for key in ('dataroot_gt', 'dataroot_lq'))
+                asked = options.get('difficulty')
+                given = None if asked is None else _found(str(asked), run)
                 if compared.hr_lmdb is not None and lr is not None and hr == compared.hr_lmdb:
-                    candidates.insert(0, (hr, lr))
-                candidates.append((hr, lr))
-    for hr, lr in candidates:
-        if hr is not None and lr is not None and lr.exists() and difficulty_path(hr, compared.scale).is_file():
-            return hr, lr
+                    candidates.insert(0, (hr, lr, given))
+                candidates.append((hr, lr, given))
+    for hr, lr, given in candidates:
+        if hr is not None and lr is not None and lr.exists():
+            path = given or difficulty_path(hr, compared.scale)
+            if path.is_file():
+                return hr, lr, path
     return None
 
 

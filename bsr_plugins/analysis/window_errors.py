@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from bsr_plugins.analysis.training_windows import TrainingWindows
-from bsr_plugins.common.findings import shortened
 from bsr_plugins.data.difficulty.score_windows import score_pairs
 from bsr_plugins.data.difficulty.scorers import Scorer
 from bsr_plugins.data.sampling.class_psnr import psnr_of
@@ -99,41 +98,30 @@ def gains_by_class(psnr: ClassPsnr, method: str, twin: Optional[str]) -> List[Op
     ]
 
 
-def training_errors(windows: TrainingWindows, scorers: Mapping[Tuple[str, Optional[int]], Scorer], scale: int) -> Any:
-    """Return the errors of the runs on the sample of training windows.
+def sample_errors(windows: TrainingWindows, scorer: Scorer, scale: int) -> np.ndarray:
+    """Return the MSE of a run's network on each window of the sample: (len(sample),) float64.
 
-    Args:
-        windows: The training windows.
-        scorers: (method, seed) -> its network.
-        scale: Upscaling factor.
-
-    Returns:
-        The WindowErrors, and what is to be said of networks that failed while they ran: (method, seed) -> message.
+    Raises:
+        CheckpointError: The network does not take RGB windows.
     """
-    from bsr_plugins.common.errors import BsrPluginsError
+    pairs = windows.sample
+    scores = [
+        score_pairs(pairs[start : start + _BATCH], scorer, scale, scale) for start in range(0, len(pairs), _BATCH)
+    ]
+    return np.concatenate([np.empty(0), *scores])
 
-    errors: Errors = {}
-    failed: Dict[Tuple[str, Optional[int]], str] = {}
-    for (method, seed), scorer in scorers.items():
-        try:
-            errors.setdefault(method, {})[seed] = np.concatenate(
-                [
-                    score_pairs(windows.sample[start : start + _BATCH], scorer, scale, scale)
-                    for start in range(0, len(windows.sample), _BATCH)
-                ]
-            )
-        except BsrPluginsError as error:
-            failed[method, seed] = shortened(f'{error.problem}: {error.found}')
+
+def training_errors(windows: TrainingWindows, errors: Errors) -> WindowErrors:
+    """Return the sample of training windows with the errors of the runs on it (:func:`sample_errors`)."""
     difficulty = windows.difficulty[windows.sampled]
-    measured = WindowErrors(
+    return WindowErrors(
         windows.class_index[windows.sampled],
         difficulty > windows.hard,
         windows.weights,
         difficulty,
-        {method: seeds for method, seeds in errors.items() if seeds},
+        errors,
         windows.num_classes,
     )
-    return measured, failed
 
 
 def _less(ours: Optional[float], theirs: Optional[float]) -> Optional[float]:

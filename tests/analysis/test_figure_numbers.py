@@ -68,7 +68,7 @@ def test_stages_are_shaded_where_all_share_them():
 
 LOG = TrainingLog(
     {'l_pix': {10: 1.0, 20: 2.0}, 'l_sigma': {10: 0.5, 20: 0.5}, 'inverse_stage': {10: 0.0, 20: 1.0}},
-    {('Set5', 'psnr'): {10: 28.0, 20: 29.0}, ('Set5', 'ssim'): {10: 0.8}},
+    {('Set5', 'psnr'): {10: 28.0, 20: 29.0}, ('Set5', 'ssim'): {10: 0.8}, ('Set5', 'psnr_class_9'): {10: 20.0}},
     {10: 0.2, 20: 0.4, 30: 0.3},
     (100, 2048),
 )
