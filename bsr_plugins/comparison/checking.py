@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence
 
 from bsr_plugins.common.errors import BsrPluginsError, OptionError
-from bsr_plugins.common.findings import ERROR, Finding, errors_in
+from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.comparison.composed_file import check_composed, composed
 from bsr_plugins.comparison.grid_file import Grid, read_grid, wrong_with_seeds
 from bsr_plugins.comparison.plan import FIRST, Variant, base_at_length, variants
@@ -64,7 +64,7 @@ def check_grid(
             )
         )
     if grid.base is None:
-        return Checked(grid, findings)
+        return Checked(grid, [*findings, *planned_sets(grid, {}, data, root)[1]])
     try:
         base_file = read_option_file(grid.base)
         base = base_at_length(grid, base_file.options)
@@ -78,9 +78,8 @@ def check_grid(
     as_base = composed(base_file, base, file, [(('override',), grid.override)])
     of_base = check_composed(as_base, root)
     findings += of_base
-    if not errors_in(of_base):
-        for method in methods:
-            findings += _of_method(method, base_file, file, root, of_base)
+    for method in methods:
+        findings += _of_method(method, base_file, file, root, of_base)
     return Checked(grid, findings, base_file, methods, sets, iters)
 
 
