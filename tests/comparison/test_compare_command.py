@@ -24,7 +24,6 @@ from bsr_plugins.comparison import runner
         (['--gpus', '99'], 'There is no GPU 99'),
         (['--shard', '0/2'], '--shard names no part'),
         (['--shard', '3/2'], '--shard names no part'),
-        (['--seeds', '1', '1'], 'stands twice'),
     ],
 )
 def test_wrong_arguments(write_grid, capsys, arguments: List[str], said: str) -> None:
@@ -59,7 +58,7 @@ def test_wrong_grids_need_no_torch(write_grid) -> None:
 
 
 def test_a_grid_from_end_to_end(write_grid, capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, '_draw', lambda measured: [])
+    monkeypatch.setattr(report, 'draw_figures', lambda *_: [])
     text = 'methods: {twin: {}, boom: {train:optim_g:lr: 1.0e+30}}\niters: 6'
     arguments = ['compare', str(write_grid(text)), '--jobs', '2']
     assert main(arguments) == 1

@@ -7,6 +7,7 @@ from typing import List
 
 import pytest
 
+from bsr_plugins.comparison import checking
 from bsr_plugins.comparison import plan as plans
 from bsr_plugins.comparison.comparing import _shard
 from bsr_plugins.comparison.plan import PlannedRun, Variant, planned
@@ -14,6 +15,12 @@ from bsr_plugins.options.templates.method_keys import MethodKeys
 from bsr_plugins.options.templates.setting import OwnData
 
 CLASSES = OwnData('n', 's', 'u', 9, 64, '', '', classes='/classes', crop=32, num_classes=3)
+
+
+@pytest.fixture(autouse=True)
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the check of the option files, which these tests are not about."""
+    monkeypatch.setattr(checking, 'check_composed', lambda *_: [])
 
 
 def runs_of(checked, gpus: bool = False) -> List[PlannedRun]:
