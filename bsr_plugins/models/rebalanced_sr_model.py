@@ -25,6 +25,7 @@ from bsr_plugins.models.first_step import FirstStep
 from bsr_plugins.models.fork_pass import fork_pass_of
 from bsr_plugins.models.losses import Losses
 from bsr_plugins.models.model_options import check_model_options
+from bsr_plugins.models.overlapping_windows import OverlappingWindows, tested_in_windows
 from bsr_plugins.models.owed_validation import OwedValidation
 from bsr_plugins.models.part import STATE_KEY, Part, malformed_parts
 from bsr_plugins.models.processes import loader_sizes
@@ -74,6 +75,7 @@ class RebalancedTraining(_AnyModel):
         self.losses = Losses(self)
         self.sigma = SigmaBranch(self)
         self.first_step = FirstStep(self)
+        self.windows = OverlappingWindows.from_options(self.opt)
         own = (
             *(self.run_state, self.best, self.owed_validation, self.engine),
             *(self.fork_pass, self.losses, self.sigma, self.first_step),
@@ -177,7 +179,15 @@ class RebalancedTraining(_AnyModel):
 
     # ------------------------------------------------------------------ tests and validation
     def test(self) -> None:
-        """Super-resolve ``lq``, in whole windows where the network has some; leave its sigma map in ``sigma.map``."""
+        """Super-resolve ``lq``, at once or in the windows of ``val.windows``; leave its sigma map in ``sigma.map``."""
+        if self.windows is None:
+            self.test_once()
+        else:
+            tested_in_windows(self, self.windows)
+        self.sigma.write_map()
+
+    def test_once(self) -> None:
+        """Super-resolve ``lq`` in one pass, padded to the attention windows of the network where it has some."""
         # A model with a test of its own (HATModel, ..., and those of releases before 1.3) keeps it.
         upstreams = StockModel.__name__ == 'SRModel' and super().test.__func__ is StockModel.test
         with self.sigma.map_of_test(), whole_windows(self, window_size(self.opt['network_g']) if upstreams else None):
@@ -293,6 +303,8 @@ class RebalancedSRModel(RebalancedTraining, StockModel):
       states of every process included, and what a training set has to say of its draws in the log;
     - ``best``: ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``;
     - ``owed_validation``: a validation that a kill has cut off is made up when the run is resumed;
+    - ``val.windows: {size, step}`` tests in overlapping windows, averaged
+      (:class:`bsr_plugins.models.overlapping_windows.OverlappingWindows`);
     - weights and states are written aside and moved into place.
 
     ``base_model_type`` names another model that trains a net_g on lq (HATModel, SwinIRModel, RealESRNetModel, PLKSR's

@@ -270,6 +270,9 @@ def metrics(recipe: Recipe) -> str:
             text += _metric(
                 metric + suffix, f'calculate_{metric}', recipe.scale, f'  test_y_channel: {str(luma).lower()}\n'
             )
+    if rgb:
+        text += indent("# as FPL's code measures it: a 7 x 7 uniform window; its tables\n", '  ')
+        text += _metric('ssim_skimage', 'calculate_ssim_skimage', recipe.scale, '  test_y_channel: false\n')
     if recipe.is_test and recipe.method_row.sigma:
         text += indent(
             '# quality of sigma (Eq. 11, Table 7); each gets a second row for the constant sigma, once\n'
