@@ -47,13 +47,7 @@ class OverlappingWindows:
         if given is None:
             return None
         values: Dict[str, Any] = read_section(WINDOWS, given, 'val.windows', 'val.windows.')
-        if values['step'] > values['size']:
-            raise OptionError(
-                'pixels between the windows would be left out',
-                where='val.windows.step',
-                expected=f'at most size, {values["size"]}',
-                found=values['step'],
-            )
+        check_step(values)
         return cls(**values)
 
     def places(self, height: int, width: int) -> List[Tuple[slice, slice]]:
@@ -63,6 +57,23 @@ class OverlappingWindows:
             for length, side in ((each, min(each, self.size)) for each in (height, width))
         )
         return list(itertools.product(rows, columns))
+
+
+def check_step(windows: Any) -> None:
+    """Refuse a ``val.windows`` whose windows leave pixels out; what else is wrong with it is not said here.
+
+    Raises:
+        OptionError: ``step`` is larger than ``size``.
+    """
+    given = windows if isinstance(windows, Mapping) else {}
+    size, step = (given.get(option.name, option.default) for option in WINDOWS[:2])
+    if isinstance(size, int) and isinstance(step, int) and step > size:
+        raise OptionError(
+            'pixels between the windows would be left out',
+            where='val.windows.step',
+            expected=f'at most size, {size}',
+            found=step,
+        )
 
 
 class AveragedWindows:
@@ -90,7 +101,7 @@ class AveragedWindows:
 
     def mean(self) -> Optional[Tensor]:
         """Return the image (N, C, H, W); None where nothing was added."""
-        return None if self._sum is None else self._sum / self._count
+        return None if self._sum is None or self._count is None else self._sum / self._count
 
 
 def tested_in_windows(model: Any, windows: OverlappingWindows) -> None:
