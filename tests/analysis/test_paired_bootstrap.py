@@ -16,7 +16,7 @@ SPREADS = {
     'alike': (0.028, 0.04, 0.02),
     'seeds alone': (0.028, 0.0, 0.02),
     'images alone': (0.0, 0.05, 0.01),
-    'images differ much': (0.02, 0.3, 0.02),
+    'images differ much': (0.02, 0.18, 0.05),
 }
 
 
@@ -47,7 +47,7 @@ def test_of_a_thousand_equal_pairs_at_most_five_in_a_hundred_are_told_apart(seed
             assert share <= 0.05, (name, skewed, share)
 
 
-@pytest.mark.parametrize(('spread', 'share'), [('measured', 0.65), ('alike', 0.75)])
+@pytest.mark.parametrize(('spread', 'share'), [('measured', 0.65), ('alike', 0.7)])
 def test_a_gain_of_a_tenth_of_a_decibel_is_found(spread, share):
     differences = comparisons(1000, 3, 14, SPREADS[spread], mean=0.1)
     _, low, high = intervals(differences)
@@ -95,6 +95,7 @@ def test_few_images_and_one_image_by_hand():
     gain = paired_gain(three)
     assert (gain.low, gain.mean, gain.high) == pytest.approx((0.3 - half, 0.3, 0.3 + half))
     one = paired_gain(three.T)
+    half *= t.ppf(0.98, 2) / t.ppf(0.975, 2)
     assert one.over == 'seeds'
     assert (one.low, one.mean, one.high) == pytest.approx((0.3 - half, 0.3, 0.3 + half))
     assert paired_gain([[0.4]]) == (0.4, None, None, 'not told apart', 'nothing')
