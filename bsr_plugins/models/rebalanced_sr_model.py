@@ -189,6 +189,7 @@ class RebalancedTraining(_AnyModel):
         else:
             tested_in_windows(self, self.windows)
         self.sigma.write_map()
+        self.per_class.measure()
 
     def test_once(self) -> None:
         """Super-resolve ``lq`` in one pass, padded to the attention windows of the network where it has some."""
@@ -196,7 +197,6 @@ class RebalancedTraining(_AnyModel):
         upstreams = StockModel.__name__ == 'SRModel' and super().test.__func__ is StockModel.test
         with self.sigma.map_of_test(), whole_windows(self, window_size(self.opt['network_g']) if upstreams else None):
             super().test()
-        self.per_class.measure()
 
     def validation(self, dataloader: Any, current_iter: int, tb_logger: Any, *args: Any, **kwargs: Any) -> Any:
         """Validate as the base does, which leaves the random states of the training as they were; keep the best."""
