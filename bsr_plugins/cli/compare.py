@@ -106,11 +106,9 @@ def _compare(checked: Checked, settings: Settings) -> int:
     elif done.compared is None:
         say_error('basicsr compare: no run has ended, there is nothing to report on')
     else:
-        from bsr_plugins.analysis.report import read_results, write_report
-        from bsr_plugins.analysis.report_words import summary
+        from bsr_plugins.analysis.report import write_report
 
-        page = write_report(done.compared, settings.out)
-        say('', *summary(read_results(settings.out)), '', str(page))
+        say(str(write_report(done.compared, settings.out)))
     return EXIT_FAILED if done.failed else 0
 
 
