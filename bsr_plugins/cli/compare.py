@@ -12,6 +12,7 @@ from bsr_plugins.cli.messages import print_findings, say, say_error
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.findings import errors_in
+from bsr_plugins.common.shown import counted
 
 if TYPE_CHECKING:
     from bsr_plugins.comparison.checking import Checked
@@ -101,14 +102,23 @@ def _compare(checked: Checked, settings: Settings) -> int:
     for name, reason in done.failed.items():
         say_error(f'\n{name} failed: {reason}')
     if done.waiting:
-        say(f'{len(done.waiting)} runs are left to other shards: {", ".join(done.waiting[:5])}')
+        say(f'{counted(len(done.waiting), "run is", "runs are")} left to other shards: {", ".join(done.waiting[:5])}')
         say('the last shard to end writes the report; so does this command when they have ended')
     elif done.compared is None:
         say_error('basicsr compare: no run has ended, there is nothing to report on')
     else:
-        from bsr_plugins.analysis.report import write_report
+        from bsr_plugins.analysis.report import read_results, write_report
+        from bsr_plugins.analysis.report_words import summary
+        from bsr_plugins.comparison.class_data import held_by_one
 
-        say(str(write_report(done.compared, settings.out)))
+        # Shards that end at the same time write it one after the other.
+        held = held_by_one(settings.out / 'locks' / 'report.lock', say)
+        try:
+            page = write_report(done.compared, settings.out)
+        finally:
+            if held is not None:
+                held.release()
+        say('', *summary(read_results(settings.out)), '', str(page))
     return EXIT_FAILED if done.failed else 0
 
 
