@@ -15,9 +15,10 @@ from bsr_plugins.runs.random_states import preserved_random_states
 
 AUTO = SIGMA_TAP.default
 
-#: The module whose input are the features after the long skip, looked for in this order: EDSR, RCAN, CARN, BSRNet and
-#: SwinIR with either PixelShuffle; MSRResNet; FSRCNN; SwinIR with nearest+conv, where what follows is upscaled already.
-UPSAMPLERS = ('upsample', 'upconv1', 'deconv', 'conv_before_upsample')
+#: The module whose input are the features after the long skip, looked for in this order: EDSR, RCAN, CARN, BSRNet,
+#: SRResNet, MSRN and SwinIR with either PixelShuffle; MSRResNet; FSRCNN and IDN; SwinIR with nearest+conv, where what
+#: follows is upscaled already; VDSR, whose features have the output's size.
+UPSAMPLERS = ('upsample', 'upconv1', 'deconv', 'conv_before_upsample', 'reconstruction')
 
 _SHOWN_CANDIDATES = 40
 
@@ -30,8 +31,9 @@ def find_tap(net: nn.Module, name: str = AUTO) -> Tuple[str, nn.Module]:
     Args:
         net: A network; DataParallel, DistributedDataParallel and torch.compile are looked through.
         name: A module of ``net``, or ``auto``: the first of ``upsample``, ``upconv1``, ``deconv``,
-            ``conv_before_upsample`` that ``net`` has, or the base of a BicubicResidual. That is right for BasicSR's
-            EDSR, RCAN, MSRResNet and SwinIR, for FSRCNN, CARN and BSRNet, and for what is built alike.
+            ``conv_before_upsample``, ``reconstruction`` that ``net`` has, or the base of a BicubicResidual. That is
+            right for BasicSR's EDSR, RCAN, MSRResNet and SwinIR, for the networks of the pack, and for what is built
+            alike.
 
     Raises:
         OptionError: No such module; candidates are listed.
@@ -63,7 +65,12 @@ def find_tap(net: nn.Module, name: str = AUTO) -> Tuple[str, nn.Module]:
 
 
 def tap_channels(net: nn.Module, tap: str = AUTO, example: Optional[Tensor] = None) -> int:
-    """Return how many channels the features at ``tap`` have, by a forward pass that leaves no trace.
+    """Return how many channels the features at ``tap`` have, as :func:`tap_shape` finds them."""
+    return tap_shape(net, tap, example)[0]
+
+
+def tap_shape(net: nn.Module, tap: str = AUTO, example: Optional[Tensor] = None) -> Tuple[int, int]:
+    """Return channels of the features at ``tap`` and how often they have the input's size, by a pass without a trace.
 
     It runs in eval mode without gradients; the mode of each module and the random states are put back.
 
@@ -78,15 +85,17 @@ def tap_channels(net: nn.Module, tap: str = AUTO, example: Optional[Tensor] = No
     """
     net = bare_network(net)
     features = FeatureTap(net, tap)
+    example = _example(net) if example is None else example
     modes = [(module, module.training) for module in net.modules()]
     try:
         net.eval()
         with torch.no_grad(), preserved_random_states(), features:
-            net(_example(net) if example is None else example)
+            net(example)
     finally:
         for module, mode in modes:
             module.training = mode
-    return features.take().shape[1]
+    taken = features.take()
+    return taken.shape[1], max(1, taken.shape[-1] // example.shape[-1])
 
 
 class FeatureTap:

@@ -45,6 +45,18 @@ FSRCNN = OptionSet(
         Option('d', whole(1), 56, 'channels of the features'),
         Option('s', whole(1), 12, 'channels of the mappings'),
         Option('m', whole(0), 4, 'number of mappings'),
+        Option(
+            'variant',
+            choice('eccv', 'fpl'),
+            'eccv',
+            "fpl: as in FPL's code, one PReLU after all mappings, and at x3 and above a deconvolution that pads 3",
+        ),
+        Option(
+            'init',
+            choice('eccv', 'torch', 'fpl'),
+            'eccv',
+            "eccv: the paper's, a deconvolution near zero; torch: PyTorch's own; fpl: that of FPL's code",
+        ),
     ),
 )
 
@@ -58,6 +70,8 @@ _ADDING_BASES = {
     'ECBSR': 'a nearest image',
     'RIDNet': 'the input',
     'BicubicResidual': 'a bicubic image',
+    'VDSR': 'a bicubic image',
+    'IDN': 'a bicubic image',
 }
 # With any other, SwinIR is the one for denoising.
 SWINIR_UPSAMPLERS = ('pixelshuffle', 'pixelshuffledirect', 'nearest+conv')
@@ -142,6 +156,13 @@ CARN = OptionSet(
         Option('upscale', UPSAMPLER_SCALE, 4, 'upscaling factor'),
         Option('num_feat', whole(1), 64, 'channels of the features'),
         Option('group', whole(1), 1, '1: CARN; 4: CARN-M; a divisor of num_feat'),
+        Option('batch_norm', FLAG, False, "batch normalization in the fusions, as in FPL's code"),
+        Option(
+            'mean_shift',
+            choice('fixed', 'learned'),
+            'fixed',
+            "learned: the mean is two 1x1 convolutions that are trained, as in FPL's code",
+        ),
         _MEAN,
     ),
     relation=_groups_divide_features,
@@ -168,7 +189,12 @@ SIGMA_BRANCH = OptionSet(
         _OUT,
         Option('num_feat', whole(1), 160, 'channels of its convolutions'),
         Option('num_conv', whole(1), 4, 'number of its convolutions'),
-        Option('upscale', whole(1), 4, "upscaling factor; absent: the file's scale"),
+        Option(
+            'upscale',
+            whole(1),
+            4,
+            "upscaling factor; absent: the file's scale, or 1 where the features have it",
+        ),
         Option(
             'upsampler',
             choice('espcn', 'edsr'),
@@ -231,7 +257,100 @@ BSR_NET = OptionSet(
     ),
 )
 
+SRRESNET = OptionSet(
+    'arch',
+    'SRResNet',
+    'SRResNet with batch normalization, 9x9 at both ends, without an image added (FPL).',
+    (
+        _IN,
+        _OUT,
+        Option('num_feat', whole(1), 64, 'channels of the features'),
+        Option('num_block', whole(1), 16, 'number of residual blocks'),
+        Option('upscale', UPSAMPLER_SCALE, 4, 'upscaling factor'),
+    ),
+)
+
+MSRN = OptionSet(
+    'arch',
+    'MSRN',
+    'Multi-scale residual blocks (3x3 and 5x5), all fused.',
+    (
+        _IN,
+        _OUT,
+        Option('num_feat', whole(1), 64, 'channels of the features'),
+        Option('num_block', whole(1), 8, 'number of blocks'),
+        Option('upscale', UPSAMPLER_SCALE, 4, 'upscaling factor'),
+        _MEAN,
+    ),
+)
+
+
+def _same_channels(values: SimpleNamespace) -> None:
+    if values.num_in_ch != values.num_out_ch:
+        raise OptionError(
+            'the network adds its upscaled input to its output',
+            where='num_out_ch',
+            expected=f'num_in_ch, {values.num_in_ch}',
+            found=values.num_out_ch,
+        )
+
+
+VDSR = OptionSet(
+    'arch',
+    'VDSR',
+    'Twenty convolutions on the bicubic image, which is added.',
+    (
+        _IN,
+        _OUT,
+        Option('num_feat', whole(1), 64, 'channels of the features'),
+        Option('num_layer', whole(2), 20, 'number of convolutions'),
+        _UPSCALE,
+        BICUBIC,
+    ),
+    relation=_same_channels,
+)
+
+#: Groups of the middle convolutions of IDN's enhancement units.
+IDN_GROUPS = 4
+
+
+def _idn_divides(values: SimpleNamespace) -> None:
+    _same_channels(values)
+    if values.num_feat % values.s:
+        raise OptionError(
+            'a part of the features cannot be kept',
+            where='s',
+            expected=f'a divisor of num_feat, {values.num_feat}',
+            found=values.s,
+        )
+    middle = (values.num_feat, values.num_feat - values.d, values.num_feat - 2 * values.d)
+    if middle[-1] <= 0 or any(channels % IDN_GROUPS for channels in middle):
+        raise OptionError(
+            f'the layers of an enhancement unit cannot be divided into {IDN_GROUPS} groups',
+            where='d',
+            expected=f'num_feat, num_feat - d and num_feat - 2d above 0 and multiples of {IDN_GROUPS}',
+            found=', '.join(map(str, middle)),
+        )
+
+
+IDN = OptionSet(
+    'arch',
+    'IDN',
+    'Information distillation blocks and a deconvolution; a bicubic image is added.',
+    (
+        _IN,
+        _OUT,
+        Option('num_feat', whole(1), 64, 'channels of the features'),
+        Option('num_block', whole(1), 4, 'number of blocks'),
+        Option('d', whole(0), 16, 'difference of channels between layers of a block'),
+        Option('s', whole(2), 4, 'one part in s of the features is kept as it is'),
+        _UPSCALE,
+        BICUBIC,
+    ),
+    relation=_idn_divides,
+)
+
 #: Of ``train``: read with the sigma branch.
 SIGMA_TAP = Option('sigma_tap', optional(TEXT), 'auto', 'auto, or the module of network_g whose input the branch reads')
 
-NETWORKS = (FSRCNN, BICUBIC_RESIDUAL, CARN, SIGMA_BRANCH, LOG_VARIANCE_BRANCH, BSR_NET)
+NETWORKS = (FSRCNN, BICUBIC_RESIDUAL, CARN, SIGMA_BRANCH, LOG_VARIANCE_BRANCH, BSR_NET, SRRESNET, MSRN, VDSR, IDN)

@@ -17,6 +17,7 @@ from bsr_plugins.data.images.shared_options import SCALE
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.metrics.metric_options import check_has_sigma
 from bsr_plugins.models.named_losses import check_loss_names
+from bsr_plugins.models.overlapping_windows import check_step
 from bsr_plugins.models.sigma_options import check_first_step, check_maps, check_pair, check_weights
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
@@ -33,7 +34,7 @@ def check_arithmetic(option_file: OptionFile, code: CodeInUse, root: Path, is_tr
         if options is None or not _right_one_by_one(options, given):
             continue  # said by the check of keys and values
         findings += refused(option_file, section, options.check_relation, given, '')
-        if kind == 'metric':
+        if kind == 'metric' and 'constant_sigma' in options.names:
             computed = option_file.get('network_sigma') and option_file.get('val', 'sigma')
             has_sigma = bool(computed) or given.get('constant_sigma') is not None
             findings += refused(option_file, section, check_has_sigma, name, has_sigma)
@@ -46,6 +47,7 @@ def _of_model(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[
         return []
     network = option_file.get('network_sigma')
     maps = refused(option_file, (), check_maps, option_file.get('val', 'sigma'), network)
+    maps += refused(option_file, (), check_step, option_file.get('val', 'windows'))
     if is_train:
         losses = train.get('losses')
         return [
@@ -55,7 +57,7 @@ def _of_model(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[
             *([] if losses is None else refused(option_file, (), check_loss_names, losses)),
         ]
     if network and option_file.get('val', 'sigma') and not option_file.get('path', 'pretrain_network_sigma'):
-        return refused(option_file, (), check_weights, None, is_train)
+        return [*maps, *refused(option_file, (), check_weights, None, is_train)]
     return maps
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.missing_data import INVERSE_TYPES, difficulty_command, difficulty_path
 from bsr_plugins.checks.pair_listing import lmdb_sizes
 from bsr_plugins.checks.path_checks import datasets_in
-from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, manifest_sha256, read_manifest
 from bsr_plugins.options.option_file import KeyPath, OptionFile
@@ -22,6 +23,30 @@ def check_difficulties(option_file: OptionFile, root: Path) -> List[Finding]:
             findings += _scale_of_lmdb(option_file, keys, dataset, root)
             findings += _difficulty(option_file, keys, dataset, root)
     return findings
+
+
+def check_per_class(option_file: OptionFile, code: CodeInUse, root: Path) -> List[Finding]:
+    """Return an error where ``val.per_class`` of a model of the pack names no classes that the run could read."""
+    model, asked, scale = (option_file.get(*keys) for keys in (('model_type',), ('val', 'per_class'), ('scale',)))
+    is_ours = isinstance(model, str) and code.names.resolves_to_ours('model', model)
+    if not (is_ours and asked and isinstance(asked, (bool, str)) and isinstance(scale, int)):
+        return []
+    from bsr_plugins.data.sampling.training_classes import difficulty_of, read_training_classes  # numpy
+
+    train = option_file.get('datasets', 'train')
+    try:
+        if isinstance(asked, str):
+            read_training_classes(root / Path(asked).expanduser(), train, scale)
+            return []
+        lmdb = root / Path(difficulty_of(asked, train, scale)[1]).expanduser()
+        if lmdb.is_dir():
+            read_manifest(lmdb, 'crop', 'step', 'threshold')
+    except (DataError, OptionError) as error:
+        found = '; '.join(str(part) for part in (error.where, error.found) if part and part != 'val.per_class')
+        expected = None if error.expected is None else str(error.expected)
+        where = option_file.where('val', 'per_class')
+        return [Finding(ERROR, error.problem, where, expected, found or None, error.remedy)]
+    return []
 
 
 def _scale_of_lmdb(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root: Path) -> List[Finding]:

@@ -7,7 +7,7 @@ from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from bsr_plugins.checks.arithmetic_checks import check_arithmetic
 from bsr_plugins.checks.code_in_use import CodeInUse
-from bsr_plugins.checks.difficulty_checks import check_difficulties
+from bsr_plugins.checks.difficulty_checks import check_difficulties, check_per_class
 from bsr_plugins.checks.image_checks import check_images
 from bsr_plugins.checks.listing_checks import PAIRED_TYPES, check_listing
 from bsr_plugins.checks.other_checkout import check_working_directory
@@ -115,6 +115,7 @@ def check_options(
         findings += check_keys(option_file, code, is_train)
         findings += check_values(option_file, code, is_train)
         findings += check_arithmetic(option_file, code, root, is_train)
+        findings += check_per_class(option_file, code, root)
         findings += check_weights(option_file, code, root, is_train, resumes(option_file, root, auto_resume))
     findings += check_validation(option_file, code, root, is_train)
     findings += _check_paired_sets(option_file, is_train)

@@ -81,6 +81,10 @@ def _without_gt(option_file: OptionFile, code: CodeInUse, tested: Dict[str, Dict
         for name, metric in option_file.section('val', 'metrics').items()
         if isinstance(metric, dict) and code.compares(str(metric.get('type')))
     ]
+    nothing_to_measure = 'val.metrics: ~'
+    if option_file.get('val', 'per_class'):
+        comparing.append('per_class')
+        nothing_to_measure += ' and val.per_class: ~'
     without = [phase for phase, dataset in tested.items() if code.gives_gt(str(dataset.get('type'))) is False]
     for phase in without if comparing else ():
         no_other = len(without) == len(tested)
@@ -90,7 +94,7 @@ def _without_gt(option_file: OptionFile, code: CodeInUse, tested: Dict[str, Dict
             option_file.where('datasets', phase, 'type'),
             found=f'type: {tested[phase]["type"]}',
             expected='type: PairedImageDataset with dataroot_gt, or no such metric',
-            remedy='val.metrics: ~' if no_other else 'nothing, if NaN is right for this set: the others are measured',
+            remedy=nothing_to_measure if no_other else 'nothing, if NaN is right for this set: the others are measured',
         )
 
 

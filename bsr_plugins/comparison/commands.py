@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import bsr_plugins
 from bsr_plugins.common.errors import BsrPluginsError
+from bsr_plugins.common.shown import Lines
 from bsr_plugins.host.scripts.fork_scripts import has_own_script
 from bsr_plugins.host.source_names import checkout_of
 from bsr_plugins.options.templates.setting import shell_word
@@ -20,7 +22,8 @@ from bsr_plugins.options.templates.setting import shell_word
 #: Of these strings none is a path, whatever lies in the working directory.
 _NO_PATHS = frozenset({'name', 'type', 'phase', 'filename_tmpl', 'scorer'})
 _PATH_SECTIONS = ('datasets', 'path')
-_TAIL_BYTES = 1 << 15
+_TAIL_BYTES, _TAIL_LINES = 1 << 15, 20
+_SAID = re.compile(r'basicsr \w+: error: ')
 
 
 class CommandError(BsrPluginsError, RuntimeError):
@@ -124,22 +127,25 @@ class Command:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def error(self, code: int, lines: int = 20) -> CommandError:
+    def error(self, code: int) -> CommandError:
         """Return what is said where it has failed with ``code``."""
         return CommandError(
-            f'`{self.line}` ended with exit code {code}; its last lines:\n{tail(self.log, lines)}',
+            f'basicsr {self.arguments[0]} ended with exit code {code}',
             where=self.log,
-            remedy='run that command by itself to see all of its output; then give the same command as now again',
+            found=Lines(f'\n{failure_in(self.log)}'),
+            remedy=f'mend it; alone it is {self.line}',
         )
 
 
-def tail(log: Path, lines: int) -> str:
-    """Return the last lines of a log, each behind a bar."""
+def failure_in(log: Path) -> str:
+    """Return what a log says of a failure: the pack's message at its end, or its last lines, each behind a bar."""
     with open(log, 'rb') as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
         text = file.read().decode('utf-8', 'replace')
-    shown = [line.split('\r')[-1].rstrip() for line in text.splitlines()]
-    return '\n'.join(f'  | {line}' for line in [line for line in shown if line][-lines:])
+    lines = [line.split('\r')[-1].rstrip() for line in text.splitlines()]
+    shown = [line for line in lines if line][-_TAIL_LINES:]
+    said = [index for index, line in enumerate(shown) if _SAID.match(line)]
+    return '\n'.join(f'  | {line}' for line in shown[said[-1] if said else 0 :])
 
 
 def _absolute(value: Any, root: Path) -> Any:

@@ -282,7 +282,7 @@ def wrong_with_seeds(seeds: List[Any]) -> Iterator[str]:
 
 
 def _method_remedy(name: str) -> str:
-    return f'{did_you_mean(name, METHODS)} A method of your own is written with its keys: {name}: {{key:path: value}}'
+    return f'{did_you_mean(name, METHODS)}; a method of your own is written with its keys: {name}: {{key:path: value}}'
 
 
 def _is_whole(value: Any) -> bool:

@@ -22,6 +22,8 @@ from bsr_plugins.options.option_file import read_option_file
 
 RECORD = 'compared.json'
 _NUMBERED = re.compile(r'net_\w+?_(\d+)\.pth')
+# The pack's own model trains plain SR as BasicSR's does, bit for bit, and resumes exactly, which BasicSR's does not.
+_STOCK, _EXACT = 'SRModel', 'RebalancedSRModel'
 # They change no weight, so that later versions of the pack may write other ones.
 _WITHOUT_EFFECT = ('name', 'num_gpu', 'logger', 'dist_params', 'val')
 
@@ -34,13 +36,18 @@ class RunFiles:
         run: The run.
         out: The folder of the comparison.
         home: The folder under which experiments/ appears.
-        options: The run's options, paths absolute.
+        planned: The run's options as the grid has them, paths absolute.
     """
 
     run: PlannedRun
     out: Path
     home: Path
-    options: Mapping[str, Any]
+    planned: Mapping[str, Any]
+
+    @property
+    def options(self) -> Dict[str, Any]:
+        """The options that it is trained with: by a model that resumes exactly."""
+        return {**self.planned, **({'model_type': _EXACT} if self.planned.get('model_type') == _STOCK else {})}
 
     @property
     def option_file(self) -> Path:
@@ -116,7 +123,7 @@ class RunFiles:
 
     def prepare(self) -> None:
         """Write the option file; of a run that saved no state nothing is kept, which BasicSR would archive."""
-        write_text(self.option_file, yaml.safe_dump(dict(self.options), sort_keys=False, allow_unicode=True))
+        write_text(self.option_file, yaml.safe_dump(self.options, sort_keys=False, allow_unicode=True))
         with contextlib.suppress(FileNotFoundError):
             self.failure.unlink()
         if self.experiment.is_dir() and not self.has_state:
@@ -178,6 +185,8 @@ def files_of(run: PlannedRun, out: Path, home: Path, root: Path) -> RunFiles:
 def shaping(options: Mapping[str, Any]) -> Dict[str, Any]:
     """Return the options that the weights depend on, as JSON holds them."""
     kept = {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
+    if kept.get('model_type') == _EXACT and 'base_model_type' not in kept:
+        kept['model_type'] = _STOCK
     kept['path'] = {
         key: value for key, value in (options.get('path') or {}).items() if 'pretrain' in key and value is not None
     }

@@ -190,7 +190,7 @@ class Runner:
     def _fail(self, files: RunFiles, reason: str) -> None:
         files.fail(reason)
         self._failed.append(files.run.name)
-        self._progress.say(f'{files.run.name}: FAILED. {reason}')
+        self._progress.say(f'{files.run.name}: FAILED: {reason.splitlines()[0]}')
 
     def _is_active(self, files: RunFiles) -> bool:
         return any(active.files is files for active in self._active)

@@ -36,8 +36,6 @@ def planned_sets(grid: Grid, base: Mapping[str, Any], data: Path, root: Path) ->
     sets: List[PlannedSet] = []
     findings: List[Finding] = []
     scale = base.get('scale')
-    if not isinstance(scale, int):
-        return [], []  # the check of the base says it
     if not grid.test and 'test' not in grid.file.options:
         return _validation_sets(grid, base, root)
     for name, entry in grid.test.items():
@@ -50,7 +48,7 @@ def planned_sets(grid: Grid, base: Mapping[str, Any], data: Path, root: Path) ->
                 list_images(gt)
                 made = data / 'test' / name
                 sets.append(PlannedSet(TestSet(name, made / HR, made / LR), gt))
-            else:
+            elif isinstance(scale, int):  # else the check of the base says it
                 sets.append(PlannedSet(TestSet(name, gt, lq, _template(gt, lq, scale, entry.get('lq_template')))))
         except (DataError, OptionError) as error:
             findings.append(_finding(grid, ('test', name), error))
@@ -126,6 +124,8 @@ def _validation_sets(grid: Grid, base: Mapping[str, Any], root: Path) -> Tuple[L
     sets: List[PlannedSet] = []
     findings: List[Finding] = []
     where = grid.file.where('base')
+    if not base:
+        return [], []
     phases = base.get('datasets') if isinstance(base.get('datasets'), dict) else {}
     for phase, entry in (phases or {}).items():
         if phase.split('_')[0] != 'val' or not isinstance(entry, dict):
@@ -154,4 +154,6 @@ def _finding(grid: Grid, place: Tuple[str, ...], error: Any) -> Finding:
         name: None if getattr(error, name) is None else str(getattr(error, name))
         for name in ('expected', 'found', 'remedy')
     }
+    if '--lr-template' in (texts['remedy'] or ''):
+        texts['remedy'] = "give lq_template, such as '{}x4', or leave lq out: LR images are then made by bicubic"
     return Finding(ERROR, error.problem, grid.file.where(*place), **texts)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import Option, OptionSet
-from bsr_plugins.common.option_kinds import choice, number, optional, whole
+from bsr_plugins.common.option_kinds import FLAG, choice, number, optional, whole
 
-_COMMON = (
+_IMAGES = (
     Option('crop_border', whole(0), 0, 'pixels left out at each edge'),
     Option('input_order', choice('HWC', 'CHW'), 'HWC', 'order of the axes'),
+)
+_BETTER = Option('better', optional(choice('higher', 'lower')), None, 'read by BasicSR to keep the best value')
+_COMMON = (
+    *_IMAGES,
     Option(
         'constant_sigma',
         optional(number(above=0, at_most=1)),
         None,
         'evaluated instead of the sigma map: the mean of |y - mu| over the training set',
     ),
-    Option('better', optional(choice('higher', 'lower')), None, 'read by BasicSR to keep the best value'),
+    _BETTER,
 )
 
 PLL = OptionSet(
@@ -37,7 +41,14 @@ SIGMA_PSNR = OptionSet(
     'metric', 'calculate_sigma_psnr', 'PSNR of the sigma map against |y - mu|, in dB; needs `val.sigma`.', _COMMON
 )
 
-METRICS = (PLL, SIGMA_PSNR)
+SSIM_SKIMAGE = OptionSet(
+    'metric',
+    'calculate_ssim_skimage',
+    "SSIM as scikit-image measures it, over a 7 x 7 uniform window: FPL's.",
+    (*_IMAGES, Option('test_y_channel', FLAG, False, 'on Y of YCbCr, else on each channel'), _BETTER),
+)
+
+METRICS = (PLL, SIGMA_PSNR, SSIM_SKIMAGE)
 
 
 def check_has_sigma(metric: str, has_sigma: bool) -> None:

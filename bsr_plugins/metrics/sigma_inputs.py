@@ -6,9 +6,9 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
-from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.common.naming import did_you_mean
+from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.option import OptionSet
+from bsr_plugins.metrics.image_inputs import refuse_unknown, two_images, without_border
 from bsr_plugins.metrics.metric_options import check_has_sigma
 
 
@@ -41,44 +41,16 @@ def sigma_inputs(
             them, or has values outside [0, 1].
     """
     metric = options.name
-    for key in unknown:
-        raise OptionError(
-            f'{metric} has no option {key}',
-            where=f'val.metrics: {metric}',
-            expected=', '.join(options.names),
-            found=f'{key}: {unknown[key]!r}',
-            remedy=did_you_mean(key, options.names),
-        )
+    refuse_unknown(options, unknown)
     options.check(crop_border=crop_border, input_order=input_order, constant_sigma=constant_sigma)
-    if img is None or img2 is None:
-        raise DataError(
-            f'{metric} needs two images',
-            expected='img (or img1) and img2',
-            found='no img2' if img2 is None else 'no img',
-        )
-    if img.dtype != np.uint8 or img2.dtype != np.uint8 or img.shape != img2.shape:
-        raise DataError(
-            f'{metric} cannot compare these images',
-            expected='two of uint8 and of one shape',
-            found=f'{img.dtype} {img.shape} and {img2.dtype} {img2.shape}',
-        )
-    from basicsr.metrics.metric_util import reorder_image
-
-    mu, y = (reorder_image(image, input_order).astype(np.float64) / 255 for image in (img, img2))
+    mu, y = (image / 255 for image in two_images(metric, img, img2, input_order))
     check_has_sigma(metric, sigma is not None or constant_sigma is not None)
     if constant_sigma is None:
         spread = _checked_map(metric, sigma, mu.shape, input_order)
     else:
         spread = np.broadcast_to(float(constant_sigma), mu.shape)
-    if 2 * crop_border >= min(mu.shape[:2]):
-        raise OptionError(
-            f'{metric} has nothing left to compare',
-            where=f'val.metrics: {metric}: crop_border',
-            expected=f'less than half of {min(mu.shape[:2])}, the shorter side',
-            found=crop_border,
-        )
-    crop = slice(crop_border, -crop_border or None)
-    return mu[crop, crop], y[crop, crop], spread[crop, crop]
+    mu, y, spread = (without_border(metric, image, crop_border) for image in (mu, y, spread))
+    return mu, y, spread
 
 
 def _checked_map(metric: str, sigma: Optional[np.ndarray], shape: Tuple[int, ...], input_order: str) -> np.ndarray:

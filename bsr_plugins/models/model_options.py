@@ -7,9 +7,10 @@ from typing import Any, Iterable, Iterator, Mapping
 
 from bsr_plugins.archs.network_options import SIGMA_TAP
 from bsr_plugins.common.option import REQUIRED, Option, OptionSet
-from bsr_plugins.common.option_kinds import FLAG, PATH, SECTION, TEXT, optional
+from bsr_plugins.common.option_kinds import FLAG, PATH, SECTION, TEXT, either, optional
 from bsr_plugins.models.bspa_options import BSPA, INHERITED
 from bsr_plugins.models.engine_options import ENGINE
+from bsr_plugins.models.overlapping_windows import WINDOWS
 
 
 def _below(section: str, options: Iterable[Option]) -> Iterator[Option]:
@@ -41,7 +42,16 @@ REBALANCED_SR_MODEL = OptionSet(
             'net_g_*.pth of the first step of UDN, net_sigma_*.pth beside it: what UncertaintyDrivenLoss reads, frozen',
         ),
         PARAM_KEY_UDN,
+        Option('val.windows', optional(SECTION), None, 'tests in overlapping windows whose overlaps are averaged'),
+        *_below('val.windows', WINDOWS),
         Option('val.sigma', optional(FLAG), False, 'computes the sigma maps, for images and metrics'),
+        Option(
+            'val.per_class',
+            optional(either(FLAG, PATH)),
+            None,
+            'PSNR of each difficulty class and of the worst decile at every validation; true: the classes of the '
+            'inverse-sampled set, a path: those of that difficulty file',
+        ),
         Option('val.save_best', optional(TEXT), None, 'name of the metric whose best weights are kept'),
     ),
 )

@@ -25,8 +25,10 @@ from bsr_plugins.models.first_step import FirstStep
 from bsr_plugins.models.fork_pass import fork_pass_of
 from bsr_plugins.models.losses import Losses
 from bsr_plugins.models.model_options import check_model_options
+from bsr_plugins.models.overlapping_windows import OverlappingWindows, tested_in_windows
 from bsr_plugins.models.owed_validation import OwedValidation
 from bsr_plugins.models.part import STATE_KEY, Part, malformed_parts
+from bsr_plugins.models.per_class import PerClass
 from bsr_plugins.models.processes import loader_sizes
 from bsr_plugins.models.run_state import RunState, files_of
 from bsr_plugins.models.sigma_branch import SigmaBranch
@@ -47,7 +49,7 @@ class RebalancedTraining(_AnyModel):
         extra_parts: Attribute -> part that a model has beside those of every one.
         parts: All of them, in the order in which they are asked.
         iteration: The last iteration that is done.
-        batch_files: The files of the batch at hand.
+        batch_files: The files of the batch at hand. ``batch_has_gt``: whether it has HR images.
     """
 
     extra_parts: Mapping[str, Type[Part]] = {}
@@ -66,6 +68,7 @@ class RebalancedTraining(_AnyModel):
         self.opt = deepcopy(opt)
         self.iteration = 0
         self.batch_files: List[str] = []
+        self.batch_has_gt = False
         self.run_state = RunState(self)
         self.best = BestWeights(self)
         self.owed_validation = OwedValidation(self)
@@ -74,9 +77,11 @@ class RebalancedTraining(_AnyModel):
         self.losses = Losses(self)
         self.sigma = SigmaBranch(self)
         self.first_step = FirstStep(self)
+        self.windows = OverlappingWindows.from_options(self.opt)
+        self.per_class = PerClass(self)
         own = (
             *(self.run_state, self.best, self.owed_validation, self.engine),
-            *(self.fork_pass, self.losses, self.sigma, self.first_step),
+            *(self.fork_pass, self.losses, self.sigma, self.first_step, self.per_class),
         )
         self.parts: List[Part] = [part for part in own if part is not None]
         for name, extra_part in self.extra_parts.items():
@@ -85,6 +90,7 @@ class RebalancedTraining(_AnyModel):
         super().__init__(self.opt)
         if not opt['is_train']:
             self.sigma.build_for_tests()
+            self.per_class.build()
 
     # ------------------------------------------------------------------ building
     def model_to_device(self, net: nn.Module) -> nn.Module:
@@ -111,7 +117,7 @@ class RebalancedTraining(_AnyModel):
             self.owed_validation.make_up()
             # RealESRNetModel makes lq itself.
             data = self._training_batch(data, len(data['lq'] if 'lq' in data else data['gt']))
-        self.batch_files = files_of(data)
+        self.batch_files, self.batch_has_gt = files_of(data), 'gt' in data
         super().feed_data(data, *args, **kwargs)
 
     def feed_train_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -177,7 +183,16 @@ class RebalancedTraining(_AnyModel):
 
     # ------------------------------------------------------------------ tests and validation
     def test(self) -> None:
-        """Super-resolve ``lq``, in whole windows where the network has some; leave its sigma map in ``sigma.map``."""
+        """Super-resolve ``lq``, at once or in the windows of ``val.windows``; leave its sigma map in ``sigma.map``."""
+        if self.windows is None:
+            self.test_once()
+        else:
+            tested_in_windows(self, self.windows)
+        self.sigma.write_map()
+        self.per_class.measure()
+
+    def test_once(self) -> None:
+        """Super-resolve ``lq`` in one pass, padded to the attention windows of the network where it has some."""
         # A model with a test of its own (HATModel, ..., and those of releases before 1.3) keeps it.
         upstreams = StockModel.__name__ == 'SRModel' and super().test.__func__ is StockModel.test
         with self.sigma.map_of_test(), whole_windows(self, window_size(self.opt['network_g']) if upstreams else None):
@@ -189,7 +204,9 @@ class RebalancedTraining(_AnyModel):
         save_images = args[0] if args else kwargs.get('save_img', False)
         maps = self.sigma.maps_of_validation(dataset, current_iter, save_images)
         with self.run_state.no_training_batch(), preserved_random_states(), maps:
+            self.per_class.begin(dataset)
             result = super().validation(dataloader, current_iter, tb_logger, *args, **kwargs)
+            self.per_class.end(current_iter, tb_logger)
         if self.best.improves(dataset):
             self._save_networks('best')
             self.best.write()
@@ -293,6 +310,10 @@ class RebalancedSRModel(RebalancedTraining, StockModel):
       states of every process included, and what a training set has to say of its draws in the log;
     - ``best``: ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``;
     - ``owed_validation``: a validation that a kill has cut off is made up when the run is resumed;
+    - ``val.windows: {size, step}`` tests in overlapping windows, averaged
+      (:class:`bsr_plugins.models.overlapping_windows.OverlappingWindows`);
+    - ``per_class``: ``val.per_class`` logs the PSNR of each difficulty class
+      (:class:`bsr_plugins.models.per_class.PerClass`);
     - weights and states are written aside and moved into place.
 
     ``base_model_type`` names another model that trains a net_g on lq (HATModel, SwinIRModel, RealESRNetModel, PLKSR's

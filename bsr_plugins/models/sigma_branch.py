@@ -180,7 +180,11 @@ class SigmaBranch(Part):
         # Networks with windows are tested on padded images.
         height, width = self.model.output.shape[-2:]
         self.map = sigma[..., :height, :width]
-        self.maps.write(self.model.batch_files)
+
+    def write_map(self) -> None:
+        """Write the map of the image that was tested, where maps are to be written."""
+        if self.maps is not None:
+            self.maps.write(self.model.batch_files)
 
     @contextlib.contextmanager
     def maps_of_validation(self, dataset: str, iteration: Any, save_images: bool) -> Iterator[None]:

@@ -16,13 +16,17 @@ if TYPE_CHECKING:  # the check of an option file asks here, without torch
 
 
 def sigma_options(opt: Mapping[str, Any], net_g: nn.Module, tap: str) -> Dict[str, Any]:
-    """Return ``network_sigma`` with ``num_in_ch`` (that of the tapped features) and ``upscale`` filled in."""
-    options = deepcopy(dict(opt['network_sigma']))
-    if options.get('num_in_ch') is None:
-        from bsr_plugins.archs.feature_tap import tap_channels
+    """Return ``network_sigma`` with ``num_in_ch`` (that of the tapped features) and ``upscale`` filled in.
 
-        options['num_in_ch'] = tap_channels(net_g, tap)
-    options.setdefault('upscale', opt.get('scale', 1))
+    ``upscale`` is what is left of the scale: 1 where the features have the output's size already (VDSR).
+    """
+    options = deepcopy(dict(opt['network_sigma']))
+    upscaled = 1
+    if options.get('num_in_ch') is None:
+        from bsr_plugins.archs.feature_tap import tap_shape
+
+        options['num_in_ch'], upscaled = tap_shape(net_g, tap)
+    options.setdefault('upscale', max(1, opt.get('scale', 1) // upscaled))
     return options
 
 

@@ -8,13 +8,15 @@ from scipy.stats import t
 
 from bsr_plugins.analysis.paired_bootstrap import intervals, paired_gain
 
-# Standard deviations in dB: between seeds, between images of a seed's mean, beyond that. Gains of trained networks
-# have the first two at .02 to .05; the others are limits.
+# Standard deviations in dB: between seeds, between images of the seeds' mean, beyond that. The first is what FSRCNN of
+# 3,000 updates gave on Set5 and Set14 (BSPA, bi-sampling and inverse sampling against plain training); the others are
+# limits.
 SPREADS = {
-    'measured': (0.028, 0.04, 0.02),
+    'measured': (0.02, 0.08, 0.055),
+    'alike': (0.028, 0.04, 0.02),
     'seeds alone': (0.028, 0.0, 0.02),
     'images alone': (0.0, 0.05, 0.01),
-    'images differ much': (0.02, 0.3, 0.02),
+    'images differ much': (0.02, 0.18, 0.05),
 }
 
 
@@ -40,22 +42,23 @@ def called(differences):
 @pytest.mark.parametrize('seeds', [2, 3])
 def test_of_a_thousand_equal_pairs_at_most_five_in_a_hundred_are_told_apart(seeds, images):
     for number, (name, spread) in enumerate(SPREADS.items()):
-        for skewed in (False, True) if name == 'measured' else (False,):
+        for skewed in (False, True) if name in ('measured', 'alike') else (False,):
             share = called(comparisons(1000, seeds, images, spread, skewed=skewed, key=number)).mean()
             assert share <= 0.05, (name, skewed, share)
 
 
-def test_a_gain_of_a_tenth_of_a_decibel_is_found():
-    differences = comparisons(1000, 3, 14, SPREADS['measured'], mean=0.1)
+@pytest.mark.parametrize(('spread', 'share'), [('measured', 0.65), ('alike', 0.7)])
+def test_a_gain_of_a_tenth_of_a_decibel_is_found(spread, share):
+    differences = comparisons(1000, 3, 14, SPREADS[spread], mean=0.1)
     _, low, high = intervals(differences)
-    assert (low > 0).mean() > 0.75
+    assert (low > 0).mean() > share
     assert (high < 0).mean() == 0
     assert ((low <= 0.1) & (high >= 0.1)).mean() > 0.95
 
 
 def test_a_percentile_bootstrap_would_call_too_many():
     """What the interval is compared with in its docstring: seeds drawn anew with replacement."""
-    differences = comparisons(300, 3, 14, SPREADS['measured'])
+    differences = comparisons(300, 3, 14, SPREADS['alike'])
     rng = np.random.default_rng(0)
     means = []
     for _ in range(300):
@@ -92,6 +95,7 @@ def test_few_images_and_one_image_by_hand():
     gain = paired_gain(three)
     assert (gain.low, gain.mean, gain.high) == pytest.approx((0.3 - half, 0.3, 0.3 + half))
     one = paired_gain(three.T)
+    half *= t.ppf(0.98, 2) / t.ppf(0.975, 2)
     assert one.over == 'seeds'
     assert (one.low, one.mean, one.high) == pytest.approx((0.3 - half, 0.3, 0.3 + half))
     assert paired_gain([[0.4]]) == (0.4, None, None, 'not told apart', 'nothing')

@@ -18,6 +18,10 @@ from cpu_autocast import skip_without_autocast
 NEEDED: Dict[str, Dict[str, Any]] = {
     'BicubicResidual': {'base': {'type': 'FSRCNN', 'd': 8, 's': 4, 'm': 1}},
     'BSRNet': {'num_feat': 8, 'num_fmg': 3, 'num_rb': 1},
+    'SRResNet': {'num_feat': 8, 'num_block': 2},
+    'MSRN': {'num_feat': 8, 'num_block': 2},
+    'VDSR': {'num_feat': 8, 'num_layer': 4},
+    'IDN': {'num_feat': 16, 'num_block': 1, 'd': 4},
 }
 NAMES = sorted(TABLE['arch'])
 
@@ -58,7 +62,7 @@ def test_built_by_name_with_exact_sizes(name, upscale):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_state_dict_round_trip(name):
-    network, other = build(name), build(name, seed=1)
+    network, other = build(name).eval(), build(name, seed=1).eval()
     inputs = example(network)
     with torch.no_grad():
         assert not torch.equal(network(inputs), other(inputs))
@@ -70,7 +74,7 @@ def test_state_dict_round_trip(name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_the_same_seed_gives_the_same_network_and_a_pass_changes_nothing(name):
-    network = build(name)
+    network = build(name).eval()
     assert all(
         torch.equal(one, other) for one, other in zip(network.state_dict().values(), build(name).state_dict().values())
     )
@@ -85,7 +89,7 @@ def test_the_same_seed_gives_the_same_network_and_a_pass_changes_nothing(name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_each_sample_stands_for_itself(name):
-    network = build(name).double()
+    network = build(name).double().eval()
     inputs = example(network).double()
     with torch.no_grad():
         assert (network(inputs)[1:] - network(inputs[1:])).abs().max() < 1e-12
@@ -113,6 +117,17 @@ def test_trains_under_bf16_autocast(name):
     )
 
 
+@every('dtype', [torch.bfloat16, torch.float16])
+@every('name', NAMES)
+def test_a_network_in_half_precision_is_near_the_whole_one(name, dtype):
+    skip_without_autocast(dtype)
+    network = build(name).eval()
+    inputs = example(network)
+    with torch.no_grad():
+        exact, output = network(inputs), network.to(dtype)(inputs.to(dtype))
+    assert output.dtype == dtype and (output.float() - exact).abs().max() < 0.05 * exact.abs().max() + 0.01
+
+
 def test_a_mean_is_taken_from_the_input_and_added_to_the_output():
     means = []
     for name in NAMES:
@@ -123,4 +138,4 @@ def test_a_mean_is_taken_from_the_input_and_added_to_the_output():
             with torch.no_grad(), case(name):
                 torch.testing.assert_close(network(x), plain(x - network.mean) + network.mean)
             means.append(name)
-    assert means == ['BSRNet', 'CARN']
+    assert means == ['BSRNet', 'CARN', 'MSRN']

@@ -157,3 +157,21 @@ def test_bf16_autocast_is_near_fp32():
 def test_what_is_refused(options, message):
     with pytest.raises(OptionError, match=message):
         CARN(**options)
+
+
+@pytest.mark.parametrize('upscale, parameters', [(2, 257819), (3, 304219), (4, 294939)])
+def test_parameter_counts_of_fpls_code(upscale, parameters):
+    network = CARN(upscale=upscale, group=4, batch_norm=True, mean_shift='learned')
+    assert count(network) == parameters
+    assert count(CARN(upscale=upscale, group=4, batch_norm=True)) == parameters - 24
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == 12
+
+
+def test_a_learned_mean_starts_as_the_fixed_one():
+    network, fixed = CARN(upscale=2, num_feat=8, mean_shift='learned'), CARN(upscale=2, num_feat=8)
+    assert fixed.load_state_dict(network.state_dict(), strict=False).missing_keys == []
+    x = torch.rand(1, 3, 5, 5)
+    torch.testing.assert_close(network(x), fixed(x))
+    network(x).mean().backward()
+    assert all(shift.weight.grad.abs().sum() > 0 for shift in network.mean_shifts)
+    assert CARN(1, 2, upscale=2, num_feat=8, mean_shift='learned')(x[:, :1]).shape == (1, 2, 10, 10)

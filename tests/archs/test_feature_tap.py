@@ -32,6 +32,9 @@ KNOWN = [
     ({'type': 'FSRCNN', 'd': 20, 's': 4, 'm': 1, 'upscale': 3}, 'deconv', 20),
     (CARN, 'upsample', 16),
     ({'type': 'BSRNet', 'num_feat': 8, 'num_fmg': 2, 'num_rb': 1, 'upscale': 4}, 'upsample', 8),
+    ({'type': 'SRResNet', 'num_feat': 8, 'num_block': 1, 'upscale': 4}, 'upsample', 8),
+    ({'type': 'MSRN', 'num_feat': 8, 'num_block': 1, 'upscale': 2}, 'upsample', 8),
+    ({'type': 'IDN', 'num_feat': 16, 'num_block': 1, 'd': 4, 'upscale': 3}, 'deconv', 16),
     ({'type': 'BicubicResidual', 'upscale': 2, 'base': CARN}, 'base.upsample', 16),
     ({'type': 'BicubicResidual', 'upscale': 2, 'base': EDSR}, 'base.upsample', 8),
 ]
@@ -76,6 +79,20 @@ def test_what_is_tapped_goes_into_a_sigma_branch_and_its_gradient_into_the_trunk
     first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
     assert first.weight.grad.abs().sum() > 0
     assert all(parameter.grad is None for parameter in find_tap(network)[1].parameters())
+
+
+@pytest.mark.parametrize('at_hr', [True, False])
+def test_features_of_the_outputs_size_leave_the_branch_no_upscaling(at_hr):
+    from bsr_plugins.models.sigma_options import sigma_options
+
+    vdsr = {'type': 'VDSR', 'num_feat': 8, 'num_layer': 3, 'upscale': 4}
+    network = build(vdsr if at_hr else {**CARN, 'upscale': 4})
+    options = sigma_options({'network_sigma': {'type': 'SigmaBranch', 'num_out_ch': 3}, 'scale': 4}, network, 'auto')
+    assert (options['num_in_ch'], options['upscale']) == ((8, 1) if at_hr else (16, 4))
+    branch = SigmaBranch(**{key: value for key, value in options.items() if key != 'type'}, num_feat=4)
+    with FeatureTap(network) as tap:
+        output = network(image())
+    assert branch(tap.take()).shape == output.shape
 
 
 def test_the_long_skip_of_edsr_is_in_the_features():

@@ -134,6 +134,7 @@ def test_options_that_do_not_fit_each_other(check: Check, changes: list, key: st
         ('path:', 'network_sigma: {type: SigmaBranch}\npath:', 'network_sigma', 'needs a network and a loss'),
         (PIXEL, f'{PIXEL}\n  sigma_opt: {{type: SigmaLoss}}', 'train.sigma_opt', 'needs a network and a loss'),
         (PIXEL, f'{PIXEL}\n  losses: {{pix: {{type: L1Loss}}}}', 'train.losses.pix', 'logged by another loss'),
+        ('  val_freq:', '  windows: {size: 16}\n  val_freq:', 'val.windows.step', 'would be left out'),
         ('  val_freq:', '  save_best: lpips\n  val_freq:', 'val.save_best', 'names a metric that is not computed'),
         (PIXEL, f'{PIXEL}\n  losses: {{a-b: {{type: L1Loss}}}}', 'train.losses.a-b', 'cannot be logged'),
     ],
@@ -160,5 +161,8 @@ def test_sigma_maps_of_a_test_without_weights(check: Check) -> None:
 def test_what_fits_is_let_through(check: Check) -> None:
     text = changed(TRAIN, 'calculate_psnr', 'calculate_pll\n      constant_sigma: 0.02')
     text = changed(text, STOCK, RFS)
+    text = changed(
+        text, '  metrics:', '  metrics:\n    ssim:\n      type: calculate_ssim_skimage\n      crop_border: 4'
+    )
     text = changed(text, PIXEL, '    type: HybridLpLoss\n    l1_weight: 0')
     assert errors(check, changed(text, NETWORK, '  type: CARN\n  group: 4')) == []

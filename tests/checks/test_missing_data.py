@@ -30,7 +30,8 @@ def test_names_other_than_the_tools_are_said(tmp_path: Path) -> None:
 def test_a_uniform_lmdb_is_made_with_large_windows(tmp_path: Path) -> None:
     uniform = {**UNIFORM, 'dataroot_gt': 'big/HR_sub.lmdb', 'dataroot_lq': 'big/LR_sub_x2.lmdb'}
     assert lmdb_command(uniform, None, 2, tmp_path).splitlines() == [
-        f'{program()} subimages --hr HR_FOLDER --lr LR_FOLDER --scale 2 --out big --crop 480 --step 240 --encoding bmp',
+        f'{program()} subimages --hr HR_FOLDER --lr LR_FOLDER --scale 2 --out big --crop 480 --step 240 '
+        '--thresh 0 --encoding bmp',
         '            HR_FOLDER and LR_FOLDER stand for the folders of whole images',
     ]
 

@@ -126,7 +126,7 @@ def test_list_shows_what_there_is(capsys: pytest.CaptureFixture) -> None:
     shown = capsys.readouterr().out
     for name in shipped_files():
         assert f'  {name[: -len(".yml")]}\n' in shown
-    assert '\n  EDSR_L ' in shown and '\n  samplingaug ' in shown and '\nscales (--scale): 2, 3, 4' in shown
+    assert '\n  EDSR_L ' in shown and '\n  samplingaug ' in shown and 'scales (--scale): 2, 3, 4; 1 (RealSR)' in shown
     assert not list(Path().iterdir())
 
 

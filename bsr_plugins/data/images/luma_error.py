@@ -66,3 +66,27 @@ def windows_mse(squared_error: np.ndarray, corners: Sequence[Tuple[int, int]], s
     bottom, right = corner[:, 0] + size - border, corner[:, 1] + size - border
     sums = integral[bottom, right] - integral[top, right] - integral[bottom, left] + integral[top, left]
     return np.maximum(sums, 0) / (size - 2 * border) ** 2
+
+
+def windows_mse_by_cells(
+    squared_error: np.ndarray, corners: Sequence[Tuple[int, int]], size: int, border: int
+) -> np.ndarray:
+    """Return what :func:`windows_mse` returns, to rounding, in a third of its time: for validations, not for scores.
+
+    The edges of all windows cut the image into cells; the integral image is that of the sums over cells.
+    """
+    corner = np.asarray(corners, dtype=np.int64).reshape(-1, 2) + border
+    inner = size - 2 * border
+    if not len(corner):
+        return np.empty(0)
+    edges = [np.unique(np.concatenate((corner[:, axis], corner[:, axis] + inner))) for axis in (0, 1)]
+    (first_row, last_row), (first_column, last_column) = ((each[0], each[-1]) for each in edges)
+    inside = squared_error[first_row:last_row, first_column:last_column]
+    rows = np.add.reduceat(inside, edges[0][:-1] - first_row, axis=0, dtype=np.float64)
+    cells = np.add.reduceat(rows, edges[1][:-1] - first_column, axis=1)
+    integral = np.zeros((len(edges[0]), len(edges[1])))
+    integral[1:, 1:] = cells.cumsum(0).cumsum(1)
+    top, left = (np.searchsorted(edges[axis], corner[:, axis]) for axis in (0, 1))
+    bottom, right = (np.searchsorted(edges[axis], corner[:, axis] + inner) for axis in (0, 1))
+    sums = integral[bottom, right] - integral[top, right] - integral[bottom, left] + integral[top, left]
+    return np.maximum(sums, 0) / inner**2

@@ -73,9 +73,9 @@ NETWORK_SIGMA = _below(
 # trained together with network_g, saved separately (net_sigma_*.pth); a test needs it only for sigma maps
 network_sigma:
   type: SigmaBranch
-  # num_in_ch is found by itself: the channels of network_g's features before its upsampler
+  # num_in_ch and upscale are found by themselves: of network_g's features before its upsampler
 """,
-    option_lines(SIGMA_BRANCH.options, '-num_out_ch num_feat num_conv -upscale upsampler', upscale='{scale}'),
+    option_lines(SIGMA_BRANCH.options, '-num_out_ch num_feat num_conv upsampler'),
 )
 
 SIGMA_OPT = _below(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Dict, Optional
 
-from bsr_plugins.archs.network_options import BSR_NET, CARN, FSRCNN
+from bsr_plugins.archs.network_options import BSR_NET, CARN, FSRCNN, IDN, MSRN, SRRESNET, VDSR
 from bsr_plugins.common.option import yaml_value
 from bsr_plugins.options.templates.option_lines import option_lines
 
@@ -25,7 +25,8 @@ class Network:
             patch) are put in.
         model_type: BasicSR's own model for it.
         lr_multiple: The side of an LR patch has to be a multiple of it.
-        adds_image: Whether it adds an upscaled image to its output itself, and so is no base of BicubicResidual.
+        adds_image: The upscaled image that it adds to its output itself, bilinear or bicubic, and so is no base of
+            BicubicResidual; '' where it adds none.
         own_method: The method that it was made for: the names of its files leave it out, and its test file made
             without a method is that method's.
     """
@@ -35,18 +36,22 @@ class Network:
     options: str
     model_type: str = 'SRModel'
     lr_multiple: int = 1
-    adds_image: bool = False
+    adds_image: str = ''
     own_method: Optional[str] = None
 
 
-def _carn(group: int) -> str:
+def _carn(names: str = '', **values: str) -> str:
     return option_lines(
         CARN.options,
-        '-num_in_ch -num_out_ch -upscale num_feat group -rgb_mean',
+        f'-num_in_ch -num_out_ch -upscale num_feat group {names} -rgb_mean',
         upscale='{scale}',
-        group=group,
         rgb_mean='{mean}',
+        **values,
     )
+
+
+def _fsrcnn(names: str = '', **values: str) -> str:
+    return option_lines(FSRCNN.options, f'-num_in_ch -num_out_ch -upscale d s m {names}', upscale='{scale}', **values)
 
 
 NETWORKS: Dict[str, Network] = {
@@ -97,7 +102,7 @@ rgb_mean: {mean}
     'FSRCNN': Network(
         about='FSRCNN(56, 12, 4) on RGB (24.5K parameters)',
         arch='FSRCNN',
-        options=option_lines(FSRCNN.options, '-num_in_ch -num_out_ch -upscale d s m', upscale='{scale}'),
+        options=_fsrcnn(),
     ),
     'SwinIR': Network(
         about='SwinIR for classical SR, as BasicSR trains it from scratch (11.9M parameters at x4)',
@@ -128,13 +133,40 @@ num_feat: 64
 num_block: 16
 upscale: {scale}
 """,
-        adds_image=True,
+        adds_image='bilinear',
         own_method='scorer',
     ),
     'CARN': Network(
         about='CARN (1.1M parameters at x4)',
         arch='CARN',
-        options=_carn(CARN.defaults.group),
+        options=_carn(),
+    ),
+    'SRResNet': Network(
+        about='SRResNet with batch normalization, 16 blocks of 64 channels (1.5M parameters at x4)',
+        arch='SRResNet',
+        options=option_lines(SRRESNET.options, '-num_in_ch -num_out_ch num_feat num_block -upscale', upscale='{scale}'),
+    ),
+    'MSRN': Network(
+        about='MSRN, 8 multi-scale blocks of 64 channels (6.1M parameters at x4)',
+        arch='MSRN',
+        options=option_lines(
+            MSRN.options,
+            '-num_in_ch -num_out_ch num_feat num_block -upscale -rgb_mean',
+            upscale='{scale}',
+            rgb_mean='{mean}',
+        ),
+    ),
+    'VDSR': Network(
+        about='VDSR on RGB, 20 convolutions of 64 channels on the bicubic image (0.7M parameters)',
+        arch='VDSR',
+        options=option_lines(VDSR.options, '-num_in_ch -num_out_ch num_feat num_layer -upscale', upscale='{scale}'),
+        adds_image='bicubic',
+    ),
+    'IDN': Network(
+        about='IDN on RGB, 4 distillation blocks of 64 channels (0.6M parameters)',
+        arch='IDN',
+        options=option_lines(IDN.options, '-num_in_ch -num_out_ch num_feat num_block d s -upscale', upscale='{scale}'),
+        adds_image='bicubic',
     ),
     'BSR': Network(
         about='BSR, 10 groups of 12 blocks, every group concatenated for the upsampler (9.2M parameters at x4)',
@@ -153,8 +185,13 @@ upscale: {scale}
 FPL_NETWORKS: Dict[str, Network] = {
     'CARN': replace(
         NETWORKS['CARN'],
-        about="CARN-M, FPL's small network, which its paper calls CARN (295K parameters at x4)",
-        options=_carn(group=4),  # as in FPL's code
+        about="CARN-M as in FPL's code, its small network, which its paper calls CARN (294,939 parameters at x4)",
+        options=_carn('batch_norm mean_shift', group='4', batch_norm='true', mean_shift='learned'),
+    ),
+    'FSRCNN': replace(
+        NETWORKS['FSRCNN'],
+        about="FSRCNN(56, 12, 4) on RGB as in FPL's code (24,515 parameters)",
+        options=_fsrcnn('variant init', variant='fpl', init='fpl'),
     ),
     'SwinIR': replace(
         NETWORKS['SwinIR'],

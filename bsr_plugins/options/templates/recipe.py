@@ -117,6 +117,11 @@ class Recipe:
         return self.method_row.residual and not self.network_row.adds_image
 
     @property
+    def tests_in_windows(self) -> bool:
+        """Whether the paper tests the network in overlapping windows: FPL does SwinIR. Stock models cannot."""
+        return self.method_row.protocol.rgb and self.network_row.lr_multiple > 1
+
+    @property
     def model_type(self) -> str:
         """The model that trains and tests it."""
         own = self.network_row.model_type
@@ -198,8 +203,6 @@ class Recipe:
     @property
     def command(self) -> str:
         """The command that writes the file."""
-        if self.setting.made_by is not None:
-            return self.setting.made_by
         kinds = [f'--method {self.method}'] if self.method else []
         kinds += ['--test'] if self.is_test else []
         return f'basicsr option --net {self.net} {" ".join(kinds)} --scale {self.scale}{self.setting.argument}'

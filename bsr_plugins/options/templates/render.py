@@ -7,8 +7,9 @@ from pathlib import Path
 from textwrap import indent
 from typing import Sequence
 
+from bsr_plugins.models.overlapping_windows import WINDOWS
 from bsr_plugins.options.templates.networks import MEAN, RESIDUAL_MEAN
-from bsr_plugins.options.templates.option_lines import with_value
+from bsr_plugins.options.templates.option_lines import option_lines, with_value
 from bsr_plugins.options.templates.protocols import BATCH_SIZE
 from bsr_plugins.options.templates.recipe import Recipe
 from bsr_plugins.options.templates.render_data import (
@@ -46,7 +47,7 @@ val:
   val_freq: {schedule.val_freq}
   save_img: false
   # save_best: psnr  # also keeps net_g_best.pth; off, so that twins are compared alike (stock models cannot do it)
-
+{_windows(recipe)}
 {indent(metrics(recipe), '  ')}""",
         f"""\
 # logging settings
@@ -99,8 +100,17 @@ def _test_parts(recipe: Recipe) -> Sequence[str]:
 val:
   save_img: true
   suffix: ~  # appended to the names of saved images; ~: the name of the experiment
-{_SIGMA_MAPS if recipe.method_row.has_maps else ''}
+{_SIGMA_MAPS if recipe.method_row.has_maps else ''}{_windows(recipe)}
 {indent(metrics(recipe), '  ')}""",
+    )
+
+
+def _windows(recipe: Recipe) -> str:
+    """Return ``windows`` where the paper tests the network in overlapping windows, with a line break before it."""
+    if not recipe.tests_in_windows:
+        return ''
+    return '  windows:  # overlaps are averaged; without it: the whole image at once\n' + indent(
+        option_lines(WINDOWS, 'size step batch'), '    '
     )
 
 
@@ -127,7 +137,7 @@ def _head(recipe: Recipe, about: str) -> str:
         if is_named:
             lines += [f'# It tests {recipe.training.name}: write the name of another training into its path.']
         return '\n'.join([*lines, '#', f'# basicsr test -opt {file}'])
-    if recipe.twin is not None and recipe.setting.made_by is None:
+    if recipe.twin is not None:
         twin = recipe.twin
         beside = Path(recipe.setting.file or f'options/{recipe.file_name}').parent / twin.file_name
         by = f'the same command with --method {twin.method}'
@@ -193,7 +203,7 @@ bicubic: torch  # a = -0.75, as in FPL's code; matlab: a = -0.5, the kernel that
 base:
 """ + indent(text, '  ')
     elif recipe.method_row.residual:
-        text = text.replace('\n', '  # no BicubicResidual: this network adds a bilinear image itself\n', 1)
+        text = text.replace('\n', f'  # no BicubicResidual: this network adds a {row.adds_image} image itself\n', 1)
     return '# network structures\nnetwork_g:\n' + indent(text, '  ')
 
 

@@ -7,7 +7,6 @@ from textwrap import indent
 from typing import List
 
 from bsr_plugins.data.sampling.sampling_options import NUM_CLASSES
-from bsr_plugins.options.templates import blocks
 from bsr_plugins.options.templates.option_lines import with_value
 from bsr_plugins.options.templates.protocols import (
     BATCH_SIZE,
@@ -64,13 +63,11 @@ datasets:
     persistent_workers: {kept}
     prefetch_mode: ~
 """
-    classed = method.dataset or (_NAMED_CLASSES + blocks.INVERSE if recipe.setting.names_classes else '')
-    if classed:
-        text += '\n' + indent(_classes(recipe, classed), '    ')
+    if method.dataset:
+        text += '\n' + indent(_classes(recipe, method.dataset), '    ')
     return f'{text}\n{indent(_benchmarks(recipe.scale) if data is None else _own_validation(data), "  ")}'
 
 
-_NAMED_CLASSES = '# for the methods of the grid that need it; plain training does not read it\n'
 _NO_WORKERS = '0  # windows cost little to read; with a fast GPU: 4, and persistent_workers: true'
 
 
@@ -273,6 +270,9 @@ def metrics(recipe: Recipe) -> str:
             text += _metric(
                 metric + suffix, f'calculate_{metric}', recipe.scale, f'  test_y_channel: {str(luma).lower()}\n'
             )
+    if rgb:
+        text += indent("# as FPL's code measures it: a 7 x 7 uniform window; its tables\n", '  ')
+        text += _metric('ssim_skimage', 'calculate_ssim_skimage', recipe.scale, '  test_y_channel: false\n')
     if recipe.is_test and recipe.method_row.sigma:
         text += indent(
             '# quality of sigma (Eq. 11, Table 7); each gets a second row for the constant sigma, once\n'

@@ -107,3 +107,14 @@ def test_an_image_smaller_than_a_window_has_none(pair):
     held_out = class_held_out_windows({'a': hr['a'][:16]}, {'a': lr['a'][:4]}, GRID, 4, bicubic_scorer(4), 4, [1.0])
     assert held_out.counts.tolist() == [0]
     assert psnr_by_class({'a': hr['a'][:16]}, {'a': hr['a'][:16]}, held_out, 32, 4) == [None]
+
+
+@pytest.mark.parametrize('border', [0, 4])
+def test_means_by_cells_are_those_of_the_windows(border):
+    from bsr_plugins.data.images.luma_error import windows_mse, windows_mse_by_cells
+
+    error = np.random.default_rng(0).random((70, 101))
+    corners = windows(70, 101, GRID)
+    found = windows_mse_by_cells(error, corners, 32, border)
+    assert found.tolist() == pytest.approx(windows_mse(error, corners, 32, border).tolist(), rel=1e-12)
+    assert windows_mse_by_cells(error, [], 32, border).size == 0

@@ -28,9 +28,17 @@ PARAMETERS = {
     'FSRCNN': (24518,) * 3,
     'CARN': (964163, 1148803, 1111875),
     'BSR': (9059085, 9243725, 9206797),
+    'SRResNet': (1401749, 1586389, 1549462),
+    'MSRN': (5930307, 6114947, 6078019),
+    'VDSR': (668227,) * 3,
+    'IDN': (590915,) * 3,
 }
 # Those of FPL's protocol; its paper has 295K and 1.2M at x4.
-FPL_PARAMETERS = {'CARN': (257027, 303427, 294147), 'SwinIR': (1087727, 1272367, 1235439)}
+FPL_PARAMETERS = {
+    'FSRCNN': (24515,) * 3,
+    'CARN': (257819, 304219, 294939),
+    'SwinIR': (1087727, 1272367, 1235439),
+}
 # The method of a test file made without one, where that is not BSPA.
 OWN = {'BSR': 'bsr', 'MSRResNet': 'scorer'}
 SIGMA_KEYS = ('network_sigma.', 'train.sigma_opt.', 'train.sigma_tap')
@@ -99,7 +107,7 @@ def test_every_combination_loads_and_builds(net, method, scale):
     assert options['scale'] == options['network_g']['upscale'] == scale
     assert options['name'] == Recipe(net, method, scale).name
     network, arch, fpl = options['network_g'], NETWORKS[net].arch, method in ('fpl', 'l1_bicubic')
-    if method is not None and METHODS[method].residual and net != 'MSRResNet':
+    if method is not None and METHODS[method].residual and not NETWORKS[net].adds_image:
         assert (network['type'], network['bicubic']) == ('BicubicResidual', 'torch')
         network = network['base']
         assert network['upscale'] == scale
@@ -125,7 +133,7 @@ def test_residual_networks_build(net, scale):
     if net == 'RCAN':
         network['base']['num_group'] = 1
     name, parameters = built(yaml.safe_dump(network))
-    assert name == ('MSRResNet' if net == 'MSRResNet' else 'BicubicResidual')
+    assert name == (net if NETWORKS[net].adds_image else 'BicubicResidual')
     if 'base' in network:
         assert parameters == built(yaml.safe_dump(network['base']))[1]
 
@@ -139,7 +147,12 @@ def test_twins_differ_in_the_method_alone(net, method, scale):
     assert [key for key in different if not key.startswith(keys)] == []
     # Each of the method's keys stands there, but for what network and twin share.
     absent = [key for key in keys if not any(one.startswith(key) for one in different)]
-    assert absent in ([], ['model_type'], ['datasets.train.gt_size'], ['network_g.'] if net == 'MSRResNet' else [])
+    assert absent in (
+        [],
+        ['model_type'],
+        ['datasets.train.gt_size'],
+        ['network_g.'] if NETWORKS[net].adds_image else [],
+    )
     # Same layout too: what is left of a method's file without its blocks is its twin.
     lines = [line for line in render(recipe.twin).splitlines() if not line.startswith('#')]
     ours_lines = render(recipe).splitlines()
@@ -323,7 +336,7 @@ def test_measures(method, scale):
     assert all(metric['crop_border'] == scale for metric in metrics.values())
     luma = {name: metric['test_y_channel'] for name, metric in metrics.items()}
     if method in ('fpl', 'l1_bicubic'):
-        assert luma == {'psnr': False, 'ssim': False, 'psnr_y': True, 'ssim_y': True}
+        assert luma == {'psnr': False, 'ssim': False, 'psnr_y': True, 'ssim_y': True, 'ssim_skimage': False}
     else:
         assert luma == {'psnr': True, 'ssim': True}
 
