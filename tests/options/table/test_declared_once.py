@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[3]
 SOURCES = sorted((ROOT / 'bsr_plugins').rglob('*.py'))
 #: Names of the options that the pack declares for its own types.
 DECLARED: Set[str] = {option.name for options in OPTION_SETS if options.kind != 'basicsr' for option in options.options}
-# The whole file's; BasicSR's, which reads it as higher where it is absent.
-DECLARED -= {'scale', 'better'}
+# The whole file's; BasicSR's, which reads it as higher where it is absent; a word for other things, too.
+DECLARED -= {'scale', 'better', 'per_class'}
 # Of val.windows, and words of everything else.
 DECLARED -= {'size', 'step', 'batch'}
 # What several options have to fulfil together: each such place is a relation of a declaration.
