@@ -13,9 +13,10 @@ variance, and nothing makes up for how badly three values tell it. The interval 
 * over images: the paired bootstrap-t of the means over seeds :math:`\bar d_{\cdot i}` (Efron and Tibshirani, *An
   Introduction to the Bootstrap*, 1993, section 12.5). It keeps the skewness of gains over images, which Student's t
   does not. Below five images its quantiles break down, and Student's t is taken.
-* over seeds: Student's t of the means over images :math:`\bar d_{s \cdot}`, S - 1 degrees of freedom, at 96 %: where
-  seeds are all that differs it alone decides, and at 95 % every other thousand of equal pairs would have more than
-  fifty called different.
+* over seeds: Student's t of the means over images :math:`\bar d_{s \cdot}`, S - 1 degrees of freedom.
+
+Both are taken at 96 %: where images or seeds are all that differs one of them decides alone, and at 95 % every other
+thousand of equal pairs would have more than fifty called different.
 
 With :math:`l_a, u_a` and :math:`l_b, u_b` as their distances from the mean, the interval ends at
 
@@ -38,8 +39,7 @@ from bsr_plugins.common.keyed_random import keyed_generator
 BETTER, WORSE, NOT_TOLD_APART = 'better', 'worse', 'not told apart'
 #: What an interval is over.
 IMAGES_AND_SEEDS, IMAGES, SEEDS, NOTHING = 'images and seeds', 'images', 'seeds', 'nothing'
-CONFIDENCE = 0.95
-_TAIL, _TAIL_OF_SEEDS = (1 - CONFIDENCE) / 2, 0.02
+_TAIL = 0.02
 _RESAMPLES = 2000
 _FEWEST_FOR_BOOTSTRAP = 5
 # Differences of equal scores are not exactly equal in floating point.
@@ -95,21 +95,21 @@ def intervals(differences: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarr
     mean = differences.mean(axis=(-2, -1))
     of_images, of_seeds = differences.mean(axis=-2), differences.mean(axis=-1)
     if of_images.shape[-1] < _FEWEST_FOR_BOOTSTRAP:
-        below = above = _student(of_images, _TAIL)
+        below = above = _student(of_images)
     else:
         below, above = _bootstrap_t(of_images)
-    seeds = _student(of_seeds, _TAIL_OF_SEEDS)
+    seeds = _student(of_seeds)
     return mean, mean - np.hypot(below, seeds), mean + np.hypot(above, seeds)
 
 
-def _student(values: np.ndarray, tail: float) -> np.ndarray:
+def _student(values: np.ndarray) -> np.ndarray:
     """Return half of Student's interval of the means of (..., n) values: (...); 0 for one value."""
     from scipy.stats import t
 
     count = values.shape[-1]
     if count == 1:
         return np.zeros(values.shape[:-1])
-    return t.ppf(1 - tail, count - 1) * _standard_error(values)
+    return t.ppf(1 - _TAIL, count - 1) * _standard_error(values)
 
 
 def _bootstrap_t(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
