@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.data.images.image_resizing import shrink
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ def degrade(hr: np.ndarray, scale: int, degradation: str, name: str, seed: int =
     Raises:
         OptionError: There is no such degradation.
     """
+    from bsr_plugins.common.keyed_random import keyed_generator
+
     if degradation not in DEGRADATIONS:
         raise OptionError(
             'there is no such degradation',
