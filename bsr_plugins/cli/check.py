@@ -1,4 +1,4 @@
-"""``basicsr check X.yml``: everything that is wrong with an option file and its data, at once; nothing is trained."""
+"""``basicsr check X.yml``: all that is wrong with an option file or a grid, and its data; nothing is trained."""
 
 from __future__ import annotations
 
@@ -57,8 +57,15 @@ def _check(path: str, args: argparse.Namespace) -> int:
     except OptionError as error:
         print(f'error: {error}')
         return EXIT_ERRORS
+    is_grid = 'methods' in option_file.options and 'network_g' not in option_file.options
     is_train = args.train or not (args.test or _is_test(option_file))
-    findings = check_options(option_file, Path.cwd(), is_train, args.auto_resume, args.deep)
+    if is_grid:
+        from bsr_plugins.comparison.checking import check_grid
+
+        # Its test images stay where they are: the folder is that of what a comparison makes.
+        findings = check_grid(option_file, Path.cwd(), Path.cwd()).findings
+    else:
+        findings = check_options(option_file, Path.cwd(), is_train, args.auto_resume, args.deep)
     if basicsr_folder(Path.cwd()) is None:
         findings.append(
             Finding(
@@ -68,13 +75,13 @@ def _check(path: str, args: argparse.Namespace) -> int:
                 remedy="run it in your fork's folder, or install bsr-plugins[basicsr]",
             )
         )
-    kind = 'training' if is_train else 'test'
+    kind = 'grid' if is_grid else 'training file' if is_train else 'test file'
     print_findings(findings, sys.stdout)
     errors = errors_in(findings)
     if not findings:
-        say(f'{path}: no problem found, checked as a {kind} file')
+        say(f'{path}: no problem found, checked as a {kind}')
     elif len(args.files) > 1 or not errors:
-        say(f'{path}: checked as a {kind} file')
+        say(f'{path}: checked as a {kind}')
     return EXIT_ERRORS if errors else EXIT_WARNINGS if findings and args.strict else EXIT_RIGHT
 
 

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import errno
 import os
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
+from bsr_plugins.cli import written_grids
+from bsr_plugins.cli.placed_files import (
+    FOLDER,
+    holds,
+    in_the_way_error,
+    name_for,
+    named_place,
+    names_the_file,
+    place,
+    refuse_others,
+    written,
+    written_or_kept,
+)
 from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.common.files import write_text
 from bsr_plugins.data.images.degradations import DEGRADATIONS
 from bsr_plugins.options.templates.catalogue import Maker, maker_of, named_maker, shipped_files, shipped_makers
 from bsr_plugins.options.templates.methods import METHODS
@@ -23,13 +32,15 @@ from bsr_plugins.options.templates.networks import NETWORKS
 from bsr_plugins.options.templates.protocols import SCALES
 from bsr_plugins.options.templates.recipe import Recipe
 from bsr_plugins.options.templates.render import render
-from bsr_plugins.options.templates.setting import Setting, experiment_name
+from bsr_plugins.options.templates.setting import Setting
+from bsr_plugins.options.templates.sweeps import SWEEPS
 
-HELP = 'write an option file: a shipped one, or that of any network, method and scale'
+HELP = 'write an option file: a shipped one, or that of any network, method and scale; or a grid of methods'
 DESCRIPTION = """\
-Write option files for BasicSR, by their names or by network, method and scale. They go to the folder options/ of the
-working directory. A file that exists and differs is kept, unless --force is given. With --out FILE.yml the experiment
-is called FILE, and the commands in the file's comments name that file; with a folder, names stay as shipped.
+Write option files for BasicSR, by their names or by network, method and scale, and grids of methods. They go to the
+folder options/ of the working directory. A file that exists and differs is kept, unless --force is given. With --out
+FILE.yml the experiment is called FILE, and the commands in the file's comments name that file; with a folder, names
+stay as shipped.
 """
 EXAMPLES = """\
 examples:
@@ -43,15 +54,15 @@ examples:
   %(prog)s --net BSR --method bsr --scale 3                 writes options/train_BSR_x3.yml, the whole of that paper
   %(prog)s --net FSRCNN --method bspa --scale 4 --hr photos --iters 3000 --out my.yml
                                                             makes the images in photos/ ready and writes my.yml
+  %(prog)s --net FSRCNN --methods baseline bspa rfs --scale 4 --hr photos --iters 3000 --out my_grid.yml
+                                                            and `basicsr compare my_grid.yml` says which one helps
+  %(prog)s --sweep bspa-beta --out beta.yml                 writes the grid of Table 2 of the BSPA paper
   %(prog)s --all                                            writes every shipped file
   %(prog)s --check                                          names shipped files that are missing or differ
 """
 INTERRUPTED = 'interrupted: no file is left half-written; the same command continues from here'
-FOLDER = 'options'
+
 EXIT_DIFFERS = 1
-_ENDINGS = ('.yml', '.yaml')
-_NAME = re.compile(r"""^name:[ \t]+(['"]?)([^'"#\n]*?)\1[ \t]*(?:#.*)?$""", re.MULTILINE)
-_HEAD = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,8 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--method', metavar='METHOD', help=', '.join(METHODS))
     parser.add_argument(
         '--test',
-        action='store_true',
-        help="a test file; without --method that of bspa and baseline, or of the network's own method and its twin",
+        nargs='*',
+        action='append',
+        metavar='WORD',
+        help="a test file; without --method that of bspa and baseline, or of the network's own method and its twin. "
+        'For a grid: --test NAME GT [LQ], images to test on, once for each set',
     )
     parser.add_argument(
         '--scale', type=int, metavar='S', help=f'{", ".join(map(str, SCALES))}; 1: RealSR, by l1, le, le_sigma'
@@ -79,6 +93,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument('--degradation', choices=DEGRADATIONS, help='how LR images are made (default: bicubic)')
     own.add_argument('--val', metavar='DIR', help='HR images for validation (default: one in ten of --hr is held out)')
     own.add_argument('--iters', type=int, metavar='N', help='length of the training (default: as published)')
+    grids = parser.add_argument_group('grids for `basicsr compare`, on your images or on DIV2K')
+    grids.add_argument('--methods', nargs='+', metavar='METHOD', help='methods to compare; twins come along')
+    grids.add_argument('--sweep', metavar='SWEEP', help=f'an ablation of the papers: {", ".join(SWEEPS)}')
+    grids.add_argument('--seeds', nargs='+', type=int, metavar='N', help='seeds of each method (default: 0 1 2)')
     parser.add_argument(
         '--force',
         action='store_true',
@@ -95,6 +113,16 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         OptionError: Nothing or too much is asked for, a name is not in the tables, a file is in the way or cannot be
             written.
     """
+    test_sets = written_grids.split_tests(args)
+    if args.methods is not None or args.sweep is not None:
+        return written_grids.write(args, test_sets)
+    refuse_unused(args, 'without --methods or --sweep', '--seeds')
+    if test_sets:
+        raise OptionError(
+            '--test with words names images to test on, for a grid',
+            expected='--test alone, or --methods or --sweep',
+            found=' '.join(test_sets[0]),
+        )
     if args.list:
         refuse_unused(args, 'with --list', '--out', '--force', '--check')
     if args.check:
@@ -106,7 +134,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     given = [name for name in ('lr', 'val', 'degradation', 'iters') if getattr(args, name) is not None]
     if given:
         names = ', '.join(f'--{name}' for name in given)
-        raise OptionError(f'{names}: only for images of your own', remedy=f'add --hr DIR, or omit {names}')
+        raise OptionError(f'{names}: only for images of your own, or a grid', remedy=f'add --hr DIR, or omit {names}')
     if args.list:
         _wanted(args)
         print(_listing())
@@ -115,9 +143,9 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     if args.out == '-':
         sys.stdout.write('\n'.join(make(Setting()) for make in makers.values()))
         return 0
-    with _names_the_file(args.out):
+    with names_the_file(args.out):
         placed = dict(_placed(path, make, args.out, len(makers)) for path, make in makers.items())
-        differing = [path for path, text in placed.items() if not _holds(path, text)]
+        differing = [path for path, text in placed.items() if not holds(path, text)]
         # A link that leads nowhere is in the way, too.
         in_the_way = [path for path in differing if os.path.lexists(path)]
     if args.check:
@@ -125,9 +153,9 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
             print(f'{path} {"differs" if path in in_the_way else "is missing"}', file=sys.stderr)
         return EXIT_DIFFERS if differing else 0
     if in_the_way and not args.force:
-        raise _in_the_way(in_the_way)
+        raise in_the_way_error(in_the_way)
     for path, text in placed.items():
-        print(_written(path, text))
+        print(written(path, text))
     return 0
 
 
@@ -142,59 +170,17 @@ def _write_for_own_images(args: argparse.Namespace) -> int:
             remedy='omit names, --test, --all, --list and --check, and name the file by --out',
         )
     (file_name, _), *_rest = _wanted(args).items()
-    path = _place(file_name, args.out, 1)
-    if path != Path(args.out):
-        raise OptionError('This is a folder', where='--out', expected='FILE.yml', found=args.out)
+    path = named_place(file_name, args.out)
     recipe = Recipe(args.net, args.method, args.scale)
-    with _names_the_file(path):
-        setting = Setting(path.as_posix(), args.out, _name_for(path), None, args.iters, own_images.arguments(args))
-        made_by = render(replace(recipe, setting=replace(setting, iterations=None))).partition('\n')[0]
-        # Before anything is made; what was written by the same command is compared when all is known.
-        if (
-            os.path.lexists(path)
-            and not args.force
-            and not path.read_text('utf-8', 'replace').startswith(made_by + '\n')
-        ):
-            raise _in_the_way([path])
-    data = own_images.make(args, recipe)
-    text = render(replace(recipe, setting=replace(setting, data=data)))
-    with _names_the_file(path):
-        is_kept = os.path.lexists(path) and not args.force and not _holds(path, text)
-    if is_kept:
-        print(f'{path} was changed since this command made it, and is kept; --force replaces it')
-    else:
-        print(_written(path, text))
+    with names_the_file(path):
+        setting = Setting(path.as_posix(), args.out, name_for(path), None, args.iters, own_images.arguments(args))
+    # Before anything is made; what was written by the same command is compared when all is known.
+    made_by = render(replace(recipe, setting=replace(setting, iterations=None))).partition('\n')[0]
+    refuse_others(path, made_by, args.force)
+    data = own_images.make(args, args.scale, [args.method])
+    print(written_or_kept(path, render(replace(recipe, setting=replace(setting, data=data))), args.force))
     print(command('train', '-opt', args.out))
     return 0
-
-
-def _in_the_way(paths: List[Path]) -> OptionError:
-    return OptionError(
-        'An option file exists and differs; it was not written',
-        where=', '.join(map(str, paths)),
-        remedy='--out PATH writes elsewhere, --force replaces it',
-    )
-
-
-def _written(path: Path, text: str) -> str:
-    """Write a file, through a link where the name is one, and return what to say of it."""
-    with _names_the_file(path):
-        target = Path(os.path.realpath(path))
-        if target.is_symlink():
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-        write_text(target, text)
-    return f'{path}, a link to {target}' if path.is_symlink() else str(path)
-
-
-@contextlib.contextmanager
-def _names_the_file(path: object) -> Iterator[None]:
-    """Turn what the system says of a file into a message."""
-    try:
-        yield
-    except OSError as error:
-        raise OptionError(
-            'The option file cannot be written', where=path, found=error, remedy='--out PATH writes elsewhere'
-        ) from error
 
 
 def _wanted(args: argparse.Namespace) -> Dict[str, Maker]:
@@ -219,68 +205,12 @@ def _wanted(args: argparse.Namespace) -> Dict[str, Maker]:
 
 def _placed(name: str, make: Maker, out: Optional[str], count: int) -> Tuple[Path, str]:
     """Return where a file goes, and its text there."""
-    path = _place(name, out, count)
+    path = place(name, out, count)
     if out is None or Path(out) == Path(FOLDER):
         return path, make(Setting())
     if path.name == Path(name).name and path != Path(out):
         return path, make(Setting(path.as_posix(), out))
-    return path, make(Setting(path.as_posix(), out, _name_for(path)))
-
-
-def _name_for(path: Path) -> str:
-    """Return the experiment's name for a file: its stem, unless another option file around here has that name."""
-    patterns = [depth + kind for depth in ('*', '*/*') for kind in _ENDINGS]
-    files = {each for folder in {Path(), path.parent} for pattern in patterns for each in folder.glob(pattern)}
-    taken = {_name_in(each): each for each in sorted(files) if os.path.realpath(each) != os.path.realpath(path)}
-    name = experiment_name(path.stem, taken, path.absolute().parent.name)
-    if name != path.stem:
-        because = f', since that of {taken[path.stem]} is called {path.stem}' if path.stem in taken else ''
-        print(f'{path}: the experiment is called {name}{because}', file=sys.stderr)
-    if 'debug' in name:
-        print(
-            f"{path}: BasicSR logs, validates and saves every few iterations where 'debug' is in a name",
-            file=sys.stderr,
-        )
-    return name
-
-
-def _name_in(path: Path) -> str:
-    try:
-        text = path.read_text(encoding='utf-8', errors='replace')[:_HEAD]
-    except OSError:
-        return ''
-    found = _NAME.search(text)
-    return found.group(2) if found else ''
-
-
-def _place(name: str, out: Optional[str], count: int) -> Path:
-    if out is None:
-        return Path(FOLDER) / name
-    if Path(out).is_dir() or out.endswith('/'):
-        return Path(out) / name
-    if count > 1:
-        raise OptionError(
-            'Several files need a folder',
-            where='--out',
-            expected='FOLDER/',
-            found=out,
-            remedy='a folder that is not there yet is named with a / at its end',
-        )
-    if Path(out).suffix.lower() not in _ENDINGS:
-        raise OptionError(
-            'This is not the name of an option file',
-            where='--out',
-            expected='FILE.yml, or FOLDER/',
-            found=out,
-            remedy=f'--out {out}/ writes into a folder of this name'
-            if not Path(out).exists()
-            else '--out PATH writes elsewhere',
-        )
-    return Path(out)
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_bytes() == text.encode('utf-8')
+    return path, make(Setting(path.as_posix(), out, name_for(path)))
 
 
 def _listing() -> str:
@@ -292,6 +222,8 @@ def _listing() -> str:
             *(f'  {name:<14} {network.about}' for name, network in NETWORKS.items()),
             'methods (--method):',
             *(f'  {name:<14} {method.about}' for name, method in METHODS.items()),
+            'ablations of the papers (--sweep):',
+            *(f'  {name:<16} {sweep.about}' for name, sweep in SWEEPS.items()),
             f'scales (--scale): {", ".join(map(str, SCALES))}; 1 (RealSR) by l1, le and le_sigma',
         ]
     )

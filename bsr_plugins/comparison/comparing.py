@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, TextIO, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, TextIO, Tuple
 
 from bsr_plugins.analysis.compared_runs import ComparedRuns, FailedRun, TestedRun, TestSet
 from bsr_plugins.comparison.checking import Checked
 from bsr_plugins.comparison.class_data import held_by_one, make_classes
 from bsr_plugins.comparison.commands import home_of
-from bsr_plugins.comparison.plan import Plan, PlannedRun, Variant, base_at_length, planned, variants
+from bsr_plugins.comparison.plan import Plan, PlannedRun, Variant, base_at_length, classed_sets, planned, variants
 from bsr_plugins.comparison.progress import Progress, write_line
 from bsr_plugins.comparison.run_files import RunFiles, check_unchanged, files_of
 from bsr_plugins.comparison.runner import Runner, image_folders, is_tested
@@ -203,8 +203,8 @@ def _tested(files: RunFiles, test_sets: Sequence[TestSet]) -> TestedRun:
 def _hr_lmdb(every: Mapping[str, RunFiles]) -> Optional[Path]:
     """Return the scored sub-images that the runs train on; None where none does."""
     for files in every.values():
-        inverse: Any = files.options['datasets']['train'].get('inverse')
-        root = inverse.get('dataroot_gt') if isinstance(inverse, dict) else None
-        if root and difficulty_path(root, files.options['scale']).is_file():
-            return Path(root)
+        for each in classed_sets(files.options).values():
+            root = each.get('dataroot_gt')
+            if root and difficulty_path(root, files.options['scale']).is_file():
+                return Path(root)
     return None

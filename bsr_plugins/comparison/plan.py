@@ -193,9 +193,21 @@ def batches_an_update(options: Mapping[str, Any]) -> int:
 
 
 def lacks_classes(options: Mapping[str, Any]) -> bool:
-    """Return whether there is an inverse-sampled set whose sub-images are not named."""
-    inverse = ((options.get('datasets') or {}).get('train') or {}).get('inverse')
-    return isinstance(inverse, dict) and any(not inverse.get(key) for key in _CLASSES)
+    """Return whether there is a set of classed sub-images that are not named."""
+    return bool(_unnamed_sets(options))
+
+
+def classed_sets(options: Mapping[str, Any]) -> Dict[str, Mapping[str, Any]]:
+    """Return the sets of classed sub-images, BSPA's inverse half or the whole training set: place -> options."""
+    train = (options.get('datasets') or {}).get('train') or {}
+    sets = {'datasets:train': train, 'datasets:train:inverse': train.get('inverse')}
+    if train.get('type') != 'InverseSampledLMDBDataset':
+        del sets['datasets:train']
+    return {place: each for place, each in sets.items() if isinstance(each, dict)}
+
+
+def _unnamed_sets(options: Mapping[str, Any]) -> Dict[str, Mapping[str, Any]]:
+    return {place: each for place, each in classed_sets(options).items() if any(not each.get(key) for key in _CLASSES)}
 
 
 def _variant(
@@ -227,15 +239,14 @@ def _variant(
 
 
 def _with_classes(options: Dict[str, Any], data: Optional[OwnData]) -> Dict[str, Any]:
-    if data is None or not lacks_classes(options):
+    if data is None:
         return options
-    prefix = 'datasets:train:inverse'
-    keys: Dict[str, Any] = {
-        f'{prefix}:dataroot_gt': f'{data.classes}/HR_sub.lmdb',
-        f'{prefix}:dataroot_lq': f'{data.classes}/LR_sub_x{options["scale"]}.lmdb',
-    }
-    if 'num_classes' not in options['datasets']['train']['inverse'] and data.num_classes is not None:
-        keys[f'{prefix}:num_classes'] = data.num_classes
+    keys: Dict[str, Any] = {}
+    for prefix, each in _unnamed_sets(options).items():
+        keys[f'{prefix}:dataroot_gt'] = f'{data.classes}/HR_sub.lmdb'
+        keys[f'{prefix}:dataroot_lq'] = f'{data.classes}/LR_sub_x{options["scale"]}.lmdb'
+        if 'num_classes' not in each and data.num_classes is not None:
+            keys[f'{prefix}:num_classes'] = data.num_classes
     return with_keys(options, keys)
 
 

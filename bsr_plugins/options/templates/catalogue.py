@@ -1,4 +1,4 @@
-"""The option files by name: those that are shipped under ``options/``, and every other combination of the tables."""
+"""The option files and grids by name: those shipped under ``options/``, and all other combinations of the tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import closest_name
 from bsr_plugins.options.templates.demo import demo_files
+from bsr_plugins.options.templates.grids import shipped_grids
 from bsr_plugins.options.templates.methods import METHODS
 from bsr_plugins.options.templates.networks import NETWORKS
 from bsr_plugins.options.templates.protocols import REAL, SCALES
@@ -23,7 +24,7 @@ Maker = Callable[[Setting], str]
 
 def shipped_makers() -> Dict[str, Maker]:
     """Return the shipped option files: path below ``options/`` -> what makes the text."""
-    return {**{recipe.file_name: maker_of(recipe) for recipe in SHIPPED}, **demo_files()}
+    return {**{recipe.file_name: maker_of(recipe) for recipe in SHIPPED}, **demo_files(), **shipped_grids()}
 
 
 def shipped_files() -> Dict[str, str]:
@@ -50,14 +51,14 @@ def named_maker(name: str) -> Tuple[str, Maker]:
     recipes = {recipe.file_name: recipe for recipe in _recipes()}
     if path in recipes:
         return path, maker_of(recipes[path])
-    demo = demo_files()
-    if path not in demo:
-        close = closest_name(path, [*recipes, *demo])
+    others = {**demo_files(), **shipped_grids()}
+    if path not in others:
+        close = closest_name(path, [*recipes, *others])
         raise OptionError(
             f"There is no option file named '{name}'",
             remedy=f"did you mean '{close[: -len('.yml')]}'?" if close else f'{command("option", "--list")} shows them',
         )
-    return path, demo[path]
+    return path, others[path]
 
 
 def named_file(name: str) -> Tuple[str, str]:

@@ -92,12 +92,12 @@ def method_keys(method: str, base: Mapping[str, Any], iterations: int, data: Opt
         **_sigma_keys(row, base),
         **dict(_under('path', _parsed(row.path))),
     }
-    wanted.update((key, None) for key in _keys_of_methods() if key not in wanted)
-    if _value_at(base, 'path:pretrain_network_udn'):
+    wanted.update((key, None) for key in sorted(_keys_of_methods()) if key not in wanted)
+    if value_at(base, 'path:pretrain_network_udn'):
         wanted.setdefault('path:pretrain_network_g', None)  # of the first step, too
     twin = row.twin and ('l1_bicubic' if wrapped is not None else 'baseline')
     return MethodKeys(
-        keys={key: value for key, value in wanted.items() if _value_at(base, key) != value},
+        keys={key: value for key, value in wanted.items() if value_at(base, key) != value},
         twin=twin,
         needs_classes=row.needs_classes,
         first=row.first,
@@ -131,7 +131,7 @@ def _wrapped(row: Method, base: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
 
 
 def _train_set_keys(row: Method, base: Mapping[str, Any], data: Optional[OwnData]) -> Dict[str, Any]:
-    train = _value_at(base, 'datasets:train') or {}
+    train = value_at(base, 'datasets:train') or {}
     options = _parsed(row.train_set_options)
     keys: Dict[str, Any] = {}
     of_windows = data is not None and train.get('dataroot_gt') == f'{data.uniform}/HR_sub.lmdb'
@@ -140,8 +140,9 @@ def _train_set_keys(row: Method, base: Mapping[str, Any], data: Optional[OwnData
         keys['datasets:train:type'] = row.window_set if of_windows else row.train_set
     if row.draws_by_class:
         # What pairs of images have besides says nothing of classed sub-images.
-        keys.update(_under('datasets:train', dict.fromkeys(_PAIR_KEYS)))
-        options = _classed(options, train if train.get('type') == row.train_set else {}, base, data)
+        keys.update(_under('datasets:train', dict.fromkeys(sorted(_PAIR_KEYS))))
+        present = train if train.get('type') == row.train_set else train.get('inverse') or {}
+        options = _classed(options, present, base, data)
     keys.update(_under('datasets:train', options))
     for key, section in _parsed(row.dataset).items():
         keys[f'datasets:train:{key}'] = _classed(section, train.get(key) or {}, base, data)
@@ -152,6 +153,8 @@ def _classed(
     section: Mapping[str, Any], present: Mapping[str, Any], base: Mapping[str, Any], data: Optional[OwnData]
 ) -> Dict[str, Any]:
     """Return the options of a set of classed sub-images, for where they lie; ``present``: the base's."""
+    if data is None and present.get('dataroot_gt'):
+        return {name: present.get(name, value) for name, value in section.items()}
     placed = {name: _placed(name, value, present, base, data) for name, value in section.items()}
     if data is not None and data.num_classes is not None:
         placed['num_classes'] = data.num_classes
@@ -168,17 +171,17 @@ def _placed(name: str, value: Any, present: Mapping[str, Any], base: Mapping[str
 
 def _crop(base: Mapping[str, Any], data: Optional[OwnData]) -> Optional[int]:
     """Return the side of the crops of sub-images; None for the whole sub-image, which is no larger than the patches."""
-    patch, scale = _value_at(base, 'datasets:train:gt_size'), base.get('scale')
+    patch, scale = value_at(base, 'datasets:train:gt_size'), base.get('scale')
     side = data.crop if data is not None else window(scale) if scale in SCALES else None
     return None if patch is None or (side is not None and patch >= side) else patch
 
 
 def _loss_keys(row: Method, base: Mapping[str, Any]) -> Dict[str, Any]:
     ours = {_parsed(each.loss)['pixel_opt']['type'] for each in METHODS.values() if each.loss not in ('', L1)}
-    present = _value_at(base, 'train:pixel_opt')
+    present = value_at(base, 'train:pixel_opt')
     if row.loss == L1:
         is_own = present is not None and present.get('type') not in ours
-        is_elsewhere = present is None and _value_at(base, 'train:sigma_opt') is None
+        is_elsewhere = present is None and value_at(base, 'train:sigma_opt') is None
         return {} if is_own or is_elsewhere else dict(_under('train', _parsed(L1)))
     return dict(_under('train', _parsed(row.loss))) or {'train:pixel_opt': None}
 
@@ -187,7 +190,7 @@ def _train_keys(row: Method, base: Mapping[str, Any], iterations: int) -> Dict[s
     keys = dict(_under('train', _parsed(row.train)))
     if 'train:bspa' in keys:
         # A stage has whole updates.
-        batches = _value_at(base, 'train:accumulate') or 1
+        batches = value_at(base, 'train:accumulate') or 1
         stages = fitted_stages(iterations // batches)
         stages.update({name: stages[name] * batches for name in ('interval_iter', 'inverse_iter')})
         keys['train:bspa'] = {**keys['train:bspa'], **stages}
@@ -226,7 +229,8 @@ def _under(section: str, options: Mapping[str, Any]) -> Iterator[Tuple[str, Any]
     return ((f'{section}:{key}', value) for key, value in options.items())
 
 
-def _value_at(options: Mapping[str, Any], key: str) -> Any:
+def value_at(options: Mapping[str, Any], key: str) -> Any:
+    """Return the value at a ``key:path``, None where there is none."""
     value: Any = options
     for part in key.split(':'):
         value = value.get(part) if isinstance(value, Mapping) else None

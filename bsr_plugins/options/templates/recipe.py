@@ -203,6 +203,8 @@ class Recipe:
     @property
     def command(self) -> str:
         """The command that writes the file."""
+        if self.setting.made_by is not None:
+            return self.setting.made_by
         kinds = [f'--method {self.method}'] if self.method else []
         kinds += ['--test'] if self.is_test else []
         return f'basicsr option --net {self.net} {" ".join(kinds)} --scale {self.scale}{self.setting.argument}'

@@ -137,7 +137,7 @@ def _head(recipe: Recipe, about: str) -> str:
         if is_named:
             lines += [f'# It tests {recipe.training.name}: write the name of another training into its path.']
         return '\n'.join([*lines, '#', f'# basicsr test -opt {file}'])
-    if recipe.twin is not None:
+    if recipe.twin is not None and recipe.setting.made_by is None:
         twin = recipe.twin
         beside = Path(recipe.setting.file or f'options/{recipe.file_name}').parent / twin.file_name
         by = f'the same command with --method {twin.method}'

@@ -7,6 +7,7 @@ from textwrap import indent
 from typing import List
 
 from bsr_plugins.data.sampling.sampling_options import NUM_CLASSES
+from bsr_plugins.options.templates import blocks
 from bsr_plugins.options.templates.option_lines import with_value
 from bsr_plugins.options.templates.protocols import (
     BATCH_SIZE,
@@ -63,11 +64,13 @@ datasets:
     persistent_workers: {kept}
     prefetch_mode: ~
 """
-    if method.dataset:
-        text += '\n' + indent(_classes(recipe, method.dataset), '    ')
+    classed = method.dataset or (_NAMED_CLASSES + blocks.INVERSE if recipe.setting.names_classes else '')
+    if classed:
+        text += '\n' + indent(_classes(recipe, classed), '    ')
     return f'{text}\n{indent(_benchmarks(recipe.scale) if data is None else _own_validation(data), "  ")}'
 
 
+_NAMED_CLASSES = '# for the methods of the grid that need it; plain training does not read it\n'
 _NO_WORKERS = '0  # windows cost little to read; with a fast GPU: 4, and persistent_workers: true'
 
 

@@ -55,6 +55,9 @@ class Setting:
         data: The images; None: DIV2K.
         iterations: Length of the run; None: the published one.
         data_arguments: The arguments of ``basicsr option`` that stand for these two.
+        made_by: The command that makes the file, where it is not that of one option file.
+        names_classes: Whether the classed sub-images are named, whatever the method: the base of methods that need
+            them.
     """
 
     file: Optional[str] = None
@@ -63,6 +66,8 @@ class Setting:
     data: Optional[OwnData] = None
     iterations: Optional[int] = None
     data_arguments: Tuple[str, ...] = ()
+    made_by: Optional[str] = None
+    names_classes: bool = False
 
     def file_or(self, standard: str) -> str:
         """Return the file as a word of a command, ``standard`` where it is not set."""

@@ -112,8 +112,12 @@ def test_published_data_and_length_give_the_published_file() -> None:
     assert made.keys['datasets:train:inverse'] == {**inverse, 'dataroot_gt': None, 'dataroot_lq': None}
     assert made.keys['train:bspa'] == own['train']['bspa'] and made.keys['model_type'] == 'BSPAModel'
     assert made.as_published == 20000 / 37500 and method_keys('rfs', base, 37500).as_published is None
-    # The paths of a base that has them stay, and so does all else.
+    # The paths of a base that has them stay, its classes too, for whatever method.
     assert method_keys('bspa', own, 37500).keys == {}
+    inverse.update(num_classes=4, gt_size=96)
+    assert method_keys('bspa', own, 37500).keys == {}
+    alone = put(own, method_keys('inverse', own, 37500).keys)['datasets']['train']
+    assert {name: alone.get(name) for name in inverse} == inverse and 'inverse' not in alone
     assert method_keys('bspa', {**base, 'scale': 8}, 37500).keys['datasets:train:inverse']['gt_size'] == 128
 
 
