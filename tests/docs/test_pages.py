@@ -15,6 +15,7 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Tuple
 import pytest
 import yaml
 
+from bsr_plugins.comparison.grid_file import KEYS as GRID_KEYS
 from bsr_plugins.host import registration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,7 @@ LINK = re.compile(r'\[[^\]]*\]\(([^)\s]+)\)')
 SPAN = re.compile(r'`([^`\n]+)`')
 BLOCK = re.compile(r'^ *```(\w*)\n(.*?)^ *```', re.MULTILINE | re.DOTALL)
 # Files of forks, and what stands for a file of the reader's.
-NOT_OURS = re.compile(r'^(basicsr/|hat/|datasets/|experiments/|results/|models/net_|X\.yml|\.git/|~|\$)')
+NOT_OURS = re.compile(r'^(basicsr/|hat/|datasets/|experiments/|results/|comparisons/|my_|models/net_|X\.yml|\.git/|~|\$)')
 NAMED_BY_THE_USER = ('losses', 'metrics')
 NAME = re.compile(r'^([A-Za-z_]\w*(?:\.\w+)?)\(\)$|^([A-Z][a-z0-9A-Z]*[a-z]\w*)$')
 
@@ -166,7 +167,11 @@ def unknown_keys(page: Path, text: str) -> Iterator[str]:
             yield span
     for language, block in BLOCK.findall(text):
         if language == 'yaml':
-            for key, value in entries(yaml.safe_load(block)):
+            shown = yaml.safe_load(block)
+            if 'methods' in shown:  # a grid: its keys and, in override, paths of keys
+                yield from set(shown) - set(GRID_KEYS)
+                shown = dict.fromkeys(part for path in shown.get('override', {}) for part in path.split(':'))
+            for key, value in entries(shown):
                 if key not in option_keys():
                     yield key
                 if key == 'type' and value not in all_definitions():
