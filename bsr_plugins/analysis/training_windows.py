@@ -20,6 +20,7 @@ from bsr_plugins.data.difficulty.score_windows import Pair, score_pairs
 from bsr_plugins.data.difficulty.scorers import bicubic_scorer
 from bsr_plugins.data.images.image_folders import by_key, list_images, pair_images
 from bsr_plugins.data.images.image_reading import read_image
+from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
@@ -230,7 +231,7 @@ def _training_images(compared: ComparedRuns, lmdbs: Optional[Tuple[Path, Path]])
             for index in _order(len(keys), _WINDOWS):
                 yield reader.pair(keys[index])
             return
-        template = train.get('filename_tmpl', '{}')
+        template = train.get('filename_tmpl', FILENAME_TMPL.default)
         files = by_key(list_images(hr))
         lr_files = _lr_files(files, lr, compared.scale, template)
         names = sorted(files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Dict, List, Mapping
 
+from bsr_plugins.models.engine_options import ACCUMULATE
 from bsr_plugins.options.templates.schedule import fitted_stages
 
 #: A run that was made shorter is validated at most so often.
@@ -37,7 +38,7 @@ def fitted(options: Mapping[str, Any], total_iter: int) -> Dict[str, Any]:
     if _is_number(train.get('warmup_iter')) and train['warmup_iter'] > 0:
         train['warmup_iter'] = round(train['warmup_iter'] * share)
     if isinstance(train.get('bspa'), dict):
-        batches = train.get('accumulate') or 1
+        batches = train.get('accumulate') or ACCUMULATE.default
         stages = fitted_stages(total_iter // batches)
         stages.update({name: stages[name] * batches for name in ('interval_iter', 'inverse_iter')})
         train['bspa'] = {**train['bspa'], **stages}

@@ -15,6 +15,7 @@ from bsr_plugins.comparison.commands import CommandError
 from bsr_plugins.comparison.experiments import Experiment, named_methods, read_experiment, trained_alike
 from bsr_plugins.comparison.testing import test_run
 from bsr_plugins.data.images.image_folders import list_images
+from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 
 _TESTS = 'tests'
 _SETS_REMEDY = 'name the folders: --test NAME HR_FOLDER LR_FOLDER'
@@ -167,7 +168,7 @@ def _validation_sets(options: Mapping[str, Any]) -> List[Tuple[str, Path, Path, 
             isinstance(root, str) and not root.endswith('.lmdb') for root in roots
         ):
             gt, lq = (Path(str(root)).expanduser() for root in roots)
-            found.append((str(entry.get('name', phase)), gt, lq, entry.get('filename_tmpl') or '{}'))
+            found.append((str(entry.get('name', phase)), gt, lq, entry.get('filename_tmpl') or FILENAME_TMPL.default))
     return found
 
 

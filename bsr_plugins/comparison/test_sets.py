@@ -12,6 +12,7 @@ from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.comparison.grid_file import Grid, found_beside
 from bsr_plugins.data.images.image_folders import by_key, list_images, pair_images, some_of
+from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 
 _REMEDY = 'name folders in the grid: test: {Set5: {gt: DIR, lq: DIR}}'
 HR, LR = 'HR', 'LR'
@@ -133,7 +134,7 @@ def _validation_sets(grid: Grid, base: Mapping[str, Any], root: Path) -> Tuple[L
         folders = [root / Path(str(entry.get(key))).expanduser() for key in ('dataroot_gt', 'dataroot_lq')]
         is_plain = plain_name(entry.get('type')) == 'PairedImageDataset' and not entry.get('meta_info_file')
         if is_plain and all(folder.is_dir() and folder.suffix != '.lmdb' for folder in folders):
-            template = entry.get('filename_tmpl') or '{}'
+            template = entry.get('filename_tmpl') or FILENAME_TMPL.default
             sets.append(PlannedSet(TestSet(str(entry.get('name', phase)), folders[0], folders[1], template)))
         else:
             findings.append(

@@ -52,14 +52,29 @@ class FirstStep(Part):
             net_g = build_network(deepcopy(opt['network_g']))
             branch = build_network(sigma_options(opt, net_g, tap))
         key = opt['path'].get('param_key_udn') or PARAM_KEY_UDN.default
-        for net, path in zip((net_g, branch), files):
-            model.load_network(net, path, True, key)
+        for net, path, section in zip((net_g, branch), files, ('network_g', 'network_sigma')):
+            self._load(net, path, key, section)
             net.requires_grad_(False).eval()
             model.engine.in_memory_format(net.to(model.device))
         self._net_g, self._branch = net_g, branch
         # And left so: a compiled network keeps to the hooks of its first pass.
         self._tap = FeatureTap(net_g, tap).attach()
         get_root_logger().info(f'UDL: the uncertainty is that of {files[0]} and {files[1]}, frozen.')
+
+    def _load(self, net: nn.Module, path: str, key: str, section: str) -> None:
+        try:
+            self.model.load_network(net, path, True, key)
+        except CheckpointError as error:
+            if not str(error.where).startswith('path.pretrain_network'):
+                raise
+            # To load a part of them, or to train on with other options, is no way here.
+            raise CheckpointError(
+                error.problem,
+                where='path.pretrain_network_udn',
+                expected=f'weights of {section} as it is set here',
+                found=error.found,
+                remedy=f'give {section} the options of the first step, or name the first step of these networks',
+            ) from error
 
     def log_variance(self, lq: Tensor) -> Tensor:
         """Return s = ln(theta) of a batch, (N, C, H, W) in fp32, without gradients."""

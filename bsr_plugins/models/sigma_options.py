@@ -6,13 +6,26 @@ import os
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from bsr_plugins.archs.network_options import LOG_VARIANCE_BRANCH
+from bsr_plugins.archs.network_options import LOG_VARIANCE_BRANCH, SIGMA_BRANCH
 from bsr_plugins.common.errors import CheckpointError, OptionError
 from bsr_plugins.common.naming import plain_name
-from bsr_plugins.losses.loss_options import EXPECTATION_LOSS, SIGMA_LOSS, UNCERTAINTY_DRIVEN_LOSS
+from bsr_plugins.losses.loss_options import (
+    EXPECTATION_LOSS,
+    SIGMA_LOSS,
+    UNCERTAINTY_DRIVEN_LOSS,
+    UNCERTAINTY_ESTIMATION_LOSS,
+)
 
 if TYPE_CHECKING:  # the check of an option file asks here, without torch
     from torch import nn
+
+#: Which branch the pack's losses are made for.
+_BRANCH_OF = {
+    SIGMA_LOSS.name: SIGMA_BRANCH.name,
+    EXPECTATION_LOSS.name: SIGMA_BRANCH.name,
+    UNCERTAINTY_ESTIMATION_LOSS.name: LOG_VARIANCE_BRANCH.name,
+    UNCERTAINTY_DRIVEN_LOSS.name: LOG_VARIANCE_BRANCH.name,
+}
 
 
 def sigma_options(opt: Mapping[str, Any], net_g: nn.Module, tap: str) -> Dict[str, Any]:
@@ -43,7 +56,8 @@ def check_pair(train: Mapping[str, Any], network: Any) -> None:
         network: ``network_sigma``.
 
     Raises:
-        OptionError: One of them is given alone, or ``train.sigma_opt`` is the only loss and trains no network_g.
+        OptionError: One of them is given alone; the branch predicts ln(theta) and the loss takes sigma, or the reverse;
+            or ``train.sigma_opt`` is the only loss and trains no network_g.
     """
     places = places_of_sigma(train)
     if bool(places) != bool(network):
@@ -54,6 +68,8 @@ def check_pair(train: Mapping[str, Any], network: Any) -> None:
             found='the loss alone' if places else 'the network alone',
             remedy='network_sigma: {type: SigmaBranch} and train.sigma_opt: {type: SigmaLoss}',
         )
+    if isinstance(network, Mapping):
+        _check_kinds(train, plain_name(network.get('type')))
     loss = train.get('sigma_opt')
     if not loss or dict(losses_of_images(train)) or not isinstance(loss, Mapping):
         return
@@ -66,6 +82,24 @@ def check_pair(train: Mapping[str, Any], network: Any) -> None:
             found='true',
             remedy="detach_pred: false and target: signed, Eq. 10 alone as in the third row of the paper's Table 1",
         )
+
+
+def _check_kinds(train: Mapping[str, Any], branch: str) -> None:
+    places = {'train.sigma_opt': train.get('sigma_opt'), **dict(losses_of_images(train))}
+    for place in places_of_sigma(train):
+        loss = places[place]
+        name = plain_name(loss.get('type')) if isinstance(loss, Mapping) else None
+        expected = _BRANCH_OF.get(str(name))
+        # A branch or a loss of one's own is nobody's business.
+        if expected is not None and branch != expected and branch in _BRANCH_OF.values():
+            taken = 'sigma in (0, 1)' if expected == SIGMA_BRANCH.name else 'ln(theta)'
+            raise OptionError(
+                f'{name} of {place} takes {taken}, which {branch} does not predict',
+                where='network_sigma.type',
+                expected=expected,
+                found=branch,
+                remedy=f'network_sigma: {{type: {expected}}}, without the keys that it does not have',
+            )
 
 
 def places_of_sigma(train: Mapping[str, Any]) -> List[str]:

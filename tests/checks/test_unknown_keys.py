@@ -71,6 +71,7 @@ def test_slips_of_the_hand_stop(check: Check, text: str, key: str, near: str) ->
         (changed(TRAIN, 'network_g:\n', 'network_d:\n  type: VGGStyleDiscriminator\nnetwork_g:\n'), 'network_d'),
         (in_train('gan_opt: {type: GANLoss, gan_type: vanilla}'), 'train.gan_opt'),
         (in_train('losses: {edge: {type: L1Loss}}'), 'train.losses'),
+        (changed(TRAIN, '  save_img', '  per_class: true\n  save_img'), 'val.per_class'),
         # nothing is near
         (in_train('whatever: 1'), 'train.whatever'),
         # the right key is there too

@@ -280,6 +280,38 @@ def cosine(periods: str, weights: str = '[1]') -> Spoil:
     return edit(SCHEDULE, f'type: CosineAnnealingRestartLR, periods: {periods}, restart_weights: {weights}')
 
 
+def branch(name: str, losses: str) -> Spoil:
+    """Put network_sigma into train.yml, and losses before its pixel_opt."""
+    return all_of(
+        edit('network_g: {', f'network_sigma: {{type: {name}, num_feat: 4}}\nnetwork_g: {{'),
+        edit('  pixel_opt', f'{losses}  pixel_opt'),
+    )
+
+
+def first_step(folder: Path) -> None:
+    """Write the branch of a first step beside net_g.pth."""
+    import torch
+
+    from bsr_plugins.archs.log_variance_branch_arch import LogVarianceBranch
+
+    torch.save({'params': LogVarianceBranch(4, num_feat=4, upscale=2).state_dict()}, folder / 'net_sigma.pth')
+
+
+def per_class(value: str) -> Spoil:
+    """Ask for the classes of the validation."""
+    return edit('save_img: false', f'save_img: false, per_class: {value}')
+
+
+UDL = all_of(
+    first_step,
+    branch('LogVarianceBranch', ''),
+    in_path('pretrain_network_udn: net_g.pth'),
+    edit(PIXEL, 'type: UncertaintyDrivenLoss'),
+)
+EQ_6 = '  losses: {e: {type: ExpectationLoss, noise_scale: sigma, threshold: none}}\n'
+OTHER_SCALE = 'sub/HR_sub.lmdb/other.txt'
+
+
 TABLE: List[Bad] = [
     # ------------------------------------------------------------------ the command line
     bad('no command', 'basicsr', nothing, 'the following arguments are required: COMMAND'),
@@ -446,6 +478,89 @@ TABLE: List[Bad] = [
         'no complete training state',
         '4.state: it is cut short',
         'net_g_2.pth: it is empty',
+    ),
+    # ------------------------------------------------------------------ the branches of l_E and of UDN, val.per_class
+    bad(
+        'the loss of sigma with the branch of UDN',
+        TRAIN,
+        branch('LogVarianceBranch', '  sigma_opt: {type: SigmaLoss}\n'),
+        'takes sigma in (0, 1), which LogVarianceBranch does not predict',
+        'network_sigma: {type: SigmaBranch}',
+        remedy=edit('LogVarianceBranch', 'SigmaBranch'),
+    ),
+    bad(
+        'the loss of UDN with the branch of sigma',
+        TRAIN,
+        branch('SigmaBranch', '  sigma_opt: {type: UncertaintyEstimationLoss}\n'),
+        'takes ln(theta), which SigmaBranch does not predict',
+        remedy=edit('SigmaBranch', 'LogVarianceBranch'),
+    ),
+    bad(
+        'UDL with the branch of sigma',
+        TRAIN,
+        all_of(UDL, edit('LogVarianceBranch', 'SigmaBranch')),
+        'UncertaintyDrivenLoss of train.pixel_opt takes ln(theta)',
+        remedy=edit('SigmaBranch', 'LogVarianceBranch'),
+    ),
+    bad('Eq. 6 with the branch of UDN', TRAIN, branch('LogVarianceBranch', EQ_6), 'ExpectationLoss of train.losses.e'),
+    bad(
+        'a first step without its branch',
+        TRAIN,
+        all_of(UDL, remove('net_sigma.pth')),
+        'The file does not exist: net_sigma.pth',
+        'path.pretrain_network_udn',
+    ),
+    bad(
+        'the first step of another network',
+        TRAIN,
+        all_of(UDL, edit(', d: 4', ', d: 6')),
+        'do not fit the network: net_g.pth',
+        'give network_g the options of the first step',
+        remedy=edit(', d: 6', ', d: 4'),
+    ),
+    bad(
+        'the first step of another branch',
+        TRAIN,
+        all_of(UDL, edit('feat: 4', 'feat: 6')),
+        'do not fit the network: net_sigma.pth',
+        'give network_sigma the options of the first step',
+    ),
+    bad(
+        'a first step cut short', TRAIN, all_of(UDL, cut('net_sigma.pth')), 'net_sigma.pth cannot be read', 'cut short'
+    ),
+    bad('a hostile first step', TRAIN, all_of(UDL, hostile('net_sigma.pth')), 'it is refused'),
+    bad(
+        'per_class of no file',
+        TRAIN,
+        per_class('sub/no.txt'),
+        'The difficulty file is missing',
+        'sub/no.txt',
+        'per_class: true',
+        remedy=edit('sub/no.txt', 'true'),
+    ),
+    bad('per_class that is a number', TRAIN, per_class('3'), 'val.per_class', 'true or false or path'),
+    bad('per_class that is a list', TRAIN, per_class('[true]'), 'val.per_class', 'true or false or path'),
+    bad(
+        'per_class of another scale',
+        TRAIN,
+        all_of(copy(DIFFICULTY, OTHER_SCALE), edit('scale=2', 'scale=4', OTHER_SCALE), per_class(OTHER_SCALE)),
+        'scored at a different scale',
+        'val.per_class',
+        remedy=edit(f'per_class: {OTHER_SCALE}', f'per_class: {DIFFICULTY}'),
+    ),
+    bad(
+        'per_class of too few sub-images',
+        TRAIN,
+        all_of(STOCK, edit('SRModel', 'RebalancedSRModel'), per_class(DIFFICULTY)),
+        '16 sub-images',
+        'cut more sub-images',
+    ),
+    bad(
+        'per_class of a file away from its LMDB',
+        TRAIN,
+        all_of(copy(DIFFICULTY, 'd.txt'), STOCK, edit('SRModel', 'RebalancedSRModel'), per_class('d.txt')),
+        'does not lie in its LMDB',
+        'per_class: LMDB/difficulty_x2.txt',
     ),
     # ------------------------------------------------------------------ weights: none, elsewhere in the file, of others
     bad(

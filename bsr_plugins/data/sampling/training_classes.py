@@ -9,7 +9,13 @@ import numpy as np
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.data.difficulty.difficulty_file import check_fresh, check_scale, difficulty_path, read_difficulty
+from bsr_plugins.data.difficulty.difficulty_file import (
+    check_fresh,
+    check_scale,
+    difficulty_path,
+    read_difficulty,
+    scoring_command,
+)
 from bsr_plugins.data.difficulty.score_windows import Pair, error_maps, score_pairs
 from bsr_plugins.data.difficulty.scorers import Scorer
 from bsr_plugins.data.images.luma_error import windows_mse
@@ -97,14 +103,29 @@ def read_training_classes(per_class: Any, train: Any, scale: int) -> TrainingCla
         DataError: The difficulty file is missing, damaged, stale or of another scale; the LMDB has no manifest.
     """
     path, lmdb = difficulty_of(per_class, train, scale)
-    header, keys, mse = read_difficulty(path)
+    options = classed_set(train)
+    in_lmdb = Path(path).parent == Path(lmdb)
+    header, keys, mse = read_difficulty(
+        path, remedy='per_class: true' if options and not in_lmdb else scoring_command(lmdb, scale=scale)
+    )
     check_scale(header, scale, path)
     check_fresh(header, lmdb, path=path)
     manifest = read_manifest(lmdb, 'crop', 'step', 'threshold')
-    options = classed_set(train) or {}
-    policy = [options.get(option.name, option.default) for option in (NUM_CLASSES, IMBALANCE_FACTOR)]
+    policy = [(options or {}).get(option.name, option.default) for option in (NUM_CLASSES, IMBALANCE_FACTOR)]
+    try:
+        counts = class_counts(len(keys), *policy)
+    except OptionError as error:
+        if options:
+            raise
+        raise OptionError(
+            error.problem,
+            where='val.per_class',
+            expected=error.expected,
+            found=f'{len(keys)} sub-images in {path} for {policy[0]} classes with an imbalance factor of {policy[1]}',
+            remedy='cut more sub-images, by a smaller --step, and score them',
+        ) from error
     return TrainingClasses(
-        rank_into_classes(keys, mse, class_counts(len(keys), *policy)).thresholds,
+        rank_into_classes(keys, mse, counts).thresholds,
         float(np.quantile(mse, 0.9)),
         WindowGrid(manifest['crop'], manifest['step'], manifest['threshold']),
         header.scorer.partition('/')[0],

@@ -146,7 +146,9 @@ def _head(recipe: Recipe, about: str) -> str:
     if recipe.first is not None:
         first = recipe.first
         beside = Path(recipe.setting.file or f'options/{recipe.file_name}').parent / first.file_name
-        lines += [f'# First train {shell_word(beside.as_posix())}, by the same command with --method {first.method}.']
+        file_of_first = shell_word(beside.as_posix())
+        out = f' --out {file_of_first}' if is_named else ''
+        lines += [f'# First train {file_of_first}, by the same command with --method {first.method}{out}.']
     lines += [
         '#',
         f'# basicsr train -opt {file} --auto_resume',

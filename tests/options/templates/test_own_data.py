@@ -75,6 +75,13 @@ def test_every_combination(net: str, method: str) -> None:
             assert datasets['train']['inverse']['dataroot_gt'] == 'datasets/photos_x4/sub_128/HR_sub.lmdb'
 
 
+def test_the_first_step_is_named_as_its_weights_are_looked_for() -> None:
+    text = text_of('FSRCNN', 'udl')
+    out = '--method udn --out train_FSRCNN_udn_x4.yml'
+    assert f'# First train train_FSRCNN_udn_x4.yml, by the same command with {out}.' in text
+    assert 'experiments/train_FSRCNN_udn_x4/models/net_g_latest.pth' in text
+
+
 def check_epochs(train: Dict[str, Any], total: int) -> None:
     """BasicSR plans ceil(total / ceil(samples / batch)) + 1 epochs but drops incomplete batches."""
     count = DATA.class_count if train['type'] == 'InverseSampledLMDBDataset' else DATA.count
