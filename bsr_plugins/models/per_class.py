@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 import torch
 from basicsr.utils import get_root_logger
 from torch import Tensor
 
+from bsr_plugins.common.commands import command
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer, network_scorer
 from bsr_plugins.data.images.luma_error import LUMA_WEIGHTS, windows_mse_by_cells
 from bsr_plugins.data.sampling.class_psnr import psnr_of
@@ -40,11 +42,12 @@ class PerClass(Part):
     After that a validation costs one map of squared errors an image and its means over the windows.
 
     Luma, 8 bit, the border of the scorer left out along each side of a window; the PSNR of a class is that of the mean
-    MSE over its windows, ``-10 log10(mean MSE)``. Images of one channel count as luma.
+    MSE over its windows, ``-10 log10(mean MSE)``. Images of one channel (``color: y``) count as luma; a network of RGB
+    images cannot score them.
 
     Raises:
         OptionError, DataError: See :func:`bsr_plugins.data.sampling.training_classes.read_training_classes`; or the
-            scorer is a network whose weights are not found.
+            scorer is a network whose weights are not found, or that is to score luma alone.
     """
 
     def __init__(self, model: Any) -> None:
@@ -63,6 +66,8 @@ class PerClass(Part):
         if not asked:
             return
         classes = read_training_classes(asked, opt['datasets'].get('train'), opt['scale'])
+        if classes.scorer != 'bicubic':
+            _check_rgb(opt['datasets'], classes.scorer)
         self._scorer = check_scorer_name(classes, self._found_scorer(classes.scorer, classes.scale))
         self._classes = classes
 
@@ -137,6 +142,10 @@ class PerClass(Part):
             hr, lr = (_image_array(_rgb_bytes(image)) for image in (truth, lq))
             corners = windows(hr.shape[0], hr.shape[1], classes.grid)
             difficulty = window_difficulty(hr, lr, corners, classes, scorer)
+            if truth.shape[0] != len(LUMA_WEIGHTS):
+                difficulty /= (
+                    sum(LUMA_WEIGHTS) ** 2
+                )  # scored as a grey RGB image, whose luma spans less than its values
             self._held_out[key] = _HeldOut(corners, difficulty, classify_by_thresholds(difficulty, classes.thresholds))
         return self._held_out[key]
 
@@ -150,6 +159,18 @@ def squared_error(sr: Tensor, truth: Tensor) -> Tensor:
     weights = LUMA_WEIGHTS if sr.shape[1] == len(LUMA_WEIGHTS) else [1 / sr.shape[1]] * sr.shape[1]
     luma = torch.tensordot(difference, difference.new_tensor(weights), dims=([1], [0]))
     return luma.square_()
+
+
+def _check_rgb(datasets: Mapping[str, Any], scorer: str) -> None:
+    for phase, options in datasets.items():
+        if not phase.startswith('train') and isinstance(options, Mapping) and options.get('color') == 'y':
+            raise OptionError(
+                f'the windows of {phase} are to be scored by the network {scorer}, which takes RGB images',
+                where='val.per_class',
+                expected='a difficulty file scored by bicubic, for images of one channel',
+                found=f'datasets.{phase}.color: y',
+                remedy=f'score the LMDB by --scorer bicubic to another --out, and name that file: {command("score")}',
+            )
 
 
 def _rgb_bytes(images: Tensor) -> Tensor:

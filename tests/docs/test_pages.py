@@ -24,7 +24,9 @@ LINK = re.compile(r'\[[^\]]*\]\(([^)\s]+)\)')
 SPAN = re.compile(r'`([^`\n]+)`')
 BLOCK = re.compile(r'^ *```(\w*)\n(.*?)^ *```', re.MULTILINE | re.DOTALL)
 # Files of forks, and what stands for a file of the reader's.
-NOT_OURS = re.compile(r'^(basicsr/|hat/|datasets/|experiments/|results/|comparisons/|my_|models/net_|X\.yml|\.git/|~|\$)')
+NOT_OURS = re.compile(
+    r'^(basicsr/|hat/|datasets/|experiments/|results/|comparisons/|my_|models/net_|X\.yml|\.git/|~|\$)'
+)
 NAMED_BY_THE_USER = ('losses', 'metrics')
 NAME = re.compile(r'^([A-Za-z_]\w*(?:\.\w+)?)\(\)$|^([A-Z][a-z0-9A-Z]*[a-z]\w*)$')
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict
 
 import pytest
+import yaml
 
 from bsr_plugins.analysis.training_log import parse_training_log
 from bsr_plugins.common.errors import DataError, OptionError
@@ -88,3 +90,75 @@ def test_wrong_classes_are_refused(options: Options, train: Train, tmp_path: Pat
         (OptionError, DataError), match={'none': 'inverse', 'network': 'scorer', 'stale': 'stale'}[change]
     ):
         train(options, tmp_path / 'run')
+
+
+@pytest.fixture
+def plain(options: Options, sr_data: Path, tmp_path: Path) -> Options:
+    """A run without classes of its own, that takes those of a copy of the LMDB; one image is validated."""
+    shutil.copytree(sr_data / 'HR_sub.lmdb', tmp_path / 'HR_sub.lmdb')
+    options = without_bspa(options, 'RebalancedSRModel', total_iter=4)
+    options['val'].update(per_class=str(tmp_path / 'HR_sub.lmdb' / 'difficulty_x4.txt'), save_img=False)
+    first = sorted(path.name for path in (sr_data / 'HR').iterdir())[:1]
+    for name in ('HR', 'LR'):
+        (tmp_path / name).mkdir()
+        for file in first:
+            shutil.copy(sr_data / name / file, tmp_path / name / file)
+    options['datasets']['val'].update(dataroot_gt=str(tmp_path / 'HR'), dataroot_lq=str(tmp_path / 'LR'))
+    return options
+
+
+def values_of(run: Path) -> Dict[str, float]:
+    metrics = parse_training_log(log_of(run)).metrics
+    return {name: curve[4] for (_, name), curve in metrics.items() if name.startswith('psnr_')}
+
+
+def test_windows_that_hold_the_image_change_nothing_and_tensorboard_has_the_values(
+    plain: Options, train: Train, tmp_path: Path
+) -> None:
+    event_accumulator = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    plain['logger']['use_tb_logger'] = True
+    found = values_of(train(plain, tmp_path / 'run'))
+    events = event_accumulator.EventAccumulator(str(tmp_path / 'run' / 'tb_logger' / 'run'))
+    events.Reload()
+    assert found
+    for name, value in found.items():
+        assert events.Scalars(f'metrics/val/{name}')[0].value == pytest.approx(value, abs=1e-3)
+    plain['logger']['use_tb_logger'] = False
+    plain['val']['windows'] = {'size': 48, 'step': 24}
+    assert values_of(train(plain, tmp_path / 'whole')) == pytest.approx(found, abs=1e-3)
+    plain['val']['windows'] = {'size': 24, 'step': 16}
+    parts = values_of(train(plain, tmp_path / 'parts'))
+    assert parts == pytest.approx(found, abs=1) and parts != found
+
+
+def test_luma_is_classed_as_the_luma_of_rgb_is(
+    plain: Options, train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bsr_plugins.models import per_class as module
+
+    scored = []
+    original = module.classify_by_thresholds
+    monkeypatch.setattr(module, 'classify_by_thresholds', lambda mse, t: (scored.append(mse), original(mse, t))[1])
+    train(plain, tmp_path / 'rgb')
+    for phase in ('train', 'val'):
+        plain['datasets'][phase]['color'] = 'y'
+    plain['network_g'] = {'type': 'FSRCNN', 'num_in_ch': 1, 'num_out_ch': 1, 'upscale': 4, 'd': 4, 's': 2, 'm': 1}
+    found = values_of(train(plain, tmp_path / 'y'))
+    assert scored[1] == pytest.approx(scored[0], rel=0.02)
+    assert all(1 < value < 60 for value in found.values()) and found
+
+
+def test_the_scorer_is_found_among_the_experiments(plain: Options, train: Train, tmp_path: Path) -> None:
+    file = Path(plain['val']['per_class'])
+    plain['val']['per_class'] = None
+    scorer = train(plain, tmp_path / 'run')
+    found = scorer / 'models' / 'net_g_4.pth'
+    (scorer / 'run.yml').write_text(yaml.safe_dump(plain))
+    scorer.rename(scorer.with_name('scorer'))
+    digest = hashlib.sha256((scorer.with_name('scorer') / 'models' / found.name).read_bytes()).hexdigest()[:12]
+    file.write_text(file.read_text().replace('scorer=bicubic', f'scorer=EDSR-{digest}'))
+    plain['val']['per_class'] = str(file)
+    assert values_of(train(plain, tmp_path / 'run'))
+    plain['datasets']['val']['color'] = 'y'
+    with pytest.raises(OptionError, match='takes RGB images'):
+        train(plain, tmp_path / 'run')

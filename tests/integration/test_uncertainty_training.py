@@ -8,9 +8,12 @@ from typing import Any, Callable, Dict
 
 import pytest
 import torch
+import yaml
 
 from bsr_plugins.common.errors import CheckpointError, OptionError
+from cpu_autocast import needs_cpu_fp16
 from training_runs import cut_copy, load, log_of, weights, without_bspa
+from two_processes import train_in_two
 
 Options = Dict[str, Any]
 Train = Callable[..., Path]
@@ -51,6 +54,48 @@ def test_the_first_step_trains_both(first: Path) -> None:
         early, late = (load(first, f'{name}_{iteration}.pth')['params'] for iteration in (1, 4))
         assert all(not torch.equal(early[key], late[key]) for key in early)
     assert 'l_sigma' in log_of(first) and 'l_pix' not in log_of(first)
+
+
+@pytest.mark.parametrize('amp', ['bf16', pytest.param('fp16', marks=needs_cpu_fp16)])
+def test_both_steps_in_mixed_precision(
+    options: Options, first_step: Options, train: Train, tmp_path: Path, amp: str
+) -> None:
+    first_step['train']['amp'] = amp
+    last = first_step['train']['total_iter'] = 14 if amp == 'fp16' else 4  # grey levels halve the loss scale first
+    first = train(first_step, tmp_path / 'first')
+    run = train(second_step(options, first, amp=amp), tmp_path / 'second')
+    for experiment, end, names in ((first, last, ('net_g', 'net_sigma')), (run, 4, ('net_g',))):
+        for name in names:
+            early, late = (load(experiment, f'{name}_{iteration}.pth')['params'] for iteration in (1, end))
+            assert all(late[key].isfinite().all() and late[key].dtype == torch.float32 for key in late)
+            assert any(not torch.equal(early[key], late[key]) for key in early)
+
+
+def test_both_steps_in_two_processes(
+    options: Options,
+    first_step: Options,
+    tmp_path: Path,
+    sr_data: Path,
+    with_validation: Callable[..., Options],
+    same: Callable[..., None],
+) -> None:
+    second = second_step(options, tmp_path / 'experiments' / 'run')
+    for each in (first_step, second):
+        each['datasets']['train']['batch_size_per_gpu'] = 1
+        each.update(with_validation(each, 4))
+        each['val']['per_class'] = str(sr_data / 'HR_sub.lmdb' / 'difficulty_x4.txt')
+        (tmp_path / f'{each["name"]}.yml').write_text(yaml.safe_dump(each))
+    train_in_two(tmp_path, 'run.yml', 'udl.yml')
+    for name, networks in (('run', ['net_g', 'net_sigma']), ('udl', ['net_g'])):
+        held = [torch.load(tmp_path / f'{name}_rank{rank}.pth', weights_only=True) for rank in range(2)]
+        assert list(held[0]) == networks
+        same(*held)
+        log = log_of(tmp_path / 'experiments' / name)
+        assert log.count('# psnr_worst_decile: ') == 2 and ('frozen' in log) == (name == 'udl')
+        assert any(
+            not torch.equal(late, load(tmp_path / 'experiments' / name, 'net_g_1.pth')['params'][key])
+            for key, late in held[0]['net_g'].items()
+        )
 
 
 @pytest.mark.parametrize('engine', [{}, {'amp': 'bf16', 'accumulate': 2}], ids=['plain', 'bf16'])

@@ -1,0 +1,57 @@
+"""Trainings in two processes of gloo, forked ready from :mod:`warm_processes`: no start of torchrun, no import."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from warm_processes import start
+
+
+def train_in_two(folder: Path, *option_files: str) -> None:
+    """Train by each option file of ``folder``, one after the other, in the same two processes.
+
+    Each process leaves the weights that it holds at the end as ``<experiment>_rank<rank>.pth``.
+    """
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    processes = []
+    for rank in range(2):
+        (folder / f'output_{rank}').mkdir(parents=True)
+        processes.append(start(_train, folder / f'output_{rank}', rank, port, str(folder), option_files))
+    for process in processes:
+        process.join(120)
+    output = ''.join((folder / f'output_{rank}' / 'output.txt').read_text() for rank in range(2))
+    assert [process.exitcode for process in processes] == [0, 0], output
+
+
+def _train(rank: int, port: int, folder: str, option_files: Any) -> None:
+    import torch
+    from basicsr.train import train_pipeline
+
+    from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
+    from bsr_plugins.runs import training_position
+    from training_runs import forget_log_files
+
+    places = {'RANK': rank, 'LOCAL_RANK': rank, 'WORLD_SIZE': 2, 'LOCAL_WORLD_SIZE': 2}
+    os.environ.update({name: str(value) for name, value in places.items()})
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+    save = RebalancedSRModel.save
+
+    def save_of_rank(model: Any, *args: Any, **kwargs: Any) -> None:
+        held = {label: model.get_bare_model(net).state_dict() for label, net in model.trained_networks()}
+        torch.save(held, f'{model.opt["name"]}_rank{rank}.pth')
+        save(model, *args, **kwargs)
+
+    RebalancedSRModel.save = save_of_rank
+    os.chdir(folder)
+    for option_file in option_files:
+        sys.argv = ['train.py', '-opt', option_file, '--launcher', 'pytorch']
+        training_position.reset()
+        forget_log_files()
+        train_pipeline(folder)
+        torch.distributed.destroy_process_group()
