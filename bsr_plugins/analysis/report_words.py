@@ -12,6 +12,8 @@ from bsr_plugins.common.shown import counted
 #: Metric -> how it is called.
 LABELS = {'psnr_y': 'PSNR Y', 'ssim_y': 'SSIM Y', 'psnr_rgb': 'PSNR RGB', 'ssim_rgb': 'SSIM RGB'}
 _HEADLINE = 'psnr_y'
+# The weights that a training starts from.
+_START = 'path:pretrain_network_g'
 _OVER = {
     IMAGES_AND_SEEDS: 'over images and seeds',
     IMAGES: 'over images alone: one seed says nothing of other seeds',
@@ -53,6 +55,10 @@ def caveats(results: Mapping[str, Any]) -> List[str]:
                 f'Unequal budgets: {method} was trained for {values["updates"]:,} updates, {values["twin"]} for '
                 f'{twin["updates"]:,}.'
             )
+    for method, values in results['methods'].items():
+        start = values['differs'].get(_START, {}).get('value')
+        if start:
+            said.append(f'Unequal budgets: {method} starts from trained weights ({start}), whose updates come on top.')
     left_out = {(gain['set'], name) for gain in gains for name in gain['left_out']}
     if left_out:
         said.append(

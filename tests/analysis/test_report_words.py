@@ -20,8 +20,11 @@ GAIN = {
 }
 
 
-def words(updates=(100, 100), failed=(), published=None, **gain):
-    methods = {'b': {'twin': None, 'updates': updates[1]}, 'a': {'twin': 'b', 'updates': updates[0]}}
+def words(updates=(100, 100), failed=(), published=None, differs=None, **gain):
+    methods = {
+        'b': {'twin': None, 'updates': updates[1], 'differs': {}},
+        'a': {'twin': 'b', 'updates': updates[0], 'differs': differs or {}},
+    }
     results = {'gains': [{**GAIN, **gain}], 'as_published': published or {}, 'methods': methods, 'failed': list(failed)}
     return ' '.join(summary(results))
 
@@ -40,6 +43,8 @@ def test_what_limits_the_conclusion():
     assert 'alone: one seed says nothing of other seeds' in words(over='images')
     assert 'Unequal budgets: a was trained for 200 updates, b for 100' in words(updates=(200, 100))
     assert 'Unequal' not in words() + words(updates=(None, 100))
+    start = {'path:pretrain_network_g': {'value': 'first/net_g_latest.pth', 'twin': None}}
+    assert 'Unequal budgets: a starts from trained weights (first/net_g_latest.pth)' in words(differs=start)
     assert '1 image is left out' in words(left_out=['x'])
     assert '2 runs did not end' in words(failed=[1, 2])
 

@@ -36,9 +36,11 @@ def with_values(values: Dict[str, Any]) -> Dict[str, Any]:
 def test_model_and_check_refuse_the_same_values(
     order: int, is_train: bool, check: Callable[..., List[Finding]]
 ) -> None:
+    paths = [option.path for option in REBALANCED_SR_MODEL.options]
     wrong = {
         option.path: next(value for value in VALUES[::order] if not option.kind.accepts(value))
         for option in REBALANCED_SR_MODEL.options
+        if not any(path.startswith(f'{option.path}.') for path in paths)  # a section holds other options
     }
     findings = check(yaml.safe_dump(with_values(wrong)), is_train)
     found = {each.where.rpartition(': ')[2] for each in findings if each.severity == ERROR}
