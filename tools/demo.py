@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo: every command of the flow, one after the other, on images that come with scikit-image."""
+"""The demo: BSPA beside plain training by ``basicsr compare``, on images that come with scikit-image."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, List, Mapping, Optional
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
-
-from demo_commands import Commands, StepError  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from bsr_plugins.common.errors import BsrPluginsError  # noqa: E402
 
 SCALE = 4
-METHODS = ('baseline', 'bspa')
-DATA, REPORT = Path('datasets/demo'), Path('results/demo')
+GRID = f'options/demo/grid_x{SCALE}.yml'
+TEST_SET = 'demo_test'
+DATA, OUT = Path('datasets/demo'), Path('results/demo')
 WINDOWS = DATA / 'sub_128'
-# In options/demo: 4 uniform and 3 inverse stages of 200 updates.
-STAGES, STAGE = 7, 200
 
-DESCRIPTION = """\
-BSPA against plain training, end to end on the CPU: sub-image LMDBs, difficulty, both trainings, tests, a report.
-Works in the root of the repository, whatever the working directory, and writes to datasets/demo, experiments/demo_*
-and results/demo* alone; what an earlier run left there is replaced.
+DESCRIPTION = f"""\
+BSPA beside plain training, end to end on the CPU: sub-image LMDBs, difficulty, then `basicsr compare {GRID}`.
+Works in the root of the repository, whatever the working directory, and writes to {DATA} and {OUT} alone. Interrupted,
+it continues; what is finished stays, and was it made at another --updates, it is made anew.
 """
 
 
@@ -37,123 +36,83 @@ def parse(argv: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog='demo.py', description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        '--updates',
-        type=int,
-        default=STAGES * STAGE,
-        metavar='N',
-        help='gradient updates of each training, rounded down to a multiple of 7 (%(default)s)',
-    )
-    parser.add_argument('--verbose', action='store_true', help='show all that the commands print')
+    parser.add_argument('--updates', type=int, metavar='N', help="updates of each training (default: the grid's, 1400)")
     options = parser.parse_args(argv)
-    if options.updates < STAGES:
-        parser.error(f'--updates must be at least {STAGES}: 4 uniform and 3 inverse stages')
+    if options.updates is not None and options.updates < 3:
+        parser.error('--updates must be at least 3: a uniform, an inverse and a uniform stage of BSPA')
     return options
 
 
-def remove_earlier_run() -> None:
-    """Remove what the demo wrote before, so that BasicSR does not pile up archived copies; the data may stay."""
-    for method in METHODS:
-        for folder in ('experiments', 'results'):
-            for path in (Path(folder) / f'demo_{method}', *Path(folder).glob(f'demo_{method}_archived_*')):
-                shutil.rmtree(path, ignore_errors=True)
-    shutil.rmtree(REPORT, ignore_errors=True)
+def commands(updates: Optional[int]) -> List[List[str]]:
+    """Return the arguments of ``basicsr``, command by command."""
+    jobs = min(2, os.cpu_count() or 1)
+    windows, lr = WINDOWS / 'HR_sub.lmdb', WINDOWS / f'LR_sub_x{SCALE}.lmdb'
+    scale = ['--scale', str(SCALE)]
+    length = [] if updates is None else ['--iters', str(updates)]
+    return [
+        ['subimages', '--hr', str(DATA / 'train_HR'), *scale, '--out', str(WINDOWS)],
+        ['score', '--hr-lmdb', str(windows), '--lr-lmdb', str(lr), *scale],
+        ['compare', GRID, *length, '--jobs', str(jobs), '--out', str(OUT), '--force'],
+    ]
 
 
-def prepare(commands: Commands) -> None:
-    """Write the images; LMDBs made of others are removed."""
+def write_images() -> None:
+    """Write the images; where they change, what was made of others goes."""
     from bsr_plugins.analysis.demo_images import write_demo_images
 
-    with commands.step('images'):
-        images = write_demo_images(DATA, SCALE)
-        if images.changed:
-            shutil.rmtree(WINDOWS, ignore_errors=True)
-        print(f'train on  {", ".join(images.training)}\ntest on   {", ".join(images.held_out)}')
+    images = write_demo_images(DATA, SCALE)
+    print(f'train on {", ".join(images.training)}\ntest on  {", ".join(images.held_out)}', flush=True)
+    if images.changed:
+        for folder in (WINDOWS, OUT):
+            shutil.rmtree(folder, ignore_errors=True)
+    elif OUT.exists():
+        print(f'{OUT} is there: what is finished in it stays; rm -r {OUT} starts over', flush=True)
 
 
-def forced(method: str, updates: int) -> List[str]:
-    """Return the ``--force_yml`` arguments of a training of another length, in the proportions of options/demo."""
-    stage = updates // STAGES
-    if stage == STAGE:
-        return []
-    values = {
-        'train:total_iter': STAGES * stage,
-        'val:val_freq': max(1, stage // 2),
-        'train:scheduler:milestones': f'[{5 * stage},{max(1, 13 * stage // 2)}]',
-        'logger:print_freq': max(1, stage // 10),
-    }
-    if method == 'bspa':
-        values.update(
-            {
-                'train:bspa:interval_iter': stage,
-                'train:bspa:inverse_iter': stage,
-                'train:bspa:ig_batches': min(8, stage),
-            }
-        )
-    return ['--force_yml', *(f'{key}={value}' for key, value in values.items())]
-
-
-def run(commands: Commands, updates: int) -> None:
-    """Run the flow."""
-    hr, lr = WINDOWS / 'HR_sub.lmdb', WINDOWS / f'LR_sub_x{SCALE}.lmdb'
-    prepare(commands)
-    commands.tool(
-        'sub-image LMDBs',
-        ['subimages', '--hr', str(DATA / 'train_HR'), '--scale', str(SCALE), '--out', str(WINDOWS)],
+def run(arguments: List[str]) -> int:
+    """Run ``basicsr ARGUMENTS``, shown before, and return its exit code."""
+    print('\n$ ' + shlex.join(['basicsr', *arguments]), flush=True)
+    # Networks this small gain nothing from more threads.
+    threads = str(2 if (os.cpu_count() or 1) > 2 else 1)
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'bsr_plugins', *arguments], env={'OMP_NUM_THREADS': threads, **os.environ}
     )
-    commands.tool('difficulty', ['score', '--hr-lmdb', str(hr), '--lr-lmdb', str(lr), '--scale', str(SCALE)])
-    for method in METHODS:
-        commands.train(
-            f'training, {method}',
-            ['train', '-opt', f'options/demo/train_{method}_x{SCALE}.yml', *forced(method, updates)],
-            STAGES * (updates // STAGES),
-        )
-    for method in METHODS:
-        commands.test(f'test, {method}', ['test', '-opt', f'options/demo/test_{method}_x{SCALE}.yml'])
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                pass  # a terminal sends it to the command too, which saves and ends
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def report(commands: Commands) -> Dict[str, float]:
-    """Write the report and return its PSNRs."""
-    import json
+def closing_words(results: Mapping[str, Any], seconds: float) -> str:
+    """Return what the demo says at its end, below what ``basicsr compare`` says of the gain."""
 
-    from bsr_plugins.analysis.comparison import Run, Sources
-    from bsr_plugins.analysis.demo_report import write_report
+    def psnr(of: Mapping[str, Any]) -> str:
+        return f'{of["sets"][TEST_SET]["psnr_y"]["mean"]:.2f} dB'
 
-    runs = [
-        Run(
-            Path('experiments') / f'demo_{method}',
-            Path('results') / f'demo_{method}/visualization/demo_test',
-            f'_demo_{method}',
-        )
-        for method in METHODS
-    ]
-    sources = Sources(WINDOWS / 'HR_sub.lmdb', DATA / 'test_HR', DATA / 'test_LR', *runs, scale=SCALE)
-    with commands.step('report'):
-        write_report(sources, REPORT, commands.seconds, commands.lines)
-    return json.loads((REPORT / 'report.json').read_text(encoding='utf-8'))
-
-
-def closing_words(results: Dict[str, float], seconds: float) -> str:
-    """Return what the demo says at its end."""
-    from bsr_plugins.analysis.demo_words import verdict
-
+    methods = results['methods']
     activate = Path(sys.executable).parent / 'activate'
+    enter = [f'cd {shlex.quote(str(ROOT))}', *([f'source {shlex.quote(str(activate))}'] if activate.is_file() else [])]
+    updates = methods['bspa']['updates']
     return '\n'.join(
         [
             '',
-            *verdict(results),
-            '',
-            f'report   {(REPORT / "report.html").resolve()}',
-            f'         {(REPORT / "report.png").resolve()}',
-            f'PSNR     bicubic {results["psnr_bicubic"]:.2f} dB, plain L1 {results["psnr_baseline"]:.2f} dB, '
-            f'BSPA {results["psnr_bspa"]:.2f} dB',
+            f'report   {OUT / "report.html"}',
+            f'         {OUT / "report.png"}',
+            f'PSNR     bicubic {psnr(results["bicubic"])}, plain L1 {psnr(methods["baseline"])}, '
+            f'BSPA {psnr(methods["bspa"])}',
             f'time     {seconds:.0f} s',
             '',
-            'Next, your own images (docs/own_images.md says more):',
-            f'  cd {shlex.quote(str(ROOT))}'
-            + (f' && source {shlex.quote(str(activate))}' if activate.is_file() else ''),
-            f'  basicsr option --net FSRCNN --method bspa --scale {SCALE} --hr YOUR_HR_FOLDER --out my.yml',
-            '  basicsr train -opt my.yml',
+            f'One seed, {updates:,} updates: an example of the method at work, not a benchmark.',
+            'Next, your own images, with three seeds (docs/compare.md says more):',
+            f'  {" && ".join(enter)}',
+            f'  basicsr option --net FSRCNN --methods baseline bspa --scale {SCALE} --hr YOUR_HR_FOLDER --iters 3000 '
+            '--out my_grid.yml',
+            '  basicsr compare my_grid.yml',
         ]
     )
 
@@ -162,19 +121,20 @@ def main(argv: Optional[List[str]] = None) -> int:
     options = parse(argv)
     start = time.monotonic()
     os.chdir(ROOT)
-    commands = Commands(options.verbose)
-    print(f'Working in {ROOT}\nwriting to datasets/demo, experiments/demo_* and results/demo* there alone', flush=True)
+    print(f'Working in {ROOT}\nwriting to {DATA} and {OUT} there alone', flush=True)
     try:
-        remove_earlier_run()
-        run(commands, options.updates)
-        results = report(commands)
-    except (BsrPluginsError, StepError) as error:
+        write_images()
+    except BsrPluginsError as error:
         print(error, file=sys.stderr)
-        return 2 if isinstance(error, BsrPluginsError) else 1
-    except KeyboardInterrupt:
-        print('\ninterrupted: run it again, it starts over and keeps finished LMDBs', file=sys.stderr)
-        return 130
-    print(closing_words(results, time.monotonic() - start))
+        return 2
+    for arguments in commands(options.updates):
+        code = run(arguments)
+        if code:
+            print(f'The demo stopped: `{shlex.join(["basicsr", *arguments])}` ended with {code}', file=sys.stderr)
+            return code
+    from bsr_plugins.analysis.report import read_results
+
+    print(closing_words(read_results(OUT), time.monotonic() - start))
     return 0
 
 

@@ -1,49 +1,11 @@
-"""Rows of crops: where in the image, then what each method makes of it, pixel for pixel."""
+"""Crops in figures: where in the image, and what each method makes of them, pixel for pixel."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from bsr_plugins.analysis.differing_crops import Crop
-from bsr_plugins.analysis.figure_style import COLOURS, FONT_SIZE, LABELS, drawn
-from bsr_plugins.data.sampling.class_psnr import psnr_of, squared_error_y
-
-
-def draw_crops(
-    figure: Any, crops: Sequence[Crop], images: Mapping[str, Mapping[str, Any]], hr: Mapping[str, Any]
-) -> None:
-    """Draw one row per crop: the image with a box, the crop by each method with its PSNR there, the original.
-
-    The best of ``baseline`` and ``bspa`` is set in bold.
-
-    Args:
-        figure: matplotlib figure or subfigure.
-        crops: What to show.
-        images: Method -> name -> super-resolved image (H, W, 3), uint8, BGR.
-        hr: The originals.
-    """
-    if not crops:
-        return
-    methods = list(images)
-    grid = figure.subplots(
-        len(crops), len(methods) + 2, squeeze=False, gridspec_kw={'width_ratios': [1.45, *[1] * (len(methods) + 1)]}
-    )
-    for row, crop in zip(grid, crops):
-        draw_place(row[0], crop, hr[crop.name])
-        psnr = {
-            method: psnr_of(squared_error_y(_cut(images[method][crop.name], crop), _cut(hr[crop.name], crop)))
-            for method in methods
-        }
-        best = max((method for method in methods if method != 'bicubic'), key=lambda method: psnr[method] or 0)
-        for axes, method in zip(row[1:], methods):
-            draw_square(
-                axes,
-                _cut(images[method][crop.name], crop),
-                f'{LABELS[method]} {psnr[method]:.2f} dB',
-                COLOURS[method],
-                method == best,
-            )
-        draw_square(row[-1], _cut(hr[crop.name], crop), 'original', 'black', False)
+from bsr_plugins.analysis.figure_style import FONT_SIZE, drawn
 
 
 def draw_place(axes: Any, crop: Crop, image: Any) -> None:
@@ -65,7 +27,3 @@ def draw_square(axes: Any, image: Any, title: str, colour: str, bold: bool) -> N
     axes.imshow(image[..., ::-1], interpolation='nearest')
     axes.set_title(title, fontsize=FONT_SIZE, color=colour, fontweight='bold' if bold else 'normal')
     axes.axis('off')
-
-
-def _cut(image: Any, crop: Crop) -> Any:
-    return image[crop.top : crop.top + crop.size, crop.left : crop.left + crop.size]

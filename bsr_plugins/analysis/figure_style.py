@@ -8,14 +8,11 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.shown import shown
 
-#: One colour a method everywhere.
-COLOURS: Dict[str, str] = {'bicubic': '#7f7f7f', 'baseline': '#0072b2', 'bspa': '#d55e00'}
-LABELS: Dict[str, str] = {'bicubic': 'bicubic', 'baseline': 'plain L1', 'bspa': 'BSPA'}
+BICUBIC = '#7f7f7f'
 DPI = 110
 FONT_SIZE = 9
 #: Figures of a report: as wide as a phone shows with its letters still readable, in inches and dots an inch.
 WIDTH, REPORT_DPI = 4.8, 170
-BICUBIC = COLOURS['bicubic']
 # Okabe and Ito's, less the yellow, which white swallows; then again with other lines and markers.
 _METHOD_COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000')
 _LINES = ('-', '--', ':', '-.')

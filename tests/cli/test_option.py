@@ -26,9 +26,9 @@ def option(*arguments: str) -> int:
 
 
 def test_files_by_name_go_to_options(capsys: pytest.CaptureFixture) -> None:
-    assert option('train_RCAN_bspa_x4', 'demo/test_bspa_x4') == 0
-    assert capsys.readouterr().out == 'options/train_RCAN_bspa_x4.yml\noptions/demo/test_bspa_x4.yml\n'
-    for name in ('train_RCAN_bspa_x4', 'demo/test_bspa_x4'):
+    assert option('train_RCAN_bspa_x4', 'demo/grid_x4') == 0
+    assert capsys.readouterr().out == 'options/train_RCAN_bspa_x4.yml\noptions/demo/grid_x4.yml\n'
+    for name in ('train_RCAN_bspa_x4', 'demo/grid_x4'):
         assert Path('options', f'{name}.yml').read_text() == named_file(name)[1]
 
 
@@ -168,8 +168,7 @@ COMMENTED = re.compile(r'^# .*(?:train|test) -opt (\S+)', re.MULTILINE)
     [
         ['train_RCAN_bspa_x4'],
         ['test_RCAN_x4'],
-        ['demo/train_bspa_x4'],
-        ['demo/test_bspa_x4'],
+        ['demo/train_baseline_x4'],
         ['--net', 'MSRResNet', '--method', 'scorer', '--scale', '3'],
         ['--net', 'EDSR', '--method', 'fpl_bspa_sigma', '--scale', '2', '--test'],
     ],

@@ -29,9 +29,9 @@ def options(base_options: Options, with_validation: Callable[..., Options]) -> O
 def test_values_are_those_of_the_saved_images_and_nothing_else_changes(
     options: Options, train: Train, tmp_path: Path, sr_data: Path, same: Callable[..., None]
 ) -> None:
-    from bsr_plugins.analysis.image_scores import read_images
     from bsr_plugins.data.difficulty.difficulty_file import read_difficulty
     from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+    from bsr_plugins.data.images.image_reading import read_image
     from bsr_plugins.data.sampling.class_psnr import class_held_out_windows, psnr_by_class
     from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
     from bsr_plugins.data.subimages.windows import WindowGrid
@@ -46,13 +46,10 @@ def test_values_are_those_of_the_saved_images_and_nothing_else_changes(
     _, keys, mse = read_difficulty(sr_data / 'HR_sub.lmdb' / 'difficulty_x4.txt')
     thresholds = rank_into_classes(keys, mse, class_counts(len(keys), 3, 3)).thresholds
     names = sorted(path.stem for path in (sr_data / 'HR').iterdir())
-    hr, lr = (read_images(sr_data / part, names) for part in ('HR', 'LR'))
-    results = tmp_path / 'results'
-    results.mkdir()
-    for name in names:
-        shutil.copy(run / 'visualization' / name / f'{name}_4.png', results / f'{name}.png')
+    hr, lr = ({name: read_image(sr_data / part / f'{name}.png') for name in names} for part in ('HR', 'LR'))
+    restored = {name: read_image(run / 'visualization' / name / f'{name}_4.png') for name in names}
     held_out = class_held_out_windows(hr, lr, WindowGrid(128, 64, 48), 4, bicubic_scorer(4), 4, thresholds)
-    expected = psnr_by_class(read_images(results, names), hr, held_out, 128, 4)
+    expected = psnr_by_class(restored, hr, held_out, 128, 4)
     # The windows are the training's own here: every class has some.
     assert [found[f'psnr_class_{k}'] for k in range(3)] == pytest.approx(expected, abs=2e-3)
     assert 5 < found['psnr_worst_decile'] < 60 and found['psnr_worst_decile'] not in expected

@@ -144,21 +144,18 @@ def test_every_command_answers(installed: Run) -> None:
 
 
 def test_from_images_to_a_tested_bspa_network(installed: Run) -> None:
-    """The demo's way in its own option files, short: 4 uniform and 3 inverse stages of 2 updates."""
+    """The demo's way in its own option files, short: `basicsr compare` trains both methods, tests and reports."""
     installed('python', '-c', IMAGES)
-    written = installed('basicsr', 'option', 'demo/train_bspa_x4', 'demo/test_bspa_x4', 'train_RCAN_bspa_x4')
-    train, test, rcan = written.split()
-    said = installed('basicsr', 'check', train, code=2)
+    written = installed('basicsr', 'option', 'demo/grid_x4', 'demo/train_baseline_x4', 'train_RCAN_bspa_x4')
+    grid, _, rcan = written.split()
+    said = installed('basicsr', 'check', grid, code=2)
     sub = 'datasets/demo/sub_128'
     makes_lmdbs = f'basicsr subimages --hr HR_FOLDER --lr LR_FOLDER --scale 4 --out {sub}'
     scores = f'basicsr score --hr-lmdb {sub}/HR_sub.lmdb --lr-lmdb {sub}/LR_sub_x4.lmdb --scale 4'
-    assert makes_lmdbs in said and scores in said
+    assert makes_lmdbs in said and scores in said, said
     installed(*makes_lmdbs.replace('HR_FOLDER --lr LR_FOLDER', 'datasets/demo/train_HR').split())
     installed(*scores.split(), '--no-pictures')
-    assert 'no problem found' in installed('basicsr', 'check', train)
+    assert 'no problem found' in installed('basicsr', 'check', grid)
     assert 'datasets/DIV2K' in installed('basicsr', 'check', rcan, code=2)
-    stages = {'total_iter': 14, 'bspa:interval_iter': 2, 'bspa:inverse_iter': 2, 'bspa:ig_batches': 1}
-    short = [f'train:{key}={value}' for key, value in stages.items()]
-    log = installed('basicsr', 'train', '-opt', train, '--force_yml', *short)
-    assert log.count('BSPA round') >= 3
-    assert '# psnr: ' in installed('basicsr', 'test', '-opt', test)
+    said = installed('basicsr', 'compare', grid, '--iters', '14', '--out', 'compared')
+    assert 'BSPA round' in said and 'demo_test: bspa' in said, said

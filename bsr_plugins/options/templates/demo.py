@@ -1,8 +1,7 @@
-"""The option files of the demo: BSPA and its twin, short enough for a CPU, on images that come with scikit-image."""
+"""The demo's grid and its base: BSPA beside plain training, short enough for a CPU, on images of scikit-image."""
 
 from __future__ import annotations
 
-import functools
 from textwrap import indent
 from typing import Callable, Dict
 
@@ -11,112 +10,78 @@ from bsr_plugins.options.templates.networks import NETWORKS
 from bsr_plugins.options.templates.setting import Setting, yaml_text
 
 SCALE = 4
-#: Method -> its model in training; what its training is; what its network is called.
-_MODELS = {'baseline': 'SRModel', 'bspa': 'BSPAModel'}
-_TRAINING = {
-    'baseline': "The demo's plain training: L1 on windows drawn uniformly, by BasicSR's own model. The twin of "
-    'train_bspa_x4.yml.',
-    'bspa': "The demo's BSPA run (NeurIPS 2023) at as many updates as its twin train_baseline_x4.yml.",
-}
-_NETWORK = {'baseline': 'plain', 'bspa': 'BSPA'}
-_INVERSE = """\
+GRID, BASE = f'demo/grid_x{SCALE}.yml', f'demo/train_baseline_x{SCALE}.yml'
+_IN_THE_DEMO = '# (in a clone, `bash tools/demo.sh` does this and everything before it)\n'
+# The keys of BSPA are fewer and smaller than those of the name `bspa` alone, so that the demo ends in minutes.
+_GRID = """\
+# The demo: BSPA (NeurIPS 2023) beside plain training, each of 1,400 updates, one seed, on images of scikit-image.
+#
+# basicsr compare {file}
+{in_the_demo}
+name: {name}
+base: {base}
 
-# the inverse-sampled half (Sec. 3.2); it takes over scale, batch size, workers, flips and rotations
-inverse:
-  type: InverseSampledLMDBDataset
-  dataroot_gt: datasets/demo/sub_128/HR_sub.lmdb
-  dataroot_lq: datasets/demo/sub_128/LR_sub_x4.lmdb
-  io_backend:
-    type: lmdb
-  num_classes: 10
-  imbalance_factor: 10
-  gt_size: 96  # as the uniform half; published: the whole window
-"""
-_BSPA = """\
+methods:
+  - baseline: {{}}  # the base as it is
+  - bspa:
+      model_type: BSPAModel
+      # the inverse-sampled half (Sec. 3.2); it takes over scale, batch size, workers, flips and rotations
+      datasets:train:inverse:
+        type: InverseSampledLMDBDataset
+        dataroot_gt: datasets/demo/sub_128/HR_sub.lmdb
+        dataroot_lq: datasets/demo/sub_128/LR_sub_x4.lmdb
+        io_backend:
+          type: lmdb
+        num_classes: 10
+        imbalance_factor: 10
+        gt_size: 96  # as the uniform half; published: the whole window
+      # what BSPAModel does besides
+      train:bspa:
+        interval_iter: 200  # 4 uniform and 3 inverse stages make up the 1,400 updates, a round after each inverse one
+        inverse_iter: 200
+        beta: 0.1
+        ig_steps: 8
+        ig_batches: 8  # published: 50
 
-# what BSPAModel does besides
-bspa:
-  interval_iter: 200  # 4 uniform and 3 inverse stages make up the 1,400 iterations, a round after each inverse one
-  inverse_iter: 200
-  beta: 0.1
-  ig_steps: 8
-  ig_batches: 8  # published: 50
-"""
-_METRICS = """\
-metrics:
-  psnr:
-    type: calculate_psnr
-    crop_border: 4
-    test_y_channel: true
-"""
-_SSIM = """\
-  ssim:
-    type: calculate_ssim
-    crop_border: 4
-    test_y_channel: true
+twin: baseline
+seeds: [0]  # one: an example, not a benchmark
+
+test:
+  demo_test:
+    gt: datasets/demo/test_HR
+    lq: datasets/demo/test_LR
 """
 
 
 def demo_files() -> Dict[str, Callable[[Setting], str]]:
-    """Return the demo's option files: path below ``options/`` -> function of the setting that returns the text."""
-    made = {'train': _training, 'test': _test}
-    return {
-        f'demo/{kind}_{method}_x{SCALE}.yml': functools.partial(make, method)
-        for kind, make in made.items()
-        for method in _MODELS
-    }
+    """Return the demo's files: path below ``options/`` -> function of the setting that returns the text."""
+    return {GRID: _grid, BASE: _base}
 
 
-def _name(method: str, setting: Setting) -> str:
-    return setting.name or f'demo_{method}'
+def _grid(setting: Setting) -> str:
+    beside = setting.out is None
+    return _GRID.format(
+        file=setting.file_or(f'options/{GRID}'),
+        in_the_demo=_IN_THE_DEMO if setting.file is None else '',
+        name=yaml_text(setting.name or 'demo'),
+        base=BASE.split('/')[-1] if beside else f'options/{BASE}',
+    )
 
 
-def _general(method: str, setting: Setting, model: str, comment: str = '') -> str:
+def _base(setting: Setting) -> str:
+    network = indent('type: FSRCNN\n' + NETWORKS['FSRCNN'].options.format(scale=SCALE), '    ')
     return f"""\
-# general settings
-name: {yaml_text(_name(method, setting))}
-model_type: {model}
-scale: 4
-num_gpu: 0{comment}
-manual_seed: 0
-"""
-
-
-def _held_out(key: str, comment: str = '') -> str:
-    return f"""\
-  {key}:{comment}
-    name: demo_test
-    type: PairedImageDataset
-    dataroot_gt: datasets/demo/test_HR
-    dataroot_lq: datasets/demo/test_LR
-    io_backend:
-      type: disk
-"""
-
-
-def _network(comment: str = '') -> str:
-    base = 'type: FSRCNN\n' + NETWORKS['FSRCNN'].options.format(scale=SCALE)
-    return f"""\
-# network structures
-network_g:
-  type: BicubicResidual{comment}
-  upscale: 4
-  base:
-{indent(base, '    ')}"""
-
-
-def _training(method: str, setting: Setting) -> str:
-    bspa = method == 'bspa'
-    in_the_demo = '# (in a clone, `bash tools/demo.sh` does this and everything before and after it)\n'
-    if setting.file is not None:
-        in_the_demo = ''
-    on_the_cpu = '  # the CPU, so that every machine gets comparable figures; auto takes the GPU'
-    return f"""\
-# {_TRAINING[method]}
+# The demo's plain training, the base of its grid: L1 on windows drawn uniformly, by BasicSR's own model.
 #
-# basicsr train -opt {setting.file_or(f'options/demo/train_{method}_x4.yml')}
-{in_the_demo}
-{_general(method, setting, _MODELS[method], on_the_cpu)}
+# basicsr train -opt {setting.file_or(f'options/{BASE}')}
+{_IN_THE_DEMO if setting.file is None else ''}
+# general settings
+name: {yaml_text(setting.name or 'demo_baseline')}
+model_type: SRModel
+scale: 4
+num_gpu: 0  # the CPU, so that every machine gets comparable figures; auto takes the GPU
+manual_seed: 0
+
 # dataset and data loader settings
 datasets:
   train:
@@ -137,9 +102,21 @@ datasets:
     batch_size_per_gpu: 16
     dataset_enlarge_ratio: 10
     prefetch_mode: ~
-{indent(_INVERSE, '    ') if bspa else ''}
-{_held_out('val', '  # the held-out images: for the curves alone, nothing is chosen by them')}
-{_network('  # bare FSRCNN stays below bicubic for longer than the demo trains')}
+
+  val:  # the held-out images: for the curves alone, nothing is chosen by them
+    name: demo_test
+    type: PairedImageDataset
+    dataroot_gt: datasets/demo/test_HR
+    dataroot_lq: datasets/demo/test_LR
+    io_backend:
+      type: disk
+
+# network structures
+network_g:
+  type: BicubicResidual  # bare FSRCNN stays below bicubic for longer than the demo trains
+  upscale: 4
+  base:
+{network}
 # path
 path:
   pretrain_network_g: ~
@@ -159,17 +136,22 @@ train:
     milestones: [1000, 1300]
     gamma: 0.5
 
-  total_iter: 1400  # gradient updates, the same for both
+  total_iter: 1400  # gradient updates, the same for both methods
   warmup_iter: -1  # no warm up
 
   # losses
-{indent(blocks.L1 + (_BSPA if bspa else ''), '  ')}
+{indent(blocks.L1, '  ')}
 # validation settings
 val:
   val_freq: 100
   save_img: false
   pbar: false
-{indent(_METRICS, '  ')}
+  metrics:
+    psnr:
+      type: calculate_psnr
+      crop_border: 4
+      test_y_channel: true
+
 # logging settings
 logger:
   print_freq: 20
@@ -184,27 +166,3 @@ dist_params:
   backend: nccl
   port: 29500
 """
-
-
-def _test(method: str, setting: Setting) -> str:
-    return f"""\
-# Tests the demo's {_NETWORK[method]} network on the held-out images: PSNR and SSIM on Y, border cropped by the scale.
-#
-# basicsr test -opt {setting.file_or(f'options/demo/test_{method}_x4.yml')}
-
-{_general(method, setting, 'SRModel')}
-datasets:
-{_held_out('test_1')}
-{_network()}
-# path
-path:
-  pretrain_network_g: experiments/demo_{method}/models/net_g_latest.pth
-  strict_load_g: true
-
-# validation settings
-val:
-  save_img: true  # results/{_name(method, setting)}/visualization/demo_test
-  suffix: ~  # the images are named <image>_{_name(method, setting)}.png
-  pbar: false
-
-{indent(_METRICS + _SSIM, '  ')}"""

@@ -27,7 +27,8 @@ def test_the_folder_holds_the_shipped_files_as_they_are_written(repo: Path) -> N
         'train_RCAN_bspa_x4',
         'options/train_RCAN_bspa_x4.yml',
         'test_BSR_x2',
-        'demo/train_bspa_x4',
+        'demo/train_baseline_x4',
+        'demo/grid_x4',
         'test_EDSR_le_sigma_x2',
     ],
 )
