@@ -66,11 +66,13 @@ class MeasuredRuns:
 
     def hr(self, test_set: str, name: str) -> Any:
         """Return an original, cut to what its LR image covers: (H, W, 3), uint8, BGR."""
-        return _covered(read_image(self.files[test_set][name].hr), self.lr(test_set, name), self.compared.scale)
+        return _covered(
+            read_image(self.files[test_set][name].hr, reduce_depth=True), self.lr(test_set, name), self.compared.scale
+        )
 
     def lr(self, test_set: str, name: str) -> Any:
         """Return an LR image: (H / scale, W / scale, 3), uint8, BGR."""
-        return read_image(self.files[test_set][name].lr)
+        return read_image(self.files[test_set][name].lr, reduce_depth=True)
 
     def bicubic_of(self, test_set: str, name: str) -> Any:
         """Return the LR image upscaled bicubically: (H, W, 3), uint8, BGR."""
@@ -171,8 +173,8 @@ def _scores_of(
     scale: int, runs: List[TestedRun], test_set: str, name: str, image: TestImage
 ) -> Tuple[Scores, List[Union[Scores, DataError]]]:
     """Return bicubic's scores of an image and those of each run; what is wrong with a run's image in their place."""
-    lr = read_image(image.lr)
-    hr = _covered(read_image(image.hr), lr, scale)
+    lr = read_image(image.lr, reduce_depth=True)
+    hr = _covered(read_image(image.hr, reduce_depth=True), lr, scale)
     of_runs: List[Union[Scores, DataError]] = []
     for run in runs:
         path = super_resolved(run, test_set, name)

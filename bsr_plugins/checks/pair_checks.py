@@ -20,6 +20,8 @@ from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 #: Pairs of a data set whose headers the check reads, unless all are asked for.
 SAMPLED = 64
+#: What a finding on LR images of another scale begins with.
+MISFIT = 'Image pairs do not fit scale'
 _WITH_HEADERS = ('.png', '.jpg', '.jpeg', '.bmp')
 
 
@@ -191,7 +193,7 @@ class _PairSizes:
         if kind == 'scale':
             return Finding(
                 self.severity if self.fails else WARNING,
-                f'Image pairs do not fit scale {self.scale}',
+                f'{MISFIT} {self.scale}',
                 self.file.where(*self.keys, 'dataroot_lq'),
                 found=f'{count}: {shown}',
                 expected=f'HR images of {self.scale} times the size of the LR images',

@@ -162,5 +162,9 @@ def _show(plan: Plan) -> None:
     for run in plan.runs:
         note = f', for {" and ".join(run.published_for)} as published' if run.published_for else ''
         after = f', after {run.first}' if run.first else ''
-        say(f'{run.name}: {run.updates} updates{note}{after}')
-    say(f'{len(plan.runs)} runs, {sum(run.updates for run in plan.runs)} updates')
+        say(f'{run.name}: {_updates(run.updates)}{note}{after}')
+    say(f'{counted(len(plan.runs), "run", "runs")}, {_updates(sum(run.updates for run in plan.runs))}')
+
+
+def _updates(number: int) -> str:
+    return counted(number, 'update', 'updates')

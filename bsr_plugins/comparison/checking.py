@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from bsr_plugins.common.errors import BsrPluginsError, OptionError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.common.naming import wrong_with_run_name
 from bsr_plugins.comparison.composed_file import check_composed, composed
 from bsr_plugins.comparison.grid_file import Grid, read_grid, wrong_with_seeds
 from bsr_plugins.comparison.plan import FIRST, Variant, base_at_length, classed_sets, variants
-from bsr_plugins.comparison.test_sets import PlannedSet, planned_sets
+from bsr_plugins.comparison.test_sets import PlannedSet, planned_sets, says_misfit
 from bsr_plugins.options.option_file import OptionFile, read_option_file
 
 
@@ -52,15 +53,7 @@ def check_grid(
     if iters is not None and iters < 1:
         findings.append(Finding(ERROR, '--iters is no number of updates', '--iters', 'at least 1', str(iters)))
         iters = None
-    if 'debug' in grid.name:
-        findings.append(
-            Finding(
-                ERROR,
-                "The name has 'debug' in it: BasicSR would log, validate and save every few iterations",
-                grid.file.where('name'),
-                remedy='name: another one',
-            )
-        )
+    findings += _wrong_names(grid)
     if grid.base is None:
         return Checked(grid, [*findings, *planned_sets(grid, {}, data, root)[1]])
     try:
@@ -69,12 +62,15 @@ def check_grid(
         methods, wrong = variants(grid, base, iters)
     except BsrPluginsError as error:
         texts = (None if each is None else str(each) for each in (error.expected, error.found, error.remedy))
+        findings += planned_sets(grid, {}, data, root)[1]
         return Checked(grid, [*findings, Finding(ERROR, error.problem, str(error.where or grid.base), *texts)])
     findings += wrong
     sets, wrong = planned_sets(grid, base, data, root)
     findings += wrong
     as_base = composed(base_file, base, file, [(('override',), grid.override)])
     of_base = check_composed(as_base, root)
+    if not grid.test:
+        of_base = [replace(each, severity=ERROR) if says_misfit(each) else each for each in of_base]
     findings += [finding for finding in of_base if not _is_for_methods(finding)]
     for method in methods:
         findings += _of_method(method, base_file, file, root, of_base)
@@ -84,6 +80,32 @@ def check_grid(
 def _is_for_methods(finding: Finding) -> bool:
     """Return whether it says that the base itself does not read the sub-images that it names for methods that do."""
     return finding.severity == WARNING and finding.where.endswith(': datasets.train.inverse')
+
+
+def _wrong_names(grid: Grid) -> Iterator[Finding]:
+    """Yield what is wrong with the names of runs, made of that of the grid, a method's and the seed."""
+    places = {grid.name: ('name',), **{method.name: method.place for method in grid.methods}}
+    for name, place in places.items():
+        if 'debug' in name:
+            yield Finding(
+                ERROR,
+                "The name has 'debug' in it: BasicSR would log, validate and save every few iterations",
+                grid.file.where(*place),
+                found=name,
+                remedy='give it another name',
+            )
+    for run in (f'{grid.name}_{method.name}_s{max(grid.seeds)}' for method in grid.methods):
+        wrong = wrong_with_run_name(run)
+        if wrong is not None:
+            yield Finding(
+                ERROR,
+                'The name of a run is none for a folder',
+                grid.file.where('name'),
+                wrong,
+                run,
+                'a shorter name of the grid or of the method',
+            )
+            return
 
 
 def _of_method(

@@ -20,7 +20,7 @@ from bsr_plugins.host.source_names import checkout_of
 from bsr_plugins.options.templates.setting import shell_word
 
 #: Of these strings none is a path, whatever lies in the working directory.
-_NO_PATHS = frozenset({'name', 'type', 'phase', 'filename_tmpl', 'scorer'})
+_NO_PATHS = frozenset({'name', 'type', 'phase', 'filename_tmpl', 'scorer', 'prefetch_mode', 'color'})
 _PATH_SECTIONS = ('datasets', 'path')
 _TAIL_BYTES, _TAIL_LINES = 1 << 15, 20
 _SAID = re.compile(r'basicsr \w+: error: ')
@@ -45,6 +45,9 @@ def with_absolute_paths(options: Mapping[str, Any], root: Path) -> Dict[str, Any
     for section in _PATH_SECTIONS:
         if section in result:
             result[section] = _absolute(result[section], root)
+    if isinstance(result.get('val'), dict):
+        # A difficulty file.
+        result['val'] = {**result['val'], **_absolute(_named(result['val'], 'per_class'), root)}
     return result
 
 
@@ -146,6 +149,10 @@ def failure_in(log: Path) -> str:
     shown = [line for line in lines if line][-_TAIL_LINES:]
     said = [index for index, line in enumerate(shown) if _SAID.match(line)]
     return '\n'.join(f'  | {line}' for line in shown[said[-1] if said else 0 :])
+
+
+def _named(options: Mapping[str, Any], key: str) -> Dict[str, Any]:
+    return {key: options[key]} if key in options else {}
 
 
 def _absolute(value: Any, root: Path) -> Any:

@@ -52,6 +52,10 @@ def composed(
             # A method of the table sets keys that do not stand in the grid.
             written = in_grid in grid.lines
             places[path] = grid.where(*in_grid) if written else f'{grid.where(*place)}, its {".".join(path)}'
+            for end in range(1, len(path)):
+                # A section on the way that only the grid has stands where the grid names it.
+                if path[:end] not in base.lines and written:
+                    places.setdefault(path[:end], places[path][: -len(':'.join(path[end:])) - 1])
             plain = {each for each in plain if each[: len(path)] != path}
             if in_grid in grid.plain:
                 plain.add(path)

@@ -10,11 +10,13 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from bsr_plugins.common.findings import ERROR, Finding, shortened
 from bsr_plugins.common.naming import closest_name, did_you_mean, wrong_with_run_name
+from bsr_plugins.data.images.shared_options import names_images
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.templates.methods import METHODS
 
 KEYS = ('name', 'base', 'methods', 'twin', 'seeds', 'iters', 'override', 'test', 'as_published')
 _TEST_KEYS = ('gt', 'lq', 'lq_template')
+_BICUBIC = 'bicubic'
 _METHOD_NAME = re.compile(r'[A-Za-z0-9][\w.+-]*', re.ASCII)
 _METHODS_EXPECTED = 'a list of method names, or names with the keys that differ'
 #: Beyond it numpy takes no seed.
@@ -164,6 +166,8 @@ class _Reader:
                 self._wrong(
                     f'This is no name for a method: {name!r}', place, expected='up to 80 letters, digits and . _ + -'
                 )
+            elif name == _BICUBIC:
+                self._wrong('bicubic stands in every report, as no method', place, remedy='give it another name')
             elif name in seen:
                 self._wrong(f"The method '{name}' stands twice", place, remedy='remove one of them')
             elif keys is _OF_TABLE and name not in METHODS:
@@ -205,7 +209,8 @@ class _Reader:
             return None if not methods or all(method.keys is None for method in methods) else names[0]
         if value in names:
             return value
-        self._wrong(f'The twin is no method of the grid: {value!r}', ('twin',), remedy=did_you_mean(str(value), names))
+        remedy = f'add it to the methods: {value}' if value in list(METHODS) else did_you_mean(str(value), names)
+        self._wrong(f'The twin is no method of the grid: {value!r}', ('twin',), remedy=remedy)
         return None
 
     def _seeds(self) -> Tuple[int, ...]:
@@ -246,12 +251,25 @@ class _Reader:
             wrong = wrong_with_run_name(name)
             if wrong is not None:
                 self._wrong('A test set has a name that is none for a folder', place, expected=wrong, found=name)
-            elif not isinstance(entry, dict) or 'gt' not in entry:
+            elif not isinstance(entry, dict) or entry.get('gt') is None:
                 self._wrong('The test set has no HR images', place, expected='{gt: DIR, lq: DIR}', found=entry)
             else:
                 self._unknown(place, _TEST_KEYS, 'A test set')
-                result[name] = entry
+                if self._is_template(name, entry):
+                    result[name] = entry
         return result
+
+    def _is_template(self, name: str, entry: Mapping[str, Any]) -> bool:
+        value, place = entry.get('lq_template'), ('test', name, 'lq_template')
+        if value is None:
+            return True
+        if entry.get('lq') is None:
+            self._wrong('lq_template names LR images, and there are none', place, remedy='give lq, or remove it')
+        elif not isinstance(value, str) or not names_images(value):
+            self._wrong('lq_template makes no name of an LR image', place, expected="'{}', '{}x4', ...", found=value)
+        else:
+            return True
+        return False
 
     def _unknown(self, place: KeyPath, known: Tuple[str, ...], owner: str) -> None:
         for key in self.file.section(*place) if place else self.file.options:

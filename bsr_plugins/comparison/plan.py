@@ -17,6 +17,8 @@ from bsr_plugins.options.templates.setting import OwnData
 
 FIRST = '{first}'
 _CLASSES = ('dataroot_gt', 'dataroot_lq')
+# What methods are put into.
+_SECTIONS = (('train',), ('datasets', 'train'), ('network_g',))
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,15 @@ def base_at_length(grid: Grid, base: Mapping[str, Any]) -> Dict[str, Any]:
     Raises:
         OptionError: The length is given twice, or is none.
     """
+    for key, value in grid.override.items():
+        try:
+            with_keys(base, {key: value})
+        except OptionError as error:
+            error.where = grid.file.where('override', key)
+            raise
     overridden = with_keys(base, grid.override)
-    total = (overridden.get('train') or {}).get('total_iter')
+    _refuse_shapeless(overridden, grid, ('override',), grid.override)
+    total = overridden['train'].get('total_iter')
     if not isinstance(total, int) or isinstance(total, bool) or total < 1:
         raise OptionError(
             'The base has no length', where=grid.file.where('base'), expected='train.total_iter', found=repr(total)
@@ -136,7 +145,7 @@ def variants(
                 Finding(
                     ERROR,
                     error.problem,
-                    grid.file.where(*method.place),
+                    _place_of(error, grid, method),
                     *(None if each is None else str(each) for each in (error.expected, error.found, error.remedy)),
                 )
             )
@@ -217,11 +226,10 @@ def _variant(
     twin = None if method.name == grid.twin else grid.twin
     if method.keys is not None:
         options = with_keys(base, method.keys)
+        place = method.place if method.place[-1] == method.name else (*method.place, method.name)
+        _refuse_shapeless(options, grid, place, method.keys)
         options = _with_classes(fitted(options, updates * batches_an_update(options)), data)
-        sources = [
-            *override,
-            (method.place if method.place[-1] == method.name else (*method.place, method.name), method.keys),
-        ]
+        sources = [*override, (place, method.keys)]
         return Variant(method.name, options, sources, twin, lacks_classes(options), is_shown=is_shown)
     at_length = fitted(base, updates * batches_an_update(base))
     given = method_keys(method.name, at_length, at_length['train']['total_iter'], data)
@@ -236,6 +244,26 @@ def _variant(
         given.as_published,
         is_shown,
     )
+
+
+def _refuse_shapeless(options: Mapping[str, Any], grid: Grid, place: KeyPath, keys: Mapping[str, Any]) -> None:
+    """Raise where a section that methods are put into is none; ``keys``, which stand at ``place``, were put in last.
+
+    Raises:
+        OptionError: It is none.
+    """
+    for section in _SECTIONS:
+        value: Any = options
+        for end, name in enumerate(section, 1):
+            value = value.get(name)
+            if not isinstance(value, dict):
+                by_grid = [key for key in keys if key == ':'.join(section[:end])]
+                raise OptionError(
+                    f"The section '{'.'.join(section[:end])}' is missing",
+                    where=grid.file.where(*place, *by_grid) if by_grid else grid.base,
+                    expected=f'{name}: keys and values, as in every option file for training',
+                    found=None if value is None else value,
+                )
 
 
 def _with_classes(options: Dict[str, Any], data: Optional[OwnData]) -> Dict[str, Any]:
@@ -260,6 +288,11 @@ def _in_order(methods: List[Variant]) -> List[Variant]:
                 result.setdefault(name, by_name[name])
         result.setdefault(variant.name, variant)
     return list(result.values())
+
+
+def _place_of(error: OptionError, grid: Grid, method: GridMethod) -> str:
+    where = str(error.where or '')
+    return where if where.startswith(grid.file.path) else grid.file.where(*method.place)
 
 
 def _equal(grid: Grid, methods: List[Variant]) -> List[Finding]:

@@ -101,9 +101,12 @@ class RunFiles:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it ended with these options."""
+        """Whether it ended with these options, and its weights are there and whole."""
         record = self._record()
-        return record is not None and self.weights.is_file() and not differing(shaping(self.options), record['options'])
+        if record is None or not self.weights.is_file():
+            return False
+        is_whole = record.get('bytes') in (None, self.weights.stat().st_size)
+        return is_whole and not differing(shaping(self.options), record['options'])
 
     @property
     def seconds(self) -> Optional[float]:
@@ -124,19 +127,28 @@ class RunFiles:
     def prepare(self) -> None:
         """Write the option file; of a run that saved no state nothing is kept, which BasicSR would archive."""
         write_text(self.option_file, yaml.safe_dump(self.options, sort_keys=False, allow_unicode=True))
-        with contextlib.suppress(FileNotFoundError):
-            self.failure.unlink()
+        self.forget_failure()
         if self.experiment.is_dir() and not self.has_state:
             shutil.rmtree(self.experiment)
 
     def complete(self, seconds: Optional[float]) -> None:
         """Note that the training has ended (``seconds``: None where it was resumed); remove what a resume needs."""
-        content = {'options': shaping(self.options), 'seconds': seconds, 'updates': self.run.updates}
+        content = {
+            'options': shaping(self.options),
+            'seconds': seconds,
+            'updates': self.run.updates,
+            'bytes': self.weights.stat().st_size,
+        }
         write_text(self.experiment / RECORD, json.dumps(content, indent=1))
         shutil.rmtree(self.experiment / 'training_states', ignore_errors=True)
         for path in (self.experiment / 'models').iterdir():
             if _NUMBERED.fullmatch(path.name):
                 path.unlink()
+
+    def forget_failure(self) -> None:
+        """Begin again: whatever failed before may go well now."""
+        with contextlib.suppress(FileNotFoundError):
+            self.failure.unlink()
 
     def forget(self) -> None:
         """Remove everything that was made of it."""

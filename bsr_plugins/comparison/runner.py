@@ -125,6 +125,7 @@ class Runner:
 
     def _begin(self, files: RunFiles, held: Optional[HeldFile]) -> None:
         gpu = self._free.pop(0)
+        files.forget_failure()
         try:
             if files.is_finished:
                 self._begin_test(files, gpu, held)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from bsr_plugins.analysis.compared_runs import TestSet
+from bsr_plugins.checks.pair_checks import MISFIT, check_pairs
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.common.files import replacing
+from bsr_plugins.common.files import replacing, write_text
 from bsr_plugins.common.findings import ERROR, Finding
-from bsr_plugins.common.naming import plain_name
+from bsr_plugins.common.naming import plain_name, wrong_with_run_name
+from bsr_plugins.comparison.composed_file import ComposedFile
 from bsr_plugins.comparison.grid_file import Grid, found_beside
-from bsr_plugins.data.images.image_folders import by_key, list_images, pair_images, some_of
+from bsr_plugins.data.images.image_folders import by_key, fingerprint, list_images, pair_images, some_of
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 
 _REMEDY = 'name folders in the grid: test: {Set5: {gt: DIR, lq: DIR}}'
 HR, LR = 'HR', 'LR'
+_MADE_OF = 'made_of.txt'
 
 
 class PlannedSet(NamedTuple):
@@ -46,18 +51,20 @@ def planned_sets(grid: Grid, base: Mapping[str, Any], data: Path, root: Path) ->
             continue
         try:
             if lq is None:
-                list_images(gt)
+                _refuse_twins(list_images(gt))
                 made = data / 'test' / name
                 sets.append(PlannedSet(TestSet(name, made / HR, made / LR), gt))
             elif isinstance(scale, int):  # else the check of the base says it
                 sets.append(PlannedSet(TestSet(name, gt, lq, _template(gt, lq, scale, entry.get('lq_template')))))
         except (DataError, OptionError) as error:
             findings.append(_finding(grid, ('test', name), error))
-    return sets, findings
+    return sets, [*findings, *_check_pairs(grid, sets, scale, root)]
 
 
 def make_test_set(planned: PlannedSet, scale: int) -> None:
     """Make HR images cropped to whole LR pixels and their LR images, by bicubic; those that are there are kept.
+
+    Those of other images, or of another scale, are made anew.
 
     Raises:
         DataError: An image is damaged.
@@ -70,12 +77,21 @@ def make_test_set(planned: PlannedSet, scale: int) -> None:
 
     if planned.made_from is None:
         return
-    for path in list_images(planned.made_from):
+    paths = list_images(planned.made_from)
+    folder = Path(planned.test_set.gt).parent
+    made_of = f'x{scale} {fingerprint({path.name: path for path in paths})}'
+    record = folder / _MADE_OF
+    if not record.is_file() or record.read_text(encoding='utf-8') != made_of:
+        shutil.rmtree(folder, ignore_errors=True)
+        write_text(record, made_of)
+    for path in paths:
         targets = [Path(folder) / f'{path.stem}.png' for folder in (planned.test_set.gt, planned.test_set.lq)]
-        newest = path.stat().st_mtime
-        if all(target.is_file() and target.stat().st_mtime >= newest for target in targets):
+        if all(target.is_file() for target in targets):
             continue
-        hr = crop_to_multiple(read_image(path, reduce_depth=True), scale)
+        image = read_image(path, reduce_depth=True)
+        if min(image.shape[:2]) < scale:
+            raise DataError('A test image is smaller than one LR pixel', where=path, remedy='remove it')
+        hr = crop_to_multiple(image, scale)
         for target, image in zip(targets, (hr, shrink(hr, 1 / scale))):
             with replacing(target) as temporary:
                 temporary.write_bytes(cv2.imencode('.png', np.ascontiguousarray(image))[1].tobytes())
@@ -105,13 +121,16 @@ def _template(gt: Path, lq: Path, scale: int, given: Optional[str]) -> str:
     Raises:
         DataError: They do not pair, or not as BasicSR pairs them: one template, and the same ending.
     """
-    hr = by_key(list_images(gt))
-    pairs = pair_images(hr, list_images(lq), scale, given)
+    hr_images, lr_images = list_images(gt), list_images(lq)
+    _refuse_twins(hr_images)
     templates = [given] if given else ['{}', f'{{}}x{scale}']
     for template in templates:
-        odd = [path for key, path in pairs.items() if path.name != template.format(hr[key].stem) + hr[key].suffix]
-        if not odd:
+        if {path.name for path in lr_images} == {template.format(path.stem) + path.suffix for path in hr_images}:
             return template
+    hr = by_key(hr_images)
+    pairs = pair_images(hr, lr_images, scale, given)
+    for template in templates:
+        odd = [path for key, path in pairs.items() if path.name != template.format(hr[key].stem) + hr[key].suffix]
     raise DataError(
         'BasicSR would not find the LR images',
         where=lq,
@@ -134,8 +153,15 @@ def _validation_sets(grid: Grid, base: Mapping[str, Any], root: Path) -> Tuple[L
         folders = [root / Path(str(entry.get(key))).expanduser() for key in ('dataroot_gt', 'dataroot_lq')]
         is_plain = plain_name(entry.get('type')) == 'PairedImageDataset' and not entry.get('meta_info_file')
         if is_plain and all(folder.is_dir() and folder.suffix != '.lmdb' for folder in folders):
-            template = entry.get('filename_tmpl') or FILENAME_TMPL.default
-            sets.append(PlannedSet(TestSet(str(entry.get('name', phase)), folders[0], folders[1], template)))
+            template, name = entry.get('filename_tmpl') or FILENAME_TMPL.default, entry.get('name', phase)
+            wrong = wrong_with_run_name(name)
+            if wrong is None and name in (each.test_set.name for each in sets):
+                wrong = 'another one than that of the set before it'
+            if wrong is not None:
+                problem = f"The name of the base's validation set '{phase}' is none for a folder of test images"
+                findings.append(Finding(ERROR, problem, where, wrong, str(name), _REMEDY))
+                continue
+            sets.append(PlannedSet(TestSet(name, folders[0], folders[1], template)))
         else:
             findings.append(
                 Finding(
@@ -148,6 +174,55 @@ def _validation_sets(grid: Grid, base: Mapping[str, Any], root: Path) -> Tuple[L
     if not sets and not findings:
         findings.append(Finding(ERROR, 'There are no images to test on', where, remedy=_REMEDY))
     return sets, findings
+
+
+def _refuse_twins(paths: Sequence[Path]) -> None:
+    """Raise where two images would have one name in the results.
+
+    Raises:
+        DataError: They would.
+    """
+    seen: Dict[str, Path] = {}
+    for path in paths:
+        if path.stem in seen:
+            raise DataError(
+                f'Two images have the name {path.stem}',
+                where=path.parent,
+                found=f'{seen[path.stem].name}, {path.name}',
+                remedy='rename or remove one of them',
+            )
+        seen[path.stem] = path
+
+
+def _check_pairs(grid: Grid, sets: Sequence[PlannedSet], scale: Any, root: Path) -> List[Finding]:
+    """Return what is wrong with the sizes and contents of the pairs: what they are tested on means nothing then."""
+    named = {f'val_{number}': each.test_set for number, each in enumerate(sets) if each.made_from is None}
+    datasets = {
+        phase: {
+            'type': 'PairedImageDataset',
+            'dataroot_gt': str(test_set.gt),
+            'dataroot_lq': str(test_set.lq),
+            'filename_tmpl': test_set.lq_template,
+            'io_backend': {'type': 'disk'},
+        }
+        for phase, test_set in named.items()
+    }
+    places = {
+        ('datasets', phase, f'dataroot_{key}'): grid.file.where('test', test_set.name, key)
+        for phase, test_set in named.items()
+        for key in ('gt', 'lq')
+    }
+    options = {'scale': scale, 'datasets': datasets}
+    file = ComposedFile(grid.file.path, options, {}, set(), set(), {}, places)
+    return [
+        replace(finding, severity=ERROR) if says_misfit(finding) else finding
+        for finding in check_pairs(file, root, upstream=True)
+    ]
+
+
+def says_misfit(finding: Finding) -> bool:
+    """Return whether a finding says that LR images are not those of the HR images."""
+    return finding.problem.startswith(MISFIT)
 
 
 def _finding(grid: Grid, place: Tuple[str, ...], error: Any) -> Finding:

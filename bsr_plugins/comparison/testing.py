@@ -16,7 +16,7 @@ from bsr_plugins.analysis.compared_runs import TestSet
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import write_text
 from bsr_plugins.comparison.commands import Command, environment, home_of, with_absolute_paths
-from bsr_plugins.data.images.image_folders import list_images
+from bsr_plugins.data.images.image_folders import fingerprint, list_images
 from bsr_plugins.options.option_file import read_option_file
 
 RECORD = 'tested.json'
@@ -151,6 +151,7 @@ def planned_test(
         'weights': hashlib.sha256(weights.read_bytes()).hexdigest(),
         'options': {key: value for key, value in made.items() if key not in ('name', 'path', 'num_gpu')},
         'images': {test_set.name: _names(test_set) for test_set in test_sets},
+        'lq': {test_set.name: fingerprint(_by_name(test_set.lq)) for test_set in test_sets},
     }
     if _is_done(out, record):
         return None
@@ -211,6 +212,10 @@ def _names(test_set: TestSet) -> List[str]:
     return [path.stem for path in list_images(test_set.gt)]
 
 
+def _by_name(folder: Path) -> Dict[str, Path]:
+    return {path.name: path for path in list_images(folder)}
+
+
 def _folders(test_sets: Sequence[TestSet], out: Path) -> Dict[str, Path]:
     return {test_set.name: out / test_set.name for test_set in test_sets}
 
@@ -220,6 +225,8 @@ def _is_done(out: Path, record: Mapping[str, Any]) -> bool:
         found = json.loads((out / RECORD).read_text(encoding='utf-8'))
     except (OSError, ValueError):
         return False
+    # Those of earlier versions say nothing of the LR images.
+    found = {'lq': record['lq'], **found} if isinstance(found, dict) else found
     return found == json.loads(json.dumps(record)) and all(
         (out / name / f'{image}.png').is_file() for name, images in record['images'].items() for image in images
     )

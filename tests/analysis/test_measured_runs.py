@@ -63,6 +63,18 @@ def test_scores_are_basicsrs_of_each_image(compared):
     assert measured.as_published == {'soft': {1: measured.scores['plain'][1]}}
 
 
+def test_16_bit_images_are_measured_as_8_bit(compared, tmp_path):
+    from dataclasses import replace
+
+    folders = {'gt': compared.test_sets[0].gt, 'lq': compared.test_sets[0].lq}
+    for part, folder in folders.items():
+        (tmp_path / part).mkdir()
+        for path in folder.iterdir():
+            cv2.imwrite(str(tmp_path / part / path.name), cv2.imread(str(path)).astype(np.uint16) * 257)
+    deep = replace(compared, test_sets=(TestSet('S', tmp_path / 'gt', tmp_path / 'lq', '{}x4'),))
+    assert measure(deep).scores == measure(compared).scores
+
+
 def test_a_run_without_an_image_is_named_and_leaves_the_others(compared):
     from dataclasses import replace
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import List
 
+import cv2
+import numpy as np
 import pytest
 
-from bsr_plugins.common.errors import OptionError
+from bsr_plugins.analysis.compared_runs import TestSet
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.comparison import checking
 from bsr_plugins.comparison.checking import Checked, refuse_gpus
+from bsr_plugins.comparison.test_sets import PlannedSet, make_test_set
+from bsr_plugins.options.option_file import read_option_file
 
 
 @pytest.fixture
@@ -81,6 +87,71 @@ def test_lr_images_are_found_by_their_names_or_made(check, unchecked, images, tm
     assert said(checked) == [] and checked.test_sets[0].test_set.lq_template == '{}x2'
     (lr / 'other.png').write_bytes(b'')
     assert 'do not pair' in said(check(f'methods: [baseline]\ntest: {{a: {{gt: {images}/held_out/HR, lq: LR}}}}'))[0]
+
+
+@pytest.mark.parametrize(
+    ('text', 'found'),
+    [
+        ('methods: {a: {}, b: {train: ~}}', "grid.yml:3: methods.b.train | The section 'train' is missing"),
+        ('methods: [baseline, {b: {datasets:train: x}}]', "methods.1.b.datasets:train | The section 'datasets.train'"),
+        ('methods: [bspa]\noverride: {network_g: ~}', "grid.yml:4: override.network_g | The section 'network_g' is"),
+        ('methods: [bspa]\noverride: {scale:x: 3}', "grid.yml:4: override.scale:x | 'scale' is no section"),
+        ('methods: {a: {}, debug: {scale:x: 3}}', "grid.yml:3: methods.debug | The name has 'debug' in it"),
+        (f'methods: {{{"a" * 80}: {{}}}}\noverride: {{scale: 2}}', ''),
+        (f'methods: {{{"a" * 80}: {{}}, {"b" * 81}: {{}}}}', 'grid.yml:3: methods.' + 'b' * 81 + ' | This is no name'),
+    ],
+)
+def test_sections_and_names_that_runs_cannot_have(check, unchecked, text: str, found: str) -> None:
+    wrong = said(check(text))
+    assert any(found in each for each in wrong) if found else wrong == []
+
+
+def test_a_name_too_long_for_a_run(check, unchecked, write_grid, tmp_path) -> None:
+    path = write_grid('methods: [baseline]')
+    path.write_text(path.read_text().replace('name: grid', f'name: {"a" * 195}'))
+    found = said(checking.check_grid(read_option_file(path), tmp_path, tmp_path / 'out'))
+    assert found == ['grid.yml:1: name | The name of a run is none for a folder']
+
+
+def test_a_section_that_only_the_grid_has_stands_there(check) -> None:
+    (finding,) = check('methods: [baseline]\noverride: {train:pixl_opt:foo: 1}').findings
+    assert finding.severity == 'error' and finding.where.endswith('grid.yml:4: override.train:pixl_opt')
+
+
+def test_images_that_are_no_pairs(check, unchecked, images, base, tmp_path) -> None:
+    hr, lr = images / 'held_out' / 'HR', images / 'held_out' / 'LR'
+    assert 'grid.yml:4: test.a.lq | Image pairs do not fit scale 2' in said(
+        check(f'methods: [baseline]\ntest: {{a: {{gt: {lr}, lq: {hr}}}}}')
+    )
+    broken = tmp_path / 'broken'
+    broken.mkdir()
+    (broken / 'a.png').write_bytes(b'')
+    found = said(check(f'methods: [baseline]\ntest: {{a: {{gt: {broken}, lq: {broken}}}}}'))
+    assert all('HR and LR images are the same files' in each for each in found) and found
+    (broken / 'a.jpg').write_bytes(b'')
+    for lq in ('', f', lq: {lr}'):
+        assert 'Two images have the name a' in said(check(f'methods: [baseline]\ntest: {{a: {{gt: {broken}{lq}}}}}'))[0]
+    base['datasets']['val_2'] = dict(base['datasets']['val'])
+    (finding,) = check('methods: [baseline]').findings
+    assert "validation set 'val_2'" in finding.problem
+
+
+def test_test_images_are_made_anew_of_other_images(tmp_path) -> None:
+    def make(value: int, scale: int, *names: str) -> dict:
+        source = tmp_path / f'{value}'
+        source.mkdir(exist_ok=True)
+        for name in names:
+            cv2.imwrite(str(source / f'{name}.png'), np.full((16, 16, 3), value, np.uint8))
+            os.utime(source / f'{name}.png', (0, 0))
+        made = TestSet('a', tmp_path / 'a' / 'HR', tmp_path / 'a' / 'LR')
+        make_test_set(PlannedSet(made, source), scale)
+        return {path.name: cv2.imread(str(path))[0, :, 0].tolist() for path in sorted(made.lq.iterdir())}
+
+    assert make(5, 2, 'x', 'y') == {'x.png': [5] * 8, 'y.png': [5] * 8}
+    assert make(7, 2, 'x') == {'x.png': [7] * 8}
+    assert make(7, 4, 'x') == {'x.png': [7] * 4}
+    with pytest.raises(DataError, match='smaller than one LR pixel'):
+        make(7, 32, 'x')
 
 
 @pytest.mark.parametrize(('gpus', 'available'), [((0,), 0), ((2,), 2), ((0, 0), 2)])

@@ -67,6 +67,8 @@ def test_a_finished_run_stays_finished_until_an_option_that_shapes_it_changes(fi
     with pytest.raises(OptionError, match='made by other options') as told:
         check_unchanged([files, changed], files.out)
     assert 'train:total_iter was 4' in str(told.value)
+    files.weights.write_bytes(files.weights.read_bytes()[:-1])
+    assert not files.is_finished and files.changes() == {}
     files.weights.unlink()
     assert not files.is_finished
 

@@ -76,6 +76,12 @@ def test_images_get_the_names_of_the_hr_images_and_are_kept(
     assert json.loads((out / RECORD).read_text())['images'] == {'set': ['a']}
     assert planned_test(experiment, [test_set], out) is None
 
+    lr = tmp_path / 'LR' / 'ax4.png'
+    before = lr.read_bytes()
+    cv2.imwrite(str(lr), np.ones((4, 4, 3), np.uint8))
+    assert planned_test(experiment, [test_set], out) is not None
+    lr.write_bytes(before)
+    assert planned_test(experiment, [test_set], out) is None
     (experiment / 'models' / 'net_g_latest.pth').write_bytes(b'other weights')
     assert planned_test(experiment, [test_set], out) is not None
 

@@ -172,8 +172,10 @@ def fingerprint(images: Dict[str, Path]) -> str:
 
 def _template_parts(template: str) -> List[str]:
     parts = template.split('{}')
-    if len(parts) != 2:
+    if len(parts) != 2 or '{' in ''.join(parts) or '}' in ''.join(parts):
         raise OptionError(
-            f'the name template {template!r} must contain {{}} exactly once', expected='{}, {}x4, ...', found=template
+            f'the name template {template!r} must contain {{}} exactly once, and no other brace',
+            expected='{}, {}x4, ...',
+            found=template,
         )
     return parts
