@@ -17,6 +17,7 @@ from bsr_plugins.comparison.composed_file import ComposedFile
 from bsr_plugins.comparison.grid_file import Grid, found_beside
 from bsr_plugins.data.images.image_folders import by_key, fingerprint, list_images, pair_images, some_of
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
+from bsr_plugins.options.option_file import KeyPath
 
 _REMEDY = 'name folders in the grid: test: {Set5: {gt: DIR, lq: DIR}}'
 HR, LR = 'HR', 'LR'
@@ -207,7 +208,7 @@ def _check_pairs(grid: Grid, sets: Sequence[PlannedSet], scale: Any, root: Path)
         }
         for phase, test_set in named.items()
     }
-    places = {
+    places: Dict[KeyPath, str] = {
         ('datasets', phase, f'dataroot_{key}'): grid.file.where('test', test_set.name, key)
         for phase, test_set in named.items()
         for key in ('gt', 'lq')
