@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, NamedTuple, Sequence
+from typing import List, NamedTuple, Sequence
 
 import numpy as np
-
-from bsr_plugins.data.sampling.class_psnr import squared_error_y
 
 _STEP = 4
 _LOOKED_AT = 2000
@@ -20,35 +18,6 @@ class Crop(NamedTuple):
     left: int
     size: int
     gain: float
-
-
-def differing_crops(
-    first: Mapping[str, Any],
-    second: Mapping[str, Any],
-    hr: Mapping[str, Any],
-    size: int = 64,
-    count: int = 4,
-    border: int = 0,
-) -> List[Crop]:
-    """Return the squares with the largest difference of squared error.
-
-    Half of them where ``second`` is ahead, then half where ``first`` is, so that neither is picked to look good.
-
-    No image is shown twice while there are others; a side that is ahead nowhere gives none.
-
-    Args:
-        first: Name -> super-resolved image (H, W, 3), uint8, BGR.
-        second: The same of another method.
-        hr: The originals.
-        size: Side of a square in pixels.
-        count: Squares in all.
-        border: Pixels along each side of an image that are left out.
-    """
-    candidates: List[Crop] = []
-    for name, original in hr.items():
-        gain = squared_error_y(first[name], original) - squared_error_y(second[name], original)
-        candidates += crop_candidates(name, gain, size, border)
-    return choose_crops(candidates, count)
 
 
 def crop_candidates(name: str, gain: np.ndarray, size: int, border: int = 0, most: int = 50) -> List[Crop]:
@@ -80,7 +49,11 @@ def crop_candidates(name: str, gain: np.ndarray, size: int, border: int = 0, mos
 
 
 def choose_crops(candidates: Sequence[Crop], count: int) -> List[Crop]:
-    """Return ``count`` squares of many images' candidates, see :func:`differing_crops`."""
+    """Return the ``count`` squares with the largest difference of squared error, of many images' candidates.
+
+    Half of them where the second method is ahead, then half where the first is, so that neither is picked to look good.
+    No image is shown twice while there are others; a side that is ahead nowhere gives none.
+    """
     chosen: List[Crop] = []
     for sign, wanted in ((1, (count + 1) // 2), (-1, count // 2)):
         ordered = sorted((crop for crop in candidates if sign * crop.gain > 0), key=lambda crop: -abs(crop.gain))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bsr_plugins.analysis.differing_crops import differing_crops
+from bsr_plugins.analysis.differing_crops import choose_crops, crop_candidates
+from bsr_plugins.data.sampling.class_psnr import squared_error_y
 
 
 def scene(spots, size=120):
@@ -17,6 +18,14 @@ def scene(spots, size=120):
 
 
 HR = scene([])
+
+
+def differing_crops(first, second, hr, size, count, border=0):
+    candidates = []
+    for name, original in hr.items():
+        gain = squared_error_y(first[name], original) - squared_error_y(second[name], original)
+        candidates += crop_candidates(name, gain, size, border)
+    return choose_crops(candidates, count)
 
 
 def test_each_side_gets_its_place():
