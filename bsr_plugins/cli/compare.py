@@ -74,6 +74,8 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     file = read_option_file(args.grid)
     name = file.get('name') if isinstance(file.get('name'), str) else Path(args.grid).stem
     out = Path(args.out) if args.out else Path('comparisons') / str(name)
+    if out.exists() and not out.is_dir():
+        raise OptionError('--out is a file', where=str(out), expected='a folder, which need not be there')
     checked = check_grid(file, root, out.absolute() / 'data', args.seeds, args.iters)
     print_findings(checked.findings)
     if errors_in(checked.findings):

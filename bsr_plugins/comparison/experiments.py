@@ -88,12 +88,16 @@ def named_methods(groups: Sequence[Sequence[Experiment]]) -> Dict[str, List[Expe
     return named
 
 
+#: It stands in every report, as no method.
+_BICUBIC = 'bicubic'
+
+
 def _name(group: Sequence[Experiment], taken: Mapping[str, Any]) -> str:
     names = {_SEED_IN_NAME.sub('', run.folder.name) for run in group}
     first = group[0].folder
     plain = names.pop() if len(names) == 1 and len(group) > 1 else ''
     candidates = [plain, first.name, f'{first.parent.parent.name}/{first.name}', str(first)]
-    return next((name for name in candidates if name and name not in taken), f'{first} ({len(taken)})')
+    return next((name for name in candidates if name and name not in (*taken, _BICUBIC)), f'{first} ({len(taken)})')
 
 
 def _option_file(folder: Path) -> OptionFile:

@@ -11,8 +11,10 @@ from bsr_plugins.analysis.measured_runs import test_images
 from bsr_plugins.common.errors import BsrPluginsError, DataError
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import plain_name
+from bsr_plugins.common.shown import Lines
 from bsr_plugins.comparison.commands import CommandError
 from bsr_plugins.comparison.experiments import Experiment, named_methods, read_experiment, trained_alike
+from bsr_plugins.comparison.test_sets import check_test_sets
 from bsr_plugins.comparison.testing import test_run
 from bsr_plugins.data.images.image_folders import list_images
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
@@ -47,6 +49,9 @@ def plan_report(
     """
     findings: List[Finding] = []
     folders = list(dict.fromkeys([*runs, *twins]))
+    given = [folder.resolve() for folder in [*runs, *twins]]
+    for folder in [each for number, each in enumerate([*runs, *twins]) if each.resolve() in given[:number]]:
+        findings.append(Finding(ERROR, 'The experiment is named twice', str(folder), remedy='name each one once'))
     read = {folder: _noted(findings, functools.partial(read_experiment, folder, iteration)) for folder in folders}
     if findings:
         return None, findings
@@ -88,7 +93,7 @@ def test_all(planned: PlannedReport, out: Path, say: Callable[[str], Any]) -> Co
         try:
             images = test_run(run.folder, planned.test_sets, place, options=run.options, weights=run.weights)
         except (CommandError, DataError) as error:
-            say(str(error))
+            say(Lines(str(error)))
             failed.append(FailedRun(method, run.seed, str(error)))
             continue
         runs.append(TestedRun(method, run.seed, run.folder, run.options, run.weights, images))
@@ -155,6 +160,8 @@ def _test_sets(
             _noted(findings, functools.partial(list_images, folder), _SETS_REMEDY)
         if len(findings) == before:
             _noted(findings, functools.partial(test_images, test_set), _SETS_REMEDY)
+        if len(findings) == before:
+            findings += check_test_sets([test_set], scale, Path.cwd(), lambda each, key: str(getattr(each, key)))
     return test_sets
 
 

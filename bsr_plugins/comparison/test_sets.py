@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from bsr_plugins.analysis.compared_runs import TestSet
 from bsr_plugins.checks.pair_checks import MISFIT, check_pairs
@@ -196,8 +196,22 @@ def _refuse_twins(paths: Sequence[Path]) -> None:
 
 
 def _check_pairs(grid: Grid, sets: Sequence[PlannedSet], scale: Any, root: Path) -> List[Finding]:
-    """Return what is wrong with the sizes and contents of the pairs: what they are tested on means nothing then."""
-    named = {f'val_{number}': each.test_set for number, each in enumerate(sets) if each.made_from is None}
+    there = [each.test_set for each in sets if each.made_from is None]
+    return check_test_sets(there, scale, root, lambda test_set, key: grid.file.where('test', test_set.name, key))
+
+
+def check_test_sets(
+    test_sets: Sequence[TestSet], scale: Any, root: Path, where: Callable[[TestSet, str], str]
+) -> List[Finding]:
+    """Return what is wrong with the sizes and contents of the pairs: what they are tested on means nothing then.
+
+    Args:
+        test_sets: The test sets.
+        scale: The factor.
+        root: The working directory.
+        where: Takes a test set and ``gt`` or ``lq``, and says where that folder is named.
+    """
+    named = {f'val_{number}': test_set for number, test_set in enumerate(test_sets)}
     datasets = {
         phase: {
             'type': 'PairedImageDataset',
@@ -209,12 +223,12 @@ def _check_pairs(grid: Grid, sets: Sequence[PlannedSet], scale: Any, root: Path)
         for phase, test_set in named.items()
     }
     places: Dict[KeyPath, str] = {
-        ('datasets', phase, f'dataroot_{key}'): grid.file.where('test', test_set.name, key)
+        ('datasets', phase, f'dataroot_{key}'): where(test_set, key)
         for phase, test_set in named.items()
         for key in ('gt', 'lq')
     }
     options = {'scale': scale, 'datasets': datasets}
-    file = ComposedFile(grid.file.path, options, {}, set(), set(), {}, places)
+    file = ComposedFile('', options, {}, set(), set(), {}, places)
     return [
         replace(finding, severity=ERROR) if says_misfit(finding) else finding
         for finding in check_pairs(file, root, upstream=True)

@@ -22,6 +22,7 @@ from bsr_plugins.comparison import runner
         (['--jobs', '0'], '--jobs is no number'),
         (['--gpus', '0,x'], '--gpus names no GPUs'),
         (['--gpus', '99'], 'There is no GPU 99'),
+        (['--out', 'grid.yml'], '--out is a file'),
         (['--shard', '0/2'], '--shard names no part'),
         (['--shard', '3/2'], '--shard names no part'),
     ],

@@ -114,6 +114,26 @@ def test_everything_wrong_is_said_at_once(images):
     assert 'x4' in str(finding) and 'x3' in str(finding)
 
 
+def test_twice_the_same_and_images_that_are_no_pairs(images):
+    whole, bicubic = experiment(images, 'whole'), experiment(images, 'bicubic', 2)
+    (finding,) = plan_report([whole], [whole.parent / '..' / 'experiments' / 'whole'], [])[1]
+    assert finding.problem == 'The experiment is named twice'
+    (images / 'same').mkdir()
+    for name in 'ab':
+        (images / 'same' / f'{name}.png').write_bytes((images / 'HR' / f'{name}.png').read_bytes())
+    (images / 'swapped').mkdir()
+    for name in 'abcdef':
+        (images / 'swapped' / f'{name}.png').write_bytes((images / 'LR' / f'{name}x4.png').read_bytes())
+    sets = [('same', images / 'same', images / 'same'), ('swapped', images / 'swapped', images / 'HR')]
+    found, findings = plan_report([bicubic], [whole], sets)
+    assert found is None and [finding.problem for finding in findings] == [
+        'HR and LR images are the same files',
+        'Image pairs do not fit scale 4',
+    ]
+    # bicubic stands in every report, as no method.
+    assert list(plan_report([bicubic], [whole], [])[0].methods) == ['whole', f'{images.name}/bicubic']
+
+
 @pytest.fixture
 def tested(monkeypatch) -> List[Path]:
     """Tests that leave the originals with noise, more of it for a larger loss weight; one experiment fails."""
