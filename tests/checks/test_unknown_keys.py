@@ -128,7 +128,7 @@ def test_keys_that_are_read(check: Check, text: str) -> None:
             NETWORK,
             '  type: FSRCNN\n  num_feat: 64',
             "network FSRCNN has no option 'num_feat'",
-            'valid names: d, m, num_in',
+            'valid names: d, init, m, num_in',
         ),
         (
             NETWORK,

@@ -83,7 +83,9 @@ def test_training_keys(name):
         check_call(registered('loss', train[key]['type']), train[key], 'type')
         # Its own checks of the values.
         registered('loss', train[key]['type'])(**{name: value for name, value in train[key].items() if name != 'type'})
-    assert ('sigma_opt' in train) == ('network_sigma' in options)
+    # The frozen branch of a first step trains by no loss of its own.
+    is_second_step = 'pretrain_network_udn' in options['path']
+    assert ('sigma_opt' in train or is_second_step) == ('network_sigma' in options)
     optimizer = getattr(torch.optim, train['optim_g']['type'])
     check_call(optimizer, {'params': [], **train['optim_g']}, 'type')
     from basicsr.models import lr_scheduler
@@ -134,5 +136,5 @@ def test_check_finds_nothing_but_absent_data(path, tmp_path):
     is_train = 'train:' in path.read_text().splitlines()
     findings = check_options(read_option_file(path), tmp_path, is_train)
     assert findings
-    keys = ('dataroot_gt', 'dataroot_lq', 'difficulty', 'pretrain_network_g', 'pretrain_network_sigma')
+    keys = ('dataroot_gt', 'dataroot_lq', 'difficulty', 'pretrain_network_g', 'pretrain_network_sigma', 'pretrain_network_udn')
     assert [str(finding) for finding in findings if not finding.where.endswith(keys)] == []
