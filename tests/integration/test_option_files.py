@@ -136,5 +136,6 @@ def test_check_finds_nothing_but_absent_data(path, tmp_path):
     is_train = 'train:' in path.read_text().splitlines()
     findings = check_options(read_option_file(path), tmp_path, is_train)
     assert findings
-    keys = ('dataroot_gt', 'dataroot_lq', 'difficulty', 'pretrain_network_g', 'pretrain_network_sigma', 'pretrain_network_udn')
+    networks = ('pretrain_network_g', 'pretrain_network_sigma', 'pretrain_network_udn')
+    keys = ('dataroot_gt', 'dataroot_lq', 'difficulty', *networks)
     assert [str(finding) for finding in findings if not finding.where.endswith(keys)] == []
