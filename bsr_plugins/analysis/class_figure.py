@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from bsr_plugins.analysis.figure_style import (
-    BICUBIC,
     FONT_SIZE,
+    GREY,
     WIDTH,
     MethodStyle,
     drawn,
@@ -74,7 +74,7 @@ def draw_classes(groups: Mapping[str, ClassPsnr], twins: Mapping[str, str], styl
         for number, (method, twin) in enumerate(bases.items()):
             offset = 0.75 * ((number + 0.5) / len(bases) - 0.5)
             _draw_gains(axes, gains_by_class(psnr, method, twin), offset, styles[method], method)
-        axes.axhline(0, color=BICUBIC, linewidth=1, zorder=0)
+        axes.axhline(0, color=GREY, linewidth=1, zorder=0)
         labels = [f'{k}\n{count:,}' for k, count in enumerate(psnr.counts[:-1])]
         axes.set_xticks(range(len(psnr.counts)), [*labels, f'10 %\n{psnr.counts[-1]:,}'])
         axes.axvline(len(psnr.counts) - 1.5, color='0.8', linewidth=0.8)

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 
 from bsr_plugins.analysis.figure_style import (
-    BICUBIC,
+    GREY,
     WIDTH,
     MethodStyle,
     drawn,
@@ -81,7 +81,7 @@ def draw_curves(logs: Logs, bicubic: Optional[float], bicubic_of: str, styles: M
     grid[0].set_yscale('log')
     for axes, ((dataset, metric), methods) in zip(grid[1:], bands.items()):
         if bicubic is not None and dataset == bicubic_of:
-            axes.axhline(bicubic, color=BICUBIC, linestyle=':', linewidth=1.2)
+            axes.axhline(bicubic, color=GREY, linestyle=':', linewidth=1.2)
         for method, band in methods.items():
             draw_band(axes, band, styles[method], method)
         plain(axes, f'{drawn(dataset)} while training', 'iterations', f'{drawn(metric)} (dB)')

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 import numpy as np
 
 from bsr_plugins.analysis.figure_style import (
-    BICUBIC,
+    GREY,
     WIDTH,
     MethodStyle,
     drawn,
@@ -96,7 +96,7 @@ def _draw_steps(
         axes.stairs(
             np.where(share > 0, share, np.nan),
             edges,
-            color=style.colour if style else BICUBIC,
+            color=style.colour if style else GREY,
             linestyle=style.line if style else ':',
             linewidth=1.3,
             label=drawn(name),

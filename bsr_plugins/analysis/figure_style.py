@@ -8,7 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.shown import shown
 
-BICUBIC = '#7f7f7f'
+GREY = '#7f7f7f'
 DPI = 110
 FONT_SIZE = 9
 #: Figures of a report: as wide as a phone shows with its letters still readable, in inches and dots an inch.

@@ -229,7 +229,7 @@ def test_updates_left_out_are_bounded(
 ) -> None:
     from bsr_plugins.models import non_finite
 
-    monkeypatch.setattr(non_finite.NonFiniteGuard.__init__, '__defaults__', (2,))
+    monkeypatch.setattr(non_finite.NonFiniteGuard.__init__, '__defaults__', (2, None))
     options['train']['non_finite'] = 'skip'
     spoil(monkeypatch, [2, 3, 4])
     with pytest.raises(TrainingError, match='3 updates in a row'):

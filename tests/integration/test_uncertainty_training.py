@@ -71,6 +71,7 @@ def test_both_steps_in_mixed_precision(
             assert any(not torch.equal(early[key], late[key]) for key in early)
 
 
+@pytest.mark.slow
 def test_both_steps_in_two_processes(
     options: Options,
     first_step: Options,

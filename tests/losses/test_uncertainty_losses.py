@@ -65,7 +65,7 @@ def test_the_minimum_is_of_each_sample_and_channel() -> None:
 
 def test_without_an_uncertainty_they_say_what_is_needed() -> None:
     images = torch.zeros(1, 3, 4, 4)
-    with pytest.raises(OptionError, match=r'path\.first_step'):
+    with pytest.raises(OptionError, match=r'path\.pretrain_network_udn'):
         UncertaintyDrivenLoss()(images, images)
     with pytest.raises(OptionError, match=r'train\.sigma_opt'):
         UncertaintyEstimationLoss()(images, images)

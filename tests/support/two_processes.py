@@ -16,20 +16,23 @@ def train_in_two(folder: Path, *option_files: str) -> None:
 
     Each process leaves the weights that it holds at the end as ``<experiment>_rank<rank>.pth``.
     """
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
+    # One each: the port of the first training may not be free again when the second begins.
+    ports = []
+    for _ in option_files:
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            ports.append(free.getsockname()[1])
     processes = []
     for rank in range(2):
         (folder / f'output_{rank}').mkdir(parents=True)
-        processes.append(start(_train, folder / f'output_{rank}', rank, port, str(folder), option_files))
+        processes.append(start(_train, folder / f'output_{rank}', rank, ports, str(folder), option_files))
     for process in processes:
         process.join(120)
     output = ''.join((folder / f'output_{rank}' / 'output.txt').read_text() for rank in range(2))
     assert [process.exitcode for process in processes] == [0, 0], output
 
 
-def _train(rank: int, port: int, folder: str, option_files: Any) -> None:
+def _train(rank: int, ports: Any, folder: str, option_files: Any) -> None:
     import torch
     from basicsr.train import train_pipeline
 
@@ -39,7 +42,6 @@ def _train(rank: int, port: int, folder: str, option_files: Any) -> None:
 
     places = {'RANK': rank, 'LOCAL_RANK': rank, 'WORLD_SIZE': 2, 'LOCAL_WORLD_SIZE': 2}
     os.environ.update({name: str(value) for name, value in places.items()})
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
     save = RebalancedSRModel.save
 
     def save_of_rank(model: Any, *args: Any, **kwargs: Any) -> None:
@@ -49,7 +51,8 @@ def _train(rank: int, port: int, folder: str, option_files: Any) -> None:
 
     RebalancedSRModel.save = save_of_rank
     os.chdir(folder)
-    for option_file in option_files:
+    for port, option_file in zip(ports, option_files):
+        os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
         sys.argv = ['train.py', '-opt', option_file, '--launcher', 'pytorch']
         training_position.reset()
         forget_log_files()

@@ -13,12 +13,14 @@ from bsr_plugins.options.templates.networks import NETWORKS
 from bsr_plugins.options.templates.recipe import Recipe, scales_of
 from bsr_plugins.options.templates.render import render
 
+WITH_SCALE_1 = [net for net, network in NETWORKS.items() if not network.adds_image]
+
 
 def options_of(net: str, method: str, **more: Any) -> Dict[str, Any]:
     return yaml.safe_load(render(Recipe(net, method, 1, **more)))
 
 
-@pytest.mark.parametrize('net', [net for net in NETWORKS if net != 'MSRResNet'])
+@pytest.mark.parametrize('net', WITH_SCALE_1)
 def test_patches_of_192_at_a_fixed_rate(net: str) -> None:
     for method in ('l1', 'le_sigma'):
         options = options_of(net, method)
@@ -27,7 +29,7 @@ def test_patches_of_192_at_a_fixed_rate(net: str) -> None:
         assert train['gt_size'] == 192 and 'filename_tmpl' not in train and 'RealSR' in train['dataroot_lq']
         assert options['train']['optim_g']['lr'] == 1e-4 and options['train']['scheduler']['milestones'] == []
         assert options['val']['metrics']['psnr']['crop_border'] == 1
-    assert options['network_sigma']['upscale'] == 1
+    assert options['network_sigma']['type'] == 'SigmaBranch'
 
 
 def test_what_has_no_scale_1_is_refused() -> None:
@@ -41,7 +43,7 @@ def test_they_have_names_and_a_test_file() -> None:
     assert set(yaml.safe_load(named_file('test_EDSR_le_sigma_x1')[1])['datasets']) == {'test_1'}
 
 
-@pytest.mark.parametrize('net', [net for net in NETWORKS if net not in ('MSRResNet', 'EDSR_L', 'RCAN', 'BSR')])
+@pytest.mark.parametrize('net', [net for net in WITH_SCALE_1 if net not in ('EDSR_L', 'RCAN', 'BSR')])
 def test_networks_keep_the_size(net: str) -> None:
     import torch
     from basicsr.archs import build_network
