@@ -170,7 +170,7 @@ def _how(results: Mapping[str, Any]) -> List[Block]:
         ]
         for run in values['runs']:
             versions = ', '.join(f'{name} {version}' for name, version in run['versions'].items())
-            device = {None: '', 0: 'CPU'}.get(run['num_gpu'], f'{run["num_gpu"]} GPU')
+            device = {None: '', 0: 'CPU', 'auto': 'all GPUs, or the CPU'}.get(run['num_gpu'], f'{run["num_gpu"]} GPU')
             row = [method, _seed(run['seed']), _count(run['updates']), _minutes(run['seconds']), device]
             runs.append([*row, versions, run['weights']])
     blocks.append(

@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Optional, Tuple
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
 from bsr_plugins.cli.messages import print_findings, say, say_error
 from bsr_plugins.common.commands import command
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     words = command('compare', *argv)
     settings = Settings(out.absolute(), root, gpus, jobs, shard, args.force, words)
     if args.plan:
-        _show(plan_of(checked, settings))
+        _show(plan_of(checked, settings), [each.test_set.name for each in checked.test_sets])
         return 0
     return _compare(checked, settings)
 
@@ -160,12 +160,16 @@ def _shard(text: Optional[str]) -> Tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: Plan, tested_on: Sequence[str]) -> None:
     for run in plan.runs:
-        note = f', for {" and ".join(run.published_for)} as published' if run.published_for else ''
+        twin = plan.twins.get(run.method) if run.is_shown else None
+        note = f', compared with {twin}' if twin is not None else ''
+        if run.published_for:
+            note = f', the shorter twin of {" and ".join(run.published_for)} as published'
         after = f', after {run.first}' if run.first else ''
         say(f'{run.name}: {_updates(run.updates)}{note}{after}')
-    say(f'{counted(len(plan.runs), "run", "runs")}, {_updates(sum(run.updates for run in plan.runs))}')
+    total = f'{counted(len(plan.runs), "run", "runs")}, {_updates(sum(run.updates for run in plan.runs))}'
+    say(f'{total}; tested on {", ".join(tested_on)}')
 
 
 def _updates(number: int) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Dict, Optional, TextIO
 
 _SECONDS_BETWEEN_LINES = 30.0
 _SHARE_BETWEEN_LINES = 0.1
+#: Before this share of all updates is done here, starting the processes tells more than the updates.
+_SHARE_TO_ESTIMATE = 0.02
 
 
 class Progress:
@@ -64,7 +66,11 @@ class Progress:
     def _whole(self) -> str:
         done, total = sum(self._done.values()), sum(self._updates.values())
         here = done - self._at_start
-        left = '' if here <= 0 else f', about {duration((time.monotonic() - self._since) / here * (total - done))} left'
+        left = (
+            ''
+            if here < _SHARE_TO_ESTIMATE * total
+            else f', about {duration((time.monotonic() - self._since) / here * (total - done))} left'
+        )
         return f'all runs {done / total:.0%}{left}'
 
 

@@ -150,6 +150,7 @@ class Runner:
             self._end(gpu, held)
             return
         test.prepare()
+        self._progress.say(f'{files.run.name}: is tested')
         command = Command(test.arguments, test.home, test.log, environment(self._threads, gpu))
         self._active.append(_Active(files, gpu, held, command, test))
 
@@ -175,9 +176,8 @@ class Runner:
                 raise active.command.error(code)
             seconds = time.monotonic() - active.since
             files.complete(None if active.resumed else seconds)
-            self._progress.say(
-                f'{files.run.name}: trained in {duration(seconds)}{active.log.metric and f", {active.log.metric}"}'
-            )
+            trained = f'trained{" on" if active.resumed else ""} for {duration(seconds)}'
+            self._progress.say(', '.join(filter(None, [f'{files.run.name}: {trained}', active.log.metric])))
             self._begin_test(files, active.gpu, active.held)
         except (BsrPluginsError, OSError) as error:
             self._fail(files, str(error))

@@ -44,8 +44,10 @@ def test_the_plan_is_shown_and_nothing_run(write_grid, capsys, tmp_path: Path) -
     grid = write_grid('methods: [bspa]\niters: 30')
     assert main(['compare', str(grid), '--plan', '--seeds', '0', '1']) == 0
     shown = capsys.readouterr().out.splitlines()
-    assert shown[2] == 'grid_baseline_s0_16: 16 updates, for bspa as published'
-    assert shown[-1] == '6 runs, 152 updates'
+    assert shown[0] == 'grid_baseline_s0: 30 updates'
+    assert shown[1] == 'grid_bspa_s0: 30 updates, compared with baseline'
+    assert shown[2] == 'grid_baseline_s0_16: 16 updates, the shorter twin of bspa as published'
+    assert shown[-1].startswith('6 runs, 152 updates; tested on ')
     assert not (tmp_path / 'comparisons').exists()
 
 
