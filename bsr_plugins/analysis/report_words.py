@@ -55,6 +55,18 @@ def caveats(results: Mapping[str, Any]) -> List[str]:
                 f'Unequal budgets: {method} was trained for {values["updates"]:,} updates, {values["twin"]} for '
                 f'{twin["updates"]:,}.'
             )
+    below = sorted(
+        {
+            method
+            for method, values in results['methods'].items()
+            for name in values.get('sets', {})
+            if _is_below(name, values, results)
+        }
+    )
+    if below:
+        said.append(
+            f'Below bicubic upscaling: {", ".join(below)}. So short a training says little: give more iterations.'
+        )
     for method, values in results['methods'].items():
         start = values['differs'].get(_START, {}).get('value')
         if start:
@@ -68,6 +80,13 @@ def caveats(results: Mapping[str, Any]) -> List[str]:
     if results['failed']:
         said.append(f'{counted(len(results["failed"]), "run", "runs")} did not end; see below.')
     return said
+
+
+def _is_below(name: str, values: Mapping[str, Any], results: Mapping[str, Any]) -> bool:
+    reached, bicubic = (
+        each['sets'].get(name, {}).get(_HEADLINE, {}).get('mean') for each in (values, results['bicubic'])
+    )
+    return None not in (reached, bicubic) and reached < bicubic
 
 
 def interval_text(gain: Mapping[str, Any]) -> str:

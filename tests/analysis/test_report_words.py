@@ -20,12 +20,20 @@ GAIN = {
 }
 
 
-def words(updates=(100, 100), failed=(), published=None, differs=None, **gain):
+def words(updates=(100, 100), failed=(), published=None, differs=None, reached=30.0, **gain):
     methods = {
-        'b': {'twin': None, 'updates': updates[1], 'differs': {}},
+        'b': {'twin': None, 'updates': updates[1], 'differs': {}, 'sets': {'S': {'psnr_y': {'mean': reached}}}},
         'a': {'twin': 'b', 'updates': updates[0], 'differs': differs or {}},
     }
-    results = {'gains': [{**GAIN, **gain}], 'as_published': published or {}, 'methods': methods, 'failed': list(failed)}
+    methods['a']['sets'] = {'S': {'psnr_y': {'mean': None}}}
+    bicubic = {'sets': {'S': {'psnr_y': {'mean': 28.0}}}}
+    results = {
+        'bicubic': bicubic,
+        'gains': [{**GAIN, **gain}],
+        'as_published': published or {},
+        'methods': methods,
+        'failed': list(failed),
+    }
     return ' '.join(summary(results))
 
 
@@ -45,6 +53,7 @@ def test_what_limits_the_conclusion():
     assert 'Unequal' not in words() + words(updates=(None, 100))
     start = {'path:pretrain_network_g': {'value': 'first/net_g_latest.pth', 'twin': None}}
     assert 'Unequal budgets: a starts from trained weights (first/net_g_latest.pth)' in words(differs=start)
+    assert 'Below bicubic upscaling: b. So short' in words(reached=20.0) and 'Below' not in words()
     assert '1 image is left out' in words(left_out=['x'])
     assert '2 runs did not end' in words(failed=[1, 2])
 
