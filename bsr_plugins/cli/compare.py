@@ -116,6 +116,7 @@ def _compare(checked: Checked, settings: Settings) -> int:
         # Shards that end at the same time write it one after the other.
         held = held_by_one(settings.out / 'locks' / 'report.lock', say)
         try:
+            say('the report is written: every image of every run is scored, which takes a while')
             page = write_report(done.compared, settings.out)
         finally:
             if held is not None:
