@@ -64,11 +64,6 @@ def find_tap(net: nn.Module, name: str = AUTO) -> Tuple[str, nn.Module]:
     )
 
 
-def tap_channels(net: nn.Module, tap: str = AUTO, example: Optional[Tensor] = None) -> int:
-    """Return how many channels the features at ``tap`` have, as :func:`tap_shape` finds them."""
-    return tap_shape(net, tap, example)[0]
-
-
 def tap_shape(net: nn.Module, tap: str = AUTO, example: Optional[Tensor] = None) -> Tuple[int, int]:
     """Return channels of the features at ``tap`` and how often they have the input's size, by a pass without a trace.
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bsr_plugins.archs.bsr_arch import BSRNet
-from bsr_plugins.archs.feature_tap import FeatureTap, find_tap, tap_channels
+from bsr_plugins.archs.feature_tap import FeatureTap, find_tap, tap_shape
 from bsr_plugins.archs.network_options import BSR_NET
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
 from bsr_plugins.common.errors import OptionError
@@ -238,7 +238,7 @@ def test_the_fusion_gets_half_precision(alpha_mode):
 @pytest.mark.parametrize('use_fmg_skips', [True, False])
 def test_the_sigma_branch_taps_the_fused_features(use_fmg_skips):
     network = small(use_fmg_skips=use_fmg_skips)
-    assert find_tap(network)[0] == 'upsample' and tap_channels(network) == 8
+    assert find_tap(network)[0] == 'upsample' and tap_shape(network)[0] == 8
     tap = FeatureTap(network)
     with tap:
         output = network(image())

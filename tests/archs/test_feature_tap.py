@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from bsr_plugins.archs.feature_tap import FeatureTap, bare_network, find_tap, tap_channels
+from bsr_plugins.archs.feature_tap import FeatureTap, bare_network, find_tap, tap_shape
 from bsr_plugins.archs.sigma_branch_arch import SigmaBranch
 from bsr_plugins.common.errors import OptionError
 
@@ -63,7 +63,7 @@ def test_auto_takes_features_as_large_as_the_input(options, name, channels):
     assert torch.equal(output, plain)
     features = tap.take()
     assert features.shape == (2, channels, 8, 8) and features.requires_grad
-    assert tap_channels(network) == tap_channels(network, name) == channels
+    assert tap_shape(network)[0] == tap_shape(network, name)[0] == channels
 
 
 @pytest.mark.parametrize('options, name, channels', KNOWN, ids=IDS)
@@ -72,7 +72,7 @@ def test_what_is_tapped_goes_into_a_sigma_branch_and_its_gradient_into_the_trunk
     tap = FeatureTap(network)
     with tap:
         output = network(image())
-    branch = SigmaBranch(tap_channels(network), 3, num_feat=4, num_conv=1, upscale=options['upscale'])
+    branch = SigmaBranch(tap_shape(network)[0], 3, num_feat=4, num_conv=1, upscale=options['upscale'])
     sigma = branch(tap.take())
     assert sigma.shape == output.shape
     sigma.mean().backward()
@@ -138,7 +138,7 @@ def test_no_hook_is_left():
         assert len(network.upsample._forward_pre_hooks) == 1
     assert not network.upsample._forward_pre_hooks
     tap.remove()
-    tap_channels(network)
+    tap_shape(network)
     assert not network.upsample._forward_pre_hooks
 
 
@@ -150,7 +150,7 @@ def test_counting_channels_leaves_no_trace():
     before = copy.deepcopy(network.state_dict())
     modes = [module.training for module in network.modules()]
     state = torch.get_rng_state()
-    assert tap_channels(network) == tap_channels(network, 'conv_before_upsample', image(4)) + 52 == 64
+    assert tap_shape(network)[0] == tap_shape(network, 'conv_before_upsample', image(4))[0] + 52 == 64
     assert torch.equal(torch.get_rng_state(), state)
     assert [module.training for module in network.modules()] == modes
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
@@ -161,7 +161,7 @@ def test_counting_channels_leaves_batch_statistics_alone():
     network = nn.Sequential()
     network.add_module('body', nn.Sequential(nn.Conv2d(1, 5, 3, padding=1), nn.BatchNorm2d(5)))
     network.add_module('upsample', nn.Sequential(nn.Conv2d(5, 4, 1), nn.PixelShuffle(2)))
-    assert tap_channels(network) == 5
+    assert tap_shape(network)[0] == 5
     assert network.body[1].num_batches_tracked == 0 and network.training
 
 
@@ -169,7 +169,7 @@ def test_modes_are_put_back_where_the_pass_fails():
     network = build(EDSR)
     network.body.eval()
     with pytest.raises(RuntimeError):
-        tap_channels(network, example=torch.zeros(1, 4, 8, 8))
+        tap_shape(network, example=torch.zeros(1, 4, 8, 8))
     assert network.training and not network.body.training and network.upsample.training
     assert not network.upsample._forward_pre_hooks
 
@@ -294,7 +294,7 @@ def test_many_candidates_are_cut():
 def test_an_input_that_is_no_feature_map():
     network = build({**SWINIR, 'upscale': 2, 'upsampler': 'pixelshuffle'})
     with pytest.raises(OptionError, match=r"(?s)input of 'norm' of SwinIR is no feature map.*found: +\(1, 256, 12\)"):
-        tap_channels(network, 'norm')
+        tap_shape(network, 'norm')
     with pytest.raises(OptionError, match="'layers.0.residual_group.blocks.0.drop_path' of SwinIR did not run"):
         tap = FeatureTap(network, 'layers.0.residual_group.blocks.0.drop_path')
         with tap:

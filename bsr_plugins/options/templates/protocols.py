@@ -9,7 +9,6 @@ from bsr_plugins.options.templates.networks import FPL_NETWORKS, NETWORKS, Netwo
 from bsr_plugins.options.templates.schedule import Schedule
 
 BATCH_SIZE = 16
-TRAIN_IMAGES = 800
 SCALES = (2, 3, 4)
 #: RealSR: LR and HR images of the same size.
 REAL = 1
