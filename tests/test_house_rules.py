@@ -22,6 +22,7 @@ FLOORS = (
     ('options',),
     ('models',),
     ('archs',),
+    ('augments',),
     ('losses', 'host'),
     ('data',),
     ('data/own',),

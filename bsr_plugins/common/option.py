@@ -110,7 +110,8 @@ class OptionSet:
     """The options of one registered type, or of one section that BasicSR reads itself.
 
     Attributes:
-        kind: ``dataset``, ``arch``, ``loss``, ``metric`` or ``model`` (as in the registration's table), or ``basicsr``.
+        kind: ``dataset``, ``arch``, ``loss``, ``metric`` or ``model`` (as in the registration's table), ``augment`` (a
+            type of ``train.augment``), or ``basicsr``.
         name: Name of the type, or of the section.
         about: One sentence.
         options: The options.

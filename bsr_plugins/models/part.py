@@ -16,8 +16,9 @@ class Part:
     """One thing that the pack adds to a model. It is held by the model, and overrides nothing of it.
 
     A part defines the moments that it needs. In training they come in this order: ``prepare`` and ``build`` once;
-    ``training_batch``, ``before_step``, ``after_step`` and ``log`` in each iteration; ``before_validation_log`` in each
-    validation; ``state`` at each save; ``load_state`` once, after ``build``, where a run is resumed.
+    ``training_batch``, ``fed``, ``before_step``, ``after_step`` and ``log`` in each iteration;
+    ``before_validation_log`` in each validation; ``state`` at each save; ``load_state`` once, after ``build``, where a
+    run is resumed.
 
     Args:
         model: The model that holds it: :class:`bsr_plugins.models.rebalanced_sr_model.RebalancedTraining` over a model
@@ -36,6 +37,9 @@ class Part:
     def training_batch(self, batch: Dict[str, Any]) -> Dict[str, Any]:
         """Return the batch to train on in the next iteration, in place of ``batch`` or ``batch`` itself."""
         return batch
+
+    def fed(self, batch: Dict[str, Any]) -> None:
+        """Change the model's ``lq`` and ``gt``, which the base has made of the training batch ``batch`` by now."""
 
     def before_step(self, iteration: int) -> None:
         """Make ready for the step of ``iteration`` (from 1)."""

@@ -113,12 +113,15 @@ class RebalancedTraining(_AnyModel):
     # ------------------------------------------------------------------ training step
     def feed_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a batch: the loader's in validations and tests, the one that the parts choose in training."""
-        if self.run_state.next_batch_trains:
+        is_training = self.run_state.next_batch_trains
+        if is_training:
             self.owed_validation.make_up()
             # RealESRNetModel makes lq itself.
             data = self._training_batch(data, len(data['lq'] if 'lq' in data else data['gt']))
         self.batch_files, self.batch_has_gt = files_of(data), 'gt' in data
         super().feed_data(data, *args, **kwargs)
+        if is_training:
+            self._fed(data)
 
     def feed_train_data(self, data: Dict[str, Any], *args: Any, **kwargs: Any) -> None:
         """Take a training batch where the fork's script cuts lq and gt out of the loader's and passes no other key."""
@@ -129,6 +132,11 @@ class RebalancedTraining(_AnyModel):
         # A fork's may go on to feed_data.
         with self.run_state.no_training_batch():
             super().feed_train_data(data, *args, **kwargs)
+        self._fed(data)
+
+    def _fed(self, batch: Dict[str, Any]) -> None:
+        for part in self.parts:
+            part.fed(batch)
 
     def _training_batch(self, outer: Dict[str, Any], samples: int) -> Dict[str, Any]:
         """Return the batch to train on, after BasicSR's loader gave ``outer`` for ``samples`` of its samples."""
