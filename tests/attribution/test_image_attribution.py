@@ -57,14 +57,14 @@ def test_where_the_sum_of_pixels_is_detected_attributions_add_up(
     assert torch.allclose(found, lq.double() - blurred, atol=1e-14)
 
 
-@pytest.mark.parametrize('chunk', [1, 250, 1300, 10**6])
+@pytest.mark.parametrize('chunk', [250, 10**6])
 @pytest.mark.parametrize('calibrate', [True, False])
 def test_batches_and_chunks_change_nothing(net: nn.Module, lq: Tensor, chunk: int, calibrate: bool) -> None:
-    together = calibrated_attribution_map(net, lq, steps=6, calibrate=calibrate, chunk=chunk)
+    together = calibrated_attribution_map(net, lq, steps=4, calibrate=calibrate, chunk=chunk)
     for each, found in zip(lq, together):
-        single = calibrated_attribution_map(net, each, steps=6, calibrate=calibrate)
+        single = calibrated_attribution_map(net, each, steps=4, calibrate=calibrate)
         assert torch.allclose(found, single, atol=1e-6 * float(single.abs().max()))
-    assert torch.equal(together, calibrated_attribution_map(net, lq, steps=6, calibrate=calibrate, chunk=chunk))
+    assert torch.equal(together, calibrated_attribution_map(net, lq, steps=4, calibrate=calibrate, chunk=chunk))
 
 
 @pytest.mark.parametrize('value', [0.0, 0.7])
