@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import ClassVar, NamedTuple, Optional
 
 import numpy as np
@@ -46,23 +47,45 @@ class Augmented(NamedTuple):
     saliency: Optional[Tensor] = None
 
 
-class Augment:
+class Augment(abc.ABC):
     """An augmentation, a value of ``train.augment.type``. It draws from what it is handed, and counts nothing.
 
     Attributes:
         option_set: Its options beside ``type``.
+        certainty: How sure it is that this is the published method: ``exact`` (public code and paper),
+            ``reconstructed`` or ``experimental``.
+        adaptation: What is otherwise than published where the network upscales (``scale`` > 1); '' for nothing.
         needs_saliency: Whether ``Batch.saliency`` has to be there.
+        mixes_samples: Whether each sample gets pixels of another one, so that a batch of one is left as it is.
+        masks_loss: Whether it may give a ``loss_mask``.
+        needs_rgb: Whether ``lq`` and ``gt`` have to be in RGB.
+        needs_plain_values: Whether pixel values have to be those of images, in [0, 1]: not normalised by mean and std.
 
     Args:
         scale: Upscaling factor of the network.
     """
 
     option_set: ClassVar[OptionSet]
+    certainty: str = 'exact'
+    adaptation: str = ''
     needs_saliency: bool = False
+    mixes_samples: bool = False
+    masks_loss: bool = False
+    needs_rgb: bool = False
+    needs_plain_values: bool = False
 
     def __init__(self, scale: int) -> None:
         self.scale = scale
 
+    @property
+    def degree(self) -> str:
+        """How sure it is that this is the published method, and what is otherwise, in words."""
+        if self.scale > 1 and self.adaptation:
+            words = 'adapted' if self.certainty == 'exact' else f'{self.certainty}, adapted'
+            return f'{words} to networks that upscale: {self.adaptation}'
+        return self.certainty
+
+    @abc.abstractmethod
     def __call__(self, batch: Batch, rng: np.random.Generator) -> Augmented:
         """Return the batch to train on.
 
@@ -70,4 +93,3 @@ class Augment:
             batch: The batch as the loader gave it.
             rng: Keyed by (manual_seed + rank, iteration); all draws are made from it, so that a resume repeats them.
         """
-        raise NotImplementedError

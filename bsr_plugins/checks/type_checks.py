@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 
+from bsr_plugins.augments.augment_options import AUGMENTS
 from bsr_plugins.checks.legacy_names import legacy_names
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import closest_name, did_you_mean
@@ -22,7 +23,7 @@ from bsr_plugins.host.source_names import (
 )
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
-_WORDS = {'arch': 'network', 'dataset': 'data set'}
+_WORDS = {'arch': 'network', 'dataset': 'data set', 'augment': 'augmentation'}
 _OURS_SUFFIX = '_bsrp'
 _BASICSR_SUFFIX = '_basicsr'
 _SUFFIX_NOTE = (
@@ -95,6 +96,7 @@ def known_names(root: Path, choice: Optional[Choice] = None) -> Optional[KnownNa
             for name, path in names.items():
                 found.add(kind, name, path)
     ours = {kind: set(table) for kind, table in TABLE.items()}
+    ours['augment'] = {options.name for options in AUGMENTS}
     return KnownNames(found, choice.names, project_names(root), ours, legacy, choice)
 
 
@@ -172,6 +174,8 @@ def _training_keys(option_file: OptionFile) -> Iterator[Tuple[str, KeyPath]]:
             for name, loss in value.items():
                 if isinstance(loss, dict):
                     yield 'loss', ('train', key, name, 'type')
+        elif key == 'augment':
+            yield 'augment', ('train', key, 'type')
         elif key in ('pixel_opt', 'perceptual_opt', 'gan_opt', 'ldl_opt') or (key.endswith('_opt') and 'type' in value):
             yield 'loss', ('train', key, 'type')
 

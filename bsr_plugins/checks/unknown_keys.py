@@ -21,7 +21,7 @@ from bsr_plugins.options.table import option_set
 # A test reads nothing of these.
 _OF_TRAINING = ('train', 'logger', 'dist_params')
 _SHOWN_AT_MOST = 30
-_WORDS = {'arch': 'network', 'dataset': 'data set'}
+_WORDS = {'arch': 'network', 'dataset': 'data set', 'augment': 'augmentation'}
 
 
 def check_keys(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[Finding]:

@@ -119,7 +119,7 @@ class ForkPass(Part):
         def forward(lq: Tensor, *args: Any, **kwargs: Any) -> Any:
             with engine.step.autocast():
                 output = run(engine.step.prepared(lq), *args, **kwargs)
-            return _in_fp32(output) if engine.options.amp else output
+            return self.model.augmentation.masked(_in_fp32(output) if engine.options.amp else output)
 
         net.forward = forward
         try:

@@ -29,6 +29,7 @@ REBALANCED_SR_MODEL = OptionSet(
         Option('base_model_type', optional(TEXT), None, 'a model of a fork (HATModel, ...) to build on'),
         Option('train.losses', optional(SECTION), None, '`<name>: {type: ..., options}`, any number of losses'),
         *_below('train', ENGINE),
+        Option('train.augment', optional(SECTION), None, '`{type: CutBlur, options}`: augmentation of the batches'),
         Option('network_sigma', optional(SECTION), None, 'the sigma branch: `{type: SigmaBranch, options}`'),
         Option('train.sigma_opt', optional(SECTION), None, 'its loss: `{type: SigmaLoss, options}`'),
         *_below('train', [SIGMA_TAP]),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bsr_plugins.data.sampling.dropped_batches import check_not_dropped
 from bsr_plugins.host.additions.new_options_hold import record_of
 from bsr_plugins.host.additions.whole_checkpoints import saving_whole
+from bsr_plugins.models.augmentation import Augmentation
 from bsr_plugins.models.base_models import over_base, owners_behind
 from bsr_plugins.models.best_weights import BestWeights
 from bsr_plugins.models.checkpoints import (
@@ -77,11 +78,12 @@ class RebalancedTraining(_AnyModel):
         self.losses = Losses(self)
         self.sigma = SigmaBranch(self)
         self.first_step = FirstStep(self)
+        self.augmentation = Augmentation(self)
         self.windows = OverlappingWindows.from_options(self.opt)
         self.per_class = PerClass(self)
         own = (
             *(self.run_state, self.best, self.owed_validation, self.engine),
-            *(self.fork_pass, self.losses, self.sigma, self.first_step, self.per_class),
+            *(self.fork_pass, self.losses, self.sigma, self.first_step, self.augmentation, self.per_class),
         )
         self.parts: List[Part] = [part for part in own if part is not None]
         for name, extra_part in self.extra_parts.items():
@@ -170,7 +172,8 @@ class RebalancedTraining(_AnyModel):
         self.engine.begin(current_iter)
         with self.engine.unsynchronised(current_iter):
             with self.sigma.tapped():
-                self.output = self.engine.forward(self.net_g, self.engine.step.prepared(self.lq))
+                output = self.engine.forward(self.net_g, self.engine.step.prepared(self.lq))
+                self.output = self.augmentation.masked(output)
             self.sigma.forward()
             terms = self.losses.terms(self.output, self.gt, current_iter)
             terms.update(self.sigma.terms(self.output, self.gt))
@@ -314,6 +317,8 @@ class RebalancedSRModel(RebalancedTraining, StockModel):
     - ``sigma``: ``network_sigma`` and ``train.sigma_opt`` (:class:`bsr_plugins.models.sigma_branch.SigmaBranch`);
     - ``first_step``: ``path.pretrain_network_udn``, the frozen networks that UncertaintyDrivenLoss takes its weights
       from (:class:`bsr_plugins.models.first_step.FirstStep`);
+    - ``augmentation``: ``train.augment: {type: CutBlur, ...}``, done to every training batch
+      (:class:`bsr_plugins.models.augmentation.Augmentation`);
     - ``run_state``: a training state that resumes the uninterrupted run, the place inside the epoch and the random
       states of every process included, and what a training set has to say of its draws in the log;
     - ``best``: ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``;

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Dict, Optional, Tuple
 
 from bsr_plugins.archs.network_options import NETWORKS
+from bsr_plugins.augments.augment_options import AUGMENTS
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.option import OptionSet
 from bsr_plugins.data.dataset_options import DATASETS
@@ -17,7 +18,7 @@ from bsr_plugins.metrics.metric_options import METRICS
 from bsr_plugins.models.model_options import MODELS
 from bsr_plugins.options.table.basicsr import BASICSR
 
-OPTION_SETS: Tuple[OptionSet, ...] = (*BASICSR, *MODELS, *DATASETS, *NETWORKS, *LOSSES, *METRICS)
+OPTION_SETS: Tuple[OptionSet, ...] = (*BASICSR, *MODELS, *DATASETS, *NETWORKS, *LOSSES, *AUGMENTS, *METRICS)
 _BY_NAME: Dict[Tuple[str, str], OptionSet] = {(each.kind, each.name): each for each in OPTION_SETS}
 
 

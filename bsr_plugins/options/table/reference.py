@@ -26,6 +26,7 @@ _CHAPTERS = (
     ('dataset', 'Data sets', 'Values of `type` in a section of `datasets`, whose keys these are.'),
     ('arch', 'Networks', 'Values of `type` in `network_g`, `network_g.base` or `network_sigma`.'),
     ('loss', 'Losses', 'Values of `type` in `train.pixel_opt`, `train.losses.<name>` or `train.sigma_opt`.'),
+    ('augment', 'Augmentations', 'Values of `type` in `train.augment`, which RebalancedSRModel and BSPAModel read.'),
     ('metric', 'Metrics', 'Values of `type` in `val.metrics.<name>`.'),
 )
 
@@ -38,7 +39,7 @@ def render_reference() -> str:
         parts += [
             _table(options)
             for options in OPTION_SETS
-            if options.kind == kind and (kind == 'basicsr' or options.name in TABLE[kind])
+            if options.kind == kind and (kind not in TABLE or options.name in TABLE[kind])
         ]
     return '\n'.join(parts)
 

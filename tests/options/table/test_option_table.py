@@ -9,6 +9,7 @@ from typing import Any, Dict
 
 import pytest
 
+from bsr_plugins.augments.augments import AUGMENTS
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import REQUIRED, DescribedDefault, Option
 from bsr_plugins.data.images.shared_options import CARRIED_OPTIONS, read_dataset_options
@@ -18,8 +19,9 @@ from bsr_plugins.models.engine_options import ENGINE, EngineOptions
 from bsr_plugins.options.table import OPTION_SETS, option_set
 from cases import every
 
-REGISTERED = [(kind, name, target) for kind, names in TABLE.items() for name, target in names.items()]
-BUILT = [entry for entry in REGISTERED if entry[0] in ('arch', 'loss', 'metric')]
+TYPES = {**TABLE, 'augment': AUGMENTS}
+REGISTERED = [(kind, name, target) for kind, names in TYPES.items() for name, target in names.items()]
+BUILT = [entry for entry in REGISTERED if entry[0] in ('arch', 'loss', 'metric', 'augment')]
 DATASETS = [entry[1] for entry in REGISTERED if entry[0] == 'dataset']
 # Given by BasicSR or by the model, not by the option file.
 GIVEN = ('img', 'img1', 'img2', 'sigma')
@@ -46,7 +48,7 @@ def test_every_registered_type_is_in_the_table(kind: str, name: str) -> None:
 
 def test_the_table_has_no_type_that_is_not_registered() -> None:
     assert [
-        options.name for options in OPTION_SETS if options.kind != 'basicsr' and options.name not in TABLE[options.kind]
+        options.name for options in OPTION_SETS if options.kind != 'basicsr' and options.name not in TYPES[options.kind]
     ] == []
 
 
@@ -55,7 +57,7 @@ def test_keys_and_defaults_are_those_of_the_constructor(kind: str, name: str, ta
     parameters = {
         each.name: each.default
         for each in inspect.signature(built(target)).parameters.values()
-        if each.kind is not each.VAR_KEYWORD and each.name not in GIVEN
+        if each.kind is not each.VAR_KEYWORD and each.name not in (*GIVEN, *(['scale'] if kind == 'augment' else []))
     }
     rows = rows_of(kind, name)
     assert sorted(rows) == sorted(parameters)
@@ -74,6 +76,8 @@ def test_the_constructor_refuses_what_the_declaration_does(kind: str, name: str,
         given = {'img': np.zeros((8, 8, 3), np.uint8), 'img2': np.zeros((8, 8, 3), np.uint8)}
         if 'constant_sigma' in rows_of(kind, name):
             given['constant_sigma'] = 0.1
+    if kind == 'augment':
+        given = {'scale': 2}
     if name == 'BicubicResidual':
         given = {'base': {'type': 'FSRCNN', 'upscale': 2}, 'upscale': 2}
     built(target)(**given)
