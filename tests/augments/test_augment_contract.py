@@ -47,7 +47,7 @@ def test_shapes_types_and_layouts_stay(name: str, dtype: torch.dtype, scale: int
         for given, before, after in zip(batch[:2], whole[:2], result[:2]):
             assert torch.equal(given, before), 'what was given is changed'
             assert (after.shape, after.dtype, after.device) == (given.shape, given.dtype, given.device)
-            assert 0 <= after.min() and after.max() <= 1
+            assert after.min() >= 0 and after.max() <= 1
         assert torch.equal(result.lq, other.lq) and torch.equal(result.gt, other.gt), 'channels_last changes values'
         lq_size, gt_size = batch.lq.shape[-2:], batch.gt.shape[-2:]
         for mask, size in ((result.mask, lq_size), (result.loss_mask, gt_size), (result.saliency, lq_size)):
