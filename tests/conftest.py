@@ -9,6 +9,7 @@ from typing import Iterator, List, Optional
 import pytest
 
 import bsr_plugins  # noqa: F401  (basicsr imports on new torchvision only after the pack's mends are in place)
+from remembered_sources import remember_sources
 from sample_images import write_sample_images
 
 REPO = Path(__file__).resolve().parents[1]
@@ -25,6 +26,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep cached results of data sets out of the user's folder, in processes that tests start too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('BSR_PLUGINS_CACHE', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _remembered_sources() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        remember_sources(patch)
         yield
 
 

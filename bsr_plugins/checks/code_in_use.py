@@ -58,6 +58,7 @@ class CodeInUse:
         self.tree = SourceTree(tuple(dict.fromkeys(everything)))
         self._own_scripts = [path for path in own if takes_option_file(path)]
         self.scripts = self._reads_of_scripts()
+        self._of_datasets: Dict[str, Optional[Reads]] = {}
 
     @property
     def scripts_are_known(self) -> bool:
@@ -117,11 +118,13 @@ class CodeInUse:
 
     def reads_of_dataset(self, name: str) -> Optional[Reads]:
         """Return what a data set that is not the pack's reads, paths from its own section; None as above."""
-        definition = self.definition('dataset', name) if self.scripts_are_known else None
-        if definition is None or not isinstance(definition.node, ast.ClassDef):
-            return None
-        chain, complete = self.tree.chain(definition)
-        return reads_of_class(self.tree, chain) if complete else None
+        if name not in self._of_datasets:
+            definition = self.definition('dataset', name) if self.scripts_are_known else None
+            known = definition is not None and isinstance(definition.node, ast.ClassDef)
+            chain, complete = self.tree.chain(definition) if definition is not None and known else ([], False)
+            self._of_datasets[name] = reads_of_class(self.tree, chain) if complete else None
+        found = self._of_datasets[name]
+        return None if found is None else Reads().add(found)
 
     def pairs_as_upstream(self) -> bool:
         """Return whether PairedImageDataset pairs and crops images by BasicSR's functions, unchanged: a fork's may not.

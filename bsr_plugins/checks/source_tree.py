@@ -61,10 +61,7 @@ class SourceTree:
     def module(self, path: Path) -> Optional[ast.Module]:
         """Return the parsed file, or None where it is no Python of this version."""
         if path not in self._modules:
-            try:
-                self._modules[path] = ast.parse(self.texts[path])
-            except (SyntaxError, ValueError, KeyError, RecursionError):
-                self._modules[path] = None
+            self._modules[path] = _parsed(self.texts[path]) if path in self.texts else None
         return self._modules[path]
 
     def find(self, name: str, near: Optional[Path] = None) -> Optional[Definition]:
@@ -124,6 +121,13 @@ class SourceTree:
             return place if place in self.texts else None
         tail = (*parts[:-1], f'{parts[-1]}.py')
         return next((place for place in self.texts if place.parts[-len(tail) :] == tail), None)
+
+
+def _parsed(text: str) -> Optional[ast.Module]:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
 
 
 def last_name(node: ast.AST) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import resource
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from typing import Callable, List
 
 import pytest
 
-from bsr_plugins.checks import code_in_use, type_checks
 from bsr_plugins.checks.option_checks import check_options
 from bsr_plugins.common.commands import program
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, errors_in
@@ -40,9 +38,6 @@ network_g: {type: RRDBNet, num_in_ch: 3, num_out_ch: 3}
 path: {pretrain_network_g: data/net.pth, resume_state: absent.state}
 val: {save_img: true}
 """
-# One scan of the installed basicsr for all tests; it takes some tenths of a second.
-NAMES_OF = functools.lru_cache(maxsize=None)(type_checks.basicsr_names)
-TREE_OF = functools.lru_cache(maxsize=1)(code_in_use.SourceTree)
 Checker = Callable[..., List[Finding]]
 
 
@@ -50,8 +45,6 @@ Checker = Callable[..., List[Finding]]
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checker:
     """Return check(text, forced, ...): the findings in a working directory with data/HR, data/LR, data/net.pth."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(type_checks, 'basicsr_names', NAMES_OF)
-    monkeypatch.setattr(code_in_use, 'SourceTree', TREE_OF)
     write_pairs(tmp_path / 'data', 16)  # a whole batch
     (tmp_path / 'data' / 'net.pth').write_bytes(b'x')
 

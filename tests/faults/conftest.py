@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import copy
-import functools
 import importlib.util
 import os
 import shutil
@@ -91,22 +88,6 @@ def load_tool(repo: Path, name: str) -> ModuleType:
     return module
 
 
-@functools.lru_cache(maxsize=None)
-def _names_of(folder: Path) -> Any:
-    from bsr_plugins.host.source_names import basicsr_names
-
-    return basicsr_names(folder)
-
-
-_parsed = functools.lru_cache(maxsize=None)(ast.parse)
-
-
-def remember_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the check of an option file read BasicSR's source, which takes it a second, once for all calls."""
-    monkeypatch.setattr(ast, 'parse', lambda source, *more, **options: _parsed(source, *more, **options))
-    monkeypatch.setattr('bsr_plugins.checks.type_checks.basicsr_names', lambda folder: copy.deepcopy(_names_of(folder)))
-
-
 @pytest.fixture
 def call(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sequence[str], Path], int]]:
     """Return ``call([program, *arguments], folder)``: basicsr, or a tool, in this process; its exit code."""
@@ -132,7 +113,6 @@ def call(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sequ
         except SystemExit as stop:  # argparse
             return stop.code if isinstance(stop.code, int) else 1
 
-    remember_sources(monkeypatch)
     yield run
     torch.set_num_threads(threads)
     training_position.reset()
