@@ -56,10 +56,6 @@ class Augment(abc.ABC):
             ``reconstructed`` or ``experimental``.
         adaptation: What is otherwise than published where the network upscales (``scale`` > 1); '' for nothing.
         needs_saliency: Whether ``Batch.saliency`` has to be there.
-        mixes_samples: Whether each sample gets pixels of another one, so that a batch of one is left as it is.
-        masks_loss: Whether it may give a ``loss_mask``.
-        needs_rgb: Whether ``lq`` and ``gt`` have to be in RGB.
-        needs_plain_values: Whether pixel values have to be those of images, in [0, 1]: not normalised by mean and std.
 
     Args:
         scale: Upscaling factor of the network.
@@ -69,10 +65,6 @@ class Augment(abc.ABC):
     certainty: str = 'exact'
     adaptation: str = ''
     needs_saliency: bool = False
-    mixes_samples: bool = False
-    masks_loss: bool = False
-    needs_rgb: bool = False
-    needs_plain_values: bool = False
 
     def __init__(self, scale: int) -> None:
         self.scale = scale

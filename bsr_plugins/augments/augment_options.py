@@ -105,6 +105,11 @@ CUTBLUR = OptionSet(
     'lq pixels.',
     (PROB, _BOX),
 )
+#: Those that give each sample pixels of another one: a batch of one stays as it is.
+MIXES_SAMPLES = (MIXUP.name, CUTMIX.name, CUTMIXUP.name)
+#: Those that need RGB images, and those that need their values in [0, 1], not normalised by mean and std.
+NEEDS_RGB = (RGB_PERMUTATION.name,)
+NEEDS_PLAIN_VALUES = (BLEND.name, RGB_PERMUTATION.name, CUTOUT.name)
 #: What MoA chooses from, in the published order.
 MIXTURE: Tuple[OptionSet, ...] = (BLEND, RGB_PERMUTATION, MIXUP, CUTOUT, CUTMIX, CUTMIXUP, CUTBLUR)
 _BY_OP = {options.name: options for options in MIXTURE}

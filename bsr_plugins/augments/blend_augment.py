@@ -6,7 +6,7 @@ import numpy as np
 
 from bsr_plugins.augments.augment import Augmented, Batch
 from bsr_plugins.augments.augment_options import BLEND
-from bsr_plugins.augments.whole_batch import WholeBatchAugment, mixed, to_device
+from bsr_plugins.augments.whole_batch import WholeBatchAugment, check_channels, mixed, to_device
 
 _DEFAULTS = BLEND.defaults
 
@@ -24,10 +24,10 @@ class Blend(WholeBatchAugment):
 
     Raises:
         OptionError: A value is out of its range.
+        DataError: When called: lq and gt have different numbers of channels.
     """
 
     option_set = BLEND
-    needs_plain_values = True
 
     def __init__(self, scale: int, prob: float = _DEFAULTS.prob, alpha: float = _DEFAULTS.alpha) -> None:
         BLEND.check(prob=prob, alpha=alpha)
@@ -35,6 +35,7 @@ class Blend(WholeBatchAugment):
 
     def applied(self, batch: Batch, rng: np.random.Generator) -> Augmented:
         """Return the blended batch."""
+        check_channels(batch, BLEND.name)
         lq, gt = batch.lq, batch.gt
         colours = to_device(rng.random((*lq.shape[:2], 1, 1), dtype=np.float32), lq)
         share = float(rng.uniform(self.alpha, 1))

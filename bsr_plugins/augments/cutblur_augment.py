@@ -6,7 +6,7 @@ import numpy as np
 
 from bsr_plugins.augments.augment import Augmented, Batch
 from bsr_plugins.augments.augment_options import CUTBLUR
-from bsr_plugins.augments.whole_batch import WholeBatchAugment, area_downsampled, draw_box, with_box
+from bsr_plugins.augments.whole_batch import WholeBatchAugment, area_downsampled, check_channels, draw_box, with_box
 
 _DEFAULTS = CUTBLUR.defaults
 
@@ -25,6 +25,7 @@ class CutBlur(WholeBatchAugment):
 
     Raises:
         OptionError: A value is out of its range.
+        DataError: When called: lq and gt have different numbers of channels.
     """
 
     option_set = CUTBLUR
@@ -36,6 +37,7 @@ class CutBlur(WholeBatchAugment):
 
     def applied(self, batch: Batch, rng: np.random.Generator) -> Augmented:
         """Return ``lq`` with a part of ``gt``; the mask is where it is."""
+        check_channels(batch, CUTBLUR.name)
         lq, gt = batch.lq, batch.gt
         box = draw_box(lq, self.alpha, rng)
         inside = bool(rng.random() > 0.5)

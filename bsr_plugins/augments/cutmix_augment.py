@@ -25,7 +25,6 @@ class CutMix(WholeBatchAugment):
 
     option_set = CUTMIX
     adaptation = 'boxes lie on whole lq pixels'
-    mixes_samples = True
 
     def __init__(self, scale: int, prob: float = _DEFAULTS.prob, alpha: float = _DEFAULTS.alpha) -> None:
         CUTMIX.check(prob=prob, alpha=alpha)

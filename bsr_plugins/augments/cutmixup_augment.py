@@ -32,7 +32,6 @@ class CutMixup(WholeBatchAugment):
 
     option_set = CUTMIXUP
     adaptation = 'boxes lie on whole lq pixels'
-    mixes_samples = True
 
     def __init__(
         self,

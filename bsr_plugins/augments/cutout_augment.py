@@ -31,8 +31,6 @@ class Cutout(WholeBatchAugment):
 
     option_set = CUTOUT
     adaptation = 'whole lq pixels are dropped'
-    masks_loss = True
-    needs_plain_values = True
 
     def __init__(self, scale: int, prob: float = _DEFAULTS.prob, alpha: float = _DEFAULTS.alpha) -> None:
         CUTOUT.check(prob=prob, alpha=alpha)

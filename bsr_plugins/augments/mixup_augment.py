@@ -24,7 +24,6 @@ class Mixup(WholeBatchAugment):
     """
 
     option_set = MIXUP
-    mixes_samples = True
 
     def __init__(self, scale: int, prob: float = _DEFAULTS.prob, alpha: float = _DEFAULTS.alpha) -> None:
         MIXUP.check(prob=prob, alpha=alpha)

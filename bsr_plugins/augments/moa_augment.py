@@ -76,8 +76,6 @@ class MoA(Augment):
             names = _CLASSES[name].option_set.names
             own = {key: value for key, value in asked.items() if value is not None and key in names}
             self.parts.append(_CLASSES[name](scale, **own))
-        for trait in ('mixes_samples', 'masks_loss', 'needs_rgb', 'needs_plain_values'):
-            setattr(self, trait, any(getattr(part, trait) for part in self.parts))
         self.adaptation = '; '.join(
             f'{part.option_set.name}: {part.adaptation}' for part in self.parts if part.adaptation
         )

@@ -6,7 +6,7 @@ import numpy as np
 
 from bsr_plugins.augments.augment import Augmented, Batch
 from bsr_plugins.augments.augment_options import RGB_PERMUTATION
-from bsr_plugins.augments.whole_batch import WholeBatchAugment, to_device
+from bsr_plugins.augments.whole_batch import WholeBatchAugment, check_channels, to_device
 
 _DEFAULTS = RGB_PERMUTATION.defaults
 
@@ -20,11 +20,10 @@ class RGBPermutation(WholeBatchAugment):
 
     Raises:
         OptionError: A value is out of its range.
+        DataError: When called: lq and gt are not both of three channels.
     """
 
     option_set = RGB_PERMUTATION
-    needs_rgb = True
-    needs_plain_values = True
 
     def __init__(self, scale: int, prob: float = _DEFAULTS.prob) -> None:
         RGB_PERMUTATION.check(prob=prob)
@@ -32,5 +31,6 @@ class RGBPermutation(WholeBatchAugment):
 
     def applied(self, batch: Batch, rng: np.random.Generator) -> Augmented:
         """Return the batch with its channels permuted."""
+        check_channels(batch, RGB_PERMUTATION.name, expected=3)
         order = to_device(rng.permutation(batch.lq.shape[1]), batch.lq)
         return Augmented(batch.lq.index_select(1, order), batch.gt.index_select(1, order), 'rgb')

@@ -7,7 +7,7 @@ the constants and the order of decisions of its published code.
 from __future__ import annotations
 
 import abc
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bsr_plugins.augments.augment import Augment, Augmented, Batch
+from bsr_plugins.common.errors import DataError
 
 #: Standard deviation of a box's share of the sides, around alpha.
 _SPREAD = 0.01
@@ -86,6 +87,23 @@ def draw_partners(lq: Tensor, rng: np.random.Generator) -> Tensor:
 def to_device(draws: np.ndarray, like: Tensor) -> Tensor:
     """Return draws on the device of ``like``, without waiting for it."""
     return torch.from_numpy(draws).to(like.device, non_blocking=True)
+
+
+def check_channels(batch: Batch, method: str, expected: Optional[int] = None) -> None:
+    """Refuse a batch whose ``lq`` and ``gt`` differ in their channels, or have not ``expected`` ones.
+
+    Raises:
+        DataError: They do.
+    """
+    lq, gt = batch.lq.shape[1], batch.gt.shape[1]
+    if lq != gt or expected not in (None, lq):
+        raise DataError(
+            f'{method} does to the channels of gt what it does to those of lq',
+            where='train.augment.type',
+            expected=f'{expected or "the same number of"} channels in both',
+            found=f'lq {lq}, gt {gt}',
+            remedy='another augmentation: Mixup and CutMix take any channels',
+        )
 
 
 def mixed(images: Tensor, others: Tensor, share: float) -> Tensor:

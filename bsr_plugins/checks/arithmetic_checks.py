@@ -16,6 +16,7 @@ from bsr_plugins.common.option import REQUIRED, OptionSet
 from bsr_plugins.data.images.shared_options import SCALE
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.metrics.metric_options import check_has_sigma
+from bsr_plugins.models.augment_combinations import check_combinations
 from bsr_plugins.models.named_losses import check_loss_names
 from bsr_plugins.models.overlapping_windows import check_step
 from bsr_plugins.models.sigma_options import check_first_step, check_maps, check_pair, check_weights
@@ -53,6 +54,7 @@ def _of_model(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[
         return [
             *maps,
             *refused(option_file, (), check_pair, train, network),
+            *refused(option_file, (), check_combinations, train, option_file.section('datasets', 'train')),
             *refused(option_file, (), check_first_step, train, option_file.get('path', 'pretrain_network_udn')),
             *([] if losses is None else refused(option_file, (), check_loss_names, losses)),
         ]

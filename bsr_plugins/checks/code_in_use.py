@@ -91,6 +91,8 @@ class CodeInUse:
 
         FeMaSR's takes metrics from another package; a section that no code reads is not built at all.
         """
+        if kind == 'augment':
+            return self.model_reads is None or self.model_reads.reads(section)
         name = self.option_file.get('model_type')
         if kind not in _LOOK_UPS or not isinstance(name, str):
             return True

@@ -15,6 +15,7 @@ from bsr_plugins.common.naming import closest_name, did_you_mean, misspelt
 from bsr_plugins.common.option import REQUIRED as OPTION_REQUIRED
 from bsr_plugins.data.images.shared_options import CARRIED_OPTIONS, check_training_phase
 from bsr_plugins.host.scripts.fork_scripts import takes_option_file
+from bsr_plugins.models.model_options import MODELS
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
 
@@ -38,10 +39,10 @@ class _UnknownKeys:
         self.file = option_file
         self.code = code
         self.is_train = is_train
-        self.typed = [
-            (kind, keys) for kind, keys in typed_keys(option_file, is_train) if isinstance(option_file.get(*keys), str)
-        ]
-        self.sections = {keys[:-1] for kind, keys in self.typed if kind != 'model'}
+        typed = list(typed_keys(option_file, is_train))
+        self.typed = [(kind, keys) for kind, keys in typed if isinstance(option_file.get(*keys), str)]
+        # What belongs into one whose type is missing is not known.
+        self.sections = {keys[:-1] for kind, keys in typed if kind != 'model'}
         self.reads = code.model_reads
 
     def findings(self) -> List[Finding]:
@@ -81,9 +82,12 @@ class _UnknownKeys:
         # A name that other code reads (network_d beside SRModel) is a leftover, no slip.
         severity = ERROR if slip and path[-1] not in self.code.tree.names_read else WARNING
         reader = None if what or severity == ERROR else self.code.reader_of(path[-1])
+        owner = next((model.name for model in MODELS if '.'.join(path) in [each.path for each in model.options]), None)
         if severity == ERROR or what:
             near = slip or closest_name(path[-1], valid)
             remedy = f"did you mean '{near}'?" if near else None
+        elif owner is not None:
+            remedy = f'model_type: {owner} reads it'
         elif reader is not None:
             remedy = self._where_it_is_read(path[-1], reader)
         else:

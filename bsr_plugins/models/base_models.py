@@ -56,17 +56,17 @@ def owners_behind(mixin: Type[Any], cls: Type[Any], method: str) -> List[Type[An
     return [base for base in cls.__mro__[cls.__mro__.index(mixin) + 1 :] if method in vars(base)]
 
 
-def names_in_pass(owners: Iterable[Type[Any]]) -> Set[str]:
-    """Return the attributes and globals that ``optimize_parameters`` of the first of these classes uses.
+def names_in_pass(owners: Iterable[Type[Any]], method: str = 'optimize_parameters') -> Set[str]:
+    """Return the attributes and globals that ``method`` of the first of these classes uses.
 
     That of the next one is counted where the one before calls a pass in turn: its base's.
     """
     names: Set[str] = set()
     for owner in owners:
-        code = getattr(inspect.unwrap(vars(owner)['optimize_parameters']), '__code__', None)
+        code = getattr(inspect.unwrap(vars(owner)[method]), '__code__', None)
         used = _names_in_code(code) if code is not None else set()
         names |= used
-        if 'optimize_parameters' not in used:
+        if method not in used:
             break
     return names
 

@@ -32,15 +32,20 @@ class ForkPass(Part):
         model: The model.
         owner: The class that has the pass.
         names: The attributes and globals that the pass uses.
+        fed: Those that the base's ``feed_data`` uses.
+
+    Attributes:
+        owner, names: As given.
 
     Raises:
         OptionError: One of these three is asked for, or a loss is to be added where ``cri_pix`` is not called.
     """
 
-    def __init__(self, model: Any, owner: str, names: Set[str]) -> None:
+    def __init__(self, model: Any, owner: str, names: Set[str], fed: Set[str]) -> None:
         super().__init__(model)
         self.owner = owner
-        self._calls_pixel_loss = 'cri_pix' in names
+        self.names = names
+        self._fed = fed
         self._norm: Optional[float] = None
         self._terms: Dict[str, Tensor] = {}
         self._forward: Optional[Callable[..., Any]] = None
@@ -67,13 +72,18 @@ class ForkPass(Part):
                     found=getattr(options, key),
                 )
         added = self._added = [key for key in ('losses', 'sigma_opt') if self.model.opt['train'].get(key)]
-        if added and not self._calls_pixel_loss:
+        if added and 'cri_pix' not in self.names:
             raise OptionError(
                 f'the training pass of {self.owner} does not call cri_pix, through which other losses are added',
                 where=f'train.{added[0]}',
                 expected='no such losses with this base_model_type',
                 found=', '.join(added),
             )
+
+    def images_beside(self) -> List[str]:
+        """Return the attributes beside lq and gt that the base has filled from the batch, and that the pass uses."""
+        names = sorted(self._fed & self.names - {'lq', 'gt'})
+        return [name for name in names if _holds_tensors(getattr(self.model, name, None))]
 
     def build(self) -> None:
         """Look at the gradients before each step of ``optimizer_g``."""
@@ -173,7 +183,15 @@ def fork_pass_of(model: Any, mixin: Type[Any]) -> Optional[ForkPass]:
     owners = owners_behind(mixin, type(model), 'optimize_parameters')
     if is_upstreams(vars(owners[0])['optimize_parameters']):
         return None
-    return ForkPass(model, owners[0].__name__, names_in_pass(owners))
+    fed: Set[str] = set()
+    for method in ('feed_data', 'feed_train_data'):
+        feeding = owners_behind(mixin, type(model), method)
+        fed |= names_in_pass(feeding, method) if feeding else set()
+    return ForkPass(model, owners[0].__name__, names_in_pass(owners), fed)
+
+
+def _holds_tensors(value: Any) -> bool:
+    return any(isinstance(each, Tensor) for each in (value if isinstance(value, (list, tuple)) else [value]))
 
 
 def _in_fp32(output: Any) -> Any:

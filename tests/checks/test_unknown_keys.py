@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Callable, List
 
@@ -178,7 +179,8 @@ def test_what_files_carry_for_any_data_set_does_not_stop_the_packs_own(check: Ch
         ('losses: {edge: {type: L1Loss}}', None, ''),
         ('acumulate: 2', ERROR, 'accumulate'),
         ('chanels_last: true', ERROR, 'channels_last'),
-        ('bspa: {interval_iter: 10}', WARNING, ''),  # of BSPAModel
+        ('bspa: {interval_iter: 10}', WARNING, 'model_type: BSPAModel reads it'),
+        ('augment: {type: MoA, prob: 0.5}', None, ''),
     ],
 )
 def test_keys_of_the_packs_models(check: Check, line: str, severity: str, near: str) -> None:
@@ -188,6 +190,7 @@ def test_keys_of_the_packs_models(check: Check, line: str, severity: str, near: 
     # The stock model knows none of them, and trains all the same: unless it was a slip, that is no error.
     stock = check(in_train(line))
     assert [finding.severity for finding in stock] == [WARNING]
+    assert severity == ERROR or re.match('model_type: (RebalancedSR|BSPA)Model reads it', stock[0].remedy)
 
 
 def test_missing_parameters_of_other_constructors_are_said(check: Check) -> None:

@@ -50,6 +50,7 @@ def test_the_trees_own_script_trains_with_the_pack(kind: str, data: Path, tmp_pa
     assert f'This is {root / script_of(kind)}' in done.stdout
     base = options.get('base_model_type', 'SRModel')
     assert f'Model [Rebalanced{base}] is created' in done.stdout and 'End of training' in done.stdout
+    assert 'Augmentation: MoA, adapted to networks that upscale' in done.stdout
     losses = {'explicit': ['l_fft']}.get(kind, []) + ['l_hybrid', 'l_pix']
     assert loss_names(done.stdout) == losses
     assert 'Validation val' in done.stdout and 'psnr' in done.stdout

@@ -1096,6 +1096,25 @@ TABLE: List[Bad] = [
         'There is no loss to train with',
         remedy=edit('pixel_opt: ~', 'pixel_opt: {type: L1Loss, loss_weight: 1.0, reduction: mean}'),
     ),
+    bad(
+        'an augmentation that is none',
+        TRAIN,
+        edit('  pixel_opt', '  augment: {type: Cutblurr}\n  pixel_opt'),
+        "no augmentation named 'Cutblurr'",
+        "did you mean 'CutBlur'?",
+        remedy=edit('Cutblurr', 'CutBlur'),
+    ),
+    bad(
+        'a mixture of normalised colours',
+        TRAIN,
+        all_of(
+            edit('  pixel_opt', '  augment: {type: MoA, ops: [Blend, CutMix]}\n  pixel_opt'),
+            edit('    gt_size', '    mean: [0.5, 0.5, 0.5]\n    std: [1, 1, 1]\n    gt_size'),
+        ),
+        'Blend needs colours as they are',
+        'ops: [CutMix]',
+        remedy=edit('ops: [Blend, CutMix]', 'ops: [CutMix]'),
+    ),
     bad('weights of another network', NET, edit('d: 4', 'd: 5'), 'The weights do not fit the network', 'other shapes'),
     bad('a file without weights', NET, weights(WEIGHTS, {'epoch': 3}), 'holds no state dict', 'epoch'),
     bad(

@@ -103,6 +103,7 @@ def options_for(kind: str, data: Path, scale: int = 2) -> Options:
             'scheduler': {'type': 'MultiStepLR', 'milestones': [4]},
             'pixel_opt': {'type': 'FocalPixelLoss', 'loss_weight': 1.0},
             'losses': {'hybrid': {'type': 'HybridLpLoss'}},
+            'augment': {'type': 'MoA'},
         },
         'val': {'val_freq': 6, 'save_img': False, 'metrics': {'psnr': {'type': 'calculate_psnr', 'crop_border': 0}}},
         'logger': {'print_freq': 1, 'save_checkpoint_freq': 3, 'use_tb_logger': False},
