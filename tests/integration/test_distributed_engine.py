@@ -60,6 +60,8 @@ def options(base_options: Options) -> Options:
         channels_last=True,
         grad_clip=0.5,
         sigma_opt={'type': 'SigmaLoss', 'loss_weight': 0.1},
+        # Each process draws its own, and a resumed run the same ones.
+        augment={'type': 'MoA', 'ops': ['Blend', 'RGBPermutation', 'CutBlur']},
     )
     plain['network_sigma'] = {'type': 'SigmaBranch', 'num_feat': 8, 'num_conv': 2}
     return plain

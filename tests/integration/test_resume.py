@@ -33,9 +33,10 @@ def test_resume_at_every_iteration(
 
 
 @pytest.mark.parametrize('iteration', [2, 4, 6])
-def test_resume_with_workers_is_exact_for_our_data_sets(
+def test_resume_with_workers_and_augmentation_is_exact_for_our_data_sets(
     numbered_options: Options, train: Train, tmp_path: Path, iteration: int, same: Callable[..., None]
 ) -> None:
+    numbered_options['train']['augment'] = {'type': 'MoA'}
     whole = train(numbered_options, tmp_path / 'whole')
     cut_copy(whole, tmp_path / 'resumed', iteration)
     resumed = train(numbered_options, tmp_path / 'resumed', '--auto_resume')
