@@ -229,4 +229,4 @@ def _some_of(names: Collection[str]) -> Optional[str]:
 
 def _shown(key: str, option_file: OptionFile, path: Tuple[str, ...]) -> str:
     value = option_file.get(*path)
-    return shortened(f'{key}: {"a section" if isinstance(value, dict) else value!r}')
+    return shortened(f'{key}: {"a section" if isinstance(value, dict) else repr(value)}')

@@ -94,9 +94,10 @@ class Augmentation(Part):
         mask = self._loss_mask
         if mask is None:
             return output
-        if not isinstance(output, Tensor) or output.shape[-2:] != mask.shape[-2:]:
+        whole = isinstance(output, Tensor) and output.shape[-2:] == mask.shape[-2:]
+        if not whole or len(mask) not in (1, len(output)):
             options = self.model.opt['train']['augment']
-            reason = 'masks one output of the size of gt, and network_g returns others'
+            reason = 'masks one output, of the size and number of gt, and network_g returns others'
             raise combination_error(options, [CUTOUT.name], reason, 'an augmentation without a mask of the losses')
         return output * mask
 

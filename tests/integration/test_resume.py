@@ -6,7 +6,7 @@ import copy
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import pytest
 import torch
@@ -34,10 +34,23 @@ def test_resume_at_every_iteration(
 
 @pytest.mark.parametrize('iteration', [2, 4, 6])
 def test_resume_with_workers_and_augmentation_is_exact_for_our_data_sets(
-    numbered_options: Options, train: Train, tmp_path: Path, iteration: int, same: Callable[..., None]
+    numbered_options: Options,
+    train: Train,
+    tmp_path: Path,
+    iteration: int,
+    same: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from bsr_plugins.models.augmentation import Augmentation
+
+    fed: List[int] = []
+    augment = Augmentation.fed
+    monkeypatch.setattr(
+        Augmentation, 'fed', lambda self, batch: fed.append(self.model.iteration + 1) or augment(self, batch)
+    )
     numbered_options['train']['augment'] = {'type': 'MoA'}
     whole = train(numbered_options, tmp_path / 'whole')
+    assert fed == list(range(1, 9)), 'the batches of both stages, and none of those that are attributed'
     cut_copy(whole, tmp_path / 'resumed', iteration)
     resumed = train(numbered_options, tmp_path / 'resumed', '--auto_resume')
     same(everything(resumed, 8)['weights'], everything(whole, 8)['weights'])
