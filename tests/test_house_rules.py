@@ -39,6 +39,7 @@ SUB_ROOMS = (
     ('data',),
     ('data/own',),
     ('data/sampling',),
+    ('data/saliency',),
     ('data/difficulty',),
     ('data/subimages',),
     ('data/images',),

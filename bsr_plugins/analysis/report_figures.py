@@ -23,8 +23,8 @@ from bsr_plugins.analysis.trained_network import run_scorer, trained_network
 from bsr_plugins.analysis.training_log import TrainingLog, read_training_log
 from bsr_plugins.analysis.training_windows import PER_CLASS, TrainingWindows, read_training_windows
 from bsr_plugins.analysis.window_errors import Errors, WindowErrors, class_psnr, sample_errors, training_errors
+from bsr_plugins.common.builders import window_size
 from bsr_plugins.data.difficulty.scorers import choose_device
-from bsr_plugins.models.window_padding import window_size
 
 
 def draw_figures(

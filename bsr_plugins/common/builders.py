@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from copy import deepcopy
 from types import ModuleType
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 REGISTRY_MODULE = 'basicsr.utils.registry'
 
@@ -34,6 +34,13 @@ def build_network(options: Mapping[str, Any]) -> Any:
     else:
         from basicsr.models.archs import define_network as build
     return build(deepcopy(dict(options)))
+
+
+def window_size(network: Mapping[str, Any]) -> Optional[int]:
+    """Return the ``window_size`` of ``network_g``, or of its base (BicubicResidual); None where it has no windows."""
+    while isinstance(network.get('base'), Mapping):
+        network = network['base']
+    return network.get('window_size')
 
 
 def arch_util() -> ModuleType:

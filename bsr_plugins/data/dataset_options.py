@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import REQUIRED, DescribedDefault, Option, OptionSet
 from bsr_plugins.common.option_kinds import PATH, SECTION, optional, whole
-from bsr_plugins.data.images.shared_options import GT_SIZE, PAIRS, TENSORS, check_pair_options
+from bsr_plugins.data.images.shared_options import GT_SIZE, PAIRS, SALIENCY, TENSORS, check_pair_options
 from bsr_plugins.data.sampling.patch_sides import inner_side, pic_side
 from bsr_plugins.data.sampling.sampling_options import (
     IMBALANCE_FACTOR,
@@ -63,6 +64,7 @@ INVERSE_SAMPLED = OptionSet(
             'side of a random HR crop, a multiple of scale; ~: the whole sub-image, as published',
         ),
         *TENSORS,
+        SALIENCY,
     ),
     relation=_reads_lmdbs,
 )
@@ -77,7 +79,7 @@ RFS = OptionSet(
     'dataset',
     'RFSBalancedBatchDataset',
     'Batches with equally many patches of each interval of patch information capacity (RFS of BSR).',
-    (*PAIRS, GT_SIZE, NUM_INTERVALS, PIC_MAX, MAX_TRIES, NUM_IMAGES, *TENSORS),
+    (*PAIRS, GT_SIZE, NUM_INTERVALS, PIC_MAX, MAX_TRIES, NUM_IMAGES, *TENSORS, SALIENCY),
     relation=_patches_have_capacity,
 )
 
@@ -91,7 +93,7 @@ SAMPLING_AUG = OptionSet(
     'dataset',
     'SamplingAugDataset',
     'Crops where bilinear upscaling restores an image worst (SamplingAug).',
-    (*PAIRS, GT_SIZE, PORTION, *TENSORS),
+    (*PAIRS, GT_SIZE, PORTION, *TENSORS, SALIENCY),
     relation=_patches_can_be_compared,
 )
 
@@ -105,8 +107,17 @@ UNIFORM_WINDOWS = OptionSet(
         _LMDB_BACKEND,
         GT_SIZE,
         *TENSORS,
+        SALIENCY,
     ),
     relation=_reads_lmdbs,
 )
 
-DATASETS = (INVERSE_SAMPLED, UNIFORM_WINDOWS, RFS, SAMPLING_AUG)
+SALIENCY_PAIRED = OptionSet(
+    'dataset',
+    'SaliencyPairedDataset',
+    'Random crops of image pairs, each with its part of a saliency map, which ADD goes by (experimental).',
+    (*PAIRS, dataclasses.replace(SALIENCY, kind=PATH, default=REQUIRED), GT_SIZE, *TENSORS),
+    relation=check_pair_options,
+)
+
+DATASETS = (INVERSE_SAMPLED, UNIFORM_WINDOWS, RFS, SAMPLING_AUG, SALIENCY_PAIRED)

@@ -16,6 +16,7 @@ from bsr_plugins.data.difficulty.lmdb_pair import check_sizes, read_pair_difficu
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
 from bsr_plugins.data.images.shared_options import read_dataset_options
+from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
 from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
 from bsr_plugins.data.subimages.window_layout import log_degradation
@@ -37,7 +38,8 @@ class InverseSampledLMDBDataset(Dataset):
             ``phase``, which BasicSR adds.
 
     A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path`` and
-    ``gt_path`` (the key), ``class_index`` (int).
+    ``gt_path`` (the key), ``class_index`` (int); with ``saliency`` in the options also ``saliency`` (1, h, w), float32
+    in [0, 1].
 
     Attributes:
         class_counts_: (K,) N_k. class_probabilities_: (K,) the probability of each class under ``sampling``.
@@ -63,6 +65,10 @@ class InverseSampledLMDBDataset(Dataset):
 
         keys, mse = read_pair_difficulty(self.gt_folder, self.lq_folder, self.scale, self.gt_size, given.difficulty)
         log_degradation(self.lq_folder)
+        self._saliency: Optional[SaliencyMaps] = None
+        if given.saliency is not None:
+            self._saliency = SaliencyMaps(given.saliency, self.lq_folder)
+            self._saliency.check_keys(keys)
         self.class_counts_ = class_counts(len(keys), given.num_classes, given.imbalance_factor)
         ranked = rank_into_classes(keys, mse, self.class_counts_)
         self.class_thresholds_ = ranked.thresholds
@@ -95,10 +101,11 @@ class InverseSampledLMDBDataset(Dataset):
         class_index, member = self.draw(index)
         key = self.key(member)
         lq, gt = self._read_pair(key)
+        maps = [] if self._saliency is None else [self._saliency.read(key, np.rint(lq * 255).astype(np.uint8))]
         with keyed_python_random(self.seed, operator.index(index), _AUGMENTATION_STREAM):
             if self.gt_size is not None:
-                gt, lq = random_crop(gt, lq, self.gt_size, self.scale)
-            tensors = self._tensors(gt, lq)
+                gt, lq, *maps = random_crop(gt, lq, self.gt_size, self.scale, *maps)
+            tensors = self._tensors(gt, lq, *maps)
         return {**tensors, 'lq_path': key, 'gt_path': key, 'class_index': class_index}
 
     def _read_pair(self, key: str) -> Tuple[np.ndarray, np.ndarray]:

@@ -43,7 +43,8 @@ class RFSBalancedBatchDataset(Dataset):
 
     A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path``,
     ``gt_path``, ``pic`` (of the LR patch) and ``interval_index`` (int, 0 = flattest): both are those of the patch
-    itself, even where another interval was asked for.
+    itself, even where another interval was asked for. With ``saliency`` in the options also ``saliency`` (1, h, w),
+    float32 in [0, 1].
 
     The paper leaves open what happens where the M images have no patch of an interval, and how pic_max is found; what
     is done here stands above and in :class:`BalancedDraws`. At the start all LR images are read twice
@@ -130,15 +131,18 @@ class RFSBalancedBatchDataset(Dataset):
         """Return the samples of the picks from one image, which is read once."""
         lq, gt = self.images.read_lq(image), self.images.read_gt(image)
         self.images.check_pair(image, lq, gt)
+        saliency = self.images.read_saliency(image, lq)
         pic = window_pic(lq, self.lq_size)
         samples = []
         for pick in picks:
             y, x = self._position(pic, pick)
-            lq_crop, gt_crop = (
-                whole[y * factor : (y + self.lq_size) * factor, x * factor : (x + self.lq_size) * factor]
-                for whole, factor in ((lq, 1), (gt, self.scale))
+            lq_crop, gt_crop, saliency_crop = (
+                whole
+                if whole is None
+                else whole[y * factor : (y + self.lq_size) * factor, x * factor : (x + self.lq_size) * factor]
+                for whole, factor in ((lq, 1), (gt, self.scale), (saliency, 1))
             )
-            sample = self.images.to_sample(image, lq_crop, gt_crop)
+            sample = self.images.to_sample(image, lq_crop, gt_crop, saliency=saliency_crop)
             samples.append({**sample, 'pic': np.float32(pic[y, x]), 'interval_index': pick.interval})
         return samples
 

@@ -52,7 +52,8 @@ class SamplingAugDataset(Dataset):
             192.
 
     A sample is a dict of ``lq`` (3, gt_size / scale, gt_size / scale) and ``gt`` (3, gt_size, gt_size), float32 RGB in
-    [0, 1], ``lq_path``, ``gt_path``.
+    [0, 1], ``lq_path``, ``gt_path``; with ``saliency`` in the options also ``saliency`` (1, gt_size / scale,
+    gt_size / scale), float32 in [0, 1].
 
     Attributes:
         position_counts_: (N,) how many positions of each image are drawn from.
@@ -122,13 +123,16 @@ class SamplingAugDataset(Dataset):
                 found=f'{lq.shape[0]} x {lq.shape[1]}',
                 remedy='do not change the images while a run reads them; start it again',
             )
+        place = slice(top, top + size), slice(left, left + size)
+        saliency = self._images.read_saliency(image, lq)
         return self._images.to_sample(
             image,
-            lq[top : top + size, left : left + size],
+            lq[place],
             gt[top * scale : top * scale + self.gt_size, left * scale : left * scale + self.gt_size],
             self.seed,
             int(operator.index(index)),
             _AUGMENTATION_STREAM,
+            saliency=None if saliency is None else saliency[place],
         )
 
     def _read_pair(self, image: int) -> Tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, decode_record, open_reader
 from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import option_place, read_dataset_options
+from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
 from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.window_crops import Piece, covered, pieces, position_count
 from bsr_plugins.data.subimages.window_layout import log_degradation, read_layout
@@ -55,7 +56,8 @@ class UniformWindowsDataset(Dataset):
             ``phase``, which BasicSR adds.
 
     A sample is a dict of ``lq`` (3, gt_size / scale, gt_size / scale) and ``gt`` (3, gt_size, gt_size), float32 RGB in
-    [0, 1], ``lq_path`` and ``gt_path`` (the key of the first window).
+    [0, 1], ``lq_path`` and ``gt_path`` (the key of the first window); with ``saliency`` in the options also
+    ``saliency`` (1, gt_size / scale, gt_size / scale), float32 in [0, 1], from the maps of the windows.
 
     Attributes:
         missing_share_: (1,) the share of the positions of whole images that lie in no window, images alike.
@@ -104,6 +106,15 @@ class UniformWindowsDataset(Dataset):
             )
         rank, num_ranks = get_dist_info()
         self._passes = Passes(len(self._layout), _ORDER_STREAM, rank=rank, num_ranks=num_ranks)
+        self._saliency: Optional[SaliencyMaps] = None
+        if given.saliency is not None:
+            self._saliency = SaliencyMaps(given.saliency, self.lq_folder)
+            self._saliency.check_keys(
+                image.key(row, column)
+                for image in self._layout
+                for row in range(len(image.tops))
+                for column in range(len(image.lefts))
+            )
         self._readers: Optional[Tuple[LmdbReader, LmdbReader]] = None
 
     def __len__(self) -> int:
@@ -139,22 +150,25 @@ class UniformWindowsDataset(Dataset):
         parts = [
             [self._read_part(image.key(row.window, column.window), row, column) for column in columns] for row in rows
         ]
-        lq, gt = (
-            np.concatenate([np.concatenate([pair[which] for pair in line], axis=1) for line in parts])
-            for which in (0, 1)
+        lq, gt, *maps = (
+            np.concatenate([np.concatenate([part[which] for part in line], axis=1) for line in parts])
+            for which in range(len(parts[0][0]))
         )
         with keyed_python_random(self.seed, int(operator.index(index)), _AUGMENTATION_STREAM):
-            tensors = self._tensors(gt, lq)
+            tensors = self._tensors(gt, lq, *maps)
         key = image.key(rows[0].window, columns[0].window)
         return {**tensors, 'lq_path': key, 'gt_path': key}
 
-    def _read_part(self, key: str, row: Piece, column: Piece) -> Tuple[np.ndarray, np.ndarray]:
-        """Return the LR and the HR part of a crop that lie in one window, (h, w, 3) uint8 BGR."""
+    def _read_part(self, key: str, row: Piece, column: Piece) -> List[np.ndarray]:
+        """Return the LR and the HR part of a crop that lie in one window, (h, w, 3) uint8 BGR, and that of its map."""
         if self._readers is None:
             self._readers = (open_reader(self.lq_folder), open_reader(self.gt_folder))
         lq, gt = (decode_record(reader.path, key, reader.record(key)) for reader in self._readers)
         check_sizes(lq, gt, self.scale, None, f'{key!r} of {self.gt_folder} and {self.lq_folder}')
-        return _part(lq, row, column, self.scale), _part(gt, row, column, 1)
+        parts = [_part(lq, row, column, self.scale), _part(gt, row, column, 1)]
+        if self._saliency is not None:
+            parts.append(_part(self._saliency.read(key, lq), row, column, self.scale))
+        return parts
 
     def _position_counts(self, index: int) -> List[int]:
         image = self._layout[index]

@@ -68,6 +68,7 @@ add('dataset', 'InverseSampledLMDBDataset', 'bsr_plugins.data.inverse_sampled_lm
 add('dataset', 'UniformWindowsDataset', 'bsr_plugins.data.uniform_windows_dataset:UniformWindowsDataset')
 add('dataset', 'RFSBalancedBatchDataset', 'bsr_plugins.data.rfs_balanced_batch_dataset:RFSBalancedBatchDataset')
 add('dataset', 'SamplingAugDataset', 'bsr_plugins.data.sampling_aug_dataset:SamplingAugDataset')
+add('dataset', 'SaliencyPairedDataset', 'bsr_plugins.data.saliency_paired_dataset:SaliencyPairedDataset')
 add('arch', 'FSRCNN', 'bsr_plugins.archs.fsrcnn_arch:FSRCNN')
 add('arch', 'BicubicResidual', 'bsr_plugins.archs.bicubic_residual_arch:BicubicResidual')
 add('arch', 'CARN', 'bsr_plugins.archs.carn_arch:CARN')

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 from basicsr.utils.dist_util import master_only
 from torch import Tensor, nn
 
+from bsr_plugins.common.builders import window_size
 from bsr_plugins.data.sampling.dropped_batches import check_not_dropped
 from bsr_plugins.host.additions.new_options_hold import record_of
 from bsr_plugins.host.additions.whole_checkpoints import saving_whole
@@ -35,7 +36,7 @@ from bsr_plugins.models.run_state import RunState, files_of
 from bsr_plugins.models.sigma_branch import SigmaBranch
 from bsr_plugins.models.stock_model import StockModel
 from bsr_plugins.models.upstream_code import is_upstreams
-from bsr_plugins.models.window_padding import whole_windows, window_size
+from bsr_plugins.models.window_padding import whole_windows
 from bsr_plugins.runs.random_states import preserved_random_states
 from bsr_plugins.runs.state_structure import check_state
 

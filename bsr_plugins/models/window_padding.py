@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Iterator, Mapping, Optional
-
-
-def window_size(network: Mapping[str, Any]) -> Optional[int]:
-    """Return the ``window_size`` of ``network_g``, or of its base (BicubicResidual); None where it has no windows."""
-    while isinstance(network.get('base'), Mapping):
-        network = network['base']
-    return network.get('window_size')
+from typing import Any, Iterator, Optional
 
 
 @contextlib.contextmanager

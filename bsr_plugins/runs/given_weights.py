@@ -44,7 +44,13 @@ def given_weights(net: Any) -> Tuple[int, int]:
     return sum(weight.numel() for weight in given), sum(weight.numel() for weight in trainable)
 
 
-def refuse_random_weights(value: Any, root: Path, name: Any, found: Optional[str] = None) -> None:
+def refuse_random_weights(
+    value: Any,
+    root: Path,
+    name: Any,
+    found: Optional[str] = None,
+    problem: str = 'The test would run with random weights',
+) -> None:
     """Raise the error of a test whose network has no weights from a file.
 
     Args:
@@ -52,6 +58,7 @@ def refuse_random_weights(value: Any, root: Path, name: Any, found: Optional[str
         root: The working directory, where weights to name are looked for.
         name: The ``name`` of the file: weights of its own training come before those of others.
         found: What the network has instead.
+        problem: What would be done with random weights.
 
     Raises:
         OptionError: Always.
@@ -62,9 +69,9 @@ def refuse_random_weights(value: Any, root: Path, name: Any, found: Optional[str
     if other:
         remedy = f'pretrain_network_g: {other}, if these newest weights are of this network'
     raise OptionError(
-        'The test would run with random weights',
+        problem,
         where='path.pretrain_network_g',
-        expected='the weights to test, such as experiments/NAME/models/net_g_latest.pth',
+        expected='trained weights, such as experiments/NAME/models/net_g_latest.pth',
         found=found or value or 'no path',
         remedy=remedy,
     )

@@ -1074,8 +1074,8 @@ TABLE: List[Bad] = [
     bad('a batch of none', SCORE + ' --batch 0', nothing, 'The batch must be at least 1'),
     bad('unknown device', SCORE + ' --device gpu7', nothing, "The device 'gpu7' cannot be used"),
     bad('weights without option file', SCORE + ' --weights a.pth', nothing, '--opt and --weights together'),
-    bad('scoring weights cut short', NET, cut(WEIGHTS), 'The weights of the scorer cannot be read'),
-    bad('hostile scoring weights', NET, hostile(WEIGHTS), 'The weights of the scorer cannot be read'),
+    bad('scoring weights cut short', NET, cut(WEIGHTS), 'The weights of the network cannot be read'),
+    bad('hostile scoring weights', NET, hostile(WEIGHTS), 'The weights of the network cannot be read'),
     bad(
         'weights that are not finite',
         TEST,
@@ -1121,9 +1121,9 @@ TABLE: List[Bad] = [
         'scoring option file with a tag',
         NET,
         edit('d: 4', "d: !!python/object/apply:os.mkdir ['executed']"),
-        'The option file of the scorer cannot be read',
+        'The option file of the network cannot be read',
     ),
-    bad('scoring option file without network', NET, edit('network_g:', 'network_x:'), 'has no network to score by'),
+    bad('scoring option file without network', NET, edit('network_g:', 'network_x:'), 'has no network to run'),
     # ------------------------------------------------------------------ arguments without effect
     bad('a batch of whole images', SCORE + ' --whole-image --batch 4', nothing, '--batch would have no effect with'),
     bad('a template of no LR', LMDB.replace(' --lr data/LR', '') + ' --lr-template {}x2', nothing, 'without --lr'),

@@ -106,7 +106,7 @@ def test_a_trained_network_scores(arguments: List[str], tmp_path: Path) -> None:
         (['--scale', '2'], 'made for another scale'),
         (['--opt', 'x.yml'], '--opt and --weights together'),
         (['--weights', 'x.pth'], '--opt and --weights together'),
-        (['--opt', 'x.yml', '--weights', 'x.pth'], 'option file of the scorer is missing'),
+        (['--opt', 'x.yml', '--weights', 'x.pth'], 'option file of the network is missing'),
         (['--opt', 'x.yml', '--weights', 'x.pth', '--scorer', 'bicubic'], 'without --scorer'),
         (['--device', 'gpu'], "device 'gpu' cannot be used"),
         (['--batch', '0'], 'batch must be at least 1'),

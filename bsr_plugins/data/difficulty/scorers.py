@@ -6,7 +6,7 @@ import hashlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import CheckpointError, DependencyError, OptionError
@@ -16,6 +16,9 @@ from bsr_plugins.runs.weight_layouts import misfit
 
 if TYPE_CHECKING:
     import torch
+
+
+_GIVE_OPTIONS = 'give the option file that the weights were trained by, for one options/train_MSRResNet_x4.yml'
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,30 @@ def network_scorer(opt: PathLike, weights: PathLike, scale: int, device: str = '
         DependencyError: BasicSR is not importable.
     """
     _require_basicsr()
-    network_g = read_network_option(opt, scale)
-    state = read_weights(weights)
-    network = _build(network_g, opt)
-    _load(network, state, weights, opt)
+    network_g = network_option(read_options(opt), opt, scale)
+    network = trained_network(network_g, opt, weights)
     digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:12]
     return Scorer(f'{network_g["type"]}-{digest}', NetworkUpscaler(network.to(device)), device)
+
+
+def trained_network(
+    network_g: Mapping[str, Any], opt: PathLike, weights: PathLike, key: Optional[str] = None
+) -> torch.nn.Module:
+    """Return a network with trained weights, on the CPU.
+
+    Args:
+        network_g: Its options.
+        opt: The option file that they are from, for errors.
+        weights, key: See :func:`read_weights`.
+
+    Raises:
+        OptionError: There is no such network, or it does not take these options.
+        CheckpointError: The weights are missing, unreadable, or do not fit the network; keys are named.
+    """
+    state = read_weights(weights, key)
+    network = _build(network_g, opt)
+    _load(network, state, weights, opt)
+    return network
 
 
 class NetworkUpscaler:
@@ -120,46 +141,58 @@ class NetworkUpscaler:
                 return self._network(lr.contiguous())
 
 
-def read_network_option(opt: PathLike, scale: int) -> Dict[str, Any]:
-    """Return ``network_g`` of an option file, after checking its scale against ``scale``.
+def read_options(opt: PathLike) -> Dict[str, Any]:
+    """Return what an option file holds, by the safe YAML loader.
+
+    Raises:
+        OptionError: The file is missing or malformed.
+    """
+    import yaml
+
+    try:
+        options = yaml.safe_load(Path(opt).read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise OptionError('The option file of the network is missing', where=opt, remedy=_GIVE_OPTIONS) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise OptionError(
+            'The option file of the network cannot be read', where=opt, found=error, remedy=_GIVE_OPTIONS
+        ) from error
+    return options if isinstance(options, dict) else {}
+
+
+def network_option(options: Mapping[str, Any], opt: PathLike, scale: int) -> Dict[str, Any]:
+    """Return ``network_g`` of the options of a file, after checking its scale against ``scale``.
 
     Raises:
         OptionError: See ``network_scorer``.
     """
-    import yaml
-
-    remedy = 'give the option file that the weights were trained by, for one options/train_MSRResNet_x4.yml'
-    try:
-        options = yaml.safe_load(Path(opt).read_text(encoding='utf-8'))
-    except FileNotFoundError:
-        raise OptionError('The option file of the scorer is missing', where=opt, remedy=remedy) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise OptionError(
-            'The option file of the scorer cannot be read', where=opt, found=error, remedy=remedy
-        ) from error
-    network_g = options.get('network_g') if isinstance(options, dict) else None
+    network_g = options.get('network_g')
     if not isinstance(network_g, dict) or not isinstance(network_g.get('type'), str):
         raise OptionError(
-            'The option file has no network to score by',
+            'The option file has no network to run',
             where=f'{opt}: network_g',
             expected='a mapping with `type`',
             found=network_g,
-            remedy=remedy,
+            remedy=_GIVE_OPTIONS,
         )
     for where, found in (('scale', options.get('scale')), ('network_g.upscale', network_g.get('upscale'))):
         if found is not None and found != scale:
             raise OptionError(
-                'The scorer and the sub-images have different scales',
+                'The network and the images have different scales',
                 where=f'{opt}: {where}',
                 expected=scale,
                 found=found,
-                remedy=f'score by a network trained for x{scale}',
+                remedy=f'take a network trained for x{scale}',
             )
     return network_g
 
 
-def read_weights(path: PathLike) -> Mapping[str, torch.Tensor]:
+def read_weights(path: PathLike, key: Optional[str] = None) -> Mapping[str, torch.Tensor]:
     """Return the state dict that a weights file holds, on the CPU, names without a leading ``module.``.
+
+    Args:
+        path: The file.
+        key: Where in it the weights are looked for first, such as ``params``; None: ``params_ema``, then ``params``.
 
     Raises:
         CheckpointError: The file is missing, damaged, or holds no state dict.
@@ -178,18 +211,18 @@ def read_weights(path: PathLike) -> Mapping[str, torch.Tensor]:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(
-            'The weights of the scorer are missing',
+            'The weights of the network are missing',
             where=path,
             remedy=f'train them (file: {command("option", "train_MSRResNet_x4")}), or score by --scorer bicubic',
         ) from None
     except UNREADABLE as error:
         raise CheckpointError(
-            'The weights of the scorer cannot be read',
+            'The weights of the network cannot be read',
             where=path,
             found=error,
             remedy='give a .pth with tensors only, such as the net_g_*.pth that BasicSR saves',
         ) from error
-    for name in ('params_ema', 'params', 'state_dict'):
+    for name in (key, 'params_ema', 'params', 'state_dict'):
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
             break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 from torch import Tensor
@@ -25,20 +25,25 @@ class SampleTensors:
         self.mean, self.std = opt.get('mean'), opt.get('std')
         self.luma = opt.get('color') == 'y'
 
-    def __call__(self, gt: np.ndarray, lq: np.ndarray) -> Dict[str, Tensor]:
+    def __call__(self, gt: np.ndarray, lq: np.ndarray, saliency: Optional[np.ndarray] = None) -> Dict[str, Tensor]:
         """Return ``lq`` and ``gt``, float32 RGB (3, h, w) in [0, 1] before ``mean`` and ``std``.
+
+        And ``saliency``, float32 (1, h, w) in [0, 1], where it is given: turned as ``lq``, and nothing else.
 
         Flips and rotation are drawn from Python's ``random``: seed it (``keyed_python_random``) around the call.
 
         Args:
             gt: (H, W, 3) BGR, uint8 or float32 in [0, 1]; a float array may be changed.
             lq: (h, w, 3) likewise.
+            saliency: (h, w, 1) uint8.
         """
+        import torch
         from basicsr.data.transforms import augment
         from basicsr.utils import img2tensor
 
         # Copies, since augment flips in place; whole bytes as long as may be, a quarter of the memory of floats.
-        gt, lq = augment([self._own(gt), self._own(lq)], self.use_hflip, self.use_rot)
+        more = [] if saliency is None else [saliency.copy()]
+        gt, lq, *more = augment([self._own(gt), self._own(lq), *more], self.use_hflip, self.use_rot)
         if self.luma:
             try:
                 from basicsr.utils.color_util import bgr2ycbcr
@@ -55,7 +60,11 @@ class SampleTensors:
 
             for tensor in tensors:
                 normalize(tensor, self.mean, self.std, inplace=True)
-        return {'lq': tensors[0], 'gt': tensors[1]}
+        found = {'lq': tensors[0], 'gt': tensors[1]}
+        if more:
+            plane = np.ascontiguousarray(more[0].reshape(1, *more[0].shape[:2]), np.float32)
+            found['saliency'] = torch.from_numpy(plane).div_(255)
+        return found
 
     def _own(self, image: np.ndarray) -> np.ndarray:
         if image.dtype != np.uint8:
@@ -63,7 +72,9 @@ class SampleTensors:
         return image.astype(np.float32) / 255.0 if self.luma else image.copy()
 
 
-def random_crop(gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int) -> Tuple[np.ndarray, np.ndarray]:
+def random_crop(
+    gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int, *like_lq: np.ndarray
+) -> Tuple[np.ndarray, ...]:
     """Return the crops of (gt_size, gt_size) and of that / ``scale`` at one place, the LQ's top and left drawn.
 
     The draws are those of BasicSR's ``paired_random_crop``, from Python's ``random``. That function itself takes the
@@ -71,8 +82,12 @@ def random_crop(gt: np.ndarray, lq: np.ndarray, gt_size: int, scale: int) -> Tup
 
     Args:
         gt: (H, W, C), at least the crop's size. lq: (H / scale, W / scale, C).
+        gt_size: Side of the crop.
+        scale: Upscaling factor.
+        like_lq: What is cropped as ``lq`` is, behind it.
     """
     size = gt_size // scale
     top, left = (random.randint(0, side - size) for side in lq.shape[:2])
     whole = slice(top * scale, top * scale + gt_size), slice(left * scale, left * scale + gt_size)
-    return gt[whole], lq[top : top + size, left : left + size]
+    place = slice(top, top + size), slice(left, left + size)
+    return (gt[whole], lq[place], *(each[place] for each in like_lq))

@@ -23,6 +23,13 @@ TENSORS = (
 )
 GT_SIZE = Option('gt_size', whole(1), REQUIRED, 'side of the HR crops, a multiple of scale')
 FILENAME_TMPL = Option('filename_tmpl', TEXT, '{}', 'name of an LR image, `{}` for that of the HR image')
+#: The maps that ``train.augment`` goes by with ``saliency: map``.
+SALIENCY = Option(
+    'saliency',
+    optional(PATH),
+    None,
+    'saliency maps of the LR images, an LMDB from `basicsr saliency`; each sample then has its part as `saliency`',
+)
 #: Where PairedImageDataset finds its pairs.
 PAIRS = (
     Option('dataroot_gt', PATH, REQUIRED, 'HR images: a folder, or an LMDB'),

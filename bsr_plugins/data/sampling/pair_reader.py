@@ -22,6 +22,7 @@ from bsr_plugins.data.images.name_lists import listing_errors, read_lines
 from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, PAIRS, SCALE, names_images, option_place
 from bsr_plugins.data.images.stored_images import StoredImage
+from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps, saliency_key
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 
 
@@ -32,7 +33,8 @@ class PairedImages:
 
     Args:
         opt: Options of PairedImageDataset with ``scale``; ``gt_size`` is the side of the crops
-            that will be taken, so that smaller images are refused. The options are copied, never changed.
+            that will be taken, so that smaller images are refused, ``saliency`` an LMDB with a map of each LR image.
+            The options are copied, never changed.
 
     Attributes:
         scale: Upscaling factor. gt_folder, lq_folder: as in the options.
@@ -68,6 +70,10 @@ class PairedImages:
             )
         # Flat arrays, not lists: worker processes share their pages, while counting references would copy them.
         self._gt_paths, self._lq_paths = (np.array([os.fsencode(path) for path in paths]) for paths in zip(*pairs))
+        self._saliency: Optional[SaliencyMaps] = None
+        if opt.get('saliency') is not None:
+            self._saliency = SaliencyMaps(opt['saliency'], self.lq_folder)
+            self._saliency.check_keys(self._saliency_key(index) for index in range(len(self)))
 
     def __len__(self) -> int:
         return len(self._gt_paths)
@@ -103,19 +109,37 @@ class PairedImages:
         self._check_room(image, 1, self._where(self.gt_path(index), self.gt_folder))
         return image
 
+    def read_saliency(self, index: int, lq: np.ndarray) -> Optional[np.ndarray]:
+        """Return the saliency map of an LR image, (h, w, 1) uint8; None where the options name no maps.
+
+        Args:
+            index: Of the pair.
+            lq: The whole LR image, as :meth:`read_lq` gives it.
+        """
+        return None if self._saliency is None else self._saliency.read(self._saliency_key(index), lq)
+
     def check_pair(self, index: int, lq: np.ndarray, gt: np.ndarray) -> None:
         """Raise DataError unless the HR image has ``scale`` times the LR image's sides."""
         places = [self._where(self.gt_path(index), self.gt_folder), self._where(self.lq_path(index), self.lq_folder)]
         check_sizes(lq, gt, self.scale, None, ' and '.join(places))
 
-    def to_sample(self, index: int, lq_crop: np.ndarray, gt_crop: np.ndarray, *key: int) -> Dict[str, Any]:
+    def to_sample(
+        self,
+        index: int,
+        lq_crop: np.ndarray,
+        gt_crop: np.ndarray,
+        *key: int,
+        saliency: Optional[np.ndarray] = None,
+    ) -> Dict[str, Any]:
         """Return the sample of a crop pair: ``lq``, ``gt`` (float32 RGB (3, h, w)), ``lq_path``, ``gt_path``.
+
+        And ``saliency`` (float32 (1, h, w)), where the crop of the map is given.
 
         Flips and rotation are BasicSR's, drawn as a function of ``key``, or without one from Python's ``random`` as it
         is; the crops are left as they are.
         """
         with keyed_python_random(*key) if key else contextlib.nullcontext():
-            tensors = self._tensors(gt_crop, lq_crop)
+            tensors = self._tensors(gt_crop, lq_crop, saliency)
         return {**tensors, 'lq_path': self.lq_path(index), 'gt_path': self.gt_path(index)}
 
     # ------------------------------------------------------------------ reading
@@ -185,6 +209,9 @@ class PairedImages:
                 read_lines(listed)
                 return data_util.paired_paths_from_meta_info_file(folders, kinds, listed, template)
             return data_util.paired_paths_from_folder(folders, kinds, template)
+
+    def _saliency_key(self, index: int) -> str:
+        return saliency_key(self.lq_path(index), self._backend['type'] == 'lmdb')
 
     def _stored(self, folder: str, path: str) -> StoredImage:
         return StoredImage(folder, path) if self._backend['type'] == 'lmdb' else StoredImage(path)

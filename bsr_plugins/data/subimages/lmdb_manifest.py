@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from bsr_plugins.common import files
 from bsr_plugins.common.commands import command
@@ -22,6 +22,22 @@ META_INFO = 'meta_info.txt'
 FORMAT = 1
 #: Entries that stand in the manifest of a finished LMDB alone.
 MEASURED = ('sub_images', 'sizes')
+
+
+class ManifestFormat(NamedTuple):
+    """What the manifest of one kind of LMDB holds.
+
+    Attributes:
+        what: The LMDB, for errors.
+        make: How it is made, for errors.
+        entries: The kind of each entry that it may have.
+    """
+
+    what: str
+    make: str
+    entries: Dict[str, Kind]
+
+
 _MAKE = f'make it with {command("subimages")}'
 _NAMES = Kind(
     'names of images and their files',
@@ -49,6 +65,7 @@ _ENTRIES = {
     'degradation': choice(*DEGRADATIONS),
     'noise_seed': whole(0),
 }
+_SUB_IMAGES = ManifestFormat('a sub-image LMDB', _MAKE, _ENTRIES)
 
 
 def manifest_text(manifest: Dict[str, Any]) -> str:
@@ -77,31 +94,45 @@ def read_manifest(lmdb_path: PathLike, *needed: str) -> Dict[str, Any]:
         DataError: no such folder, no manifest in it, not one of this tool, one that names files outside its folder, or
             an entry that is absent, stands twice or is of another kind.
     """
-    path = Path(lmdb_path) / MANIFEST
-    try:
-        manifest = json.loads(
-            _read(lmdb_path, path).decode('utf-8'), object_pairs_hook=_without_repeats, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise DataError(f'{path} cannot be read as JSON', where=path, found=error, remedy=_MAKE) from error
-    if not isinstance(manifest, dict) or type(manifest.get('format')) is not int or manifest['format'] != FORMAT:
-        found = manifest.get('format') if isinstance(manifest, dict) else type(manifest).__name__
-        raise DataError(
-            f'{path} is not the manifest of a sub-image LMDB',
-            where=path,
-            expected=f'format {FORMAT}',
-            found=found,
-            remedy=_MAKE,
-        )
-    _check_entries(manifest, _ENTRIES, needed, str(path))
+    manifest = read_entries(lmdb_path, _SUB_IMAGES, *needed)
+    where = str(Path(lmdb_path) / MANIFEST)
     source = manifest.get('source')
     if source is None:
         if 'source' in needed and manifest.get('kind') != 'lr':
-            raise _wrong_entry(str(path), 'source', SECTION, manifest)
+            raise _wrong_entry(where, 'source', SECTION, manifest, _MAKE)
         return manifest
-    _check_entries(source, _SOURCE, _SOURCE if needed else (), f'{path}: source')
+    _check_entries(source, _SOURCE, _SOURCE if needed else (), f'{where}: source', _MAKE)
     for name in source.get('images', {}).values():
-        check_inside_folder(name, f'{path}: source.images', _MAKE)
+        check_inside_folder(name, f'{where}: source.images', _MAKE)
+    return manifest
+
+
+def read_entries(lmdb_path: PathLike, form: ManifestFormat, *needed: str) -> Dict[str, Any]:
+    """Return the manifest of an LMDB of any kind; each entry is of its kind, and those that are ``needed`` are there.
+
+    Raises:
+        DataError: no such folder, no manifest in it, not one of this tool, or an entry that is absent, stands twice or
+            is of another kind.
+    """
+    path = Path(lmdb_path) / MANIFEST
+    try:
+        manifest = json.loads(
+            _read(lmdb_path, path, form.make).decode('utf-8'),
+            object_pairs_hook=_without_repeats,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{path} cannot be read as JSON', where=path, found=error, remedy=form.make) from error
+    if not isinstance(manifest, dict) or type(manifest.get('format')) is not int or manifest['format'] != FORMAT:
+        found = manifest.get('format') if isinstance(manifest, dict) else type(manifest).__name__
+        raise DataError(
+            f'{path} is not the manifest of {form.what}',
+            where=path,
+            expected=f'format {FORMAT}',
+            found=found,
+            remedy=form.make,
+        )
+    _check_entries(manifest, form.entries, needed, str(path), form.make)
     return manifest
 
 
@@ -155,19 +186,21 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(type(side) is int and side > 0 for side in value)
 
 
-def _check_entries(entries: Dict[str, Any], kinds: Dict[str, Kind], needed: Iterable[str], where: str) -> None:
+def _check_entries(
+    entries: Dict[str, Any], kinds: Dict[str, Kind], needed: Iterable[str], where: str, make: str
+) -> None:
     for name, kind in kinds.items():
         if (name in entries or name in needed) and not kind.accepts(entries.get(name)):
-            raise _wrong_entry(where, name, kind, entries)
+            raise _wrong_entry(where, name, kind, entries, make)
 
 
-def _wrong_entry(where: str, name: str, kind: Kind, entries: Dict[str, Any]) -> DataError:
+def _wrong_entry(where: str, name: str, kind: Kind, entries: Dict[str, Any], make: str) -> DataError:
     return DataError(
         f'The manifest has a wrong entry {name!r}',
         where=f'{where}: {name}',
         expected=kind.text,
         found=shortened(repr(entries[name])) if name in entries else 'no such entry',
-        remedy=_MAKE,
+        remedy=make,
     )
 
 
@@ -183,16 +216,16 @@ def _refuse_constant(text: str) -> None:
     raise ValueError(f'{text} is no number of JSON')
 
 
-def _read(lmdb_path: PathLike, path: Path) -> bytes:
-    _require(lmdb_path, path)
+def _read(lmdb_path: PathLike, path: Path, make: str = _MAKE) -> bytes:
+    _require(lmdb_path, path, make)
     try:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f'{path} cannot be read', where=path, found=error) from error
 
 
-def _require(lmdb_path: PathLike, path: Path) -> None:
+def _require(lmdb_path: PathLike, path: Path, make: str = _MAKE) -> None:
     if not Path(lmdb_path).is_dir():
-        raise DataError(f'no LMDB folder {lmdb_path}', where=lmdb_path, remedy=_MAKE)
+        raise DataError(f'no LMDB folder {lmdb_path}', where=lmdb_path, remedy=make)
     if not path.is_file():
-        raise DataError(f'{lmdb_path} has no {path.name}', where=path, remedy=_MAKE)
+        raise DataError(f'{lmdb_path} has no {path.name}', where=path, remedy=make)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from bsr_plugins.common import files
 from bsr_plugins.common.errors import DataError
@@ -32,17 +32,28 @@ class LMDBWriter:
     """Writes ``path`` through ``path.partial``; all that is put between two flushes is one transaction.
 
     An earlier ``path.partial`` is continued where its manifest is the same (but for what stands in a
-    finished one alone), else made anew.
+    finished one alone), else made anew. ``continued`` says which.
 
     Args:
         path: The LMDB folder to make; it must not be there.
         manifest: What goes into manifest.json; what is known at the end alone (``MEASURED``) is added then.
+        is_earlier: Whether a folder, an earlier ``path.partial``, is a part of what is asked for now; None: where its
+            manifest is the same.
+        counted: The entry of the manifest that says how many records there are.
 
     Raises:
         DataError: the folder or the data base in it cannot be written (every method).
     """
 
-    def __init__(self, path: PathLike, manifest: Dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: PathLike,
+        manifest: Dict[str, Any],
+        is_earlier: Optional[Callable[[Path], bool]] = None,
+        counted: str = 'sub_images',
+    ) -> None:
+        self._counted = counted
+        self._is_earlier = is_earlier or self._has_same_manifest
         self.path = Path(path)
         self.partial = self.path.with_name(self.path.name + PARTIAL)
         self.manifest = manifest
@@ -50,7 +61,8 @@ class LMDBWriter:
         self.pending_bytes = 0
         self._env: Any = None  # an lmdb.Environment; none while it is closed
         with _write_errors(self.partial):
-            if not self._continue_partial():
+            self.continued = self._continue_partial()
+            if not self.continued:
                 self._start_over()
 
     def has(self, key: str) -> bool:
@@ -86,21 +98,21 @@ class LMDBWriter:
         """Return how many items are written."""
         return self._env.stat()['entries']
 
-    def complete(self, line_end: str, **measured: Any) -> None:
+    def complete(self, line_end: Union[str, Callable[[memoryview], str]], **measured: Any) -> None:
         """Write meta_info.txt (``<key>.png <line_end>``, in key order) and the manifest: all but moving into place.
 
         Args:
-            line_end: The rest of a line.
-            measured: Entries of the manifest beside the count of ``sub_images``.
+            line_end: The rest of a line, or what gives it for a record.
+            measured: Entries of the manifest beside the count.
         """
         self.flush()
         count = self.count()
         self.close()
         with _write_errors(self.partial):
             with files.replacing(self.partial / META_INFO) as temporary, open(temporary, 'w', encoding='ascii') as text:
-                for key in _keys(self.partial):
-                    text.write(f'{key}.png {line_end}\n')
-            write_manifest(self.partial, {**self.manifest, 'sub_images': count, **measured})
+                for key, record in records(self.partial):
+                    text.write(f'{key}.png {line_end if isinstance(line_end, str) else line_end(record)}\n')
+            write_manifest(self.partial, {**self.manifest, self._counted: count, **measured})
 
     def move_into_place(self) -> None:
         """Give the completed folder its name."""
@@ -120,11 +132,9 @@ class LMDBWriter:
         if not self.partial.is_dir():
             return False
         try:
-            earlier = read_manifest(self.partial)
+            if not self._is_earlier(self.partial):
+                return False
         except DataError:
-            return False
-        earlier = {name: value for name, value in earlier.items() if name not in MEASURED}
-        if manifest_text(earlier) != manifest_text(self.manifest):
             return False
         try:
             check_lmdb(self.partial)
@@ -134,6 +144,10 @@ class LMDBWriter:
             self.close()
             return False
         return True
+
+    def _has_same_manifest(self, partial: Path) -> bool:
+        earlier = {name: value for name, value in read_manifest(partial).items() if name not in MEASURED}
+        return manifest_text(earlier) == manifest_text(self.manifest)
 
     def _start_over(self) -> None:
         if self.partial.is_dir():
@@ -176,20 +190,23 @@ def _write_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _keys(folder: Path) -> Iterator[str]:
-    """Yield the keys in order; the file is mapped anew now and then, so that what was read does not stay in memory."""
+def records(folder: Path) -> Iterator[Tuple[str, memoryview]]:
+    """Yield (key, record) in key order; a record is valid until the next one.
+
+    The file is mapped anew now and then, so that what was read does not stay in memory.
+    """
     import lmdb
 
     last = b''
     while True:
-        with lmdb.open(str(folder), readonly=True, lock=False) as env, env.begin() as transaction:
+        with lmdb.open(str(folder), readonly=True, lock=False) as env, env.begin(buffers=True) as transaction:
             cursor = transaction.cursor()
             more = cursor.set_range(last) if last else cursor.first()
-            if last and more and cursor.key() == last:
+            if last and more and bytes(cursor.key()) == last:
                 more = cursor.next()
             for _ in range(_KEYS_PER_MAPPING):
                 if not more:
                     return
                 last = bytes(cursor.key())
-                yield last.decode('ascii')
+                yield last.decode('ascii'), cursor.value()
                 more = cursor.next()

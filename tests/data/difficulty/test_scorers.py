@@ -182,7 +182,7 @@ def test_option_files_that_do_not_serve(tmp_path: Path, text: Any, message: str)
     if text is not None:
         path.write_text(text)
     with pytest.raises(OptionError, match=message) as caught:
-        scorers.read_network_option(path, 4)
+        scorers.network_option(scorers.read_options(path), path, 4)
     assert str(path) in str(caught.value.where)
 
 

@@ -1,0 +1,111 @@
+"""The saliency maps that a data set cuts its crops out of, read from an LMDB of ``basicsr saliency``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Dict, Iterable, Optional
+
+import numpy as np
+
+from bsr_plugins.common.commands import command
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.shown import counted
+from bsr_plugins.data.images.image_folders import image_key, some_of
+from bsr_plugins.data.images.lmdb_file import check_lmdb
+from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.saliency.saliency_manifest import COUNT, read_saliency_manifest
+from bsr_plugins.data.saliency.saliency_record import decode_cells, decode_source, source_of, spread
+from bsr_plugins.data.subimages.lmdb_manifest import read_keys
+
+
+class SaliencyMaps:
+    """Maps by the key of their LR image: its name without ending, dots in it as ``-``, or its key in an LMDB.
+
+    May be pickled and forked; each process opens the LMDB at its first read.
+
+    Args:
+        path: The LMDB.
+        lq_folder: Where the LR images are, for errors.
+
+    Raises:
+        DataError: There is no such LMDB, it is not finished or not one of ``basicsr saliency``.
+    """
+
+    def __init__(self, path: PathLike, lq_folder: PathLike) -> None:
+        self.path, self.lq_folder = os.fspath(path), os.fspath(lq_folder)
+        source = read_saliency_manifest(self.path, COUNT)['source']
+        self._made_of = source.get('resolved')
+        check_lmdb(self.path)
+        self._reader: Optional[LmdbReader] = None
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, '_reader': None}
+
+    def check_keys(self, keys: Iterable[str]) -> None:
+        """Check that each image has a map.
+
+        Raises:
+            DataError: One has none.
+        """
+        there = set(read_keys(self.path))
+        absent = [key for key in keys if key not in there]
+        if absent:
+            raise DataError(
+                f'{counted(len(absent), "image has", "images have")} no saliency map',
+                where=self.path,
+                expected=f'a map of each image of {self.lq_folder}',
+                found=f'none of {some_of(absent)}; the maps are of {self._made_of}',
+                remedy=self._remake(),
+            )
+
+    def read(self, key: str, lq: np.ndarray) -> np.ndarray:
+        """Return the map of an image, one value a pixel: (h, w, 1) uint8, 255 in the image's largest cell.
+
+        Args:
+            key: Of the image.
+            lq: The whole image, (h, w, 3) uint8 BGR; a map of an image of another size, or of other pixels, is refused.
+
+        Raises:
+            DataError: There is no such map, it is damaged, or it is of another image.
+        """
+        if self._reader is None:
+            self._reader = open_reader(self.path)
+        record = self._reader.get(key)
+        if record is None:
+            self.check_keys([key])
+            raise DataError(f'The LMDB has no record {key!r}', where=self.path, remedy=self._remake())
+        source, cells = decode_source(record), decode_cells(record)
+        if (
+            source is None
+            or cells is None
+            or cells.shape != tuple(-(-side // source.cell) for side in (source.height, source.width))
+        ):
+            raise DataError(
+                f'The saliency map of {key!r} is damaged', where=f'{self.path}: {key}', remedy=self._remake()
+            )
+        if (source.height, source.width) != lq.shape[:2]:
+            raise self._other(key, 'size', f'{source.height} x {source.width}', f'{lq.shape[0]} x {lq.shape[1]}')
+        if source_of(lq, source.cell) != source:
+            raise self._other(key, 'content', f'an image {key!r} of {self._made_of}', 'with other pixels')
+        return spread(cells, source)[..., None]
+
+    def _other(self, key: str, what: str, made_of: str, found: str) -> DataError:
+        return DataError(
+            f'The saliency map of {key!r} was made from an image of another {what}',
+            where=f'{self.path}: {key}',
+            expected=f'a map of the image in {self.lq_folder}, {found}',
+            found=f'a map of {made_of}',
+            remedy=self._remake(),
+        )
+
+    def _remake(self) -> str:
+        flag = '--lq-lmdb' if self.lq_folder.endswith('.lmdb') else '--lq'
+        made = command('saliency', '-opt', 'TEST.yml', flag, self.lq_folder, '--out', self.path)
+        return f'correct the path, or delete the LMDB and make it of these images: {made}'
+
+
+def saliency_key(lq_path: str, is_lmdb: bool) -> str:
+    """Return the key of the map of an LR image, given its path, or its key in an LMDB."""
+    return lq_path if is_lmdb else image_key(Path(lq_path).stem)
