@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Dict, Iterator, Mapping
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
@@ -17,6 +18,14 @@ from bsr_plugins.data.sampling.window_crops import position_count
 
 # Tell order, position and flips from the draws of other data sets, keyed by the same seed and numbers.
 _ORDER_STREAM, _POSITION_STREAM, _AUGMENTATION_STREAM = 11, 12, 13
+
+
+class Place(NamedTuple):
+    """The image of a draw, and the first pixel of its crop in the LR image."""
+
+    image: int
+    top: int
+    left: int
 
 
 class SaliencyPairedDataset(Dataset):
@@ -71,16 +80,23 @@ class SaliencyPairedDataset(Dataset):
         """The draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
         return (self[number] for number in range(len(self)))
 
+    def draw(self, number: int) -> Place:
+        """Return image and position of draw ``number`` of this process.
+
+        Raises:
+            TypeError: ``number`` is no integer.
+            IndexError: ``number`` is negative.
+        """
+        image = self._image(number)
+        return Place(image, *self._position(number, self._images.read_lq(image)))
+
     def __getitem__(self, index: int) -> Dict[str, Any]:
         number = int(operator.index(index))
-        if number < 0:
-            raise IndexError(f'draws are numbered from 0, there is no draw {number}')
-        image, scale = self._passes.item(number), self.scale
+        image, scale = self._image(number), self.scale
         lq, gt = self._images.read_lq(image), self._images.read_gt(image)
         self._images.check_pair(image, lq, gt)
         saliency = self._images.read_saliency(image, lq)
-        counts = [position_count(side * scale, self.gt_size, scale) for side in lq.shape[:2]]
-        top, left = keyed_generator(self.seed, number, _POSITION_STREAM).integers(counts).tolist()
+        top, left = self._position(number, lq)
         size = self.gt_size // scale
         place = slice(top, top + size), slice(left, left + size)
         return self._images.to_sample(
@@ -92,3 +108,13 @@ class SaliencyPairedDataset(Dataset):
             _AUGMENTATION_STREAM,
             saliency=None if saliency is None else saliency[place],
         )
+
+    def _image(self, number: int) -> int:
+        number = int(operator.index(number))
+        if number < 0:
+            raise IndexError(f'draws are numbered from 0, there is no draw {number}')
+        return self._passes.item(number)
+
+    def _position(self, number: int, lq: np.ndarray) -> List[int]:
+        counts = [position_count(side * self.scale, self.gt_size, self.scale) for side in lq.shape[:2]]
+        return keyed_generator(self.seed, number, _POSITION_STREAM).integers(counts).tolist()

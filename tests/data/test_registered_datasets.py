@@ -13,12 +13,15 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.difficulty.scorers import bicubic_scorer
 from bsr_plugins.data.difficulty.scoring import score_difficulty
+from bsr_plugins.data.images.lmdb_reader import decode_record, open_reader
+from bsr_plugins.data.subimages.lmdb_manifest import read_keys
 from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 from bsr_plugins.data.subimages.windows import WindowGrid
 from bsr_plugins.host.registration import TABLE
+from tests.support.saliency_maps import write_maps
 
 NAMES = sorted(TABLE['dataset'])
 SCALE, GT_SIZE = 4, 32
@@ -27,7 +30,7 @@ every_dataset = pytest.mark.parametrize('name', NAMES)
 
 @pytest.fixture(scope='module')
 def opt(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any]:
-    """Options that every data set of the pack is built with: LMDBs, scored."""
+    """Options that every data set of the pack is built with: LMDBs, scored, with the red of LR as saliency maps."""
     lmdbs = create_subimage_lmdbs(
         images / 'HR',
         tmp_path_factory.mktemp('windows'),
@@ -37,7 +40,10 @@ def opt(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Any
         progress=False,
     )
     score_difficulty(lmdbs.hr, lmdbs.lr, SCALE, bicubic_scorer(SCALE), progress=False)
+    reader = open_reader(lmdbs.lr)
+    lq = {key: decode_record(lmdbs.lr, key, reader.record(key)) for key in read_keys(lmdbs.lr)}
     return {
+        'saliency': str(write_maps(lmdbs.lr.with_name('maps.lmdb'), lq)),
         'name': 'windows',
         'phase': 'train',
         'scale': SCALE,
@@ -72,6 +78,45 @@ def test_samples_are_basicsrs_pairs(name: str, opt: Dict[str, Any]) -> None:
     for key in ('lq', 'gt'):
         assert sample[key].dtype == torch.float32 and sample[key].min() >= 0 and sample[key].max() <= 1
     assert isinstance(sample['lq_path'], str) and isinstance(sample['gt_path'], str)
+
+
+@every_dataset
+def test_saliency_lies_where_the_crop_does(name: str, opt: Dict[str, Any]) -> None:
+    dataset = build(name, opt)
+    for number in range(8):
+        sample = dataset[number]
+        assert sample['saliency'].shape == (1, GT_SIZE // SCALE, GT_SIZE // SCALE)
+        assert torch.equal(sample['saliency'][0], sample['lq'][0])
+
+
+@every_dataset
+def test_saliency_changes_nothing_else(name: str, opt: Dict[str, Any]) -> None:
+    from bsr_plugins.common.option import REQUIRED
+    from bsr_plugins.options.table import option_set
+
+    if option_set('dataset', name)['saliency'].default is REQUIRED:
+        with pytest.raises(OptionError, match="'saliency' is missing"):
+            build(name, {**opt, 'saliency': None})
+        return
+    with_maps, without = build(name, opt), build(name, {**opt, 'saliency': None})
+    for number in range(4):
+        sample = with_maps[number]
+        sample.pop('saliency')
+        assert same(sample, without[number])
+
+
+@every_dataset
+def test_maps_of_other_images_are_refused(name: str, opt: Dict[str, Any], tmp_path: Path) -> None:
+    reader = open_reader(opt['dataroot_lq'])
+    keys = read_keys(opt['dataroot_lq'])
+    other = {key: 255 - decode_record('', key, reader.record(key)) for key in keys}
+    with pytest.raises(DataError, match='made from an image of another content'):
+        _ = build(name, {**opt, 'saliency': str(write_maps(tmp_path / 'other.lmdb', other))})[0]
+    other.pop(keys[3])
+    with pytest.raises(DataError, match=f'(?s)1 image has no saliency map.*{keys[3]}'):
+        build(name, {**opt, 'saliency': str(write_maps(tmp_path / 'some.lmdb', other))})
+    with pytest.raises(DataError, match='(?s)no LMDB folder .*nothing.*saliency'):
+        build(name, {**opt, 'saliency': str(tmp_path / 'nothing')})
 
 
 @every_dataset

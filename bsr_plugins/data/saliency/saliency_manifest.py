@@ -26,7 +26,7 @@ _FORMAT = ManifestFormat(
         'network': SECTION,
         'weights': SECTION,
         'cam': SECTION,
-        COUNT: whole(1),
+        COUNT: whole(0),
     },
 )
 

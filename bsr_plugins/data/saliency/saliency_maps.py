@@ -76,15 +76,10 @@ class SaliencyMaps:
         if record is None:
             self.check_keys([key])
             raise DataError(f'The LMDB has no record {key!r}', where=self.path, remedy=self._remake())
-        source, cells = decode_source(record), decode_cells(record)
-        if (
-            source is None
-            or cells is None
-            or cells.shape != tuple(-(-side // source.cell) for side in (source.height, source.width))
-        ):
-            raise DataError(
-                f'The saliency map of {key!r} is damaged', where=f'{self.path}: {key}', remedy=self._remake()
-            )
+        what, where = f'the saliency map of {key!r}', f'{self.path}: {key}'
+        source, cells = decode_source(record), decode_cells(record, what, where, self._remake())
+        if source is None or cells.shape != source.shape:
+            raise DataError(f'{what} is damaged', where=where, remedy=self._remake())
         if (source.height, source.width) != lq.shape[:2]:
             raise self._other(key, 'size', f'{source.height} x {source.width}', f'{lq.shape[0]} x {lq.shape[1]}')
         if source_of(lq, source.cell) != source:

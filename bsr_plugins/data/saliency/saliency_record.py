@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from typing import Any, NamedTuple, Optional, Union
+from typing import NamedTuple, Optional, Tuple, Union
 
 import numpy as np
+
+from bsr_plugins.data.images.image_reading import decoded
 
 # Where a PNG's first chunk, IHDR, ends: the signature, and 25 bytes.
 _AFTER_HEADER = 33
@@ -28,6 +30,11 @@ class MapSource(NamedTuple):
     width: int
     cell: int
     crc32: int
+
+    @property
+    def shape(self) -> Tuple[int, int]:
+        """Rows and columns of the map."""
+        return -(-self.height // self.cell), -(-self.width // self.cell)
 
 
 def source_of(image: np.ndarray, cell: int) -> MapSource:
@@ -60,11 +67,17 @@ def decode_source(record: Union[bytes, memoryview]) -> Optional[MapSource]:
     return None if found is None else MapSource(*map(int, found.groups()[:3]), int(found.group(4), 16))
 
 
-def decode_cells(record: bytes) -> Any:
-    """Return the cells of a record as they were encoded; None where it is no image."""
+def decode_cells(record: bytes, what: str, where: str, remedy: str) -> np.ndarray:
+    """Return the cells of a record as they were encoded.
+
+    Raises:
+        DataError: It is no image; with the words that are given.
+    """
     import cv2
 
-    return cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return decoded(
+        lambda: cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_GRAYSCALE), record, what, where, remedy
+    )
 
 
 def spread(cells: np.ndarray, source: MapSource) -> np.ndarray:
