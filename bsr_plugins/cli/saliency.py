@@ -103,7 +103,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         device,
         progress=process is None or process[0] == 0,
     )
-    took = f'{made.count} made in {time.monotonic() - start:.1f} s on {device}' if made.count else 'already there'
+    took = f'{made.made} made in {time.monotonic() - start:.1f} s on {device}' if made.made else 'already there'
     if made.missing and shard is not None:
         others = ', '.join(map(str, made.missing))
         part = f'shard {shard.number} of {shard.total} of {made.path}'

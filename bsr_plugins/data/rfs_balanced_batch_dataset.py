@@ -136,13 +136,12 @@ class RFSBalancedBatchDataset(Dataset):
         samples = []
         for pick in picks:
             y, x = self._position(pic, pick)
-            lq_crop, gt_crop, saliency_crop = (
-                whole
-                if whole is None
-                else whole[y * factor : (y + self.lq_size) * factor, x * factor : (x + self.lq_size) * factor]
-                for whole, factor in ((lq, 1), (gt, self.scale), (saliency, 1))
+            place, gt_place = (
+                (slice(y * factor, (y + self.lq_size) * factor), slice(x * factor, (x + self.lq_size) * factor))
+                for factor in (1, self.scale)
             )
-            sample = self.images.to_sample(image, lq_crop, gt_crop, saliency=saliency_crop)
+            saliency_crop = None if saliency is None else saliency[place]
+            sample = self.images.to_sample(image, lq[place], gt[gt_place], saliency=saliency_crop)
             samples.append({**sample, 'pic': np.float32(pic[y, x]), 'interval_index': pick.interval})
         return samples
 

@@ -45,13 +45,13 @@ class Made(NamedTuple):
 
     Attributes:
         path: The LMDB.
-        count: How many maps this call has made.
+        made: How many maps this call has made.
         total: How many the LMDB has, or will have.
         missing: The shards that are not finished; [] where the LMDB is there.
     """
 
     path: Path
-    count: int
+    made: int
     total: int
     missing: List[int]
 

@@ -39,7 +39,7 @@ class MapSource(NamedTuple):
 
 def source_of(image: np.ndarray, cell: int) -> MapSource:
     """Return what the map of ``image``, (h, w, 3) uint8 BGR, says of it; however the image was encoded."""
-    return MapSource(image.shape[0], image.shape[1], cell, zlib.crc32(np.ascontiguousarray(image)))
+    return MapSource(image.shape[0], image.shape[1], cell, zlib.crc32(np.ascontiguousarray(image).data))
 
 
 def encode_map(cells: np.ndarray, source: MapSource) -> bytes:
@@ -64,7 +64,10 @@ def decode_source(record: Union[bytes, memoryview]) -> Optional[MapSource]:
     if head[4 : 8 + len(_KEYWORD)] != b'tEXt' + _KEYWORD:
         return None
     found = _SOURCE.match(head, 8 + len(_KEYWORD))
-    return None if found is None else MapSource(*map(int, found.groups()[:3]), int(found.group(4), 16))
+    if found is None:
+        return None
+    height, width, cell, crc32 = found.groups()
+    return MapSource(int(height), int(width), int(cell), int(crc32, 16))
 
 
 def decode_cells(record: bytes, what: str, where: str, remedy: str) -> np.ndarray:

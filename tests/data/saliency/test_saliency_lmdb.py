@@ -106,7 +106,7 @@ def test_made_again_nothing_is_done(folder: Path) -> None:
     # Where the weights lie, and how the folder is spelled, is of no account; nor are leftovers of killed runs.
     (folder.parent / 'X.lmdb.partial').mkdir()
     (folder.parent / 'X.lmdb.shard_1_of_2').mkdir()
-    assert make(folder / '..' / 'LR', trained=network(file='elsewhere.pth')).count == 0
+    assert make(folder / '..' / 'LR', trained=network(file='elsewhere.pth')).made == 0
     assert content(folder.parent / 'X.lmdb') == before
     assert entries(folder) == ['X.lmdb']
 
@@ -134,7 +134,7 @@ def test_a_killed_run_is_continued_to_the_same_bytes(folder: Path, killed: None)
         make(folder)
     assert entries(folder) == ['X.lmdb.partial']
     # Batches of two images each: 8 x 9, 7 x 6, and the last 8 x 9.
-    assert make(folder).count == 1
+    assert make(folder).made == 1
     assert content(folder.parent / 'X.lmdb') == content(make(folder, 'whole.lmdb').path)
     assert entries(folder) == ['X.lmdb', 'whole.lmdb']
 
@@ -143,17 +143,17 @@ def test_a_killed_run_is_continued_to_the_same_bytes(folder: Path, killed: None)
 def test_another_request_starts_a_killed_run_over(folder: Path, killed: None, change: Dict[str, Any]) -> None:
     with pytest.raises(KilledError):
         make(folder)
-    assert make(folder, **change).count == 5
+    assert make(folder, **change).made == 5
 
 
 def test_shards_are_put_together_by_the_last(folder: Path) -> None:
     whole = content(make(folder, 'whole.lmdb').path)
     first = make(folder, shard=Shard(3, 3))
-    assert (first.count, first.missing, first.path.exists()) == (1, [1, 2], False)
-    assert make(folder, shard=Shard(3, 3)).count == 0
+    assert (first.made, first.missing, first.path.exists()) == (1, [1, 2], False)
+    assert make(folder, shard=Shard(3, 3)).made == 0
     assert make(folder, shard=Shard(1, 3)).missing == [2]
     last = make(folder, shard=Shard(2, 3))
-    assert (last.count, last.total, last.missing) == (2, 5, [])
+    assert (last.made, last.total, last.missing) == (2, 5, [])
     assert content(last.path) == whole
     assert entries(folder) == ['X.lmdb', 'whole.lmdb']
     assert make(folder, shard=Shard(1, 3)) == Made(last.path, 0, 5, [])
