@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, Dict, List
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_generator
 
 DRAWS = 500
+BUILT: Dict[str, Any] = {}  # by their options: they keep nothing of a batch
 
 
 def batch_of(scale: int, height: int = 20, width: int = 10, count: int = 4, dtype: Any = torch.float64) -> Batch:
@@ -28,8 +29,10 @@ def batch_of(scale: int, height: int = 20, width: int = 10, count: int = 4, dtyp
 
 
 def augmented(batch: Batch, key: int, kind: str, **options: Any) -> Augmented:
-    scale = batch.gt.shape[-1] // batch.lq.shape[-1]
-    return build_augment({'type': kind, **options}, scale)(batch, keyed_generator(7, key))
+    given = ({'type': kind, **options}, batch.gt.shape[-1] // batch.lq.shape[-1])
+    if repr(given) not in BUILT:
+        BUILT[repr(given)] = build_augment(*given)
+    return BUILT[repr(given)](batch, keyed_generator(7, key))
 
 
 def upsampled(mask: torch.Tensor, scale: int) -> torch.Tensor:
