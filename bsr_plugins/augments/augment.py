@@ -77,6 +77,10 @@ class Augment(abc.ABC):
             return f'{words} to networks that upscale: {self.adaptation}'
         return self.certainty
 
+    def looked_at(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Return which of ``count`` samples have their saliency looked at, where ``rng`` is that of the call."""
+        return np.arange(count)
+
     @abc.abstractmethod
     def __call__(self, batch: Batch, rng: np.random.Generator) -> Augmented:
         """Return the batch to train on.

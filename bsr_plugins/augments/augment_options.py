@@ -6,10 +6,11 @@ import dataclasses
 from types import SimpleNamespace
 from typing import Any, Dict, Mapping, Tuple
 
+from bsr_plugins.attribution.cam_options import CAM_DETECTOR, CAM_OPTIONS, CAM_STEPS
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
 from bsr_plugins.common.option import Option, OptionSet, read_section
-from bsr_plugins.common.option_kinds import TEXT, list_of, number, optional
+from bsr_plugins.common.option_kinds import TEXT, choice, list_of, number, optional, whole
 
 #: Largest share of a side that a box may take: the draw around it (standard deviation 0.01) rarely goes beyond 1.
 _LARGEST_BOX = 0.95
@@ -201,7 +202,98 @@ MOA = OptionSet(
     relation=_mixture_fits,
 )
 
-AUGMENTS: Tuple[OptionSet, ...] = (*MIXTURE, MOA)
+#: Steps of ``saliency: cam``, which is computed in every iteration.
+CAM_STEPS_OF_BATCH = 4
+
+
+def _cells_fit_the_grid(values: SimpleNamespace) -> None:
+    if values.cells > values.grid**2:
+        raise OptionError(
+            'more cells are asked for than the grid has',
+            where='cells',
+            expected=f'<= {values.grid**2}, for grid: {values.grid}',
+            found=values.cells,
+            remedy='cells: 1',
+        )
+
+
+def _is_add_plus(values: SimpleNamespace) -> None:
+    _cells_fit_the_grid(values)
+    if not values.ops or len(set(values.ops)) < len(values.ops):
+        raise OptionError(
+            'ADDPlus does one of these operations, each of them as often as the others',
+            where='ops',
+            expected='one or more of mix, paste and intensity, each once',
+            found=values.ops,
+            remedy='ops: [mix, paste, intensity]',
+        )
+
+
+def _on_a_batch(option: Option) -> Option:
+    if option is not CAM_STEPS:
+        return dataclasses.replace(option, meaning=f'of saliency cam: {option.meaning}')
+    return dataclasses.replace(
+        option,
+        default=CAM_STEPS_OF_BATCH,
+        meaning=f'of saliency cam: {option.meaning}',
+        reason='they are taken in every iteration',
+    )
+
+
+_SALIENT = (
+    Option(
+        'prob',
+        number(at_least=0, at_most=1),
+        0.5,
+        'share of the samples that something is done to',
+        'the paper is not at hand; as in a third-party implementation, like the next four',
+    ),
+    Option('grid', whole(1), 2, 'cells along each side of an image'),
+    Option('cells', whole(1), 1, 'how many of them, those of the largest mean saliency, are the salient region'),
+    Option('alpha', number(above=0), 1.2, "lam ~ Beta(alpha, alpha) of each sample, the source's share in its region"),
+    Option(
+        'canvas',
+        choice('partner', 'self'),
+        'partner',
+        'partner: its salient region goes into the partner, whose surroundings take the place of its own; self: it '
+        "keeps its surroundings and receives the partner's salient region",
+    ),
+    Option(
+        'saliency',
+        choice('proxy', 'map', 'cam'),
+        'proxy',
+        'proxy: gradient and error of the images; map: what the data set reads from an LMDB of `basicsr saliency`; '
+        'cam: the attribution map by `network_saliency`, computed on each batch',
+        'it needs nothing and costs next to nothing; the paper has the attribution map (cam, or map)',
+    ),
+    # A batch has no window of interest.
+    *(_on_a_batch(option) for option in CAM_OPTIONS if option is not CAM_DETECTOR),
+)
+ADD = OptionSet(
+    'augment',
+    'ADD',
+    'Experimental, built from abstract and supplement: the salient region of each sample is mixed into another one.',
+    _SALIENT,
+    relation=_cells_fit_the_grid,
+)
+ADD_PLUS = OptionSet(
+    'augment',
+    'ADDPlus',
+    'Experimental, as ADD: each sample has its salient region mixed, pasted, or sharpened as CutBlur does.',
+    (
+        *_SALIENT,
+        Option(
+            'ops',
+            list_of(choice('mix', 'paste', 'intensity')),
+            ['mix', 'paste', 'intensity'],
+            'what may be done to a sample, one of them each, equally likely; intensity takes its region of the '
+            'downscaled HR image into the LR image',
+        ),
+    ),
+    relation=_is_add_plus,
+)
+
+AUGMENTS: Tuple[OptionSet, ...] = (*MIXTURE, MOA, ADD, ADD_PLUS)
 _BY_NAME: Dict[str, OptionSet] = {options.name: options for options in AUGMENTS}
 _TYPE = 'type'
 

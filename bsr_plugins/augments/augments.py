@@ -18,6 +18,8 @@ AUGMENTS: Dict[str, str] = {
     'CutMixup': 'bsr_plugins.augments.cutmixup_augment:CutMixup',
     'CutBlur': 'bsr_plugins.augments.cutblur_augment:CutBlur',
     'MoA': 'bsr_plugins.augments.moa_augment:MoA',
+    'ADD': 'bsr_plugins.augments.add_augment:ADDAugment',
+    'ADDPlus': 'bsr_plugins.augments.add_plus_augment:ADDPlusAugment',
 }
 
 

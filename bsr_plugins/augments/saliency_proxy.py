@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-
-def area_downsampled(images: Tensor, scale: int) -> Tensor:
-    """Return (N, C, H, W) with each block of ``scale`` x ``scale`` pixels averaged, (N, C, H / scale, W / scale)."""
-    return functional.avg_pool2d(images, scale) if scale > 1 else images
+from bsr_plugins.augments.whole_batch import area_downsampled
 
 
 def saliency_proxy(lq: Tensor, gt: Tensor, scale: int) -> Tensor:

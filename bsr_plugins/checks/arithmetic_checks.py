@@ -19,6 +19,7 @@ from bsr_plugins.metrics.metric_options import check_has_sigma
 from bsr_plugins.models.augment_combinations import check_combinations
 from bsr_plugins.models.named_losses import check_loss_names
 from bsr_plugins.models.overlapping_windows import check_step
+from bsr_plugins.models.saliency_options import check_maps_given, check_saliency_network
 from bsr_plugins.models.sigma_options import check_first_step, check_maps, check_pair, check_weights
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 from bsr_plugins.options.table import option_set
@@ -56,11 +57,29 @@ def _of_model(option_file: OptionFile, code: CodeInUse, is_train: bool) -> List[
             *refused(option_file, (), check_pair, train, network),
             *refused(option_file, (), check_combinations, train, option_file.section('datasets', 'train')),
             *refused(option_file, (), check_first_step, train, option_file.get('path', 'pretrain_network_udn')),
+            *refused(
+                option_file,
+                (),
+                check_saliency_network,
+                train,
+                option_file.get('network_saliency'),
+                option_file.get('path', 'pretrain_network_saliency'),
+            ),
+            *_maps_given(option_file, train),
             *([] if losses is None else refused(option_file, (), check_loss_names, losses)),
         ]
     if network and option_file.get('val', 'sigma') and not option_file.get('path', 'pretrain_network_sigma'):
         return [*maps, *refused(option_file, (), check_weights, None, is_train)]
     return maps
+
+
+def _maps_given(option_file: OptionFile, train: Dict[str, Any]) -> List[Finding]:
+    return [
+        finding
+        for keys, dataset, _ in datasets_in(option_file)
+        if keys[1] == 'train'
+        for finding in refused(option_file, (), check_maps_given, train, dataset, '.'.join(keys))
+    ]
 
 
 def _given(option_file: OptionFile, kind: str, section: KeyPath) -> Dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.missing_data import (
     INVERSE_TYPES,
@@ -21,6 +21,11 @@ from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 _LIST_FILES = ('meta_info_file', 'meta_info')
 _ALIKE = 0.8
+#: Weights of networks that a training reads and does not save, and the files that each means.
+_FROZEN: Dict[str, Callable[[str], Tuple[str, ...]]] = {
+    'pretrain_network_udn': first_step_files,
+    'pretrain_network_saliency': lambda path: (path,),
+}
 _WEIGHT_KEYS = ('spynet_path', 'edvr_path')
 
 
@@ -106,11 +111,12 @@ def _check_weights(option_file: OptionFile, root: Path, is_train: bool, auto_res
         # A run that resumes takes the networks that were saved with the state instead of the pretrained ones.
         if key == 'resume_state' and is_train and not auto_resume or 'pretrain_network' in key and not from_state:
             findings += _missing_file(option_file, ('path', key), value, root)
-    first_step = option_file.get('path', 'pretrain_network_udn')
-    if is_train and isinstance(first_step, str):
-        # A run that resumes reads them too.
-        for path in first_step_files(first_step)[0 if from_state else 1 :]:
-            findings += _missing_file(option_file, ('path', 'pretrain_network_udn'), path, root)
+    # Those of frozen networks are read by a run that resumes too.
+    for key, files_of in _FROZEN.items():
+        value = option_file.get('path', key)
+        if is_train and isinstance(value, str):
+            for path in files_of(value)[0 if from_state else 1 :]:
+                findings += _missing_file(option_file, ('path', key), path, root)
     for name, network in option_file.options.items():
         if name.startswith('network_') and isinstance(network, dict):
             for key in _WEIGHT_KEYS:

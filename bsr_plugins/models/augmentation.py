@@ -17,7 +17,6 @@ from bsr_plugins.common.option import yaml_value
 from bsr_plugins.models.augment_combinations import check_combinations, combination_error, methods_of
 from bsr_plugins.models.part import Part
 from bsr_plugins.models.processes import loader_sizes
-from bsr_plugins.models.saliency_maps import SaliencyMaps
 
 #: Parts these keys from those of the pack's other streams of draws.
 AUGMENT_STREAM = 11
@@ -50,7 +49,6 @@ class Augmentation(Part):
         check_combinations(opt['train'], opt['datasets']['train'])
         self._check_pass(options)
         self._seed = int(torch.initial_seed())
-        self._saliency = SaliencyMaps(self.model)
         given = ', '.join(f'{key}: {yaml_value(value)}' for key, value in options.items() if key != 'type')
         log = get_root_logger()
         log.info(f'Augmentation: {options["type"]}{f" ({given})" if given else ""}, {self._augment.degree}.')
@@ -78,10 +76,13 @@ class Augmentation(Part):
             self._is_checked = True
         lq, gt = model.lq, model.gt
         _check_sizes(lq, gt, augment.scale)
-        saliency = self._saliency.of(batch, lq, gt) if augment.needs_saliency else None
-        rng = keyed_generator(self._seed, AUGMENT_STREAM, model.iteration + 1)
+        key = (self._seed, AUGMENT_STREAM, model.iteration + 1)
+        saliency = None
+        if augment.needs_saliency:
+            looked_at = augment.looked_at(len(lq), keyed_generator(*key))
+            saliency = model.batch_saliency.of(batch, lq, looked_at)
         with torch.no_grad():
-            augmented = augment(Batch(lq, gt, saliency), rng)
+            augmented = augment(Batch(lq, gt, saliency), keyed_generator(*key))
             self._loss_mask = augmented.loss_mask
             model.lq, model.gt = augmented.lq, self.masked(augmented.gt)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from copy import deepcopy
 from typing import Any, Dict, Mapping, Optional
 
@@ -12,11 +11,20 @@ from torch import Tensor, nn
 
 from bsr_plugins.archs.feature_tap import AUTO, FeatureTap
 from bsr_plugins.common.builders import build_network
-from bsr_plugins.common.errors import CheckpointError
+from bsr_plugins.models.frozen_weights import FrozenWeights
 from bsr_plugins.models.model_options import PARAM_KEY_UDN
-from bsr_plugins.models.part import Part, pack_state
+from bsr_plugins.models.part import Part
 from bsr_plugins.models.sigma_options import check_first_step, first_step_files, is_second_step, sigma_options
 from bsr_plugins.runs.random_states import preserved_random_states
+
+_WEIGHTS = FrozenWeights(
+    option='path.pretrain_network_udn',
+    owner='the first step of UDN',
+    files='net_g_*.pth and net_sigma_*.pth of one run with UncertaintyEstimationLoss',
+    origin='train the first step first (method udn)',
+    entry='first_step',
+    gives='uncertainty',
+)
 
 
 class FirstStep(Part):
@@ -46,35 +54,18 @@ class FirstStep(Part):
         if not is_second_step(opt['train']):
             return
         files = first_step_files(opt['path']['pretrain_network_udn'])
-        self._digest = _digest(*files)
+        self._digest = _WEIGHTS.digest(*files)
         tap = opt['train'].get('sigma_tap') or AUTO
         with preserved_random_states():
             net_g = build_network(deepcopy(opt['network_g']))
             branch = build_network(sigma_options(opt, net_g, tap))
         key = opt['path'].get('param_key_udn') or PARAM_KEY_UDN.default
         for net, path, section in zip((net_g, branch), files, ('network_g', 'network_sigma')):
-            self._load(net, path, key, section)
-            net.requires_grad_(False).eval()
-            model.engine.in_memory_format(net.to(model.device))
+            _WEIGHTS.load(model, net, path, key, section)
         self._net_g, self._branch = net_g, branch
         # And left so: a compiled network keeps to the hooks of its first pass.
         self._tap = FeatureTap(net_g, tap).attach()
         get_root_logger().info(f'UDL: the uncertainty is that of {files[0]} and {files[1]}, frozen.')
-
-    def _load(self, net: nn.Module, path: str, key: str, section: str) -> None:
-        try:
-            self.model.load_network(net, path, True, key)
-        except CheckpointError as error:
-            if not str(error.where).startswith('path.pretrain_network'):
-                raise
-            # To load a part of them, or to train on with other options, is no way here.
-            raise CheckpointError(
-                error.problem,
-                where='path.pretrain_network_udn',
-                expected=f'weights of {section} as it is set here',
-                found=error.found,
-                remedy=f'give {section} the options of the first step, or name the first step of these networks',
-            ) from error
 
     def log_variance(self, lq: Tensor) -> Tensor:
         """Return s = ln(theta) of a batch, (N, C, H, W) in fp32, without gradients."""
@@ -85,31 +76,8 @@ class FirstStep(Part):
 
     def state(self) -> Dict[str, Any]:
         """Return ``first_step``: the digest of its files, in a run that reads them."""
-        return {} if self._digest is None else {'first_step': {'sha256': self._digest}}
+        return _WEIGHTS.state(self._digest)
 
     def load_state(self, resume_state: Mapping[str, Any]) -> None:
         """Say where the files of the first step are others than before."""
-        saved = (pack_state(resume_state) or {}).get('first_step')
-        if self._digest is not None and saved is not None and saved['sha256'] != self._digest:
-            get_root_logger().warning(
-                'The weights of the first step (path.pretrain_network_udn) are not those that this run began with: it '
-                'goes on with another uncertainty.'
-            )
-
-
-def _digest(*files: str) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        try:
-            with open(path, 'rb') as content:
-                for block in iter(lambda: content.read(2**20), b''):
-                    digest.update(block)
-        except OSError as error:
-            raise CheckpointError(
-                'the weights of the first step of UDN are missing',
-                where='path.pretrain_network_udn',
-                expected='net_g_*.pth and net_sigma_*.pth of one run with UncertaintyEstimationLoss',
-                found=f'{path}: {error.strerror}',
-                remedy='train the first step first (method udn), or correct the path',
-            ) from error
-    return digest.hexdigest()
+        _WEIGHTS.tell_change(self._digest, resume_state)

@@ -18,6 +18,7 @@ def _below(section: str, options: Iterable[Option]) -> Iterator[Option]:
 
 
 PARAM_KEY_UDN = Option('path.param_key_udn', optional(TEXT), 'params', 'which weights of the two files')
+PARAM_KEY_SALIENCY = Option('path.param_key_saliency', optional(TEXT), 'params', 'which weights of the file')
 STRICT_LOAD_SIGMA = Option('path.strict_load_sigma', FLAG, True, 'its weights file must hold all of its weights')
 
 REBALANCED_SR_MODEL = OptionSet(
@@ -43,6 +44,14 @@ REBALANCED_SR_MODEL = OptionSet(
             'net_g_*.pth of the first step of UDN, net_sigma_*.pth beside it: what UncertaintyDrivenLoss reads, frozen',
         ),
         PARAM_KEY_UDN,
+        Option(
+            'network_saliency',
+            optional(SECTION),
+            None,
+            'the frozen network of `train.augment` with `saliency: cam`; ~: with the options of network_g',
+        ),
+        Option('path.pretrain_network_saliency', optional(PATH), None, 'its weights: net_g_*.pth of a plain training'),
+        PARAM_KEY_SALIENCY,
         Option('val.windows', optional(SECTION), None, 'tests in overlapping windows whose overlaps are averaged'),
         *_below('val.windows', WINDOWS),
         Option('val.sigma', optional(FLAG), False, 'computes the sigma maps, for images and metrics'),

@@ -14,6 +14,7 @@ from bsr_plugins.host.additions.new_options_hold import record_of
 from bsr_plugins.host.additions.whole_checkpoints import saving_whole
 from bsr_plugins.models.augmentation import Augmentation
 from bsr_plugins.models.base_models import over_base, owners_behind
+from bsr_plugins.models.batch_saliency import BatchSaliency
 from bsr_plugins.models.best_weights import BestWeights
 from bsr_plugins.models.checkpoints import (
     check_finite_weights,
@@ -79,12 +80,14 @@ class RebalancedTraining(_AnyModel):
         self.losses = Losses(self)
         self.sigma = SigmaBranch(self)
         self.first_step = FirstStep(self)
+        self.batch_saliency = BatchSaliency(self)
         self.augmentation = Augmentation(self)
         self.windows = OverlappingWindows.from_options(self.opt)
         self.per_class = PerClass(self)
         own = (
             *(self.run_state, self.best, self.owed_validation, self.engine),
-            *(self.fork_pass, self.losses, self.sigma, self.first_step, self.augmentation, self.per_class),
+            *(self.fork_pass, self.losses, self.sigma, self.first_step, self.batch_saliency),
+            *(self.augmentation, self.per_class),
         )
         self.parts: List[Part] = [part for part in own if part is not None]
         for name, extra_part in self.extra_parts.items():
@@ -319,7 +322,8 @@ class RebalancedSRModel(RebalancedTraining, StockModel):
     - ``first_step``: ``path.pretrain_network_udn``, the frozen networks that UncertaintyDrivenLoss takes its weights
       from (:class:`bsr_plugins.models.first_step.FirstStep`);
     - ``augmentation``: ``train.augment: {type: CutBlur, ...}``, done to every training batch
-      (:class:`bsr_plugins.models.augmentation.Augmentation`);
+      (:class:`bsr_plugins.models.augmentation.Augmentation`), and where ADD takes its saliency from
+      (:class:`bsr_plugins.models.batch_saliency.BatchSaliency`);
     - ``run_state``: a training state that resumes the uninterrupted run, the place inside the epoch and the random
       states of every process included, and what a training set has to say of its draws in the log;
     - ``best``: ``val.save_best: <metric>`` keeps the best weights as ``net_g_best.pth``;

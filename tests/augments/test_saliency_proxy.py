@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from bsr_plugins.augments.saliency_proxy import area_downsampled, saliency_proxy
+from bsr_plugins.augments.saliency_proxy import saliency_proxy
+from bsr_plugins.augments.whole_batch import area_downsampled
 
 
 def test_a_ramp_by_hand() -> None:

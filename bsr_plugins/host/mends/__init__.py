@@ -118,6 +118,13 @@ MENDS: Tuple[Patch, ...] = (
         f'{_THREADS}issues/679',
     ),
     Patch(
+        'frozen networks',
+        'basicsr.utils.misc',
+        _lazy('frozen_networks:mend_frozen_networks'),
+        'a resumed run looks for the weights of a network that it does not train among those that it saved',
+        f'{_FILES}utils/misc.py',
+    ),
+    Patch(
         'gloo on CPU',
         'basicsr.utils.dist_util',
         _lazy('gloo_on_cpu:mend_gloo_launch'),
