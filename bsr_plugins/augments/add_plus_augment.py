@@ -7,6 +7,8 @@ from typing import Any, Sequence
 from bsr_plugins.augments.add_augment import ADDAugment
 from bsr_plugins.augments.augment_options import ADD_PLUS
 
+_DEFAULTS = ADD_PLUS.defaults
+
 
 class ADDPlusAugment(ADDAugment):
     """ADD+: one of three operations for each sample ("diverse augmentation strategies").
@@ -20,8 +22,8 @@ class ADDPlusAugment(ADDAugment):
 
     Args:
         scale: Upscaling factor of the network.
+        prob, grid, cells, alpha, canvas, saliency, **cam: See :class:`ADDAugment`.
         ops: Which of the three, equally likely.
-        **options: As those of :class:`ADDAugment`.
 
     Raises:
         OptionError: An option has a wrong value.
@@ -29,7 +31,18 @@ class ADDPlusAugment(ADDAugment):
 
     option_set = ADD_PLUS
 
-    def __init__(self, scale: int, ops: Sequence[str] = ADD_PLUS.defaults.ops, **options: Any) -> None:
+    def __init__(
+        self,
+        scale: int,
+        prob: float = _DEFAULTS.prob,
+        grid: int = _DEFAULTS.grid,
+        cells: int = _DEFAULTS.cells,
+        alpha: float = _DEFAULTS.alpha,
+        canvas: str = _DEFAULTS.canvas,
+        saliency: str = _DEFAULTS.saliency,
+        ops: Sequence[str] = _DEFAULTS.ops,
+        **cam: Any,
+    ) -> None:
         ADD_PLUS.check(ops=ops)
-        super().__init__(scale, **options)
+        super().__init__(scale, prob, grid, cells, alpha, canvas, saliency, **cam)
         self.operations = tuple(ops)

@@ -20,7 +20,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.models.frozen_weights import FrozenWeights
 from bsr_plugins.models.model_options import PARAM_KEY_SALIENCY
 from bsr_plugins.models.part import Part
-from bsr_plugins.models.saliency_options import CAM, SALIENCY, check_maps_given, check_saliency_network, saliency_source
+from bsr_plugins.models.saliency_options import CAM, MAPS_KEY, check_maps_given, check_saliency_network, saliency_source
 from bsr_plugins.models.window_padding import window_size
 from bsr_plugins.runs.random_states import preserved_random_states
 
@@ -89,7 +89,7 @@ class BatchSaliency(Part):
             DataError: The batch has no maps, or maps of another size.
         """
         if self._net is None:
-            return _from_batch(batch.get(SALIENCY), lq)
+            return _from_batch(batch.get(MAPS_KEY), lq)
         maps = lq.new_zeros((len(lq), 1, *lq.shape[-2:]), dtype=torch.float32)
         if len(needed) == len(lq):
             return cam_saliency(self._net, lq.float(), self._options)[:, None]
@@ -113,8 +113,8 @@ def _from_batch(maps: Any, lq: Tensor) -> Tensor:
         raise DataError(
             'The training batch has no saliency maps' if maps is None else 'The saliency maps do not fit the LR images',
             where='datasets.train.saliency',
-            expected=f'{SALIENCY}, {expected}',
-            found=f'keys of the batch without {SALIENCY}' if maps is None else tuple(getattr(maps, 'shape', ())),
+            expected=f'{MAPS_KEY}, {expected}',
+            found=f'keys of the batch without {MAPS_KEY}' if maps is None else tuple(getattr(maps, 'shape', ())),
             remedy='a data set of the pack with its option saliency (of folders: SaliencyPairedDataset), or saliency: '
             'proxy under train.augment',
         )

@@ -10,8 +10,8 @@ from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.dataset_options import DATASETS
 
 PROXY, MAP, CAM = 'proxy', 'map', 'cam'
-#: Name of a data set's option, and of what it puts into the batch.
-SALIENCY = 'saliency'
+#: Key of a batch under which its maps stand: that of the data set's option, too.
+MAPS_KEY = 'saliency'
 
 
 def saliency_source(train: Mapping[str, Any]) -> Optional[str]:
@@ -19,7 +19,7 @@ def saliency_source(train: Mapping[str, Any]) -> Optional[str]:
     augment = train.get('augment')
     if not isinstance(augment, Mapping) or augment.get('type') not in (ADD.name, ADD_PLUS.name):
         return None
-    return augment.get(SALIENCY) or ADD.defaults.saliency
+    return augment.get('saliency') or ADD.defaults.saliency
 
 
 def check_saliency_network(train: Mapping[str, Any], network: Any, path: Any) -> None:
@@ -64,7 +64,7 @@ def check_maps_given(train: Mapping[str, Any], dataset: Any, section: str = 'dat
     Raises:
         OptionError: The data set is one of the pack's without the option ``saliency``, or one of BasicSR's.
     """
-    if saliency_source(train) != MAP or not isinstance(dataset, Mapping) or dataset.get(SALIENCY):
+    if saliency_source(train) != MAP or not isinstance(dataset, Mapping) or dataset.get(MAPS_KEY):
         return
     name = plain_name(dataset.get('type'))
     ours = [options.name for options in DATASETS]
@@ -72,9 +72,9 @@ def check_maps_given(train: Mapping[str, Any], dataset: Any, section: str = 'dat
     if takes or str(name) in ('PairedImageDataset', 'REDSDataset', 'Vimeo90KDataset'):
         raise OptionError(
             f'saliency: map takes the maps from the batches, and {name} gives none',
-            where=f'{section}.{SALIENCY}',
+            where=f'{section}.{MAPS_KEY}',
             expected='the LMDB of `basicsr saliency` for these images',
-            found=repr(dataset.get(SALIENCY)),
+            found=repr(dataset.get(MAPS_KEY)),
             remedy='make the maps by `basicsr saliency` and name them here'
             + ('' if takes else ', with type: SaliencyPairedDataset')
             + ', or set saliency: proxy under train.augment',

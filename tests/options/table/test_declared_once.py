@@ -16,8 +16,8 @@ SOURCES = sorted((ROOT / 'bsr_plugins').rglob('*.py'))
 DECLARED: Set[str] = {option.name for options in OPTION_SETS if options.kind != 'basicsr' for option in options.options}
 # The whole file's; BasicSR's, which reads it as higher where it is absent; a word for other things, too.
 DECLARED -= {'scale', 'better', 'per_class'}
-# Of val.windows, and words of everything else.
-DECLARED -= {'size', 'step', 'batch'}
+# Of val.windows and val.sigma, and words of everything else.
+DECLARED -= {'size', 'step', 'batch', 'sigma'}
 # What several options have to fulfil together: each such place is a relation of a declaration.
 RELATIONS = {
     'bsr_plugins/archs/network_options.py': {'upsampler'},

@@ -59,7 +59,8 @@ def test_keys_and_defaults_are_those_of_the_constructor(kind: str, name: str, ta
         for each in inspect.signature(built(target)).parameters.values()
         if each.kind is not each.VAR_KEYWORD and each.name not in (*GIVEN, *(['scale'] if kind == 'augment' else []))
     }
-    rows = rows_of(kind, name)
+    # ADD checks the options of attribution, by which the model that feeds it computes the maps; it reads none of them.
+    rows = {key: row for key, row in rows_of(kind, name).items() if kind != 'augment' or not key.startswith('cam_')}
     assert sorted(rows) == sorted(parameters)
     for key, default in parameters.items():
         wanted = inspect.Parameter.empty if rows[key].default is REQUIRED else rows[key].default
