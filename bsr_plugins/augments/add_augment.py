@@ -65,7 +65,6 @@ class ADDAugment(Augment):
 
     option_set = ADD
     certainty = 'experimental'
-    mixes_samples = True
     #: What may be done to a sample.
     operations: Sequence[str] = (MIX,)
 

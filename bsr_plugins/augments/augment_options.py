@@ -106,8 +106,6 @@ CUTBLUR = OptionSet(
     'lq pixels.',
     (PROB, _BOX),
 )
-#: Those that give each sample pixels of another one: a batch of one stays as it is.
-MIXES_SAMPLES = (MIXUP.name, CUTMIX.name, CUTMIXUP.name)
 #: Those that need RGB images, and those that need their values in [0, 1], not normalised by mean and std.
 NEEDS_RGB = (RGB_PERMUTATION.name,)
 NEEDS_PLAIN_VALUES = (BLEND.name, RGB_PERMUTATION.name, CUTOUT.name)
@@ -203,7 +201,7 @@ MOA = OptionSet(
 )
 
 #: Steps of ``saliency: cam``, which is computed in every iteration.
-CAM_STEPS_OF_BATCH = 4
+_CAM_STEPS_OF_BATCH = 2
 
 
 def _cells_fit_the_grid(values: SimpleNamespace) -> None:
@@ -234,9 +232,10 @@ def _on_a_batch(option: Option) -> Option:
         return dataclasses.replace(option, meaning=f'of saliency cam: {option.meaning}')
     return dataclasses.replace(
         option,
-        default=CAM_STEPS_OF_BATCH,
+        default=_CAM_STEPS_OF_BATCH,
         meaning=f'of saliency cam: {option.meaning}',
-        reason='they are taken in every iteration',
+        reason='taken in every iteration; 2 choose the same cell as 20 in 94 % of patches (FSRCNN) and 96 % (EDSR), 4 in '
+        '96 % and 96 %, one in 71 % and 67 %',
     )
 
 
@@ -293,6 +292,8 @@ ADD_PLUS = OptionSet(
     relation=_is_add_plus,
 )
 
+#: Those that give each sample pixels of another one: a batch of one stays as it is.
+MIXES_SAMPLES = (MIXUP.name, CUTMIX.name, CUTMIXUP.name, ADD.name, ADD_PLUS.name)
 AUGMENTS: Tuple[OptionSet, ...] = (*MIXTURE, MOA, ADD, ADD_PLUS)
 _BY_NAME: Dict[str, OptionSet] = {options.name: options for options in AUGMENTS}
 _TYPE = 'type'
