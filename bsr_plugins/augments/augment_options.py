@@ -234,8 +234,8 @@ def _on_a_batch(option: Option) -> Option:
         option,
         default=_CAM_STEPS_OF_BATCH,
         meaning=f'of saliency cam: {option.meaning}',
-        reason='taken in every iteration; 2 choose the same cell as 20 in 94 % of patches (FSRCNN) and 96 % (EDSR), 4 in '
-        '96 % and 96 %, one in 71 % and 67 %',
+        reason='taken in every iteration; 2 choose the same cell of 4 as 20 do in 94 % of patches (FSRCNN) and 96 % '
+        '(EDSR), 4 in 96 % and 96 %, one in 71 % and 67 %',
     )
 
 

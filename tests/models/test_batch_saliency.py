@@ -39,7 +39,14 @@ def options(tmp_path: Path) -> Options:
         'scale': 2,
         'manual_seed': 7,
         'network_g': NETWORK,
-        'datasets': {'train': {'type': 'SaliencyPairedDataset', 'saliency': 'maps.lmdb', 'batch_size_per_gpu': 4}},
+        'datasets': {
+            'train': {
+                'type': 'SaliencyPairedDataset',
+                'saliency': 'maps.lmdb',
+                'batch_size_per_gpu': 4,
+                'num_worker_per_gpu': 0,
+            }
+        },
         'path': {
             'models': str(tmp_path / 'models'),
             'training_states': str(tmp_path / 'training_states'),
