@@ -15,13 +15,12 @@ from bsr_plugins.attribution.attributed_network import WholeWindows
 from bsr_plugins.attribution.cam_saliency import cam_saliency
 from bsr_plugins.augments.augment_options import read_augment
 from bsr_plugins.augments.whole_batch import to_device
-from bsr_plugins.common.builders import build_network
+from bsr_plugins.common.builders import build_network, window_size
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.models.frozen_weights import FrozenWeights
 from bsr_plugins.models.model_options import PARAM_KEY_SALIENCY
 from bsr_plugins.models.part import Part
 from bsr_plugins.models.saliency_options import CAM, MAPS_KEY, check_maps_given, check_saliency_network, saliency_source
-from bsr_plugins.models.window_padding import window_size
 from bsr_plugins.runs.random_states import preserved_random_states
 
 _WEIGHTS = FrozenWeights(
