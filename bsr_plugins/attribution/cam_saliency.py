@@ -8,10 +8,9 @@ from torch import Tensor
 
 from bsr_plugins.attribution.attributed_network import Network
 from bsr_plugins.attribution.attribution_maps import normalised_map
-from bsr_plugins.attribution.cam_options import cam_keywords
+from bsr_plugins.attribution.cam_options import CHUNK, cam_keywords
 from bsr_plugins.attribution.gradient_detector import Window
 from bsr_plugins.attribution.image_attribution import calibrated_attribution_map
-from bsr_plugins.attribution.path_gradients import CHUNK
 
 
 def cam_saliency(

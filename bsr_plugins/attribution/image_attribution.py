@@ -26,9 +26,10 @@ from bsr_plugins.attribution.cam_options import (
     CAM_RULE,
     CAM_SIGMA,
     CAM_STEPS,
+    CHUNK,
 )
 from bsr_plugins.attribution.gradient_detector import Window
-from bsr_plugins.attribution.path_gradients import CHUNK, Walk, attributed
+from bsr_plugins.attribution.path_gradients import Walk, attributed
 from bsr_plugins.common.errors import OptionError
 
 __all__ = ['calibrated_attribution_map', 'diffusion_index', 'local_attribution_map', 'normalised_map']

@@ -7,14 +7,11 @@ from typing import Callable, Iterator, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from bsr_plugins.attribution.attributed_network import Network, frozen_in_eval, place_of
+from bsr_plugins.attribution.attributed_network import InputFormat, Network, frozen_in_eval, place_of
 from bsr_plugins.attribution.blur_path import BlurPath
 from bsr_plugins.attribution.cam_options import CAM_RULE, CAM_STEPS
 from bsr_plugins.attribution.gradient_detector import Window, gradient_detector
 from bsr_plugins.common.errors import DataError
-
-#: LR pixels that go through the network at once.
-CHUNK = 2**15
 
 
 class PathSteps(NamedTuple):
@@ -70,7 +67,8 @@ def attributed(net: Network, lq: Tensor, walk: Walk, chunk: int) -> Tensor:
     device, dtype = place_of(net, lq)
     images = lq.detach().to(device, dtype)
     images = images[None] if lq.dim() == 3 else images
-    with frozen_in_eval(net, device) as forward:
+    with frozen_in_eval(net, device) as frozen:
+        forward = InputFormat(frozen, device)
         total = torch.zeros_like(images)
         ends = torch.arange(walk.steps + 1, device=device, dtype=torch.float64) / walk.steps
         for some, first, last in _chunks(len(images), walk.steps, images[0, 0].numel() if len(images) else 1, chunk):
@@ -85,7 +83,7 @@ def _contribution(forward: Network, path: BlurPath, start: Tensor, end: Tensor, 
     with torch.no_grad():
         images = path.images(points)
         differences = path.differences(start, end)
-    gradients = _gradients(forward, images.flatten(0, 1), walk.window).view_as(images)
+    gradients = _gradients(forward, images.flatten(0, 1).clone(), walk.window).view_as(images)
     with torch.no_grad():
         phi = gradients * differences
         if walk.calibrated is not None:
@@ -94,7 +92,7 @@ def _contribution(forward: Network, path: BlurPath, start: Tensor, end: Tensor, 
 
 
 def _gradients(forward: Network, images: Tensor, window: Optional[Window]) -> Tensor:
-    inputs = images.clone().requires_grad_(True)
+    inputs = images.requires_grad_(True)
     sr = forward(inputs)
     if not isinstance(sr, Tensor) or sr.dim() != 4 or len(sr) != len(images):
         raise DataError(

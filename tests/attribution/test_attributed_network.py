@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from bsr_plugins.attribution.attributed_network import WholeWindows, frozen_in_eval, place_of
+from bsr_plugins.attribution.attributed_network import InputFormat, WholeWindows, frozen_in_eval, place_of
 from bsr_plugins.common.errors import OptionError
 
 
@@ -48,3 +48,23 @@ class NeedsWindows(nn.Module):
 def test_whole_windows_at_any_size(sides: tuple) -> None:
     lq = torch.rand(2, 3, *sides)
     assert torch.equal(WholeWindows(NeedsWindows(), 4)(lq), lq.repeat_interleave(2, -1).repeat_interleave(2, -2))
+
+
+def test_a_network_that_needs_its_memory_in_order_gets_it_so() -> None:
+    seen = []
+
+    def network(images: torch.Tensor) -> torch.Tensor:
+        seen.append(images.is_contiguous())
+        return images.view(len(images), -1)
+
+    feed = InputFormat(network, torch.device('cpu'))
+    images = torch.rand(2, 3, 4, 4)
+    assert torch.equal(feed(images), images.flatten(1))
+    feed(images)
+    assert seen == [False, True, True]
+    with pytest.raises(RuntimeError, match='other'):
+        InputFormat(_broken, torch.device('cpu'))(images)
+
+
+def _broken(images: torch.Tensor) -> torch.Tensor:
+    raise RuntimeError('other')
