@@ -11,7 +11,7 @@ from bsr_plugins.attribution.attributed_network import InputFormat, Network, fro
 from bsr_plugins.attribution.blur_path import BlurPath
 from bsr_plugins.attribution.cam_options import CAM_RULE, CAM_STEPS
 from bsr_plugins.attribution.gradient_detector import Window, gradient_detector
-from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.errors import DataError, OptionError
 
 
 class PathSteps(NamedTuple):
@@ -56,7 +56,8 @@ def attributed(net: Network, lq: Tensor, walk: Walk, chunk: int) -> Tensor:
 
     ``chunk`` and errors as of :func:`~bsr_plugins.attribution.image_attribution.local_attribution_map`.
     """
-    CAM_STEPS.checked(walk.steps, 'steps')
+    if not CAM_STEPS.kind.accepts(walk.steps):
+        raise OptionError('The path has no step', where='steps', expected=CAM_STEPS.kind.text, found=walk.steps)
     CAM_RULE.checked(walk.rule, 'rule')
     if lq.dim() not in (3, 4) or not lq.is_floating_point():
         raise DataError(

@@ -19,7 +19,7 @@ from bsr_plugins.common.streams import GONE, guarded_streams
 # it may have DESCRIPTION and EXAMPLES, shown by its --help, and INTERRUPTED, said on Ctrl-C.
 COMMANDS = (
     *('option', 'subimages', 'score', 'saliency', 'check', 'train', 'test'),
-    *('compare', 'report', 'run', 'link', 'unlink', 'rfs', 'sigma', 'doctor'),
+    *('compare', 'report', 'run', 'link', 'unlink', 'rfs', 'sigma', 'lam', 'doctor'),
 )
 
 # They hand arguments that they do not know on to a script.
