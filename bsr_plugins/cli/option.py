@@ -63,6 +63,7 @@ examples:
 INTERRUPTED = 'interrupted: no file is left half-written; the same command continues from here'
 
 EXIT_DIFFERS = 1
+_WITH_REAL = ', '.join(name for name, row in METHODS.items() if row.has_real)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'For a grid: --test NAME GT [LQ], images to test on, once for each set',
     )
     parser.add_argument(
-        '--scale', type=int, metavar='S', help=f'{", ".join(map(str, SCALES))}; 1: RealSR, by l1, le, le_sigma'
+        '--scale', type=int, metavar='S', help=f'{", ".join(map(str, SCALES))}; 1: RealSR, by {_WITH_REAL}'
     )
     parser.add_argument('--out', metavar='PATH', help='a file, or a folder ending in / (default: options/); - prints')
     own = parser.add_argument_group('images of your own')
@@ -224,6 +225,6 @@ def _listing() -> str:
             *(f'  {name:<14} {method.about}' for name, method in METHODS.items()),
             'ablations of the papers (--sweep):',
             *(f'  {name:<16} {sweep.about}' for name, sweep in SWEEPS.items()),
-            f'scales (--scale): {", ".join(map(str, SCALES))}; 1 (RealSR) by l1, le and le_sigma',
+            f'scales (--scale): {", ".join(map(str, SCALES))}; 1 (RealSR) by {_WITH_REAL}',
         ]
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.findings import ERROR, Finding
@@ -157,7 +157,8 @@ def variants(
                 waiting.append((GridMethod(variant.twin, None, method.place), True))
             if variant.first is not None and variant.first not in listed:
                 waiting.append((GridMethod(variant.first, None, method.place), False))
-    return _in_order(list(made.values())), [*findings, *_equal(grid, list(made.values()))]
+    methods = _each_once(list(made.values()), {each.name for each in grid.methods})
+    return _in_order(methods), [*findings, *_equal(grid, methods)]
 
 
 def planned(grid: Grid, prefix: str, methods: List[Variant], experiments: Path, gpus: bool = False) -> Plan:
@@ -276,6 +277,25 @@ def _with_classes(options: Dict[str, Any], data: Optional[OwnData]) -> Dict[str,
         if 'num_classes' not in each and data.num_classes is not None:
             keys[f'{prefix}:num_classes'] = data.num_classes
     return with_keys(options, keys)
+
+
+def _each_once(methods: List[Variant], listed: Set[str]) -> List[Variant]:
+    """Leave out twins and first steps that came along where the grid has the same training under another name."""
+    same = {
+        variant.name: each.name
+        for variant in methods
+        for each in methods
+        if variant.name not in listed and each.name in listed and each.options == variant.options
+    }
+    return [
+        replace(
+            variant,
+            twin=None if variant.twin is None else same.get(variant.twin, variant.twin),
+            first=None if variant.first is None else same.get(variant.first, variant.first),
+        )
+        for variant in methods
+        if variant.name not in same
+    ]
 
 
 def _in_order(methods: List[Variant]) -> List[Variant]:

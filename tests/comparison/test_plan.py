@@ -93,6 +93,26 @@ def test_a_method_waits_for_its_first_step(check, monkeypatch: pytest.MonkeyPatc
         assert ('grid_rfs_s1' in names) == ('grid_bsr_s1' in names)
 
 
+@pytest.mark.parametrize(
+    ('methods', 'names'),
+    [
+        ('[add_cam, udn, baseline]', ['baseline', 'add_cam', 'udn']),
+        ('[udn, add_cam]', ['baseline', 'udn', 'add_cam']),
+        # The base's own training under another name.
+        ('[{plain: {}}, add_cam]', ['plain', 'add_cam']),
+        ('[l1, add_plus_cam]', ['l1', 'add_plus_cam']),
+    ],
+)
+def test_plain_training_is_twin_and_first_step_in_one(check, methods, names) -> None:
+    checked = check(f'methods: {methods}')
+    runs = runs_of(checked)
+    assert [run.method for run in runs] == names and all(run.is_shown for run in runs)
+    cam = next(run for run in runs if 'cam' in run.method)
+    assert cam.first == f'grid_{names[0]}_s0'
+    assert cam.options['path']['pretrain_network_saliency'] == f'experiments/{cam.first}/models/net_g_latest.pth'
+    assert planned(checked.grid, 'grid', list(checked.methods), Path('.')).twins[cam.method] == names[0]
+
+
 def test_shards_are_all_runs_once() -> None:
     runs = [PlannedRun(str(index), 'm', index, 1, {}) for index in range(7)]
     parts = [[run.name for run in _shard(runs, index, 3)] for index in (1, 2, 3)]

@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from bsr_plugins.augments.augments import build_augment
 from cases import every
 
 OPTIONS = Path(__file__).resolve().parents[2] / 'options'
@@ -83,6 +84,8 @@ def test_training_keys(name):
         check_call(registered('loss', train[key]['type']), train[key], 'type')
         # Its own checks of the values.
         registered('loss', train[key]['type'])(**{name: value for name, value in train[key].items() if name != 'type'})
+    if 'augment' in train:
+        assert build_augment(train['augment'], options['scale']).option_set.name == train['augment']['type']
     # The frozen branch of a first step trains by no loss of its own.
     is_second_step = 'pretrain_network_udn' in options['path']
     assert ('sigma_opt' in train or is_second_step) == ('network_sigma' in options)
@@ -136,6 +139,6 @@ def test_check_finds_nothing_but_absent_data(path, tmp_path):
     is_train = 'train:' in path.read_text().splitlines()
     findings = check_options(read_option_file(path), tmp_path, is_train)
     assert findings
-    networks = ('pretrain_network_g', 'pretrain_network_sigma', 'pretrain_network_udn')
+    networks = [f'pretrain_network_{name}' for name in ('g', 'sigma', 'udn', 'saliency')]
     keys = ('dataroot_gt', 'dataroot_lq', 'difficulty', *networks)
     assert [str(finding) for finding in findings if not finding.where.endswith(keys)] == []

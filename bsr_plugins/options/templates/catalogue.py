@@ -77,5 +77,4 @@ def _recipes() -> Iterator[Recipe]:
     for net, method in itertools.product(NETWORKS, METHODS):
         if REAL in scales_of(net, method):
             yield Recipe(net, method, REAL)
-            if method not in default_test_methods(net):
-                yield Recipe(net, method, REAL, test=True)
+            yield Recipe(net, method, REAL, test=True)

@@ -12,7 +12,7 @@ import yaml
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.options.templates.methods import METHODS
 from bsr_plugins.options.templates.networks import NETWORKS
-from bsr_plugins.options.templates.protocols import BENCHMARKS
+from bsr_plugins.options.templates.protocols import BENCHMARKS, REAL, REAL_FOLDER
 from bsr_plugins.options.templates.recipe import Recipe
 from bsr_plugins.options.templates.render import render
 from bsr_plugins.options.templates.setting import OwnData, Setting, yaml_text
@@ -118,7 +118,9 @@ def shipped_grids() -> Dict[str, Callable[[Setting], str]]:
 
 
 def benchmarks(scale: int) -> List[TestFolders]:
-    """Return the benchmarks, where BasicSR users keep them."""
+    """Return the benchmarks, where BasicSR users keep them; at scale 1 the test images of RealSR."""
+    if scale == REAL:
+        return [TestFolders('RealSR_test', f'{REAL_FOLDER}/test_HR', f'{REAL_FOLDER}/test_LR')]
     return [TestFolders(name, f'datasets/{name}/GTmod12', f'datasets/{name}/LRbicx{scale}') for name in BENCHMARKS]
 
 

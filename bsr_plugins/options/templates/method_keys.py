@@ -22,6 +22,9 @@ from bsr_plugins.options.templates.setting import OwnData
 
 _PACK_MODEL = 'RebalancedSRModel'
 _RESIDUAL = 'BicubicResidual'
+_AUGMENT = 'train:augment'
+# The network that ADD follows is that of the twin: no other than network_g.
+_OF_SALIENCY = ('network_saliency', 'path:param_key_saliency')
 # What stands in the rows' lines for what a file puts in.
 _SUB, _SCALE = '<sub>', '<scale>'
 _PUT_IN = {'{sub}': _SUB, '{scale}': _SCALE, '{crop}': '~'}
@@ -61,8 +64,8 @@ class MethodKeys:
 def method_keys(method: str, base: Mapping[str, Any], iterations: int, data: Optional[OwnData] = None) -> MethodKeys:
     """Return what ``method`` adds to the option file ``base`` in a run of ``iterations`` updates.
 
-    What other methods of the table have put into the base is taken away. The base's own loss, data set and model stay
-    where the method does not replace them.
+    What other methods of the table have put into the base is taken away. The base's own loss, augmentation, data set
+    and model stay where the method does not replace them.
 
     Args:
         method: A row of the table of methods.
@@ -92,7 +95,8 @@ def method_keys(method: str, base: Mapping[str, Any], iterations: int, data: Opt
         **_sigma_keys(row, base),
         **dict(_under('path', _parsed(row.path))),
     }
-    wanted.update((key, None) for key in sorted(_keys_of_methods()) if key not in wanted)
+    own = {_AUGMENT} if _has_own_augment(base) else set()
+    wanted.update((key, None) for key in sorted(_keys_of_methods() - own) if key not in wanted)
     if value_at(base, 'path:pretrain_network_udn'):
         wanted.setdefault('path:pretrain_network_g', None)  # of the first step, too
     twin = row.twin and ('l1_bicubic' if wrapped is not None else 'baseline')
@@ -103,6 +107,20 @@ def method_keys(method: str, base: Mapping[str, Any], iterations: int, data: Opt
         first=row.first,
         as_published=row.as_published,
     )
+
+
+def _has_own_augment(base: Mapping[str, Any]) -> bool:
+    """Return whether the base has an augmentation that no method of the table is made of."""
+    present = value_at(base, f'{_AUGMENT}:type')
+    return present is not None and present not in _types_of_methods('augment')
+
+
+@functools.lru_cache(maxsize=None)
+def _types_of_methods(section: str) -> FrozenSet[str]:
+    """Return the types that rows give a section of ``train``, but for plain training's loss."""
+    lines = [each.train + ('' if each.loss == L1 else each.loss) for each in METHODS.values()]
+    sections = [_parsed(each).get(section) for each in lines]
+    return frozenset(each['type'] for each in sections if each)
 
 
 def _model_keys(row: Method, base: Mapping[str, Any], is_wrapped: bool) -> Dict[str, Any]:
@@ -177,17 +195,18 @@ def _crop(base: Mapping[str, Any], data: Optional[OwnData]) -> Optional[int]:
 
 
 def _loss_keys(row: Method, base: Mapping[str, Any]) -> Dict[str, Any]:
-    ours = {_parsed(each.loss)['pixel_opt']['type'] for each in METHODS.values() if each.loss not in ('', L1)}
     present = value_at(base, 'train:pixel_opt')
     if row.loss == L1:
-        is_own = present is not None and present.get('type') not in ours
+        is_own = present is not None and present.get('type') not in _types_of_methods('pixel_opt')
         is_elsewhere = present is None and value_at(base, 'train:sigma_opt') is None
         return {} if is_own or is_elsewhere else dict(_under('train', _parsed(L1)))
     return dict(_under('train', _parsed(row.loss))) or {'train:pixel_opt': None}
 
 
 def _train_keys(row: Method, base: Mapping[str, Any], iterations: int) -> Dict[str, Any]:
-    keys = dict(_under('train', _parsed(row.train)))
+    network = base.get('network_g') or {}
+    inner = network.get('base') or {} if network.get('type') == _RESIDUAL else network
+    keys = dict(_under('train', _parsed(row.train_lines(inner.get('type', ''), base.get('scale', 0)))))
     if 'train:bspa' in keys:
         # A stage has whole updates.
         batches = value_at(base, 'train:accumulate') or 1
@@ -215,7 +234,7 @@ def _keys_of_methods() -> FrozenSet[str]:
             keys.update(key for key, _ in _under('datasets:train', _parsed(row.train_set_options)))
         keys.update(_parsed(row.sigma))
         keys.update(key for key, _ in _under('path', _parsed(row.path)) if key != 'path:pretrain_network_g')
-    return frozenset(keys)
+    return frozenset([*keys, *_OF_SALIENCY])
 
 
 def _parsed(lines: str) -> Dict[str, Any]:

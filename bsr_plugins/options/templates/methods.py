@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Optional
+from typing import Callable, Dict, Optional
 
-from bsr_plugins.options.templates import blocks
+from bsr_plugins.options.templates import augment_blocks, blocks
 from bsr_plugins.options.templates.protocols import (
     BASELINE_UPDATES,
     BSPA,
@@ -37,9 +37,9 @@ class Method:
         dataset: Lines put under ``datasets.train``; ``{sub}``, ``{scale}`` and ``{crop}`` are put in.
         loss: Lines of the losses, under ``train``; '' where nothing but ``train`` has one.
         train: Further lines put under ``train``.
+        train_of: What returns them for a network (``network_g.type``) and a scale, where papers have values for some.
         sigma: Lines of ``network_sigma``.
-        path: Lines of ``path`` in place of those of plain training; ``{first}`` is the folder of the experiment of the
-            method that has to be trained first.
+        path: Lines of ``path``; ``{first}`` is the folder of the experiment of the method that has to be trained first.
         first: That method.
         as_published: The twin's updates as a share of its own, where the paper compares at unequal ones.
     """
@@ -54,10 +54,15 @@ class Method:
     dataset: str = ''
     loss: str = blocks.L1
     train: str = ''
+    train_of: Optional[Callable[[str, int], str]] = None
     sigma: str = ''
     path: str = ''
     first: Optional[str] = None
     as_published: Optional[float] = None
+
+    def train_lines(self, arch: str, scale: int) -> str:
+        """Return the further lines of ``train`` for a network and a scale."""
+        return self.train if self.train_of is None else self.train_of(arch, scale)
 
     @property
     def has_maps(self) -> bool:
@@ -68,6 +73,11 @@ class Method:
     def needs_classes(self) -> bool:
         """Whether it trains on sub-images of scored difficulty."""
         return bool(self.dataset) or self.draws_by_class
+
+    @property
+    def has_real(self) -> bool:
+        """Whether it trains at scale 1: on RealSR, of which nobody has scored sub-images."""
+        return self.protocol.real is not None and not self.needs_classes
 
     @property
     def draws_by_class(self) -> bool:
@@ -235,6 +245,54 @@ METHODS: Dict[str, Method] = {
         sigma=blocks.NETWORK_UNCERTAINTY,
         path=blocks.FIRST_STEP,
         first='udn',
+    ),
+    'cutblur': Method(
+        about="CutBlur (CVPR 2020), by BSPA's schedule: LR patches that are sharp in a box; exact at x1, adapted above",
+        protocol=BSPA,
+        twin='baseline',
+        model_type='RebalancedSRModel',
+        train=augment_blocks.CUTBLUR,
+    ),
+    'moa': Method(
+        about="The mixture of augmentations of CutBlur's paper (CVPR 2020), by BSPA's schedule; exact at x1, adapted "
+        'above',
+        protocol=BSPA,
+        twin='baseline',
+        model_type='RebalancedSRModel',
+        train=augment_blocks.MOA,
+        train_of=augment_blocks.moa,
+    ),
+    'add': Method(
+        about='ADD (CVPR 2025), experimental: the salient region of a patch is mixed into another; saliency by a proxy',
+        protocol=BSPA,
+        twin='baseline',
+        model_type='RebalancedSRModel',
+        train=augment_blocks.ADD,
+    ),
+    'add_plus': Method(
+        about='ADD+ (CVPR 2025), experimental: the salient region is mixed, pasted or sharpened; saliency by a proxy',
+        protocol=BSPA,
+        twin='baseline',
+        model_type='RebalancedSRModel',
+        train=augment_blocks.ADD_PLUS,
+    ),
+    'add_cam': Method(
+        about='ADD (CVPR 2025), experimental, by attribution maps (CAM, reconstructed) of the network of baseline',
+        protocol=BSPA,
+        twin='baseline',
+        model_type='RebalancedSRModel',
+        train=augment_blocks.ADD_CAM,
+        path=augment_blocks.SALIENCY_NETWORK,
+        first='baseline',
+    ),
+    'add_plus_cam': Method(
+        about='ADD+ (CVPR 2025), experimental, by attribution maps (CAM, reconstructed) of the network of baseline',
+        protocol=BSPA,
+        twin='baseline',
+        model_type='RebalancedSRModel',
+        train=augment_blocks.ADD_PLUS_CAM,
+        path=augment_blocks.SALIENCY_NETWORK,
+        first='baseline',
     ),
     'fpl_bspa_sigma': Method(
         about="All at once: BSPA's sampling and frozen weights, FPL's loss on the bicubic residual, the sigma branch",

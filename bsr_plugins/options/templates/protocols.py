@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from bsr_plugins.options.templates.networks import FPL_NETWORKS, NETWORKS, Network
 from bsr_plugins.options.templates.schedule import Schedule
@@ -14,6 +14,21 @@ SCALES = (2, 3, 4)
 REAL = 1
 #: Updates of BSPA in the published code, and of the baseline that its tables set beside it.
 BSPA_UPDATES, BASELINE_UPDATES = 37500, 20000
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """How a protocol trains at scale 1, on RealSR.
+
+    Attributes:
+        patch: Side of the patches.
+        patch_reason: Comment beside it.
+        schedule: What its schedule has there instead.
+    """
+
+    patch: int
+    patch_reason: str
+    schedule: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,7 @@ class Protocol:
         rgb: Whether the paper measures on RGB; Y then stands beside it.
         measures: Comment on the channels that are measured.
         networks: Networks that have another size than elsewhere.
+        real: How it trains at scale 1; None: it does not.
     """
 
     schedule: Callable[[str], Schedule]
@@ -37,6 +53,7 @@ class Protocol:
     rgb: bool = False
     measures: str = 'the protocol of the papers: Y'
     networks: Dict[str, Network] = field(default_factory=dict)
+    real: Optional[RealImages] = None
 
     def network(self, net: str) -> Network:
         """Return the network's row, in this protocol's size."""
@@ -44,7 +61,8 @@ class Protocol:
 
     def gt_size(self, scale: int, lr_multiple: int = 1) -> int:
         """Return the HR patch: that of the paper, or the largest below it whose LR side fits ``lr_multiple``."""
-        return self.lr_patch[scale] // lr_multiple * lr_multiple * scale
+        lr_patch = self.real.patch if self.real is not None and scale == REAL else self.lr_patch[scale]
+        return lr_patch // lr_multiple * lr_multiple * scale
 
 
 # ---------------------------------------------------------------------- BSPA
@@ -159,7 +177,13 @@ optim_g:
 
 _HUNDRED = '100  # an epoch is 800 * 100 / 16 = 5000 iterations; the run has {}'
 
-BSPA = Protocol(schedule=_published, lr_patch={2: 64, 3: 43, 4: 32}, patch_reason='HR patches of the paper')
+_TIMES = '{} times the images, in batches of 16'
+BSPA = Protocol(
+    schedule=_published,
+    lr_patch={2: 64, 3: 43, 4: 32},
+    patch_reason='HR patches of the paper',
+    real=RealImages(128, 'as at the other scales', {'enlarge_ratio': '50  # an epoch is ' + _TIMES.format(50)}),
+)
 SCORER = Protocol(schedule=_scorer, lr_patch=dict.fromkeys(SCALES, 32))
 FPL = Protocol(
     schedule=_fpl,
@@ -174,7 +198,19 @@ FPL = Protocol(
     networks=FPL_NETWORKS,
 )
 EDSR = Protocol(
-    schedule=_edsr, lr_patch={**dict.fromkeys(SCALES, 48), REAL: 192}, patch_reason='LR patches of 48, as in EDSR'
+    schedule=_edsr,
+    lr_patch=dict.fromkeys(SCALES, 48),
+    patch_reason='LR patches of 48, as in EDSR',
+    real=RealImages(
+        192,
+        "l_E's patches for RealSR",
+        {
+            # The paper says that the learning rate is fixed.
+            'milestones': (),
+            'steps_reason': 'the learning rate is fixed for RealSR',
+            'enlarge_ratio': '100  # an epoch is ' + _TIMES.format(100),
+        },
+    ),
 )
 BSR = Protocol(
     schedule=_bsr,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Iterable, List, Optional, Tuple
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.naming import did_you_mean
@@ -42,17 +42,9 @@ def _check(what: str, name: str, valid: Iterable[str]) -> None:
 
 
 def scales_of(net: str, method: Optional[str]) -> Tuple[int, ...]:
-    """Return the scales of a network and a method: 1 is RealSR, which l_E's paper trains on, and its protocol."""
-    has_real = method is not None and REAL in METHODS[method].protocol.lr_patch and not NETWORKS[net].adds_image
+    """Return the scales of a network and a method: 1 is RealSR."""
+    has_real = method is not None and METHODS[method].has_real and not NETWORKS[net].adds_image
     return ((REAL,) if has_real else ()) + SCALES
-
-
-# The paper says that the learning rate is fixed.
-_REAL_SCHEDULE: Dict[str, Any] = {
-    'milestones': (),
-    'steps_reason': 'the learning rate is fixed for RealSR',
-    'enlarge_ratio': '100  # an epoch is 100 times the images, in batches of 16',
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +80,7 @@ class Recipe:
                 expected=', '.join(map(str, scales_of(self.net, self.method))),
                 found=self.scale,
             )
-        if self.test and self.method in default_test_methods(self.net):
+        if self.test and self.method in default_test_methods(self.net) and self.scale != REAL:
             raise OptionError(
                 f'{" and ".join(default_test_methods(self.net))}: one test file of {self.net} for all',
                 where='method',
@@ -146,8 +138,9 @@ class Recipe:
     def schedule(self) -> Schedule:
         """Length and learning rate: as published, or fitted to the number of iterations that was asked for."""
         published, iterations = self.method_row.protocol.schedule(self.net), self.setting.iterations
-        if self.scale == REAL:
-            published = replace(published, **_REAL_SCHEDULE)
+        real = self.method_row.protocol.real
+        if self.scale == REAL and real is not None:
+            published = replace(published, **real.schedule)
         if iterations is None:
             return published
         fitted = published.fitted(iterations)
@@ -223,6 +216,8 @@ SHIPPED: List[Recipe] = [
     *(Recipe('EDSR', method, 4) for method in ('hybrid_lp', 'rfs', 'l1_bsr')),
     Recipe('EDSR', 'samplingaug', 4),
     *(Recipe('EDSR', method, 4) for method in ('udn', 'udl')),
+    *(Recipe('EDSR', method, 4) for method in ('cutblur', 'moa', 'add', 'add_plus', 'add_cam')),
+    *(Recipe('EDSR', method, REAL) for method in ('cutblur', 'moa', 'baseline')),
     Recipe('EDSR', 'fpl_bspa_sigma', 4),
     Recipe('EDSR', 'fpl_bspa_sigma', 4, test=True),
     Recipe('MSRResNet', 'scorer', 4),

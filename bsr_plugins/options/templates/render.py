@@ -68,15 +68,15 @@ dist_params:  # read only by --launcher slurm; torchrun sets its own
 
 
 def _first_weights(recipe: Recipe) -> str:
-    first = recipe.first
-    if first is None:
-        return 'pretrain_network_g: ~\n'
-    return recipe.method_row.path.format(first=f'experiments/{first.name}')
+    first, lines = recipe.first, recipe.method_row.path
+    plain = '' if 'pretrain_network_g:' in lines else 'pretrain_network_g: ~\n'
+    return plain if first is None else plain + lines.format(first=f'experiments/{first.name}')
 
 
 def _method_lines(recipe: Recipe) -> str:
     """Return what the method puts under ``train``, BSPA's stages fitted to the length that was asked for."""
-    iterations, text = recipe.setting.iterations, recipe.method_row.train
+    iterations = recipe.setting.iterations
+    text = recipe.method_row.train_lines(recipe.network_row.arch, recipe.scale)
     if iterations is None or not recipe.method_row.dataset:
         return text
     for key, value in fitted_stages(iterations).items():
@@ -137,7 +137,8 @@ def _head(recipe: Recipe, about: str) -> str:
         if is_named:
             lines += [f'# It tests {recipe.training.name}: write the name of another training into its path.']
         return '\n'.join([*lines, '#', f'# basicsr test -opt {file}'])
-    if recipe.twin is not None and recipe.setting.made_by is None:
+    first_is_twin = recipe.first is not None and recipe.first == recipe.twin
+    if recipe.twin is not None and recipe.setting.made_by is None and not first_is_twin:
         twin = recipe.twin
         beside = Path(recipe.setting.file or f'options/{recipe.file_name}').parent / twin.file_name
         by = f'the same command with --method {twin.method}'
@@ -148,7 +149,10 @@ def _head(recipe: Recipe, about: str) -> str:
         beside = Path(recipe.setting.file or f'options/{recipe.file_name}').parent / first.file_name
         file_of_first = shell_word(beside.as_posix())
         out = f' --out {file_of_first}' if is_named else ''
-        lines += [f'# First train {file_of_first}, by the same command with --method {first.method}{out}.']
+        what = file_of_first
+        if first_is_twin:
+            what = 'its twin' if is_named else f'its twin, {file_of_first}'
+        lines += [f'# First train {what}, by the same command with --method {first.method}{out}.']
     lines += [
         '#',
         f'# basicsr train -opt {file} --auto_resume',

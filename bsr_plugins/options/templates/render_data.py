@@ -92,10 +92,10 @@ def _enlarge_ratio(recipe: Recipe) -> str:
     return recipe.schedule.enlarge_ratio
 
 
-def _real_images() -> str:
+def _real_images(train_set: str) -> str:
     return f"""\
 name: RealSR
-type: PairedImageDataset
+type: {train_set}
 # copy or link the HR and LR images of its training part here, each pair under one name
 dataroot_gt: {REAL_FOLDER}/train_HR
 dataroot_lq: {REAL_FOLDER}/train_LR  # as large as the HR images
@@ -118,7 +118,7 @@ def _real_tests(key: str) -> str:
 
 def _published_images(recipe: Recipe) -> str:
     if recipe.scale == REAL:
-        return _real_images()
+        return _real_images(recipe.method_row.train_set)
     scale, method = recipe.scale, recipe.method_row
     further = f'type: {method.window_set}, io_backend.type: lmdb, no filename_tmpl'
     if not method.is_uniform:
@@ -223,8 +223,8 @@ def _gt_size_reason(recipe: Recipe) -> str:
         return f'  # the smallest image has {recipe.setting.data.smallest}; the paper has patches of {full}'
     if recipe.gt_size < full:
         return f'  # the paper has {full}, but LR patches must be multiples of the attention window'
-    if recipe.scale == REAL:
-        return "  # l_E's patches for RealSR"
+    if protocol.real is not None and recipe.scale == REAL:
+        return f'  # {protocol.real.patch_reason}'
     return f'  # {protocol.patch_reason}' if protocol.patch_reason else ''
 
 

@@ -134,6 +134,26 @@ SWEEPS: Dict[str, Sweep] = {
         methods=_rows('baseline', 'samplingaug', 'udl', 'bspa'),
         twin='baseline',
     ),
+    'add-parts': Sweep(
+        about='ADD and ADD+, by a proxy and by attribution maps, beside CutBlur and its mixture (ADD; experimental)',
+        net='EDSR',
+        scale=4,
+        base='baseline',
+        methods=_rows('baseline', 'cutblur', 'moa', 'add', 'add_plus', 'add_cam', 'add_plus_cam'),
+        twin='baseline',
+    ),
+    'add-grid': Sweep(
+        about='What the paper leaves open here: how fine the grid is, and whose surroundings stay (ADD; experimental)',
+        net='EDSR',
+        scale=4,
+        base='add',
+        methods={
+            'add': {},
+            'grid_4': {'train:augment:grid': 4},
+            'canvas_self': {'train:augment:canvas': 'self'},
+        },
+        twin='add',
+    ),
     'fpl-alpha-gamma': Sweep(
         about="FPL's weights: gamma (0 removes a prior) and alpha of Eq. 5, one changed at a time (FPL, Fig. 4)",
         net='FSRCNN',

@@ -30,6 +30,7 @@ ROWS = {
     'bspa-sampling': ['baseline', 'inverse', 'bi_sampling', 'bspa_filter', 'bspa'],
     'bspa-others': ['baseline', 'samplingaug', 'udl', 'bspa'],
     'le-parts': ['baseline', 'le', 'eq10', 'sigma', 'le_sigma'],
+    'add-parts': ['baseline', 'cutblur', 'moa', 'add', 'add_plus', 'add_cam', 'add_plus_cam'],
 }
 
 
@@ -65,7 +66,7 @@ def test_the_rows_are_those_of_the_paper(name: str, repo: Path) -> None:
     assert [method for method in files if method != 'udn'] == ROWS[name]
     for method, options in files.items():
         own = load_yaml(render(Recipe(SWEEPS[name].net, method, SWEEPS[name].scale)))
-        for section in ('sigma_opt', 'bspa', 'pixel_opt'):
+        for section in ('sigma_opt', 'bspa', 'pixel_opt', 'augment'):
             assert options['train'].get(section) == own['train'].get(section)
         assert options['train']['total_iter'] == load_yaml(_base(name))['train']['total_iter']
 

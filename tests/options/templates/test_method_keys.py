@@ -92,7 +92,7 @@ def test_a_file_of_plain_training_takes_any_method(net: str, method: str) -> Non
     result = put(base, made.keys)
     for section in ('model_type', 'network_g', 'network_sigma'):
         assert result.get(section) == own.get(section)
-    for key in ('pixel_opt', 'sigma_opt', 'sigma_tap', 'bspa'):
+    for key in ('pixel_opt', 'sigma_opt', 'sigma_tap', 'bspa', 'augment'):
         assert result['train'].get(key) == own['train'].get(key)
     train, expected = result['datasets']['train'], own['datasets']['train']
     assert {**train, 'gt_size': 0, 'dataset_enlarge_ratio': 0} == {
@@ -150,6 +150,41 @@ def test_what_the_base_chose_itself_stays() -> None:
     assert wrapped['model_type'] == 'RebalancedSRModel' and wrapped['base_model_type'] == 'HATModel'
     engine = {**base, 'model_type': 'RebalancedSRModel', 'base_model_type': 'HATModel'}
     assert method_keys('baseline', engine, 3000).keys == {}
+
+
+@pytest.mark.parametrize(
+    'net, scale, expected',
+    [
+        ({'type': 'EDSR'}, 4, {'prob': 1.0, 'mix_p': None}),
+        ({'type': 'CARN'}, 4, {'prob': 0.2, 'mix_p': None}),
+        ({'type': 'BicubicResidual', 'base': {'type': 'CARN'}}, 4, {'prob': 0.2, 'mix_p': None}),
+        ({'type': 'EDSR'}, 1, {'prob': 1.0, 'mix_p': [0.1] * 6 + [0.4]}),
+    ],
+)
+def test_the_mixture_has_what_was_published_for_network_and_scale(net: Any, scale: int, expected: Any) -> None:
+    augment = method_keys('moa', {**PLAIN, 'network_g': net, 'scale': scale}, 10).keys['train:augment']
+    assert {name: augment[name] for name in expected} == expected
+
+
+def test_an_augmentation_that_is_no_methods_stays() -> None:
+    base = {
+        **PLAIN,
+        'model_type': 'RebalancedSRModel',
+        'train': {'augment': {'type': 'CutMix'}, 'pixel_opt': {'type': 'MSELoss'}},
+    }
+    assert method_keys('baseline', base, 10).keys == {}
+    assert method_keys('add', base, 10).keys['train:augment']['type'] == 'ADD'
+    by_cam = {
+        **base,
+        'train': {'augment': {'type': 'ADDPlus', 'saliency': 'cam'}, 'pixel_opt': {'type': 'MSELoss'}},
+        'network_saliency': {'type': 'RCAN'},
+        'path': {'pretrain_network_saliency': 'rcan.pth', 'param_key_saliency': 'params'},
+    }
+    taken = method_keys('baseline', by_cam, 10).keys
+    assert taken['train:augment'] is taken['network_saliency'] is taken['path:pretrain_network_saliency'] is None
+    followed = method_keys('add_cam', by_cam, 10)
+    assert followed.first == 'baseline' and followed.keys['network_saliency'] is None
+    assert followed.keys['path:pretrain_network_saliency'] == '{first}/models/net_g_latest.pth'
 
 
 def test_a_mean_added_to_a_residual_is_taken_off() -> None:

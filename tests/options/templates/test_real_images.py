@@ -32,6 +32,20 @@ def test_patches_of_192_at_a_fixed_rate(net: str) -> None:
     assert options['network_sigma']['type'] == 'SigmaBranch'
 
 
+def test_augmentations_are_exact_there_and_have_their_twin() -> None:
+    for method in ('baseline', 'cutblur', 'moa', 'add', 'add_cam'):
+        options = options_of('EDSR', method)
+        assert options['scale'] == options['network_g']['upscale'] == 1
+        assert (
+            options['datasets']['train']['gt_size'] == 128 and 'RealSR' in options['datasets']['train']['dataroot_gt']
+        )
+        assert options['train']['total_iter'] == 37500 and options['train']['scheduler']['milestones'] == [17450]
+    assert options['path']['pretrain_network_saliency'] == 'experiments/train_EDSR_baseline_x1/models/net_g_latest.pth'
+    assert options_of('EDSR', 'baseline', test=True)['path']['pretrain_network_g'].startswith(
+        'experiments/train_EDSR_baseline_x1/'
+    )
+
+
 def test_what_has_no_scale_1_is_refused() -> None:
     assert scales_of('EDSR', 'bspa') == scales_of('MSRResNet', 'l1') == scales_of('EDSR', None) == (2, 3, 4)
     with pytest.raises(OptionError, match='2, 3, 4'):

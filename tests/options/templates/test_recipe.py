@@ -28,6 +28,7 @@ from cases import every
         (Recipe('BSR', 'baseline', 3, test=True), 'test_BSR_baseline_x3.yml'),
         (Recipe('EDSR', 'bsr', 3), 'train_EDSR_bsr_x3.yml'),
         (Recipe('EDSR', 'bsr', 3, test=True), 'test_EDSR_bsr_x3.yml'),
+        (Recipe('EDSR', 'baseline', 1, test=True), 'test_EDSR_baseline_x1.yml'),
     ],
 )
 def test_file_names(recipe, file_name):
@@ -60,6 +61,8 @@ def test_what_is_shipped():
         *(f'{name}_x{scale}.yml' for name in ('train_BSR', 'train_BSR_l1_bsr', 'test_BSR') for scale in (2, 4)),
         'train_EDSR_rfs_x4.yml',
         'train_EDSR_samplingaug_x4.yml',
+        *(f'train_EDSR_{method}_x4.yml' for method in ('cutblur', 'moa', 'add', 'add_plus', 'add_cam')),
+        *(f'train_EDSR_{method}_x1.yml' for method in ('cutblur', 'moa', 'baseline')),
         'train_EDSR_udn_x4.yml',
         'train_EDSR_udl_x4.yml',
     }

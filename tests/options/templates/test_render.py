@@ -66,6 +66,10 @@ METHOD_KEYS = {
         *('path.pretrain_network_g', 'path.pretrain_network_udn'),
     ),
     'samplingaug': ('name', 'datasets.train.type', 'datasets.train.portion'),
+    **dict.fromkeys(('cutblur', 'moa', 'add', 'add_plus'), ('name', 'model_type', 'train.augment.')),
+    **dict.fromkeys(
+        ('add_cam', 'add_plus_cam'), ('name', 'model_type', 'train.augment.', 'path.pretrain_network_saliency')
+    ),
     'fpl_bspa': ('name', 'model_type', 'network_g.', 'train.pixel_opt.', *BSPA_KEYS),
     'fpl_bspa_sigma': ('name', 'model_type', 'network_g.', 'train.pixel_opt.', *BSPA_KEYS, *SIGMA_KEYS),
 }
