@@ -14,7 +14,7 @@ from bsr_plugins.augments.augment_options import ADD
 from bsr_plugins.augments.saliency_proxy import saliency_proxy
 from bsr_plugins.augments.salient_cells import salient_cells
 from bsr_plugins.augments.salient_draws import INTENSITY, MIX, SalientDraws, draw_salient
-from bsr_plugins.augments.whole_batch import area_downsampled, to_device
+from bsr_plugins.augments.whole_batch import area_downsampled, check_channels, to_device
 from bsr_plugins.common.errors import DataError
 
 _DEFAULTS = ADD.defaults
@@ -103,8 +103,9 @@ class ADDAugment(Augment):
             rng: Keyed by (manual_seed + rank, iteration).
 
         Raises:
-            DataError: The saliency is missing.
+            DataError: The saliency is missing, or lq and gt have different numbers of channels.
         """
+        check_channels(batch, self.option_set.name)
         draws = self.draw(len(batch.lq), rng)
         if self.needs_saliency and batch.saliency is None:
             raise DataError('ADD was given no saliency of the batch', expected='Batch.saliency, (N, 1, h, w)')

@@ -17,6 +17,8 @@ from bsr_plugins.common.option import yaml_value
 from bsr_plugins.models.augment_combinations import check_combinations, combination_error, methods_of
 from bsr_plugins.models.part import Part
 from bsr_plugins.models.processes import loader_sizes
+from bsr_plugins.models.run_state import queue_error, queues_samples
+from bsr_plugins.models.saliency_options import MAP, saliency_source
 
 #: Parts these keys from those of the pack's other streams of draws.
 AUGMENT_STREAM = 11
@@ -47,6 +49,8 @@ class Augmentation(Part):
             return
         self._augment = build_augment(options, opt.get('scale', 1))
         check_combinations(opt['train'], opt['datasets']['train'])
+        if saliency_source(opt['train']) == MAP and queues_samples(self.model):
+            raise queue_error('saliency: map', 'train.augment.saliency')
         self._check_pass(options)
         self._seed = int(torch.initial_seed())
         given = ', '.join(f'{key}: {yaml_value(value)}' for key, value in options.items() if key != 'type')

@@ -202,7 +202,7 @@ def test_alpha_zero_leaves_a_batch_as_it_is(kind: str) -> None:
     assert augmented(batch, 0, kind, alpha=0).lq is batch.lq
 
 
-@pytest.mark.parametrize('kind', ['Blend', 'RGBPermutation', 'CutBlur'])
+@pytest.mark.parametrize('kind', ['Blend', 'RGBPermutation', 'CutBlur', 'ADD', 'ADDPlus'])
 def test_other_channels_in_gt_are_refused(kind: str) -> None:
     batch = Batch(torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 8, 8))
     with pytest.raises(DataError, match=f'{kind} does to the channels') as caught:

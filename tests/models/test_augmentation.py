@@ -72,6 +72,13 @@ class MakesLqModel(SRModel):
         self.gt_usm = self.gt * 2
 
 
+class QueueModel(MakesLqModel):
+    """Shuffles the samples of many batches, as RealESRNetModel does."""
+
+    def _dequeue_and_enqueue(self) -> None:
+        self.lq, self.gt = self.lq.flip(0), self.gt.flip(0)
+
+
 class EMAModel(PassModel):
     """Compares with the averaged weights' output, as LDL does."""
 
@@ -96,7 +103,7 @@ class CutsModel(SRModel):
 
 @pytest.fixture(scope='module', autouse=True)
 def bases() -> Iterator[None]:
-    models = (PassModel, SharpModel, MakesLqModel, EMAModel, NoGtModel, CutsModel)
+    models = (PassModel, SharpModel, MakesLqModel, QueueModel, EMAModel, NoGtModel, CutsModel)
     for model in models:
         MODEL_REGISTRY.register(model)
     yield
@@ -246,6 +253,7 @@ def test_the_log_says_what_is_done(augment: Any, more: Dict[str, Any], words: Li
 
 LUMA = {'datasets__train__color': 'y'}
 NORMALISED = {'datasets__train__mean': [0.5] * 3, 'datasets__train__std': [1.0] * 3}
+GIVES_MAPS = {'datasets__train__saliency': 'maps.lmdb'}
 SIGMA = {'network_sigma': {'type': 'SigmaBranch', 'num_feat': 4}, 'train__sigma_opt': {'type': 'SigmaLoss'}}
 
 
@@ -259,6 +267,7 @@ SIGMA = {'network_sigma': {'type': 'SigmaBranch', 'num_feat': 4}, 'train__sigma_
         ({'type': 'Blend'}, '', NORMALISED, 'train.augment.type', 'normalised'),
         ({'type': 'MoA'}, '', NORMALISED, 'train.augment.ops', 'ops: [Mixup, CutMix, CutMixup, CutBlur]'),
         ({'type': 'Cutout'}, '', SIGMA, 'train.augment.type', 'train.sigma_opt'),
+        ({'type': 'ADD', 'saliency': 'map'}, 'QueueModel', GIVES_MAPS, 'train.augment.saliency', 'through a queue'),
         ({'type': 'MoA'}, 'EMAModel', {}, 'train.augment.ops', 'EMAModel compares it with that of net_g_ema'),
     ],
 )
