@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import yaml
 
+import warm_python
+
 Options = Dict[str, Any]
 
 TREES = Path(__file__).resolve().parents[1] / 'forks' / 'trees'
@@ -114,16 +116,25 @@ def options_for(kind: str, data: Path, scale: int = 2) -> Options:
 
 
 def run_in(
-    root: Path, *arguments: str, options: Optional[Options] = None, processes: int = 1, **environment: str
+    root: Path,
+    *arguments: str,
+    options: Optional[Options] = None,
+    processes: int = 1,
+    fresh: bool = False,
+    **environment: str,
 ) -> Any:
     """Run ``basicsr ARGUMENTS`` in ``root``, with ``options`` as ``run.yml`` there, and return what came of it.
 
-    The installed basicsr stays on the import path, behind the tree. With ``processes`` it runs under torchrun.
+    The installed basicsr stays on the import path, behind the tree. With ``processes`` it runs under torchrun; ``fresh``
+    is a Python that has not imported torch before.
     """
     if options is not None:
         (root / 'run.yml').write_text(yaml.safe_dump(options, sort_keys=False))
-    launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}'] if processes > 1 else []
     paths = os.pathsep.join([str(REPO), *filter(None, [os.environ.get('PYTHONPATH')])])
+    env = {**os.environ, 'PYTHONPATH': paths, 'OMP_NUM_THREADS': '1', **environment}
+    if processes == 1 and not fresh:
+        return warm_python.run('-m', 'bsr_plugins', *arguments, cwd=root, env=env)
+    launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}'] if processes > 1 else []
     return subprocess.run(
         [sys.executable, *launcher, '-m', 'bsr_plugins', *arguments],
         cwd=root,
@@ -131,5 +142,5 @@ def run_in(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=240,
-        env={**os.environ, 'PYTHONPATH': paths, 'OMP_NUM_THREADS': '1', **environment},
+        env=env,
     )
