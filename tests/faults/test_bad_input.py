@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 import pytest
 
+import warm_python
 from bad_inputs import TABLE, Bad
 
 THROUGH_THE_SHELL = (
@@ -56,12 +55,9 @@ def test_bad_input_through_the_shell(name: str, project: Path, repo: Path, envir
     row = next(row for row in TABLE if row.name == name)
     row.spoil(project)
     program, *arguments = row.command
-    command: List[str] = [sys.executable]
-    command += ['-m', 'bsr_plugins'] if program == 'basicsr' else [os.fspath(repo / 'tools' / f'{program}.py')]
-    done = subprocess.run(
-        [*command, *arguments], cwd=project, env=environment, capture_output=True, text=True, timeout=120
-    )
-    check(row, project, done.returncode, done.stdout + done.stderr)
+    command = ['-m', 'bsr_plugins'] if program == 'basicsr' else [os.fspath(repo / 'tools' / f'{program}.py')]
+    done = warm_python.run(*command, *arguments, cwd=project, env=environment, timeout=120)
+    check(row, project, done.returncode, done.stdout)
 
 
 def test_names_of_the_table_are_unique() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import List
 
 import pytest
 
+import warm_python
 from bsr_plugins.host import switches
 
 
@@ -33,13 +33,8 @@ def test_what_the_variable_asks_for(text: str, off: List[str], unknown: List[str
 
 
 def run_python(code: str, folder: Path, value: str, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, '-c', code],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, switches.VARIABLE: value, **environment},
-    )
+    env = {**os.environ, 'PYTHONPATH': str(folder), switches.VARIABLE: value, **environment}
+    return warm_python.run('-c', code, cwd=folder, env=env, merged=False)
 
 
 def test_an_unknown_name_is_a_warning_with_the_nearest_one(repo: Path) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Callable, Dict
 
 import yaml
 
+import warm_python
 from bsr_plugins.host.additions import ADDITIONS
 from bsr_plugins.host.switches import VARIABLE
 from training_runs import cut_copy, load, log_of
@@ -44,14 +43,8 @@ def train_without_additions(*runs: Any) -> None:
         option_file.write_text(yaml.safe_dump(options, sort_keys=False))
         commands.append([str(root), '-opt', str(option_file), *arguments])
     paths = os.pathsep.join([str(SUPPORT), str(SUPPORT.parents[1])])
-    done = subprocess.run(
-        [sys.executable, '-c', CODE, json.dumps(commands)],
-        cwd=runs[0][1],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, 'PYTHONPATH': paths, VARIABLE: OFF},
-    )
+    env = {**os.environ, 'PYTHONPATH': paths, VARIABLE: OFF}
+    done = warm_python.run('-c', CODE, json.dumps(commands), cwd=runs[0][1], env=env)
     assert done.returncode == 0, done.stdout
 
 

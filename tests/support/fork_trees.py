@@ -125,8 +125,8 @@ def run_in(
 ) -> Any:
     """Run ``basicsr ARGUMENTS`` in ``root``, with ``options`` as ``run.yml`` there, and return what came of it.
 
-    The installed basicsr stays on the import path, behind the tree. With ``processes`` it runs under torchrun; ``fresh``
-    is a Python that has not imported torch before.
+    The installed basicsr stays on the import path, behind the tree. With ``processes`` it runs under torchrun;
+    ``fresh`` takes a Python that has not imported torch before.
     """
     if options is not None:
         (root / 'run.yml').write_text(yaml.safe_dump(options, sort_keys=False))

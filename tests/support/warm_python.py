@@ -109,7 +109,7 @@ def _become(arguments: List[str], cwd: str, env: Dict[str, str], files: List[str
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    sys.stdin = open(0, encoding=sys.stdin.encoding)
+    sys.stdin = os.fdopen(0)
     how, *rest = arguments
     first = {'-m': cwd, '-c': ''}.get(how, os.path.dirname(os.path.join(cwd, how)))
     given = [os.path.join(cwd, entry) for entry in env.get('PYTHONPATH', '').split(os.pathsep) if entry]

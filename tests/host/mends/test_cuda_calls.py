@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import os
+from pathlib import Path
 
 import pytest
+
+import warm_python
 
 CODE = """
 import torch, types
@@ -21,9 +24,10 @@ except (RuntimeError, AssertionError) as error:
 
 @pytest.mark.parametrize('asked, said', [('1', 'True False\ncpu\n'), ('0', None), ('', None)])
 def test_calls_stay_on_the_cpu_where_that_is_asked_for(
-    no_cuda: None, run_python: Callable[..., Any], asked: str, said: str
+    no_cuda: None, repo: Path, tmp_path: Path, asked: str, said: str
 ) -> None:
-    done = run_python(CODE, BSR_PLUGINS_CPU=asked)
+    env = {**os.environ, 'PYTHONPATH': str(repo), 'BSR_PLUGINS_CPU': asked}
+    done = warm_python.run('-c', CODE, cwd=tmp_path, env=env, merged=False)
     assert done.returncode == 0, done.stderr
     if said:
         assert done.stdout == said
