@@ -7,7 +7,7 @@ import os
 import time
 from typing import List, Optional, Tuple
 
-from bsr_plugins.attribution.cam_options import CAM_OPTIONS
+from bsr_plugins.attribution.cam_options import CAM_OPTIONS, CHUNK
 from bsr_plugins.cli.messages import say
 from bsr_plugins.cli.option_arguments import add_option_arguments, given_options
 from bsr_plugins.common.errors import OptionError
@@ -32,8 +32,8 @@ examples:
   %(prog)s -opt test.yml --lq datasets/DIV2K/DIV2K_train_LR_bicubic/X4 --cell 1 --shard 2/8
 """
 INTERRUPTED = 'interrupted: run the same command again to continue from here'
-# As in bsr_plugins.data.saliency.saliency_lmdb and bsr_plugins.attribution.path_gradients, which import torch.
-_CELL, _BATCH = 4, 2**15
+# As in bsr_plugins.data.saliency.saliency_lmdb, which imports torch.
+_CELL, _BATCH = 4, CHUNK
 # A set of images has no window.
 _OPTIONS = tuple(option for option in CAM_OPTIONS if option.name != 'cam_detector')
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 SCALE = 4
 STEPS = 20
@@ -15,9 +15,9 @@ LARGEST_DIFFERENCE = 1e-4
 def bench_cam(quick: bool = False) -> List[Dict[str, Any]]:
     """Return how many times longer CAM and LAM take one image and one step at a time, in processor time.
 
-    ``CAM``: the same code with ``chunk=1``. ``LAM``: the loop of the published code, whose backward pass computes the
-    gradients of the weights too; both give the same map, or the bench fails. LR images of 32 x 32 pixels, an FSRCNN and
-    an EDSR (8 blocks of 64 channels; `quick`: 2) x4.
+    ``CAM``: the same code with ``chunk=1``, what batching alone is worth. ``LAM``: the loop of the published code,
+    whose backward pass computes the gradients of the weights too. Both give the same map, or the bench fails. LR images
+    of 32 x 32 pixels, an FSRCNN and an EDSR (8 blocks of 64 channels; `quick`: 2) x4.
     """
     import torch
 
@@ -44,8 +44,9 @@ def bench_cam(quick: bool = False) -> List[Dict[str, Any]]:
             lambda net=net, lq=lq: local_attribution_map(net, lq, window, steps=STEPS),
             lambda net=net, lq=lq: torch.stack([_one_by_one(net, image, window) for image in lq]),
         )
-        for case, both in (('CAM', cam), ('LAM', lam)):
-            rows.append(_row(f'{case} of {count} images, {STEPS} steps, {name}', *_measured(both, 1 if quick else 3)))
+        for case, both, target in (('CAM, against itself', cam, None), ('LAM, against the loop', lam, '>= 2x')):
+            found = _measured(both, 1 if quick else 3)
+            rows.append(_row(f'{case}: {count} x {STEPS} steps, {name}', *found, target))
     return rows
 
 
@@ -88,13 +89,13 @@ def _one_by_one(net: Any, image: Any, window: Tuple[int, int, int]) -> Any:
     return total
 
 
-def _row(case: str, ratios: List[float], difference: float) -> Dict[str, Any]:
+def _row(case: str, ratios: List[float], difference: float, target: Optional[str]) -> Dict[str, Any]:
     return {
         'bench': 'cam',
         'case': case,
         'ratio_min': min(ratios),
         'ratio_median': statistics.median(ratios),
         'ratio_max': max(ratios),
-        'target': '>= 2x',
+        'target': target,
         'largest_relative_difference': difference,
     }

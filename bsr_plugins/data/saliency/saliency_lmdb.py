@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bsr_plugins import __version__
-from bsr_plugins.attribution.cam_options import cam_keywords
+from bsr_plugins.attribution.cam_options import CHUNK, cam_keywords
 from bsr_plugins.attribution.cam_saliency import cam_saliency
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.files import PathLike
@@ -70,7 +70,7 @@ def create_saliency_lmdb(
     cam: Mapping[str, Any],
     cell: int = CELL,
     shard: Optional[Shard] = None,
-    at_once: int = 2**15,
+    at_once: int = CHUNK,
     device: str = 'cpu',
     progress: bool = True,
 ) -> Made:
