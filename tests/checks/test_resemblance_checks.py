@@ -10,8 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
+from bsr_plugins.checks.image_checks import check_images
+from bsr_plugins.checks.pair_checks import check_pairs
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.data.images.image_resizing import shrink
+from bsr_plugins.options.option_file import read_option_file
 from option_files import TRAIN
 from tagged_images import ENDINGS, write_tagged
 
@@ -26,13 +29,14 @@ def scene(seed: int, height: int = 96, width: int = 144) -> Any:
 
 
 @pytest.fixture
-def pairs(check: Check) -> Callable[..., None]:
-    """Return a function that writes four pairs, LR images changed by a function, in the place of those there."""
+def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that writes four pairs, LR images changed by a function, into an empty working directory."""
+    monkeypatch.chdir(tmp_path)
 
     def write(change: Callable[[Any], Any] = lambda lr: lr, order: Any = range(4)) -> None:
         for folder in (HR, LR):
-            shutil.rmtree(folder)
-            folder.mkdir()
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
         for number, seed in enumerate(order):
             cv2.imwrite(str(HR / f'{number}.png'), scene(number))
             cv2.imwrite(str(LR / f'{number}.png'), np.ascontiguousarray(change(shrink(scene(seed), 1 / 4))))
@@ -40,17 +44,26 @@ def pairs(check: Check) -> Callable[..., None]:
     return write
 
 
-def found(check: Check, deep: bool = True) -> List[Finding]:
-    return [
-        each
-        for each in check(TEXT, deep=deep)
-        if ': datasets.train.dataroot' in each.where and 'batch' not in each.problem
-    ]
+def found(deep: bool = True) -> List[Finding]:
+    """Return what is said of the training pairs, by the part of the check that looks at pairs and images alone."""
+    Path('x.yml').write_text(TEXT)
+    option_file = read_option_file('x.yml')
+    damaged, decoded = check_images(option_file, Path.cwd()) if deep else ([], None)
+    findings = damaged + check_pairs(option_file, Path.cwd(), True, decoded)
+    return [each for each in findings if ': datasets.train.dataroot' in each.where and 'batch' not in each.problem]
 
 
-def test_right_pairs(check: Check, pairs: Callable[..., None]) -> None:
+@pytest.mark.parametrize('deep', [True, False])
+def test_the_whole_check_says_the_same_and_nothing_of_right_pairs(
+    check: Check, pairs: Callable[..., None], deep: bool
+) -> None:
     pairs()
-    assert found(check) == []
+    in_train = [each for each in check(TEXT, deep=deep) if ': datasets.train.dataroot' in each.where]
+    assert found(deep) == [each for each in in_train if 'batch' not in each.problem] == []
+    cv2.imwrite(str(LR / '0.png'), np.ascontiguousarray(shrink(scene(0), 1 / 4)[:, ::-1]))
+    in_train = [each for each in check(TEXT, deep=deep) if ': datasets.train.dataroot' in each.where]
+    assert found(deep) == [each for each in in_train if 'batch' not in each.problem]
+    assert len(found(deep)) == int(deep)
 
 
 @pytest.mark.parametrize(
@@ -63,23 +76,23 @@ def test_right_pairs(check: Check, pairs: Callable[..., None]) -> None:
         (lambda lr: 255 - lr, WARNING, '4 LR images do not resemble their HR images'),
     ],
 )
-def test_changed_pairs(check: Check, pairs: Callable[..., None], change: Any, severity: str, words: str) -> None:
+def test_changed_pairs(pairs: Callable[..., None], change: Any, severity: str, words: str) -> None:
     pairs(change)
-    findings = found(check)
+    findings = found()
     assert [each.severity for each in findings] == [severity]
     assert any(word in findings[0].problem for word in words.split('|'))
     assert 'data/HR/0.png' in findings[0].found and findings[0].remedy
-    assert found(check, deep=False) == []  # nothing is decoded
+    assert found(deep=False) == []  # nothing is decoded
 
 
-def test_pairs_in_another_order(check: Check, pairs: Callable[..., None]) -> None:
+def test_pairs_in_another_order(pairs: Callable[..., None]) -> None:
     pairs(order=[1, 2, 3, 0])
-    findings = found(check)
+    findings = found()
     assert [(each.severity, each.problem) for each in findings] == [(ERROR, '4 LR images belong to other HR images')]
     assert findings[0].found.startswith('data/LR/0.png shows data/HR/1.png')
 
 
-def test_sizes_of_formats_whose_headers_are_not_read(check: Check, pairs: Callable[..., None]) -> None:
+def test_sizes_of_formats_whose_headers_are_not_read(pairs: Callable[..., None]) -> None:
     pairs()
     for folder in (HR, LR):
         for path in folder.iterdir():
@@ -87,14 +100,12 @@ def test_sizes_of_formats_whose_headers_are_not_read(check: Check, pairs: Callab
             cv2.imwrite(
                 str(folder / f'{path.stem}.tif'), scene(int(path.stem), *((96, 144) if folder == HR else (20, 30)))
             )
-    assert [each.problem for each in found(check)] == ['Image pairs do not fit scale 4']
+    assert [each.problem for each in found()] == ['Image pairs do not fit scale 4']
 
 
 @pytest.mark.parametrize('ending', ENDINGS)
 @pytest.mark.parametrize('tag', [2, 3, 4, 6])
-def test_a_tag_that_the_maker_of_the_lr_images_did_not_heed(
-    check: Check, pairs: Callable[..., None], ending: str, tag: int
-) -> None:
+def test_a_tag_that_the_maker_of_the_lr_images_did_not_heed(pairs: Callable[..., None], ending: str, tag: int) -> None:
     pairs()
     for number in range(4):
         for folder in (HR, LR):
@@ -103,7 +114,7 @@ def test_a_tag_that_the_maker_of_the_lr_images_did_not_heed(
         write_tagged(HR / f'{number}{ending}', image, tag)
         cv2.imwrite(str(LR / f'{number}{ending}'), shrink(image, 1 / 4), [cv2.IMWRITE_JPEG_QUALITY, 100])
     for deep in (False, True):
-        findings = found(check, deep)
+        findings = found(deep)
         assert [(each.severity, each.problem.partition(' ')[2][:27]) for each in findings] == [
             (ERROR, 'LR images are their HR imag')
         ]
@@ -112,17 +123,17 @@ def test_a_tag_that_the_maker_of_the_lr_images_did_not_heed(
     for path in HR.iterdir():
         stored = scene(int(path.stem), 96, 96) if ending == '.tif' else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         cv2.imwrite(str(path), stored)
-    assert found(check, False) == found(check, True) == []
+    assert found(False) == found(True) == []
 
 
-def test_a_tag_that_the_maker_of_the_lr_images_did_heed(check: Check, pairs: Callable[..., None]) -> None:
+def test_a_tag_that_the_maker_of_the_lr_images_did_heed(pairs: Callable[..., None]) -> None:
     pairs()
     for number in range(4):
         for folder in (HR, LR):
             (folder / f'{number}.png').unlink()
         write_tagged(HR / f'{number}.jpg', scene(number), 6)
         cv2.imwrite(str(LR / f'{number}.jpg'), shrink(cv2.imread(str(HR / f'{number}.jpg')), 1 / 4))
-    assert found(check, False) == found(check, True) == []
+    assert found(False) == found(True) == []
 
 
 def test_lmdbs_are_compared_too(check: Check) -> None:
