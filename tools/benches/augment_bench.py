@@ -56,7 +56,7 @@ def bench_augment(quick: bool = False) -> List[Dict[str, Any]]:
         models = [plain, *augmented]
         for model in models:
             model.feed_data(data)
-        actions = [functools.partial(_step, plain), *(_augmentation(model, data) for model in augmented)]
+        actions = [functools.partial(_step, plain), *map(functools.partial(_augmentation, data), augmented)]
         for action in actions * 2:
             _seconds(action)
         rounds = [[_seconds(action) for action in actions] for _ in range(3 if quick else 12)]
@@ -83,16 +83,18 @@ def _step(model: Any) -> None:
     model.optimize_parameters(model.iteration)
 
 
-def _augmentation(model: Any, data: Dict[str, Any]) -> Callable[[], None]:
+def _augmentation(data: Dict[str, Any], model: Any) -> Callable[[], None]:
+    # Attribution takes as long as the step.
+    repeats = 1 if model.opt['path'].get('pretrain_network_saliency') else _IN_A_ROW
     lq, gt = (data[name].to(model.device) for name in ('lq', 'gt'))
 
     def augment() -> None:
-        for _ in range(_IN_A_ROW):
+        for _ in range(repeats):
             model.iteration += 1
             model.lq, model.gt = lq, gt
             model.augmentation.fed({})
 
-    augment.repeats = _IN_A_ROW  # type: ignore[attr-defined]
+    augment.repeats = repeats  # type: ignore[attr-defined]
     return augment
 
 
