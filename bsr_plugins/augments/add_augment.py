@@ -115,7 +115,7 @@ class ADDAugment(Augment):
         saliency = self._saliency(batch)
         mask = salient_cells(saliency, self.grid, self.cells)
         if self.canvas == 'self':
-            saliency, mask = saliency[partners], mask[partners]
+            saliency, mask = (each.index_select(0, partners) for each in (saliency, mask))
         mask = mask * acts
         upscaled = functional.interpolate(mask, scale_factor=self.scale, mode='nearest')
         # Of a sample that is mixed with none, source and canvas are the same.
@@ -127,7 +127,7 @@ class ADDAugment(Augment):
         return Augmented(lq, gt, '+'.join(done), partners=partners, mask=mask.to(lq.dtype), saliency=saliency)
 
     def _mixed(self, images: Tensor, partners: Tensor, weight: Tensor) -> Tensor:
-        others = images[partners]
+        others = images.index_select(0, partners)
         source, canvas = (others, images) if self.canvas == 'self' else (images, others)
         return mix_salient(source, canvas, weight)
 

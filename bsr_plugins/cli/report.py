@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import List
 
 from bsr_plugins.cli.messages import print_findings, say
+from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.common.errors import OptionError
 
 HELP = 'compare experiments that are trained already: tests, tables, intervals, figures'
@@ -19,6 +20,9 @@ RUN and TWIN are folders experiments/<name> as BasicSR leaves them: the copied o
 one is the twin, what the others are compared with. Experiments that differ in nothing but their seed are one method,
 and the more seeds each method has, the more the intervals can tell. What is tested is kept in OUT/tests: the same
 command again tests only what is new.
+
+With --augment, what train.augment of an option file makes of the batches of its training set, nothing is trained:
+  OUT/augment.html, OUT/augment_N.png
 """
 EXAMPLES = """\
 examples:
@@ -26,15 +30,17 @@ examples:
   %(prog)s experiments/a_s0 experiments/a_s1 --twin experiments/b_s0 experiments/b_s1
   %(prog)s experiments/a experiments/b --test Set5 datasets/Set5/HR datasets/Set5/LRbicx4 --out results/a_b
   %(prog)s experiments/fpl experiments/l1 --pictures weights --image Set5/butterfly
+  %(prog)s --augment options/train_EDSR_add_x4.yml --batches 2
 """
 INTERRUPTED = 'interrupted: run the same command again to continue from here'
 #: Pictures of the papers, and training windows a class: as in ``analysis``, whose imports --help does without.
 PICTURES, WINDOWS = ('weights', 'norms', 'sigma'), 40
+BATCHES = 3
 EXIT_DONE, EXIT_FAILED, EXIT_WRONG_INPUT = 0, 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('runs', nargs='+', metavar='RUN', help='experiments; the last one is the twin without --twin')
+    parser.add_argument('runs', nargs='*', metavar='RUN', help='experiments; the last one is the twin without --twin')
     parser.add_argument('--twin', nargs='+', default=[], metavar='DIR', help='experiments of the twin, one a seed')
     parser.add_argument(
         '--test',
@@ -61,7 +67,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help='training windows of each difficulty class that every run super-resolves (%(default)s; 0: none)',
     )
-    parser.add_argument('--out', metavar='DIR', help='folder of the report (default: results/report_<RUN>_<TWIN>)')
+    parser.add_argument('--augment', metavar='X.yml', help='draw the augmented batches of this training file instead')
+    parser.add_argument(
+        '--batches', type=int, metavar='N', help=f'how many of them (default: {BATCHES}); a picture shows 6 samples'
+    )
+    parser.add_argument(
+        '--out',
+        metavar='DIR',
+        help='folder of the report (default: results/report_<RUN>_<TWIN>, or results/augment_<X>)',
+    )
 
 
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
@@ -70,10 +84,13 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     Raises:
         OptionError: There is nothing to compare with.
     """
+    if args.augment:
+        return _draw_augmentation(args)
+    refuse_unused(args, 'without --augment', '--batches')
     if len(args.runs) + len(args.twin) < 2:
         raise OptionError(
             'One experiment alone cannot be compared',
-            found=args.runs[0],
+            found=', '.join(args.runs + args.twin) or 'no experiment',
             remedy='name its twin behind it: the experiment that was trained without the method',
         )
     from bsr_plugins.comparison.reported_runs import plan_report, test_all
@@ -95,3 +112,25 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     results = read_results(out)
     say('', *summary(results), '', str(page))
     return EXIT_FAILED if results['failed'] else EXIT_DONE
+
+
+def _draw_augmentation(args: argparse.Namespace) -> int:
+    given = [*args.runs, *args.twin, *args.test, *args.pictures]
+    refuse_unused(args, 'with --augment', '--iter', '--image')
+    if given or args.windows != WINDOWS:
+        raise OptionError(
+            'With --augment no experiments are compared',
+            found=given[0] if given else '--windows',
+            remedy='leave out all but --batches and --out',
+        )
+    batches = BATCHES if args.batches is None else args.batches
+    if batches < 1:
+        raise OptionError('No batch is to be drawn', where='--batches', expected='a whole number >= 1', found=batches)
+    from bsr_plugins.host.registration import register_all
+
+    register_all()
+    from bsr_plugins.analysis.augment_pictures import draw_augmentation
+
+    out = Path(args.out or Path('results') / f'augment_{Path(args.augment).stem}')
+    say(str(draw_augmentation(args.augment, out, batches)))
+    return EXIT_DONE

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Optional
 
 import torch
 from basicsr.utils import get_root_logger
 from torch import Tensor
 
-from bsr_plugins.augments.augment import Augment, Batch
+from bsr_plugins.augments.augment import Augment, Augmented, Batch
 from bsr_plugins.augments.augment_options import CUTOUT, MIXES_SAMPLES
 from bsr_plugins.augments.augments import build_augment
 from bsr_plugins.common.errors import DataError, OptionError
@@ -71,10 +71,22 @@ class Augmentation(Part):
 
     def fed(self, batch: Dict[str, Any]) -> None:
         """Augment ``lq`` and ``gt`` of the model."""
-        augment, model = self._augment, self.model
         self._loss_mask = None
+        if self._augment is not None:
+            augmented = self.augmented(batch)
+            self._loss_mask = augmented.loss_mask
+            self.model.lq, self.model.gt = augmented.lq, self.masked(augmented.gt)
+
+    @property
+    def degree(self) -> str:
+        """How sure it is that this is the published method, in words; '' without an augmentation."""
+        return '' if self._augment is None else self._augment.degree
+
+    def augmented(self, batch: Mapping[str, Any]) -> Augmented:
+        """Return what becomes of ``lq`` and ``gt`` of the model in the iteration after its last one."""
+        augment, model = self._augment, self.model
         if augment is None:
-            return
+            return Augmented(model.lq, model.gt)
         if not self._is_checked:
             self._check_pair()
             self._is_checked = True
@@ -86,9 +98,7 @@ class Augmentation(Part):
             looked_at = augment.looked_at(len(lq), keyed_generator(*key))
             saliency = model.batch_saliency.of(batch, lq, looked_at)
         with torch.no_grad():
-            augmented = augment(Batch(lq, gt, saliency), keyed_generator(*key))
-            self._loss_mask = augmented.loss_mask
-            model.lq, model.gt = augmented.lq, self.masked(augmented.gt)
+            return augment(Batch(lq, gt, saliency), keyed_generator(*key))
 
     def masked(self, output: Any) -> Any:
         """Return an output without what the losses of this batch leave out; gt is without it already.
