@@ -116,7 +116,7 @@ def _batches(model: Any, dataset: Any, size: int, count: int, seed: int) -> Iter
             number,
             model.lq.cpu(),
             model.gt.cpu(),
-            Augmented(*(each.cpu() if isinstance(each, Tensor) else each for each in result)),
+            result._replace(**{key: each.cpu() for key, each in result._asdict().items() if isinstance(each, Tensor)}),
         )
 
 
