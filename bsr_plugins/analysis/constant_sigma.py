@@ -13,17 +13,10 @@ from bsr_plugins.common.builders import build_dataset
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.files import PathLike, write_text
 from bsr_plugins.common.naming import plain_name
+from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.data.difficulty.scorers import choose_device
 from bsr_plugins.models.constant_sigma import constant_sigma_path
 from bsr_plugins.options.option_file import read_option_file
-
-_PAIRED = (
-    'PairedImageDataset',
-    'InverseSampledLMDBDataset',
-    'UniformWindowsDataset',
-    'RFSBalancedBatchDataset',
-    'SamplingAugDataset',
-)
 
 
 def measure_constant_sigma(
@@ -93,11 +86,11 @@ def _errors(model: Any, sample: Dict[str, Any]) -> Tuple[float, float, int]:
 def _whole_images(options: Dict[str, Any], opt: PathLike) -> Dict[str, Any]:
     train = (options.get('datasets') or {}).get('train') or {}
     kind = plain_name(train.get('type'))
-    if kind not in _PAIRED or not options.get('network_g'):
+    if kind not in PAIRED_TYPES or not options.get('network_g'):
         raise OptionError(
             'the option file is not of a training on image pairs',
             where=f'{opt}: datasets.train.type',
-            expected='network_g and one of ' + ', '.join(_PAIRED),
+            expected='network_g and one of ' + ', '.join(PAIRED_TYPES),
             found=repr(train.get('type')),
         )
     kept = ('dataroot_gt', 'dataroot_lq', 'meta_info_file', 'filename_tmpl', 'io_backend', 'mean', 'std', 'color')

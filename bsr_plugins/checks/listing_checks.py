@@ -11,6 +11,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.shown import counted
+from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.data.images.image_folders import EXTENSIONS, some_of
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.images.name_lists import files_in, folders_in, key_in, name_in, read_lines
@@ -18,13 +19,6 @@ from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
-PAIRED_TYPES = (
-    'PairedImageDataset',
-    'InverseSampledLMDBDataset',
-    'UniformWindowsDataset',
-    'RFSBalancedBatchDataset',
-    'SamplingAugDataset',
-)
 _BASICSRS = ('PairedImageDataset', 'SingleImageDataset')
 # It leaves blank lines of its LMDBs' lists out.
 _WITH_BLANK_LINES = ('InverseSampledLMDBDataset', 'UniformWindowsDataset')

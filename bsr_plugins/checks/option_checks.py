@@ -9,12 +9,13 @@ from bsr_plugins.checks.arithmetic_checks import check_arithmetic
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.difficulty_checks import check_difficulties, check_per_class
 from bsr_plugins.checks.image_checks import check_images
-from bsr_plugins.checks.listing_checks import PAIRED_TYPES, check_listing
+from bsr_plugins.checks.listing_checks import check_listing
 from bsr_plugins.checks.other_checkout import check_working_directory
 from bsr_plugins.checks.overlap_checks import check_overlap
 from bsr_plugins.checks.pair_checks import check_pairs
 from bsr_plugins.checks.path_checks import check_paths, datasets_in, resumes
 from bsr_plugins.checks.refusals import refused
+from bsr_plugins.checks.saliency_checks import check_saliency
 from bsr_plugins.checks.schedule_checks import check_schedule
 from bsr_plugins.checks.type_checks import check_types, choice_for, known_names
 from bsr_plugins.checks.unknown_keys import check_keys
@@ -26,6 +27,7 @@ from bsr_plugins.common.errors import DependencyError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import plain_name, wrong_with_run_name
 from bsr_plugins.common.option import NUMBER_AS_TEXT
+from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.data.images.shared_options import check_gt_size
 from bsr_plugins.host.script_choice import check_registries
 from bsr_plugins.host.source_names import basicsr_folder
@@ -116,6 +118,7 @@ def check_options(
         findings += check_values(option_file, code, is_train)
         findings += check_arithmetic(option_file, code, root, is_train)
         findings += check_per_class(option_file, code, root)
+        findings += check_saliency(option_file, code, root, is_train)
         findings += check_weights(option_file, code, root, is_train, resumes(option_file, root, auto_resume))
     findings += check_validation(option_file, code, root, is_train)
     findings += _check_paired_sets(option_file, is_train)

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
-from bsr_plugins.checks.listing_checks import PAIRED_TYPES
 from bsr_plugins.checks.pair_listing import list_pairs
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import WARNING, Finding
 from bsr_plugins.common.naming import plain_name
+from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.data.images.image_folders import some_of
 from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, read_manifest
 from bsr_plugins.options.option_file import OptionFile

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
-from bsr_plugins.checks.listing_checks import PAIRED_TYPES
 from bsr_plugins.checks.pair_listing import PairList, Size, list_pairs, spread
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.checks.resemblance_checks import Decoded, check_resemblance
@@ -14,6 +13,7 @@ from bsr_plugins.common.commands import command
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.shown import counted
+from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.data.images.image_folders import some_of
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.options.option_file import KeyPath, OptionFile

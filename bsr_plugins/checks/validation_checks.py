@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.code_in_use import CodeInUse
-from bsr_plugins.checks.listing_checks import PAIRED_TYPES
 from bsr_plugins.checks.pair_checks import SAMPLED, paired_sets
 from bsr_plugins.checks.pair_listing import PairList, list_pairs, spread
 from bsr_plugins.common.builders import window_size
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.option import yaml_value
+from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.options.option_file import OptionFile
 
 _PADDING_MODELS = ('SRModel',)

@@ -121,3 +121,5 @@ SALIENCY_PAIRED = OptionSet(
 )
 
 DATASETS = (INVERSE_SAMPLED, UNIFORM_WINDOWS, RFS, SAMPLING_AUG, SALIENCY_PAIRED)
+#: The data sets of image pairs: BasicSR's, and the pack's.
+PAIRED_TYPES = ('PairedImageDataset', *(options.name for options in DATASETS))

@@ -31,7 +31,7 @@ _FORMAT = ManifestFormat(
 )
 
 
-def read_saliency_manifest(path: PathLike, *needed: str) -> Dict[str, Any]:
+def read_saliency_manifest(path: PathLike, *needed: str, make: str = MAKE) -> Dict[str, Any]:
     """Return the manifest of an LMDB of saliency maps.
 
     ``format``, ``kind`` (``saliency``), ``tool_version``, ``cell`` (side of a cell in LR pixels), ``scale``,
@@ -39,10 +39,15 @@ def read_saliency_manifest(path: PathLike, *needed: str) -> Dict[str, Any]:
     and pixels), ``network`` (the options of network_g), ``weights`` (``file`` and ``sha256``), ``cam`` (the options of
     the attribution) and ``count`` (of the maps; in a finished one).
 
+    Args:
+        path: The LMDB.
+        needed: Entries that have to be there, beside those of a part.
+        make: How it is made, for errors.
+
     Raises:
         DataError: There is no such LMDB, or it was not made by ``basicsr saliency``.
     """
-    return read_entries(path, _FORMAT, *_NEEDED, *needed)
+    return read_entries(path, _FORMAT._replace(make=make), *_NEEDED, *needed)
 
 
 def differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[str]:

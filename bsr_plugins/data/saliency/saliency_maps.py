@@ -34,8 +34,9 @@ class SaliencyMaps:
     """
 
     def __init__(self, path: PathLike, lq_folder: PathLike) -> None:
-        self.path, self.lq_folder = os.fspath(path), os.fspath(lq_folder)
-        source = read_saliency_manifest(self.path, COUNT)['source']
+        self.path, self.lq_folder = os.path.expanduser(os.fspath(path)), os.fspath(lq_folder)
+        make = f'correct the path, or make it: {self._command()}'
+        source = read_saliency_manifest(self.path, COUNT, make=make)['source']
         self._made_of = source.get('resolved')
         check_lmdb(self.path)
         self._reader: Optional[LmdbReader] = None
@@ -96,9 +97,11 @@ class SaliencyMaps:
         )
 
     def _remake(self) -> str:
+        return f'correct the path, or delete the LMDB and make it of these images: {self._command()}'
+
+    def _command(self) -> str:
         flag = '--lq-lmdb' if self.lq_folder.endswith('.lmdb') else '--lq'
-        made = command('saliency', '-opt', 'TEST.yml', flag, self.lq_folder, '--out', self.path)
-        return f'correct the path, or delete the LMDB and make it of these images: {made}'
+        return command('saliency', '-opt', 'TEST.yml', flag, self.lq_folder, '--out', self.path)
 
 
 def saliency_key(lq_path: str, is_lmdb: bool) -> str:
