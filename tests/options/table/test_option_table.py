@@ -97,7 +97,7 @@ def test_the_constructor_refuses_what_the_declaration_does(kind: str, name: str,
 def test_a_data_set_refuses_what_the_declaration_does(name: str) -> None:
     rows = rows_of('dataset', name)
     opt: Dict[str, Any] = {'type': name, 'scale': 2, 'dataroot_gt': 'a', 'dataroot_lq': 'b', 'gt_size': 48}
-    opt['io_backend'] = {'type': 'lmdb'}
+    opt.update(io_backend={'type': 'lmdb'}, saliency='c')
     options = option_set('dataset', name)
     assert options is not None
     values = read_dataset_options(opt, options)
