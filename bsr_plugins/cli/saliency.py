@@ -11,6 +11,7 @@ from bsr_plugins.attribution.cam_options import CAM_OPTIONS, CHUNK
 from bsr_plugins.cli.messages import say
 from bsr_plugins.cli.option_arguments import add_option_arguments, given_options
 from bsr_plugins.common.errors import OptionError
+from bsr_plugins.data.saliency.saliency_manifest import CELL
 
 HELP = 'make saliency maps of a set of LR images, which ADD augments by'
 DESCRIPTION = """\
@@ -32,8 +33,6 @@ examples:
   %(prog)s -opt test.yml --lq datasets/DIV2K/DIV2K_train_LR_bicubic/X4 --cell 1 --shard 2/8
 """
 INTERRUPTED = 'interrupted: run the same command again to continue from here'
-# As in bsr_plugins.data.saliency.saliency_lmdb, which imports torch.
-_CELL, _BATCH = 4, CHUNK
 # A set of images has no window.
 _OPTIONS = tuple(option for option in CAM_OPTIONS if option.name != 'cam_detector')
 
@@ -49,18 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cell',
         type=int,
-        default=_CELL,
+        default=CELL,
         metavar='PX',
-        help=f'means over cells of PX x PX LR pixels ({_CELL}); 1: none',
+        help=f'means over cells of PX x PX LR pixels ({CELL}); 1: none',
     )
     parser.add_argument('--shard', metavar='i/n', help='make the i-th of n parts, from 1')
     parser.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: cuda where there is one)')
     parser.add_argument(
         '--batch',
         type=int,
-        default=_BATCH,
+        default=CHUNK,
         metavar='PX',
-        help=f'LR pixels that go through the network at once ({_BATCH}): more is faster on a GPU, and takes its memory',
+        help=f'LR pixels that go through the network at once ({CHUNK}): more is faster on a GPU, and takes its memory',
     )
     add_option_arguments(parser, _OPTIONS)
 
@@ -107,7 +106,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     if made.missing and shard is not None:
         others = ', '.join(map(str, made.missing))
         part = f'shard {shard.number} of {shard.total} of {made.path}'
-        say(f'{part}: {took}; it is put together when the shards {others} are made')
+        say(f'{part}: {took}; not finished yet: {others}. The last one to finish puts them together')
         return 0
     say(f'{made.path}: {made.total} maps, {took}')
     return 0

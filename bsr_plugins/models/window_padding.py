@@ -5,10 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Iterator, Optional
 
-from bsr_plugins.common.builders import window_size
-
-__all__ = ['whole_windows', 'window_size']
-
 
 @contextlib.contextmanager
 def whole_windows(model: Any, size: Optional[int]) -> Iterator[None]:

@@ -17,7 +17,13 @@ from bsr_plugins.attribution.cam_saliency import cam_saliency
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.lmdb_file import check_lmdb
-from bsr_plugins.data.saliency.saliency_manifest import COUNT, differences, is_same_request, read_saliency_manifest
+from bsr_plugins.data.saliency.saliency_manifest import (
+    CELL,
+    COUNT,
+    differences,
+    is_same_request,
+    read_saliency_manifest,
+)
 from bsr_plugins.data.saliency.saliency_network import TrainedNetwork, to_rgb
 from bsr_plugins.data.saliency.saliency_record import cell_means, encode_map, source_of, to_bytes
 from bsr_plugins.data.saliency.saliency_shards import (
@@ -33,8 +39,6 @@ from bsr_plugins.data.saliency.source_images import SourceImages, manifest_entry
 from bsr_plugins.data.subimages.lmdb_manifest import FORMAT
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter
 
-#: Side of a cell in LR pixels: a patch of 24 pixels, one of the smallest that is trained on, has 3 x 3 in each quarter.
-CELL = 4
 # What a killed run loses at the most, beside the batch that it was at.
 _SECONDS_BETWEEN_FLUSHES = 2.0
 _PNG_LEVEL = 9

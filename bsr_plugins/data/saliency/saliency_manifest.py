@@ -11,6 +11,8 @@ from bsr_plugins.common.option_kinds import SECTION, TEXT, choice, whole
 from bsr_plugins.data.subimages.lmdb_manifest import ManifestFormat, read_entries
 
 MAKE = f'make it with {command("saliency")}'
+#: Side of a cell in LR pixels: a patch of 24 pixels, one of the smallest that is trained on, has 3 x 3 in each quarter.
+CELL = 4
 #: The entry that a finished LMDB has, and no other.
 COUNT = 'count'
 _NEEDED = ('kind', 'cell', 'scale', 'source', 'network', 'weights', 'cam')
