@@ -71,7 +71,7 @@ class BatchSaliency(Part):
         with preserved_random_states():
             net = build_network(deepcopy(opt[section]))
         key = opt['path'].get('param_key_saliency') or PARAM_KEY_SALIENCY.default
-        _WEIGHTS.load(model, net, path, key, section)
+        _WEIGHTS.load(model, net, path, key, 'network_saliency')
         self._options = read_augment(opt['train']['augment'])[1]
         self._net = WholeWindows(net, window_size(opt[section]) or 1).eval()
         get_root_logger().info(f'Saliency: attribution maps (CAM, reconstructed) by {path}, frozen.')

@@ -161,7 +161,7 @@ def test_a_network_of_its_own(options: Options, tmp_path: Path) -> None:
     own = {**NETWORK, 'd': 5}
     torch.save({'params_ema': build_network(own).state_dict()}, tmp_path / 'own.pth')
     options['path'].update(pretrain_network_saliency=str(tmp_path / 'own.pth'), param_key_saliency='params_ema')
-    with pytest.raises(CheckpointError, match=r'(?s)path\.pretrain_network_saliency.*give network_g'):
+    with pytest.raises(CheckpointError, match=r'(?s)path\.pretrain_network_saliency.*give network_saliency the'):
         model_of(options)
     options['network_saliency'] = own
     assert len(trained(model_of(options), 1, 1)) == 1
