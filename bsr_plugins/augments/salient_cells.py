@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -46,6 +48,7 @@ def salient_cells(saliency: Tensor, grid: int, cells: int) -> Tensor:
         return (rows.transpose(0, 1) @ chosen @ columns)[:, None]
 
 
+@functools.lru_cache(maxsize=64)
 def _membership(side: int, grid: int, device: torch.device) -> Tensor:
     """Return (grid, side): 1 where a pixel of that side belongs to a cell."""
     cell = torch.arange(side, device=device) * grid // side
