@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bsr_plugins.attribution.cam_options import CAM_KERNEL, CAM_SIGMA
 from bsr_plugins.common.errors import DataError, OptionError
 
 # Keeps the kernel of sigma 0 from a division by zero, in LR pixels; the constant of LAM's code.
@@ -27,12 +28,18 @@ def gaussian_kernels(sigmas: Tensor, size: int) -> Tensor:
     Raises:
         OptionError: ``size`` is not an odd number >= 1. LAM's code takes even ones, and moves the image by a pixel.
     """
-    if size < 1 or size % 2 == 0:
-        raise OptionError('The blur kernel has no middle', where='kernel', expected='an odd side >= 1', found=size)
+    _check_kernel(size)
     places = torch.arange(size, dtype=sigmas.dtype, device=sigmas.device) - size // 2
     squares = places[:, None] ** 2 + places**2
     kernels = torch.exp(-squares / (2 * (sigmas[..., None, None] + _EPSILON) ** 2))
     return kernels / kernels.sum((-2, -1), keepdim=True)
+
+
+def _check_kernel(size: int) -> None:
+    if not CAM_KERNEL.kind.accepts(size):
+        raise OptionError(
+            'The blur kernel has no middle', where='kernel', expected=CAM_KERNEL.kind.text, found=repr(size)
+        )
 
 
 class BlurPath:
@@ -53,8 +60,14 @@ class BlurPath:
     """
 
     def __init__(self, lq: Tensor, sigma: float, kernel: int) -> None:
-        if not sigma >= 0:
-            raise OptionError('The blur of the path is negative', where='sigma', expected='a number >= 0', found=sigma)
+        if not CAM_SIGMA.kind.accepts(sigma):
+            raise OptionError(
+                'This is no standard deviation of a blur',
+                where='sigma',
+                expected=CAM_SIGMA.kind.text,
+                found=repr(sigma),
+            )
+        _check_kernel(kernel)
         if not lq.shape[-1] * lq.shape[-2]:
             raise DataError('An image without a pixel has no path', found=tuple(lq.shape))
         self.sigma, self.kernel = sigma, kernel

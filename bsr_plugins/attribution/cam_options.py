@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping, Tuple
 
 from bsr_plugins.common.option import Option
-from bsr_plugins.common.option_kinds import FLAG, choice, number, whole
+from bsr_plugins.common.option_kinds import FLAG, Kind, choice, number, whole
 
 #: LR pixels that go through the network at once: at 2**14 EDSR takes about 0.4 GB, SwinIR 5 GB. Of 2**10 to 2**17 EDSR
 #: is fastest at 2**13 on the CPU; FSRCNN, which is small, at 2**16, and 2**14 costs it a sixth.
@@ -30,9 +30,9 @@ CAM_SIGMA = Option(
 )
 CAM_KERNEL = Option(
     'cam_kernel',
-    whole(1),
+    Kind('odd number >= 1', lambda value: whole(1).accepts(value) and value % 2 == 1, takes_numbers=True),
     9,
-    'side of the blur kernel, in LR pixels; odd',
+    'side of the blur kernel, in LR pixels',
     "the supplement gives none; LAM's",
 )
 CAM_RULE = Option(

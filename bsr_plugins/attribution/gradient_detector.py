@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -57,13 +57,22 @@ def gradient_detector(sr: Tensor, window: Optional[Window] = None) -> Tensor:
     return gradient_magnitude(sr[..., y : y + size + 1, x : x + size + 1]).flatten(1).sum(1)
 
 
+def check_window_given(window: Any) -> None:
+    """Check that a window is x, y and size, wherever it lies.
+
+    Raises:
+        OptionError: It is not, or there is none.
+    """
+    _WINDOW.checked(window, 'window')
+
+
 def check_window(window: Window, width: int, height: int) -> None:
     """Check that a window lies in an SR image of ``width`` x ``height`` pixels.
 
     Raises:
         OptionError: As of :func:`gradient_detector`.
     """
-    _WINDOW.checked(window, 'window')
+    check_window_given(window)
     x, y, size = window
     if size < 1 or min(x, y) < 0 or max(x + size - width, y + size - height) > 0 or x + 1 >= width or y + 1 >= height:
         raise OptionError(

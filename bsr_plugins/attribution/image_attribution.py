@@ -28,7 +28,7 @@ from bsr_plugins.attribution.cam_options import (
     CAM_STEPS,
     CHUNK,
 )
-from bsr_plugins.attribution.gradient_detector import Window
+from bsr_plugins.attribution.gradient_detector import Window, check_window_given
 from bsr_plugins.attribution.path_gradients import Walk, attributed
 from bsr_plugins.common.errors import OptionError
 
@@ -77,6 +77,7 @@ def local_attribution_map(
         OptionError: A window outside the SR image, an even kernel, fewer than one step, a network in half precision.
         DataError: ``lq`` is no image, or the network's output is none.
     """
+    check_window_given(window)
     return attributed(net, lq, Walk(sigma, kernel, steps, 'right', window), chunk)
 
 

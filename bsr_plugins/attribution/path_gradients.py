@@ -101,6 +101,12 @@ def _gradients(forward: Network, images: Tensor, window: Optional[Window]) -> Te
             expected=f'{len(images)} SR images, (N, C, H, W)',
             found=f'a tensor of shape {tuple(sr.shape)}' if isinstance(sr, Tensor) else type(sr).__name__,
         )
+    if not sr.requires_grad:
+        raise DataError(
+            "The network's output has no gradient with respect to its input",
+            expected='a forward pass that can be differentiated',
+            found='one under torch.no_grad, a detached output, or one that does not depend on the input',
+        )
     # Images do not see each other, so the gradient of the sum is each one's own.
     (gradients,) = torch.autograd.grad(gradient_detector(sr, window).sum(), inputs)
     return gradients

@@ -108,7 +108,9 @@ def test_an_empty_batch_gives_an_empty_map(net: nn.Module) -> None:
     [
         ({'steps': 0}, 'steps'),
         ({'kernel': 4}, 'kernel'),
+        ({'kernel': '9'}, 'odd number'),
         ({'sigma': -1}, 'sigma'),
+        ({'sigma': float('inf')}, 'sigma'),
         ({'rule': 'midpoint'}, 'rule'),
         ({'detector': 'local'}, 'detector'),
         ({'detector': 'window'}, 'detector'),
@@ -119,6 +121,16 @@ def test_an_empty_batch_gives_an_empty_map(net: nn.Module) -> None:
 def test_wrong_options_are_refused(net: nn.Module, lq: Tensor, options: Any, word: str) -> None:
     with pytest.raises(OptionError, match=word):
         calibrated_attribution_map(net, lq, **options)
+
+
+def test_lam_has_a_window(net: nn.Module, lq: Tensor) -> None:
+    with pytest.raises(OptionError, match='list of 3 whole numbers'):
+        local_attribution_map(net, lq, None)  # type: ignore[arg-type]
+
+
+def test_an_output_without_a_gradient_is_refused(net: nn.Module, lq: Tensor) -> None:
+    with pytest.raises(DataError, match='no gradient'):
+        local_attribution_map(torch.no_grad()(net), lq, WINDOW, steps=2)
 
 
 @pytest.mark.parametrize('shape', [(4, 4), (1, 1, 3, 4, 4)])
