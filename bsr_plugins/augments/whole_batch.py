@@ -113,7 +113,9 @@ def mixed(images: Tensor, others: Tensor, share: float) -> Tensor:
 
 def area_downsampled(images: Tensor, scale: int) -> Tensor:
     """Return the mean of each scale x scale pixels, (N, C, h, w) for (N, C, h * scale, w * scale)."""
-    return images if scale == 1 else F.avg_pool2d(images, scale)
+    if scale == 1 or not images.numel():  # an empty box, which pooling refuses
+        return images[..., ::scale, ::scale]
+    return F.avg_pool2d(images, scale)
 
 
 def with_box(images: Tensor, content: Tensor, box: Box, scale: int = 1) -> Tensor:

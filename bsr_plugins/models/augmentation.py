@@ -8,9 +8,11 @@ import torch
 from basicsr.utils import get_root_logger
 from torch import Tensor
 
+from bsr_plugins.augments.add_plus_augment import ADDPlusAugment
 from bsr_plugins.augments.augment import Augment, Augmented, Batch
-from bsr_plugins.augments.augment_options import CUTOUT, MIXES_SAMPLES
+from bsr_plugins.augments.augment_options import ADD_PLUS, CUTOUT, MIXES_SAMPLES
 from bsr_plugins.augments.augments import build_augment
+from bsr_plugins.augments.salient_draws import INTENSITY
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.common.option import yaml_value
@@ -49,14 +51,14 @@ class Augmentation(Part):
             return
         self._augment = build_augment(options, opt.get('scale', 1))
         check_combinations(opt['train'], opt['datasets']['train'])
-        if saliency_source(opt['train']) == MAP and queues_samples(self.model):
-            raise queue_error('saliency: map', 'train.augment.saliency')
         self._check_pass(options)
         self._seed = int(torch.initial_seed())
         given = ', '.join(f'{key}: {yaml_value(value)}' for key, value in options.items() if key != 'type')
         log = get_root_logger()
         log.info(f'Augmentation: {options["type"]}{f" ({given})" if given else ""}, {self._augment.degree}.')
         idle = [name for name in methods_of(options) if name in MIXES_SAMPLES]
+        if isinstance(self._augment, ADDPlusAugment):
+            idle = [f'{name} of {ADD_PLUS.name}' for name in self._augment.operations if name != INTENSITY]
         if idle and loader_sizes(opt['datasets']['train'], opt)[0] == 1:
             log.warning(
                 f'Augmentation: in a batch of one the partner of a sample is itself, and {", ".join(idle)} leave it as '
@@ -64,6 +66,17 @@ class Augmentation(Part):
             )
 
     def _check_pass(self, options: Dict[str, Any]) -> None:
+        if saliency_source(self.model.opt['train']) == MAP:
+            if queues_samples(self.model):
+                raise queue_error('saliency: map', 'train.augment.saliency')
+            if self.model.script_cuts_batches:
+                raise OptionError(
+                    "this fork's script hands lq and gt of a batch to the model, and no saliency maps",
+                    where='train.augment.saliency',
+                    expected='proxy or cam',
+                    found=MAP,
+                    remedy='saliency: proxy',
+                )
         fork_pass = self.model.fork_pass
         if fork_pass is not None and CUTOUT.name in methods_of(options) and 'net_g_ema' in fork_pass.names:
             reason = f'masks the output of net_g, and {fork_pass.owner} compares it with that of net_g_ema'

@@ -63,6 +63,12 @@ def test_cutblur_s_box_is_a_box_of_the_published_size() -> None:
     assert {box.left for box in boxes} >= set(range(29)) and max(box.top + box.height for box in boxes) <= 200
     places = [box.top / (200 - box.height) for box in boxes]
     assert np.mean(places) == pytest.approx(0.5, abs=0.04) and np.std(places) == pytest.approx(12**-0.5, abs=0.03)
+    small = [draw_box(torch.zeros(1, 1, 10, 9), 0.7, keyed_generator(key)) for key in range(60)]
+    assert {(box.top == 0, box.top + box.height == 10) for box in small} == {
+        (False, False),
+        (True, False),
+        (False, True),
+    }
     insides = [float(augmented(batch_of(1), key, 'CutBlur').mask.mean()) < 0.5 for key in range(DRAWS)]
     assert np.mean(insides) == pytest.approx(0.5, abs=0.08)
 
@@ -121,6 +127,20 @@ def test_mixup_s_share_is_beta() -> None:
     assert len(shares) == pytest.approx(DRAWS / 2, abs=40)  # a partner may be the sample itself
     assert np.mean(shares) == pytest.approx(0.5, abs=0.05) and np.var(shares) == pytest.approx(1 / 13.6, abs=0.012)
     assert all(float(result.lq.sum()) == pytest.approx(1) for result in results)
+
+
+def test_cutmixup_mixes_inside_of_the_box_as_often_as_around_it() -> None:
+    # A box of half the sides covers a quarter.
+    around = [float(augmented(batch_of(1), key, 'CutMixup', alpha=0.5).mask.mean()) > 0.5 for key in range(DRAWS)]
+    assert np.mean(around) == pytest.approx(0.5, abs=0.08)
+
+
+@pytest.mark.parametrize('kind', ['CutBlur', 'CutMix', 'CutMixup'])
+def test_a_box_without_a_pixel_is_no_fault(kind: str) -> None:
+    batch = batch_of(2)
+    for key in range(8):
+        result = augmented(batch, key, kind, alpha=1e-9)
+        assert (result.mask.unique().tolist() in ([0], [1])) and result.lq.shape == batch.lq.shape
 
 
 def test_cutmixup_without_mixing_puts_partners_in_whole() -> None:

@@ -242,6 +242,16 @@ def test_losses_that_take_lq_get_the_augmented_one() -> None:
             ['Augmentation: MoA (ops: [Mixup, CutBlur]), adapted', 'in a batch of one the partner', 'Mixup leave'],
         ),
         ({'type': 'CutBlur'}, {'datasets__train__batch_size_per_gpu': 1}, ['Augmentation: CutBlur, adapted']),
+        (
+            {'type': 'ADDPlus'},
+            {'datasets__train__batch_size_per_gpu': 1},
+            ['Augmentation: ADDPlus, experimental.', 'mix of ADDPlus, paste of ADDPlus leave it'],
+        ),
+        (
+            {'type': 'ADDPlus', 'ops': ['intensity']},
+            {'datasets__train__batch_size_per_gpu': 1},
+            ['Augmentation: ADDPlus (ops: [intensity]), experimental.'],
+        ),
     ],
 )
 def test_the_log_says_what_is_done(augment: Any, more: Dict[str, Any], words: List[str], said: List[str]) -> None:
@@ -268,6 +278,7 @@ SIGMA = {'network_sigma': {'type': 'SigmaBranch', 'num_feat': 4}, 'train__sigma_
         ({'type': 'MoA'}, '', NORMALISED, 'train.augment.ops', 'ops: [Mixup, CutMix, CutMixup, CutBlur]'),
         ({'type': 'Cutout'}, '', SIGMA, 'train.augment.type', 'train.sigma_opt'),
         ({'type': 'ADD', 'saliency': 'map'}, 'QueueModel', GIVES_MAPS, 'train.augment.saliency', 'through a queue'),
+        ({'type': 'ADD', 'saliency': 'map'}, 'CutsModel', GIVES_MAPS, 'train.augment.saliency', 'no saliency maps'),
         ({'type': 'MoA'}, 'EMAModel', {}, 'train.augment.ops', 'EMAModel compares it with that of net_g_ema'),
     ],
 )
