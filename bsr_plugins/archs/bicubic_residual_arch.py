@@ -59,8 +59,8 @@ class BicubicResidual(nn.Module):
         logger = get_root_logger()
         logger.info(
             f'BicubicResidual: these are weights of a bare {type(self.base).__name__}; {len(adopted)} of '
-            f'{len(of_base)} go into its base. (The keys listed above as different differ only by the prefix '
-            "'base.'.)"
+            f'{len(of_base)} go into its base. (Keys that are listed above as different differ only by the '
+            "prefix 'base.'.)"
         )
         moved: Dict[str, Any] = {}
         for key, value in state_dict.items():

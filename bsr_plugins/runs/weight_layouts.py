@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
-from typing import Any, Iterable, List, Mapping, Optional, Sequence
+from typing import Any, Iterable, List, Optional, Sequence
 
 from bsr_plugins.common.errors import CheckpointError
 from bsr_plugins.common.files import PathLike
@@ -71,22 +71,11 @@ def wrong_layout(path: str, content: Any, key: Any, letter: str) -> CheckpointEr
     )
 
 
-def misfit(expected: Mapping[str, Any], given: Mapping[str, Any]) -> Optional[str]:
-    """Return how weights differ from those that a network has (``state_dict()``); None where they do not."""
-    missing = [name for name in expected if name not in given]
-    unexpected = [name for name in given if name not in expected]
-    shapes = [
-        f'{name}: {tuple(given[name].shape)} instead of {tuple(tensor.shape)}'
-        for name, tensor in expected.items()
-        if name in given and tuple(getattr(given[name], 'shape', ())) != tuple(getattr(tensor, 'shape', ()))
-    ]
-    return _differences(missing, unexpected, shapes)
-
-
 def misfit_told(error: Exception) -> Optional[str]:
-    """Return the same from the error of ``load_state_dict``, which knows under which names a network takes weights.
+    """Return how weights differ from those of a network, from the error of its ``load_state_dict``.
 
-    BicubicResidual takes those of its base under the base's own names. None where it is another error.
+    That alone knows under which names a network takes weights: BicubicResidual takes those of its base under the
+    base's own names. None where it is another error.
     """
     text = str(error)
     if 'Error(s) in loading state_dict' not in text:

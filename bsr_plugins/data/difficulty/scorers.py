@@ -12,7 +12,7 @@ from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import CheckpointError, DependencyError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.runs.checkpoint_files import UNREADABLE
-from bsr_plugins.runs.weight_layouts import misfit
+from bsr_plugins.runs.weight_layouts import misfit_told, wrong_layout
 
 if TYPE_CHECKING:
     import torch
@@ -192,10 +192,11 @@ def read_weights(path: PathLike, key: Optional[str] = None) -> Mapping[str, torc
 
     Args:
         path: The file.
-        key: Where in it the weights are looked for first, such as ``params``; None: ``params_ema``, then ``params``.
+        key: Where in it the weights are looked for first, such as ``params``; None: ``params_ema``, then ``params``. Of
+            other keys than these two the file has to have the one that is named.
 
     Raises:
-        CheckpointError: The file is missing, damaged, or holds no state dict.
+        CheckpointError: The file is missing, damaged, or holds no state dict, or none under ``key``.
         DependencyError: This torch cannot read weights without running what else stands in the file.
     """
     import torch
@@ -222,6 +223,8 @@ def read_weights(path: PathLike, key: Optional[str] = None) -> Mapping[str, torc
             found=error,
             remedy='give a .pth with tensors only, such as the net_g_*.pth that BasicSR saves',
         ) from error
+    if isinstance(content, dict) and key not in (None, 'params', 'params_ema', *content):
+        raise wrong_layout(str(path), content, key, 'g')
     for name in (key, 'params_ema', 'params', 'state_dict'):
         if isinstance(content, dict) and isinstance(content.get(name), dict):
             content = content[name]
@@ -268,13 +271,13 @@ def _build(network_g: Mapping[str, Any], opt: PathLike) -> torch.nn.Module:
 
 
 def _load(network: torch.nn.Module, state: Mapping[str, torch.Tensor], weights: PathLike, opt: PathLike) -> None:
-    found = misfit(network.state_dict(), state)
-    if found is not None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
         raise CheckpointError(
             'The weights do not fit the network',
             where=weights,
             expected=f'network_g of {opt}',
-            found=found,
+            found=misfit_told(error) or error,
             remedy='give the option file that the weights were trained by',
-        )
-    network.load_state_dict(state)
+        ) from error

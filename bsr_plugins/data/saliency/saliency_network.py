@@ -31,7 +31,7 @@ class TrainedNetwork(NamedTuple):
         network: (N, 3, h, w) RGB in [0, 1] -> (N, C, H, W); any size of image.
         scale: Upscaling factor.
         options: ``network_g``.
-        weights: ``file``, ``sha256`` and the stated ``param_key``.
+        weights: ``file``, ``sha256`` and ``param_key``.
     """
 
     network: nn.Module
@@ -73,6 +73,9 @@ class OfRgb(nn.Module):
 def saliency_network(opt: PathLike, root: PathLike = '.') -> TrainedNetwork:
     """Return ``network_g`` of an option file with the weights of its ``path.pretrain_network_g``, on the CPU.
 
+    They are those that a test of the file would load: below ``path.param_key_g``, which is ``params`` where it is not
+    stated, and those of a bare base for a BicubicResidual, too.
+
     Args:
         opt: The option file, of a test or of a training.
         root: The working directory, from which paths in it start.
@@ -85,7 +88,7 @@ def saliency_network(opt: PathLike, root: PathLike = '.') -> TrainedNetwork:
     scale = SCALE.read(options, f'{opt}: scale')
     network_g = network_option(options, opt, scale)
     path = options.get('path') or {}
-    weights, key = path.get('pretrain_network_g'), path.get('param_key_g')
+    weights, key = path.get('pretrain_network_g'), path.get('param_key_g', 'params')
     if not isinstance(weights, str):
         refuse_random_weights(
             weights,

@@ -12,6 +12,7 @@ import torch
 import yaml
 from torch import nn
 
+from bsr_plugins.common.builders import build_network
 from bsr_plugins.common.errors import CheckpointError, OptionError
 from bsr_plugins.data.saliency.saliency_network import OfRgb, saliency_network, to_rgb
 
@@ -39,18 +40,29 @@ def test_network_and_weights_are_those_of_the_file(tmp_path: Path) -> None:
     found = saliency_network(write(tmp_path), tmp_path)
     assert (found.scale, found.options) == (4, NETWORK)
     digest = hashlib.sha256((tmp_path / 'w.pth').read_bytes()).hexdigest()
-    assert found.weights == {'file': 'w.pth', 'sha256': digest, 'param_key': None}
+    assert found.weights == {'file': 'w.pth', 'sha256': digest, 'param_key': 'params'}
     assert found.network(torch.rand(2, 3, 5, 6)).shape == (2, 3, 20, 24)
     loaded = {name.rpartition('network.')[2]: tensor for name, tensor in found.network.state_dict().items()}
     assert loaded.keys() == state.keys() and all(torch.equal(loaded[name], state[name]) for name in state)
 
 
-def test_the_stated_key_comes_first(tmp_path: Path) -> None:
+def test_the_key_is_that_of_a_test(tmp_path: Path) -> None:
     torch.save({'params': weights(tmp_path, 0.25), 'params_ema': weights(tmp_path, 0.5)}, tmp_path / 'w.pth')
     path = {'pretrain_network_g': 'w.pth'}
-    for key, value in ((None, 0.5), ('params', 0.25), ('params_ema', 0.5)):
+    for key, value in ((None, 0.25), ('params', 0.25), ('params_ema', 0.5)):
         found = saliency_network(write(tmp_path, path={**path, **({'param_key_g': key} if key else {})}), tmp_path)
         assert next(found.network.parameters()).flatten()[0].item() == value
+    with pytest.raises(CheckpointError, match=r"(?s)no weights under the key 'param_ema'.*param_key_g: params_ema"):
+        saliency_network(write(tmp_path, path={**path, 'param_key_g': 'param_ema'}), tmp_path)
+
+
+def test_weights_of_a_bare_base(tmp_path: Path) -> None:
+    base = {'type': 'FSRCNN', 'upscale': 4, 'd': 2, 's': 2, 'm': 1}
+    state = build_network(dict(base)).state_dict()
+    torch.save({'params': state}, tmp_path / 'w.pth')
+    residual = {'type': 'BicubicResidual', 'upscale': 4, 'base': base}
+    loaded = saliency_network(write(tmp_path, network_g=residual), tmp_path).network.state_dict()
+    assert all(torch.equal(loaded[f'network.network.base.{name}'], value) for name, value in state.items())
 
 
 @pytest.mark.parametrize('path', [None, {}, {'pretrain_network_g': None}])
