@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
@@ -23,6 +24,9 @@ from bsr_plugins.options.option_file import read_option_file
 #: Samples of a batch that are drawn.
 _ROWS = 6
 _LINE = '#ffd800'
+_LEGEND = (
+    'Yellow is the border of the pixels that are replaced or mixed; saliency is drawn where a region was chosen by it.'
+)
 #: Plain training, whatever the file trains with: none of it is done.
 _TRAIN = {
     'total_iter': 1,
@@ -59,12 +63,15 @@ def draw_augmentation(opt: PathLike, out: PathLike, batches: int) -> Path:
 
     Raises:
         OptionError: The file has no ``train.augment``, no training set, or options that do not fit each other.
-        DataError: The training set has fewer images than a batch.
+        DataError: An epoch of the training set has fewer samples than a batch.
         DependencyError: matplotlib is not installed.
     """
     folder = Path(out)
     name, degree, drawn = augmented_batches(opt, batches)
-    blocks: List[Block] = [Heading(f'{name} on batches of {Path(opt).name}', 1), Text(f'Certainty: {degree}.')]
+    blocks: List[Block] = [
+        Heading(f'{name} on batches of {Path(opt).name}', 1),
+        Text(f'Certainty: {degree}. {_LEGEND}'),
+    ]
     for batch in drawn:
         png, file = _picture(batch), f'augment_{batch.number}.png'
         with replacing(folder / file) as partial:
@@ -93,16 +100,26 @@ def augmented_batches(opt: PathLike, count: int) -> Tuple[str, str, Iterator[Aug
     model = RebalancedSRModel(options)
     dataset = build_dataset({**options['datasets']['train'], 'phase': 'train', 'scale': options['scale']})
     size = options['datasets']['train']['batch_size_per_gpu']
-    if len(dataset) < size:
-        raise DataError('The training set has fewer images than a batch', where=opt, expected=size, found=len(dataset))
-    return options['train']['augment']['type'], model.augmentation.degree, _batches(model, dataset, size, count, seed)
+    # As BasicSR's EnlargedSampler, by which a small set fills large batches.
+    samples = math.ceil(len(dataset) * options['datasets']['train']['dataset_enlarge_ratio'])
+    if samples < size:
+        raise DataError(
+            'An epoch of the training set has fewer samples than a batch',
+            where=f'{opt}: datasets.train',
+            expected=f'{size}, batch_size_per_gpu, or more',
+            found=f'{samples}: {len(dataset)} images, dataset_enlarge_ratio times',
+            remedy='raise dataset_enlarge_ratio, or lower batch_size_per_gpu',
+        )
+    by_number = getattr(dataset, 'draws_by_number', False)
+    order = np.arange(count * size) if by_number else keyed_generator(seed).permutation(samples) % len(dataset)
+    batches = _batches(model, dataset, order, size, count, seed)
+    return options['train']['augment']['type'], model.augmentation.degree, batches
 
 
-def _batches(model: Any, dataset: Any, size: int, count: int, seed: int) -> Iterator[AugmentedBatch]:
+def _batches(model: Any, dataset: Any, order: np.ndarray, size: int, count: int, seed: int) -> Iterator[AugmentedBatch]:
     from torch.utils.data import default_collate
 
     random.seed(seed)
-    order = keyed_generator(seed).permutation(len(dataset))
     fetch = getattr(dataset, '__getitems__', lambda numbers: [dataset[number] for number in numbers])
     for number in range(1, count + 1):
         places = np.arange((number - 1) * size, number * size) % len(order)
@@ -144,7 +161,9 @@ def _options(given: Mapping[str, Any], opt: PathLike) -> Dict[str, Any]:
         'network_sigma': None,
         'train': {**_TRAIN, 'augment': train['augment']},
         'val': None,
-        'datasets': {'train': {'num_worker_per_gpu': 0, 'batch_size_per_gpu': 4, **dataset}},
+        'datasets': {
+            'train': {'num_worker_per_gpu': 0, 'batch_size_per_gpu': 4, 'dataset_enlarge_ratio': 1, **dataset}
+        },
     }
 
 
@@ -178,7 +197,11 @@ def _cells(batch: AugmentedBatch, sample: int) -> Dict[str, Optional[np.ndarray]
     if result.partners is not None:
         partner = int(result.partners[sample])
         cells['partner'] = None if partner == sample else _image(batch.lq[partner])
+    changes = not torch.equal(batch.lq[sample], result.lq[sample])
     if result.saliency is not None:
+        # Of the others nothing was looked at, and `cam` computes none.
+        cells['saliency'] = None
+    if result.saliency is not None and changes:
         saliency = result.saliency[sample, 0].float()
         cells['saliency'] = (saliency / saliency.max().clamp(min=1e-12)).numpy()
     cells['lq, result'] = _image(result.lq[sample])

@@ -93,8 +93,10 @@ def test_the_command_writes_a_page_and_a_picture_of_each_batch(
 
 def test_what_cannot_be_drawn_is_refused(options: Dict[str, Any], tmp_path: Path) -> None:
     options['datasets']['train']['batch_size_per_gpu'] = 5
-    with pytest.raises(DataError, match='fewer images than a batch'):
+    with pytest.raises(DataError, match=r'(?s)fewer samples than a batch.*raise dataset_enlarge_ratio'):
         draw_augmentation(written(options, tmp_path), tmp_path, 1)
+    options['datasets']['train']['dataset_enlarge_ratio'] = 3
+    assert len(next(augmented_batches(written(options, tmp_path), 1)[2]).lq) == 5
     options['train'].pop('augment')
     with pytest.raises(OptionError, match=r'train\.augment'):
         draw_augmentation(written(options, tmp_path), tmp_path, 1)
