@@ -180,8 +180,17 @@ def _write_for_own_images(args: argparse.Namespace) -> int:
     refuse_others(path, made_by, args.force)
     data = own_images.make(args, args.scale, [args.method])
     print(written_or_kept(path, render(replace(recipe, setting=replace(setting, data=data))), args.force))
+    if recipe.first is not None:
+        _say_first_step(recipe.first, path.parent / recipe.first.file_name, own_images.arguments(args))
     print(command('train', '-opt', args.out))
     return 0
+
+
+def _say_first_step(first: Recipe, path: Path, own: Tuple[str, ...]) -> None:
+    """Print the commands that train what the file begins with, before its own."""
+    words = ('--net', first.net, '--method', first.method, '--scale', first.scale, *own)
+    print(command('option', *words, '--out', path.as_posix()))
+    print(command('train', '-opt', path.as_posix()))
 
 
 def _wanted(args: argparse.Namespace) -> Dict[str, Maker]:

@@ -13,6 +13,7 @@ import yaml
 
 from bsr_plugins.cli.main import main
 from bsr_plugins.options.templates.catalogue import named_file, shipped_files
+from bsr_plugins.options.templates.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)
@@ -301,3 +302,18 @@ def test_a_file_of_other_arguments_is_kept_before_anything_is_made(capsys: pytes
     Path('my.yml').write_text('name: mine\n')
     assert option('--net', 'FSRCNN', '--method', 'bspa', '--scale', '4', '--hr', 'photos', '--out', 'my.yml') == 2
     assert 'exists and differs; it was not written' in capsys.readouterr().err and not Path('datasets').exists()
+
+
+def test_the_first_step_of_a_method_is_trained_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bsr_plugins.cli import option as module
+
+    monkeypatch.setattr(module, 'command', lambda *words: ' '.join(map(str, words)))
+    first = Recipe('FSRCNN', 'add_cam', 4).first
+    assert first is not None
+    module._say_first_step(first, Path('my') / first.file_name, ('--hr', 'photos'))
+    assert capsys.readouterr().out.splitlines() == [
+        'option --net FSRCNN --method baseline --scale 4 --hr photos --out my/train_FSRCNN_baseline_x4.yml',
+        'train -opt my/train_FSRCNN_baseline_x4.yml',
+    ]
