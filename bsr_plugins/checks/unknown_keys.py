@@ -208,13 +208,16 @@ class _UnknownKeys:
         self, word: str, name: str, section: KeyPath, required: List[str], severity: str = ERROR
     ) -> List[Finding]:
         scale = self.file.get('scale')
+        remedies = {'saliency': 'make the maps by `basicsr saliency`, and name their LMDB'}
+        if scale:
+            remedies['crop_border'] = f'crop_border: {scale}, as the papers do'
         return [
             Finding(
                 severity,
                 f"The {word} {name} needs the option '{key}'",
                 self.file.where(*section, key),
                 expected=f'{key}: a value',
-                remedy=f'crop_border: {scale}, as the papers do' if key == 'crop_border' and scale else None,
+                remedy=remedies.get(key),
             )
             for key in required
             if key not in self.file.section(*section)

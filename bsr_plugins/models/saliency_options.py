@@ -62,20 +62,20 @@ def check_maps_given(train: Mapping[str, Any], dataset: Any, section: str = 'dat
         section: Its key path.
 
     Raises:
-        OptionError: The data set is one of the pack's without the option ``saliency``, or one of BasicSR's.
+        OptionError: The data set is one of the pack's without the option ``saliency``, or one of BasicSR's, which read
+            none.
     """
-    if saliency_source(train) != MAP or not isinstance(dataset, Mapping) or dataset.get(MAPS_KEY):
+    if saliency_source(train) != MAP or not isinstance(dataset, Mapping):
         return
-    name = plain_name(dataset.get('type'))
-    ours = [options.name for options in DATASETS]
-    takes = name in ours
-    if takes or str(name) in ('PairedImageDataset', 'REDSDataset', 'Vimeo90KDataset'):
+    name, maps = plain_name(dataset.get('type')), dataset.get(MAPS_KEY)
+    takes = name in [options.name for options in DATASETS]
+    if (takes and not maps) or str(name) in ('PairedImageDataset', 'REDSDataset', 'Vimeo90KDataset'):
         raise OptionError(
             f'saliency: map takes the maps from the batches, and {name} gives none',
             where=f'{section}.{MAPS_KEY}',
             expected='the LMDB of `basicsr saliency` for these images',
-            found=repr(dataset.get(MAPS_KEY)),
-            remedy='make the maps by `basicsr saliency` and name them here'
-            + ('' if takes else ', with type: SaliencyPairedDataset')
-            + ', or set saliency: proxy under train.augment',
+            found=f'{maps!r}, which {name} does not read' if maps else repr(maps),
+            remedy=('' if maps else 'make the maps by `basicsr saliency` and name them here, ')
+            + ('' if takes else f'{"" if maps else "with "}type: SaliencyPairedDataset, ')
+            + 'or set saliency: proxy under train.augment',
         )

@@ -218,6 +218,11 @@ def test_a_data_set_without_maps_is_refused(name: str) -> None:
     assert ('SaliencyPairedDataset' in str(caught.value.remedy)) == (name == 'PairedImageDataset')
 
 
+def test_maps_that_a_stock_data_set_does_not_read() -> None:
+    with pytest.raises(OptionError, match=r'(?s)x\.lmdb.*does not read.*remedy: +type: SaliencyPairedDataset'):
+        check_maps_given(cam('map'), {'type': 'PairedImageDataset', 'saliency': 'x.lmdb'})
+
+
 def test_options_are_left_as_they_are(options: Options) -> None:
     before = copy.deepcopy(options)
     trained(model_of(options), 1, 1)

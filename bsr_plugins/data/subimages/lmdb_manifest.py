@@ -115,9 +115,10 @@ def read_entries(lmdb_path: PathLike, form: ManifestFormat, *needed: str) -> Dic
             is of another kind.
     """
     path = Path(lmdb_path) / MANIFEST
+    content = _read(lmdb_path, path, form.make)
     try:
         manifest = json.loads(
-            _read(lmdb_path, path, form.make).decode('utf-8'),
+            content.decode('utf-8'),
             object_pairs_hook=_without_repeats,
             parse_constant=_refuse_constant,
         )

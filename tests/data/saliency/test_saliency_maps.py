@@ -73,7 +73,7 @@ def test_maps_of_other_images_are_refused(images: Images, path: Path) -> None:
 @pytest.mark.parametrize(
     'spoil, problem',
     [
-        (lambda path: shutil.rmtree(path), 'no LMDB folder'),
+        (lambda path: shutil.rmtree(path), '^no LMDB folder'),
         (lambda path: (path / 'manifest.json').unlink(), r'has no manifest\.json'),
         (lambda path: _edit(path, kind='lr'), r"(?s)wrong entry 'kind'.*saliency"),
         (lambda path: _edit(path, count=None), "wrong entry 'count'"),
