@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 
+_TRAIN_FIRST = 'correct the path, or train the network first'
 _GIVE_OPTIONS = 'give the option file that the weights were trained by, for one options/train_MSRResNet_x4.yml'
 
 
@@ -87,26 +88,31 @@ def network_scorer(opt: PathLike, weights: PathLike, scale: int, device: str = '
     """
     _require_basicsr()
     network_g = network_option(read_options(opt), opt, scale)
-    network = trained_network(network_g, opt, weights)
+    missing = f'train them (file: {command("option", "train_MSRResNet_x4")}), or score by --scorer bicubic'
+    network = trained_network(network_g, opt, weights, missing=missing)
     digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:12]
     return Scorer(f'{network_g["type"]}-{digest}', NetworkUpscaler(network.to(device)), device)
 
 
 def trained_network(
-    network_g: Mapping[str, Any], opt: PathLike, weights: PathLike, key: Optional[str] = None
+    network_g: Mapping[str, Any],
+    opt: PathLike,
+    weights: PathLike,
+    key: Optional[str] = None,
+    missing: str = _TRAIN_FIRST,
 ) -> torch.nn.Module:
     """Return a network with trained weights, on the CPU.
 
     Args:
         network_g: Its options.
         opt: The option file that they are from, for errors.
-        weights, key: See :func:`read_weights`.
+        weights, key, missing: See :func:`read_weights`.
 
     Raises:
         OptionError: There is no such network, or it does not take these options.
         CheckpointError: The weights are missing, unreadable, or do not fit the network; keys are named.
     """
-    state = read_weights(weights, key)
+    state = read_weights(weights, key, missing)
     network = _build(network_g, opt)
     _load(network, state, weights, opt)
     return network
@@ -187,13 +193,14 @@ def network_option(options: Mapping[str, Any], opt: PathLike, scale: int) -> Dic
     return network_g
 
 
-def read_weights(path: PathLike, key: Optional[str] = None) -> Mapping[str, torch.Tensor]:
+def read_weights(path: PathLike, key: Optional[str] = None, missing: str = _TRAIN_FIRST) -> Mapping[str, torch.Tensor]:
     """Return the state dict that a weights file holds, on the CPU, names without a leading ``module.``.
 
     Args:
         path: The file.
         key: Where in it the weights are looked for first, such as ``params``; None: ``params_ema``, then ``params``. Of
             other keys than these two the file has to have the one that is named.
+        missing: What an error says is to be done where there is no such file.
 
     Raises:
         CheckpointError: The file is missing, damaged, or holds no state dict, or none under ``key``.
@@ -206,7 +213,7 @@ def read_weights(path: PathLike, key: Optional[str] = None) -> Mapping[str, torc
             'Weights are read by torch.load(weights_only=True), which this torch does not have',
             expected='torch >= 1.13',
             found=torch.__version__,
-            remedy='install a newer torch, or score by --scorer bicubic',
+            remedy='install a newer torch',
         )
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
@@ -214,7 +221,7 @@ def read_weights(path: PathLike, key: Optional[str] = None) -> Mapping[str, torc
         raise CheckpointError(
             'The weights of the network are missing',
             where=path,
-            remedy=f'train them (file: {command("option", "train_MSRResNet_x4")}), or score by --scorer bicubic',
+            remedy=missing,
         ) from None
     except UNREADABLE as error:
         raise CheckpointError(

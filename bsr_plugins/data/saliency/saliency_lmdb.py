@@ -29,6 +29,7 @@ from bsr_plugins.data.saliency.saliency_record import cell_means, encode_map, so
 from bsr_plugins.data.saliency.saliency_shards import (
     held,
     held_after_others,
+    is_finished,
     missing_shards,
     put_together,
     remove_shards,
@@ -147,7 +148,7 @@ def _make_shard(out: Path, every: List[List[str]], work: _Work, shard: Shard) ->
     path = shard_path(out, shard)
     made = 0
     with held(path):
-        if not _is_complete(out, work.manifest) and not is_same_request(path, work.manifest):
+        if not _is_complete(out, work.manifest) and not is_finished(path, work.manifest):
             shutil.rmtree(path, ignore_errors=True)
             made = _make(path, shard.of(every), work)
     with held_after_others(out):
@@ -257,8 +258,17 @@ def _is_complete(path: Path, asked: Dict[str, Any]) -> bool:
     """
     if not path.exists():
         return False
-    check_lmdb(path)
-    found = differences(read_saliency_manifest(path, COUNT), asked)
+    try:
+        there = read_saliency_manifest(path, COUNT)
+        check_lmdb(path)
+    except DataError as error:
+        raise DataError(
+            f'{path} exists and is no whole LMDB of saliency maps',
+            where=path,
+            found=error.problem,
+            remedy='give another --out, or move it away',
+        ) from error
+    found = differences(there, asked)
     if found:
         raise DataError(
             f'{path} exists and is not what is asked for',

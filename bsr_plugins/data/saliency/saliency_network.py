@@ -89,14 +89,14 @@ def saliency_network(opt: PathLike, root: PathLike = '.') -> TrainedNetwork:
     network_g = network_option(options, opt, scale)
     path = options.get('path') or {}
     weights, key = path.get('pretrain_network_g'), path.get('param_key_g', 'params')
-    if not isinstance(weights, str):
+    if not isinstance(weights, str) or not weights:
         refuse_random_weights(
             weights,
             Path(root),
             options.get('name'),
             problem='The maps would be those of a network with random weights',
         )
-    file = Path(root) / Path(str(weights)).expanduser()
+    file = Path(root) / Path(weights).expanduser()
     network = trained_network(network_g, opt, file, key)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return TrainedNetwork(

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.locks import HeldFile, Holder, hold
+from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.saliency.saliency_manifest import COUNT, is_same_request, read_saliency_manifest
 from bsr_plugins.data.saliency.saliency_units import Shard
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter, records, remove_leftovers
@@ -23,10 +24,21 @@ def shard_path(out: Path, shard: Shard) -> Path:
     return out.with_name(f'{out.name}.shard_{shard.number}_of_{shard.total}')
 
 
+def is_finished(path: Path, manifest: Dict[str, Any]) -> bool:
+    """Return whether the LMDB of a shard is there, is of this request, and is not cut short."""
+    if not is_same_request(path, manifest):
+        return False
+    try:
+        check_lmdb(path)
+    except DataError:
+        return False
+    return True
+
+
 def missing_shards(out: Path, count: int, manifest: Dict[str, Any]) -> List[int]:
-    """Return the numbers of the shards that are not finished, or are of another request."""
+    """Return the numbers of the shards that are not finished, are damaged, or are of another request."""
     return [
-        number for number in range(1, count + 1) if not is_same_request(shard_path(out, Shard(number, count)), manifest)
+        number for number in range(1, count + 1) if not is_finished(shard_path(out, Shard(number, count)), manifest)
     ]
 
 

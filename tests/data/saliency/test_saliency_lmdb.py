@@ -185,6 +185,14 @@ def test_a_shard_of_another_request_is_made_anew(folder: Path) -> None:
     assert make(folder, shard=Shard(1, 2)).missing == []
 
 
+def test_a_damaged_shard_is_made_anew(folder: Path) -> None:
+    make(folder, shard=Shard(1, 2))
+    data = shard_path(folder.parent / 'X.lmdb', Shard(1, 2)) / 'data.mdb'
+    data.write_bytes(data.read_bytes()[:5000])
+    assert make(folder, shard=Shard(2, 2)).missing == [1]
+    assert make(folder, shard=Shard(1, 2)).missing == []
+
+
 def test_a_shard_that_lacks_a_map_is_not_put_together(folder: Path) -> None:
     make(folder, shard=Shard(1, 2))
     path = shard_path(folder.parent / 'X.lmdb', Shard(1, 2)) / 'manifest.json'
@@ -206,6 +214,21 @@ def test_what_is_there_is_never_replaced(folder: Path, change: Dict[str, Any], w
     for shard in (None, Shard(1, 2)):
         with pytest.raises(DataError, match=f'(?s)not what is asked for.*{words}.*give another --out'):
             make(folder, shard=shard, **change)
+
+
+@pytest.mark.parametrize('spoil', ['data.mdb', 'manifest.json', 'is the folder of images', 'is a file'])
+def test_what_is_there_and_is_none_is_never_to_be_deleted(folder: Path, spoil: str) -> None:
+    path = folder.parent / 'X.lmdb'
+    if spoil == 'is a file':
+        path.write_text('mine')
+    elif spoil == 'is the folder of images':
+        path = folder
+    else:
+        make(folder)
+        (path / spoil).write_bytes(b'{')
+    with pytest.raises(DataError, match='(?s)no whole LMDB of saliency maps.*another --out, or move it away') as caught:
+        make(folder, path.name)
+    assert 'subimages' not in str(caught.value) and 'delete' not in str(caught.value)
 
 
 def test_images_that_have_changed(folder: Path) -> None:

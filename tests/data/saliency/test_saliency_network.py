@@ -65,15 +65,16 @@ def test_weights_of_a_bare_base(tmp_path: Path) -> None:
     assert all(torch.equal(loaded[f'network.network.base.{name}'], value) for name, value in state.items())
 
 
-@pytest.mark.parametrize('path', [None, {}, {'pretrain_network_g': None}])
+@pytest.mark.parametrize('path', [None, {}, {'pretrain_network_g': None}, {'pretrain_network_g': ''}])
 def test_without_trained_weights(tmp_path: Path, path: Any) -> None:
     with pytest.raises(OptionError, match=r'(?s)network with random weights.*pretrain_network_g.*train the network'):
         saliency_network(write(tmp_path, path=path), tmp_path)
 
 
 def test_missing_or_other_weights(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match='weights of the network are missing'):
+    with pytest.raises(CheckpointError, match='weights of the network are missing') as caught:
         saliency_network(write(tmp_path), tmp_path)
+    assert '--scorer' not in str(caught.value)
     weights(tmp_path, 0, num_feat=8)
     with pytest.raises(CheckpointError, match='do not fit the network'):
         saliency_network(write(tmp_path), tmp_path)
