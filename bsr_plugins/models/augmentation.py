@@ -84,7 +84,6 @@ class Augmentation(Part):
 
     def fed(self, batch: Dict[str, Any]) -> None:
         """Augment ``lq`` and ``gt`` of the model."""
-        self._loss_mask = None
         if self._augment is not None:
             augmented = self.augmented(batch)
             self._loss_mask = augmented.loss_mask

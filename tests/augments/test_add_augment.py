@@ -191,7 +191,7 @@ def test_the_maps_that_are_looked_at() -> None:
     for canvas in ('partner', 'self'):
         augment = ADDPlusAugment(2, canvas=canvas)
         batch = pairs(count=16)
-        saliency = saliency_proxy(*batch[:2], 2)
+        saliency = images(16, 1, 8, 8, seed=9)  # not the proxy, which takes the place of a constant map
         needed = augment.looked_at(16, keyed_generator(5))
         assert 0 < len(needed) < 16
         hidden = torch.zeros_like(saliency)

@@ -6,7 +6,9 @@ from typing import Callable, List
 
 import pytest
 
+from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.findings import ERROR, Finding
+from bsr_plugins.models.augment_combinations import check_combinations
 from option_files import TRAIN, changed
 
 Check = Callable[..., List[Finding]]
@@ -71,3 +73,10 @@ def test_what_is_wrong_is_said_once(check: Check, text: str, where: str, words: 
 def test_a_test_does_not_look_at_it(check: Check) -> None:
     text = with_augment('{type: nonsense}')
     assert all('augment' not in str(finding) for finding in check(text, is_train=False))
+
+
+def test_what_one_option_alone_decides() -> None:
+    check_combinations({'augment': {'type': 'Cutout'}, 'pixel_opt': {'type': 'UncertaintyDrivenLoss'}}, {})
+    for option in ('mean', 'std'):
+        with pytest.raises(OptionError, match='have them normalised'):
+            check_combinations({'augment': {'type': 'Cutout'}}, {option: [0.5, 0.5, 0.5]})

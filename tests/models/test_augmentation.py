@@ -234,6 +234,7 @@ def test_losses_that_take_lq_get_the_augmented_one() -> None:
 @pytest.mark.parametrize(
     ('augment', 'more', 'words'),
     [
+        ({'type': 'Mixup'}, {}, ['Augmentation: Mixup, exact.']),
         ({'type': 'CutBlur', 'alpha': 0.5}, {}, ['Augmentation: CutBlur (alpha: 0.5), adapted to networks that upsc']),
         ({'type': 'CutBlur'}, {'scale': 1, 'network_g__upscale': 1}, ['Augmentation: CutBlur, exact.']),
         (

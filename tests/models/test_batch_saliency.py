@@ -15,6 +15,7 @@ from torch import Tensor
 from bsr_plugins.attribution.cam_saliency import cam_saliency
 from bsr_plugins.common.builders import build_network
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
+from bsr_plugins.models import batch_saliency
 from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
 from bsr_plugins.models.saliency_options import check_maps_given, check_saliency_network
 from training_runs import assert_equal
@@ -131,6 +132,14 @@ def test_the_map_is_that_of_the_frozen_network_and_nothing_else_moves(options: O
     assert all(each.grad is not None for each in model.net_g.parameters())
 
 
+def test_building_the_network_draws_nothing(options: Options) -> None:
+    model_of(options)
+    state = torch.get_rng_state()
+    options['train']['augment'], options['path']['pretrain_network_saliency'] = {'type': 'ADD'}, None
+    model_of(options)
+    assert torch.equal(state, torch.get_rng_state())
+
+
 def test_samples_that_are_not_looked_at_cost_nothing(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     from bsr_plugins.models import batch_saliency as module
 
@@ -227,3 +236,12 @@ def test_options_are_left_as_they_are(options: Options) -> None:
     before = copy.deepcopy(options)
     trained(model_of(options), 1, 1)
     assert options == before
+
+
+def test_a_network_with_windows_is_given_whole_ones(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_saliency, 'window_size', lambda network: 8)
+    model = model_of(options)
+    sides = []
+    model.batch_saliency._net.network.register_forward_pre_hook(lambda _, given: sides.append(given[0].shape[-2:]))
+    model.feed_data(batch(1))  # of 12 x 10 pixels
+    assert set(sides) == {(16, 16)}
