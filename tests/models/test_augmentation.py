@@ -264,7 +264,7 @@ def test_the_log_says_what_is_done(augment: Any, more: Dict[str, Any], words: Li
 
 LUMA = {'datasets__train__color': 'y'}
 NORMALISED = {'datasets__train__mean': [0.5] * 3, 'datasets__train__std': [1.0] * 3}
-GIVES_MAPS = {'datasets__train__saliency': 'maps.lmdb'}
+GIVES_MAPS = {'datasets__train__type': 'SaliencyPairedDataset', 'datasets__train__saliency': 'maps.lmdb'}
 SIGMA = {'network_sigma': {'type': 'SigmaBranch', 'num_feat': 4}, 'train__sigma_opt': {'type': 'SigmaLoss'}}
 
 

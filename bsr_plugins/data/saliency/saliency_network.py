@@ -96,7 +96,7 @@ def saliency_network(opt: PathLike, root: PathLike = '.') -> TrainedNetwork:
             options.get('name'),
             problem='The maps would be those of a network with random weights',
         )
-    file = Path(root) / Path(weights).expanduser()
+    file = Path(root) / Path(str(weights)).expanduser()
     network = trained_network(network_g, opt, file, key)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return TrainedNetwork(
