@@ -15,14 +15,19 @@ from bsr_plugins.analysis.figure_style import FONT_SIZE, new_figure, png_bytes
 from bsr_plugins.analysis.report_blocks import Block, Heading, Picture, Text
 from bsr_plugins.analysis.report_page import render_page
 from bsr_plugins.augments.augment import Augmented
+from bsr_plugins.common import option_kinds
 from bsr_plugins.common.builders import build_dataset
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike, replacing, write_text
 from bsr_plugins.common.keyed_random import keyed_generator
+from bsr_plugins.common.option import Option
 from bsr_plugins.options.option_file import read_option_file
 
 #: Samples of a batch that are drawn.
 _ROWS = 6
+_SEED = Option('manual_seed', option_kinds.optional(option_kinds.whole()), None, 'seed of all draws')
+_BATCH_SIZE = Option('batch_size_per_gpu', option_kinds.whole(1), 4, 'samples of a batch')
+_ENLARGED = Option('dataset_enlarge_ratio', option_kinds.number(above=0), 1, 'how often an epoch has each image')
 _LINE = '#ffd800'
 _LEGEND = (
     'Yellow is the border of the pixels that are replaced or mixed; saliency is drawn where a region was chosen by it.'
@@ -138,7 +143,9 @@ def _batches(model: Any, dataset: Any, order: np.ndarray, size: int, count: int,
 
 
 def _options(given: Mapping[str, Any], opt: PathLike) -> Dict[str, Any]:
-    train, dataset = given.get('train') or {}, (given.get('datasets') or {}).get('train')
+    sections = (given.get(name) for name in ('train', 'datasets'))
+    train, datasets = (section if isinstance(section, Mapping) else {} for section in sections)
+    dataset = datasets.get('train')
     if not train.get('augment') or not isinstance(dataset, Mapping) or not given.get('network_g'):
         raise OptionError(
             'there is no augmentation of a training to draw',
@@ -146,6 +153,8 @@ def _options(given: Mapping[str, Any], opt: PathLike) -> Dict[str, Any]:
             expected='a training file with network_g, datasets.train and train.augment',
             remedy='basicsr option --net FSRCNN --method add makes one',
         )
+    for section, option in ((given, _SEED), (dataset, _BATCH_SIZE), (dataset, _ENLARGED)):
+        option.read(section, f'{opt}: {option.name}')
     path = {key: value for key, value in (given.get('path') or {}).items() if key.endswith('_saliency')}
     return {
         **given,

@@ -46,8 +46,8 @@ class ADDAugment(Augment):
     number of the paper has been checked with it.
 
     LR and HR images stay in step: what was linear downscaling of HR images before is so afterwards, but for a seam as
-    wide as its filter. Saliency is ``Batch.saliency``, or, where ``saliency: proxy`` is set or a map is constant and
-    ranks nothing, :func:`saliency_proxy`.
+    wide as its filter. Saliency is ``Batch.saliency``, or, where ``saliency: proxy`` is set or a map is constant or NaN
+    and ranks nothing, :func:`saliency_proxy`.
 
     Args:
         scale: Upscaling factor of the network.
@@ -136,8 +136,9 @@ class ADDAugment(Augment):
         if not self.needs_saliency or batch.saliency is None:
             return proxy
         given = batch.saliency.float()
-        is_constant = given.amax((1, 2, 3), keepdim=True) == given.amin((1, 2, 3), keepdim=True)
-        return torch.where(is_constant, proxy, given)
+        # False of NaN, too.
+        ranks = given.amax((1, 2, 3), keepdim=True) > given.amin((1, 2, 3), keepdim=True)
+        return torch.where(ranks, given, proxy)
 
 
 def _on_device(draws: SalientDraws, like: Tensor) -> Sequence[Tensor]:

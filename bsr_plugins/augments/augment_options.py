@@ -320,14 +320,5 @@ def read_augment(section: Mapping[str, Any], prefix: str = 'train.augment.') -> 
         )
     given = {key: value for key, value in section.items() if key != _TYPE}
     values = read_section(options.options, given, f'the augmentation {options.name}', prefix)
-    idle = [key for key in given if key.startswith('cam_')] if values.get('saliency') != 'cam' else []
-    if idle:
-        raise OptionError(
-            f'{idle[0]} is an option of saliency: cam, and nothing else reads it',
-            where=f'{prefix}{idle[0]}',
-            expected='saliency: cam beside it',
-            found=f'saliency: {values["saliency"]}',
-            remedy=f'leave out {", ".join(idle)}',
-        )
     options.check_relation(values, prefix)
     return options, values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Collection, List, Mapping, Tuple
 
-from bsr_plugins.augments.augment_options import CUTOUT, MOA, NEEDS_PLAIN_VALUES, NEEDS_RGB
+from bsr_plugins.augments.augment_options import ADD, CUTOUT, MOA, NEEDS_PLAIN_VALUES, NEEDS_RGB
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.models.sigma_options import is_second_step, places_of_sigma
 
@@ -31,6 +31,7 @@ def check_combinations(train: Mapping[str, Any], dataset: Any) -> None:
     """
     augment = train.get('augment')
     methods = methods_of(augment)
+    _check_source(augment)
     dataset = dataset if isinstance(dataset, Mapping) else {}
     if dataset.get('color') == 'y':
         _refuse(
@@ -53,6 +54,19 @@ def check_combinations(train: Mapping[str, Any], dataset: Any) -> None:
             f'takes pixels out of the losses, which would teach the branch of {places_of_sigma(train)[0]} that their '
             'error is 0',
             'an augmentation that leaves all pixels in the losses',
+        )
+
+
+def _check_source(augment: Any) -> None:
+    source = augment.get('saliency', ADD.defaults.saliency) if isinstance(augment, Mapping) else None
+    idle = [key for key in augment if str(key).startswith('cam_')] if source in ('proxy', 'map') else []
+    if idle:
+        raise OptionError(
+            f'{idle[0]} is an option of saliency: cam, and nothing else reads it',
+            where=f'train.augment.{idle[0]}',
+            expected='saliency: cam beside it',
+            found=f'saliency: {source}',
+            remedy=f'leave out {", ".join(idle)}',
         )
 
 

@@ -107,3 +107,25 @@ def test_arguments_that_would_do_nothing_are_refused(more: Any, capsys: pytest.C
     assert main(['report', '--augment', 'x.yml', *more]) == 2
     assert main(['report', 'a', 'b', '--batches', '3']) == 2
     assert 'leave out --batches' in capsys.readouterr().err + capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('path', 'value', 'word'),
+    [
+        (('datasets', 'train', 'batch_size_per_gpu'), '2', 'batch_size_per_gpu'),
+        (('datasets', 'train', 'batch_size_per_gpu'), 0, 'batch_size_per_gpu'),
+        (('datasets', 'train', 'dataset_enlarge_ratio'), 'auto', 'dataset_enlarge_ratio'),
+        (('manual_seed',), 'x', 'manual_seed'),
+        (('train',), [1], 'train.augment'),
+        (('datasets',), [1], 'datasets.train'),
+    ],
+)
+def test_wrong_values_are_named(options: Dict[str, Any], tmp_path: Path, path: Any, value: Any, word: str) -> None:
+    options: Dict[str, Any], tmp_path: Path, path: Any, value: Any, word: str
+) -> None:
+    section = options
+    for name in path[:-1]:
+        section = section[name]
+    section[path[-1]] = value
+    with pytest.raises(OptionError, match=word):
+        augmented_batches(written(options, tmp_path), 1)

@@ -170,12 +170,12 @@ def test_the_result_follows_from_the_key(cls: Any) -> None:
 def test_a_constant_map_ranks_nothing_and_the_proxy_does_instead() -> None:
     batch = pairs()
     saliency = images(6, 1, 8, 8)
-    saliency[2], saliency[4] = 0.5, 0
+    saliency[2], saliency[4], saliency[5, 0, 3, 3] = 0.5, 0, float('nan')
     found = run(ADDAugment(2, prob=1, saliency='map'), batch._replace(saliency=saliency))
     by_proxy = run(ADDAugment(2, prob=1), batch)
     by_map = salient_cells(saliency, 2, 1)
     for sample in range(6):
-        expected = by_proxy.mask if sample in (2, 4) else by_map
+        expected = by_proxy.mask if sample in (2, 4, 5) else by_map
         assert torch.equal(found.mask[sample], expected[sample])
     assert not torch.equal(by_proxy.mask, by_map)
 

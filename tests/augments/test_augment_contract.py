@@ -115,7 +115,6 @@ def test_a_batch_of_one_is_no_fault(name: str) -> None:
         ({'type': 'MoA', 'ops': ['Blend', 'Mixup'], 'mix_p': [0.5, 0.6]}, 'mix_p', ('sum is 1', '1.1')),
         ({'type': 'MoA', 'ops': ['CutBlur'], 'alphas': [0.99]}, 'alphas', ('for CutBlur', '<= 0.95', '0.99')),
         ({'type': 'ADD', 'saliency': 'cam', 'cam_kernel': 4}, 'cam_kernel', ('odd number >= 1', '4')),
-        ({'type': 'ADD', 'cam_pf': 0.5, 'cam_steps': 4}, 'cam_pf', ('saliency: proxy', 'leave out cam_pf, cam_steps')),
         ({'type': 'MoA', 'ops': ['RGBPermutation'], 'alphas': [0.3]}, 'alphas', ('has no alpha', '~ or 1')),
     ],
 )

@@ -41,6 +41,11 @@ def test_what_is_right_is_let_through(check: Check, augment: str) -> None:
         (with_augment('{type: Cutblurr}'), 'train.augment.type', ("named 'Cutblurr'", "did you mean 'CutBlur'?")),
         (with_augment('{type: CutBlur, alfa: 0.5}'), 'train.augment.alfa', ("option 'alfa'", "did you mean 'alpha'?")),
         (with_augment('{type: CutBlur, alpha: 1}'), 'train.augment.alpha', ('number >= 0 and <= 0.95', '1')),
+        (
+            with_augment('{type: ADD, cam_pf: 0.5, cam_steps: 4}'),
+            'train.augment.cam_pf',
+            ('saliency: proxy', 'leave out cam_pf, cam_steps'),
+        ),
         (with_augment('{type: MoA, ops: [CutBlurr]}'), 'train.augment.ops', ("did you mean 'CutBlur'?",)),
         (with_augment('{type: MoA, ops: CutBlur}'), 'train.augment.ops', ('list of text', "'CutBlur'")),
         (with_augment('{type: MoA, mix_p: [1, 0]}'), 'train.augment.mix_p', ('7 entries',)),
