@@ -121,8 +121,6 @@ def test_arguments_that_would_do_nothing_are_refused(more: Any, capsys: pytest.C
     ],
 )
 def test_wrong_values_are_named(options: Dict[str, Any], tmp_path: Path, path: Any, value: Any, word: str) -> None:
-    options: Dict[str, Any], tmp_path: Path, path: Any, value: Any, word: str
-) -> None:
     section = options
     for name in path[:-1]:
         section = section[name]
