@@ -206,6 +206,7 @@ def test_a_shard_that_lacks_a_map_is_not_put_together(folder: Path) -> None:
     [
         ({'cell': 2}, r'--cell 4 there, 2 asked for'),
         ({'cam': {'cam_steps': 3}}, r'cam_steps 2 there, 3 asked for'),
+        ({'trained': network(param_key='params_ema')}, r'param_key_g None there, params_ema asked for'),
         ({'trained': network(sha256='cd' * 32)}, r'SHA-256 of the weights abababababab... there, cdcd'),
     ],
 )
