@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple
+from typing import Any, Dict, Iterator, List, Mapping
 
 import numpy as np
 import torch
@@ -12,20 +12,13 @@ from torch.utils.data import Dataset
 from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.data.dataset_options import SALIENCY_PAIRED
 from bsr_plugins.data.images.shared_options import read_dataset_options
+from bsr_plugins.data.sampling.numbered_draws import Place, draw_number
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.window_crops import position_count
 
 # Tell order, position and flips from the draws of other data sets, keyed by the same seed and numbers.
 _ORDER_STREAM, _POSITION_STREAM, _AUGMENTATION_STREAM = 11, 12, 13
-
-
-class Place(NamedTuple):
-    """The image of a draw, and the first pixel of its crop in the LR image."""
-
-    image: int
-    top: int
-    left: int
 
 
 class SaliencyPairedDataset(Dataset):
@@ -110,10 +103,7 @@ class SaliencyPairedDataset(Dataset):
         )
 
     def _image(self, number: int) -> int:
-        number = int(operator.index(number))
-        if number < 0:
-            raise IndexError(f'draws are numbered from 0, there is no draw {number}')
-        return self._passes.item(number)
+        return self._passes.item(draw_number(number))
 
     def _position(self, number: int, lq: np.ndarray) -> List[int]:
         counts = [position_count(side * self.scale, self.gt_size, self.scale) for side in lq.shape[:2]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, Mapping, Tuple
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.data.dataset_options import SAMPLING_AUG
 from bsr_plugins.data.images.result_cache import cached_per_image
 from bsr_plugins.data.images.shared_options import read_dataset_options
+from bsr_plugins.data.sampling.numbered_draws import Place, draw_number
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.sampling_aug import informative_positions, patch_psnr_map
@@ -22,14 +23,6 @@ from bsr_plugins.data.sampling.sampling_aug import informative_positions, patch_
 _VERSION = 1
 # Tell position and flips from the draws of other data sets, keyed by the same seed and numbers.
 _POSITION_STREAM, _AUGMENTATION_STREAM = 5, 6
-
-
-class Place(NamedTuple):
-    """The image of a draw, and the first pixel of its crop in the LR image."""
-
-    image: int
-    top: int
-    left: int
 
 
 class SamplingAugDataset(Dataset):
@@ -103,9 +96,7 @@ class SamplingAugDataset(Dataset):
             TypeError: ``number`` is no integer.
             IndexError: ``number`` is negative.
         """
-        number = int(operator.index(number))
-        if number < 0:
-            raise IndexError(f'draws are numbered from 0, there is no draw {number}')
+        number = draw_number(number)
         image = self._passes.item(number)
         positions = self._positions[image]
         chosen = keyed_generator(self.seed, number, _POSITION_STREAM).integers(1, len(positions))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
@@ -18,20 +18,13 @@ from bsr_plugins.data.images.lmdb_reader import LmdbReader, decode_record, open_
 from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import option_place, read_dataset_options
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
+from bsr_plugins.data.sampling.numbered_draws import Place, draw_number
 from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.window_crops import Piece, covered, pieces, position_count
 from bsr_plugins.data.subimages.window_layout import log_degradation, read_layout
 
 # Tell order, position and flips from the draws of other data sets, keyed by the same seed and numbers.
 _ORDER_STREAM, _POSITION_STREAM, _AUGMENTATION_STREAM = 8, 9, 10
-
-
-class Place(NamedTuple):
-    """The image of a draw, and the first pixel of its crop in the LR image."""
-
-    image: int
-    top: int
-    left: int
 
 
 class UniformWindowsDataset(Dataset):
@@ -135,9 +128,7 @@ class UniformWindowsDataset(Dataset):
             TypeError: ``number`` is no integer.
             IndexError: ``number`` is negative.
         """
-        number = int(operator.index(number))
-        if number < 0:
-            raise IndexError(f'draws are numbered from 0, there is no draw {number}')
+        number = draw_number(number)
         image = self._passes.item(number)
         top, left = keyed_generator(self.seed, number, _POSITION_STREAM).integers(self._counts[image])
         return Place(image, int(top), int(left))

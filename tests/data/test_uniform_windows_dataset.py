@@ -16,9 +16,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.data.sampling.numbered_draws import Place
 from bsr_plugins.data.subimages.subimage_lmdb import Created, create_subimage_lmdbs
 from bsr_plugins.data.subimages.windows import WindowGrid
-from bsr_plugins.data.uniform_windows_dataset import Place, UniformWindowsDataset
+from bsr_plugins.data.uniform_windows_dataset import UniformWindowsDataset
 
 SCALE = 4
 #: Height and width of the images in their order: windows of 32 leave a rest along some of these sides.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
 from bsr_plugins.common.keyed_random import keyed_generator
+from bsr_plugins.data.sampling.numbered_draws import draw_number
 from bsr_plugins.data.sampling.pic_intervals import batch_quotas, nearest_filled
 
 # Tells these draws from others keyed by the same seed and numbers (class_draws has 1, its augmentation 2).
@@ -62,7 +62,7 @@ class BalancedDraws:
             TypeError: A number is no integer.
             IndexError: A number is negative.
         """
-        numbers = [_checked_number(number) for number in numbers]
+        numbers = [draw_number(number) for number in numbers]
         if not numbers:
             return []
         random = keyed_generator(self.seed, *numbers, _STREAM)
@@ -101,10 +101,3 @@ class BalancedDraws:
 
     def _draw_images(self, count: int, random: np.random.Generator) -> np.ndarray:
         return random.choice(len(self.fractions), min(count, len(self.fractions)), replace=False)
-
-
-def _checked_number(number: int) -> int:
-    number = operator.index(number)
-    if number < 0:
-        raise IndexError(f'draws are numbered from 0, there is no draw {number}')
-    return number

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from typing import NamedTuple
 
 import numpy as np
 
 from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.data.sampling.long_tail import class_probabilities
+from bsr_plugins.data.sampling.numbered_draws import draw_number
 from bsr_plugins.data.sampling.sampling_options import SAMPLING
 
 # Tells these draws from others keyed by the same seed and number. Not 0: numpy's seeds do not tell that from nothing.
@@ -58,9 +58,7 @@ class ClassDraws:
             TypeError: ``number`` is no integer.
             IndexError: ``number`` is negative.
         """
-        number = operator.index(number)
-        if number < 0:
-            raise IndexError(f'draws are numbered from 0, there is no draw {number}')
+        number = draw_number(number)
         random = keyed_generator(self.seed, number, _STREAM)
         k = int(np.searchsorted(self._upper_edges, random.random(), side='right'))
         return Draw(k, int(self._members[random.integers(self._first[k], self._first[k + 1])]))
