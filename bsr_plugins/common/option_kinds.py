@@ -88,7 +88,10 @@ def list_of(kind: Kind, count: Optional[int] = None) -> Kind:
     """Return the kind of a list whose members are all of one kind."""
     size = '' if count is None else f'{count} '
     plural = kind.text.replace('number', 'numbers', 1) if 'number' in kind.text else f'{kind.text}s'
-    plural = kind.text if kind.words else plural
+    if kind.words:
+        plural = kind.text
+    elif ' or ' in plural:
+        plural = f'({plural})'
     return Kind(
         f'list of {size}{plural}',
         lambda value: (

@@ -14,7 +14,7 @@ import pytest
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps, saliency_key
-from bsr_plugins.data.saliency.saliency_record import cell_means
+from bsr_plugins.data.saliency.saliency_record import cell_means, encode_map, source_of
 from tests.support.saliency_maps import red, write_maps
 
 Images = Dict[str, np.ndarray]
@@ -89,6 +89,14 @@ def test_what_is_no_lmdb_of_maps(path: Path, spoil: object, problem: str) -> Non
 
 @pytest.mark.parametrize('record', [b'', b'\x89PNG', b'x' * 200])
 def test_damaged_records(images: Images, path: Path, record: bytes) -> None:
+    with lmdb.open(str(path), map_size=1 << 20) as env, env.begin(write=True) as transaction:
+        transaction.put(b'a', record)
+    with pytest.raises(DataError, match="map of 'a' is damaged"):
+        SaliencyMaps(path, 'LR').read('a', images['a'])
+
+
+def test_a_record_with_other_cells_than_its_image_has_is_damaged(images: Images, path: Path) -> None:
+    record = encode_map(np.zeros((6, 8), np.uint8), source_of(images['a'], 1))
     with lmdb.open(str(path), map_size=1 << 20) as env, env.begin(write=True) as transaction:
         transaction.put(b'a', record)
     with pytest.raises(DataError, match="map of 'a' is damaged"):

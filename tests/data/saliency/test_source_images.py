@@ -64,6 +64,13 @@ def test_a_changed_pixel_changes_the_fingerprint(folder: Path) -> None:
     assert after.sizes == before.sizes and after.fingerprint != before.fingerprint
 
 
+def test_another_name_changes_the_fingerprint(folder: Path) -> None:
+    before = survey(images_of_folder(folder))
+    (folder / 'b.png').rename(folder / 'b2.png')
+    after = survey(images_of_folder(folder))
+    assert after.sizes == before.sizes and after.fingerprint != before.fingerprint
+
+
 def test_all_damaged_images_are_named(folder: Path) -> None:
     (folder / 'b.png').write_bytes(b'\x89PNG cut')
     with pytest.raises(DataError, match=r'b\.png is damaged'):
