@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
@@ -19,13 +19,14 @@ from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
 from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.sampling.numbered_draws import NumberedDraws
 from bsr_plugins.data.subimages.window_layout import log_degradation
 
 # Tells crop and flips from the draw itself (class_draws), keyed by the same seed and number.
 _AUGMENTATION_STREAM = 2
 
 
-class InverseSampledLMDBDataset(Dataset):
+class InverseSampledLMDBDataset(NumberedDraws, Dataset):
     """Pairs of sub-images; ``dataset[i]`` is *draw number* i, any integer >= 0, not sub-image i.
 
     A draw takes class k with ``P_k = (1 / N_k) / sum_j (1 / N_j)`` (Eq. 4), then a member of it uniformly, with
@@ -50,8 +51,6 @@ class InverseSampledLMDBDataset(Dataset):
         DataError: LMDB or difficulty are missing, stale or do not fit each other; when reading: a damaged record, or
             sizes that do not fit.
     """
-
-    draws_by_number = True
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
         super().__init__()
@@ -81,10 +80,6 @@ class InverseSampledLMDBDataset(Dataset):
     def __len__(self) -> int:
         """The number of sub-images: what BasicSR takes an epoch to be."""
         return len(self._keys)
-
-    def __iter__(self) -> Iterator[Dict[str, Any]]:
-        """The draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
-        return (self[number] for number in range(len(self)))
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, '_readers': None}

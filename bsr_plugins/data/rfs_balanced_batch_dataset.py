@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.balance_counts import BalanceCounts, interval_ranges
 from bsr_plugins.data.sampling.balanced_draws import BalancedDraws, Pick
 from bsr_plugins.data.sampling.batch_fetching import fetches_batches
+from bsr_plugins.data.sampling.numbered_draws import NumberedDraws
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.patch_sides import pic_side
 from bsr_plugins.data.sampling.pic import window_pic
@@ -25,7 +26,7 @@ from bsr_plugins.data.sampling.pic_table import auto_pic_max, image_fractions
 _AUGMENTATION_STREAM = 4
 
 
-class RFSBalancedBatchDataset(Dataset):
+class RFSBalancedBatchDataset(NumberedDraws, Dataset):
     """Training pairs of PairedImageDataset, each batch with N / p patches of each of p intervals of PIC.
 
     The PIC (``data/sampling/pic.py``) is that of the LR patch, with pixels in [0, 1]. The intervals have equal width
@@ -60,8 +61,6 @@ class RFSBalancedBatchDataset(Dataset):
             nearly all patches are constant and ``pic_max`` is auto.
     """
 
-    draws_by_number = True
-
     def __init__(self, opt: Mapping[str, Any]) -> None:
         super().__init__()
         given = read_dataset_options(opt, RFS)
@@ -85,10 +84,6 @@ class RFSBalancedBatchDataset(Dataset):
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""
         return len(self.images)
-
-    def __iter__(self) -> Iterator[Dict[str, Any]]:
-        """The single draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
-        return (self[number] for number in range(len(self)))
 
     def __getitem__(self, number: int) -> Dict[str, Any]:
         return self.__getitems__([number])[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Dict, List, Mapping
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.data.dataset_options import SALIENCY_PAIRED
 from bsr_plugins.data.images.shared_options import read_dataset_options
-from bsr_plugins.data.sampling.numbered_draws import Place, draw_number
+from bsr_plugins.data.sampling.numbered_draws import NumberedDraws, Place, draw_number
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.window_crops import position_count
@@ -21,7 +21,7 @@ from bsr_plugins.data.sampling.window_crops import position_count
 _ORDER_STREAM, _POSITION_STREAM, _AUGMENTATION_STREAM = 11, 12, 13
 
 
-class SaliencyPairedDataset(Dataset):
+class SaliencyPairedDataset(NumberedDraws, Dataset):
     """PairedImageDataset whose samples have their part of their image's saliency map, from ``basicsr saliency``.
 
     What it draws is what a plain training draws: each image once in a pass, the crop's position uniform among those on
@@ -48,8 +48,6 @@ class SaliencyPairedDataset(Dataset):
             another scale or smaller than the crop, a map is of another image.
     """
 
-    draws_by_number = True
-
     def __init__(self, opt: Mapping[str, Any]) -> None:
         from basicsr.utils.dist_util import get_dist_info
 
@@ -68,10 +66,6 @@ class SaliencyPairedDataset(Dataset):
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""
         return len(self._images)
-
-    def __iter__(self) -> Iterator[Dict[str, Any]]:
-        """The draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
-        return (self[number] for number in range(len(self)))
 
     def draw(self, number: int) -> Place:
         """Return image and position of draw ``number`` of this process.

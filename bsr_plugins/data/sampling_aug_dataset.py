@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Dict, Iterator, Mapping, Tuple
+from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.data.dataset_options import SAMPLING_AUG
 from bsr_plugins.data.images.result_cache import cached_per_image
 from bsr_plugins.data.images.shared_options import read_dataset_options
-from bsr_plugins.data.sampling.numbered_draws import Place, draw_number
+from bsr_plugins.data.sampling.numbered_draws import NumberedDraws, Place, draw_number
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.sampling_aug import informative_positions, patch_psnr_map
@@ -25,7 +25,7 @@ _VERSION = 1
 _POSITION_STREAM, _AUGMENTATION_STREAM = 5, 6
 
 
-class SamplingAugDataset(Dataset):
+class SamplingAugDataset(NumberedDraws, Dataset):
     """PairedImageDataset whose crops lie at the ``portion`` of positions of each image that is hardest to restore.
 
     A position is hard where the PSNR of bilinear upscaling is low (``sampling_aug.patch_psnr_map``). The PSNR is
@@ -56,8 +56,6 @@ class SamplingAugDataset(Dataset):
         DataError: The images are missing, do not pair, or one is damaged, of another scale or smaller than the crop.
     """
 
-    draws_by_number = True
-
     def __init__(self, opt: Mapping[str, Any]) -> None:
         from basicsr.utils.dist_util import get_dist_info
 
@@ -84,10 +82,6 @@ class SamplingAugDataset(Dataset):
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""
         return len(self._images)
-
-    def __iter__(self) -> Iterator[Dict[str, Any]]:
-        """The draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
-        return (self[number] for number in range(len(self)))
 
     def draw(self, number: int) -> Place:
         """Return image and position of draw ``number`` of this process, without reading an image.

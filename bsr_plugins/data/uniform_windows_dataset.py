@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from bsr_plugins.data.images.lmdb_reader import LmdbReader, decode_record, open_
 from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import option_place, read_dataset_options
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
-from bsr_plugins.data.sampling.numbered_draws import Place, draw_number
+from bsr_plugins.data.sampling.numbered_draws import NumberedDraws, Place, draw_number
 from bsr_plugins.data.sampling.passes import Passes
 from bsr_plugins.data.sampling.window_crops import Piece, covered, pieces, position_count
 from bsr_plugins.data.subimages.window_layout import log_degradation, read_layout
@@ -27,7 +27,7 @@ from bsr_plugins.data.subimages.window_layout import log_degradation, read_layou
 _ORDER_STREAM, _POSITION_STREAM, _AUGMENTATION_STREAM = 8, 9, 10
 
 
-class UniformWindowsDataset(Dataset):
+class UniformWindowsDataset(NumberedDraws, Dataset):
     """What PairedImageDataset draws from whole images, drawn from an LMDB of their windows.
 
     From windows as such, positions in several of them come more often than those in one, images weigh by their number
@@ -60,8 +60,6 @@ class UniformWindowsDataset(Dataset):
         DataError: An LMDB is missing, does not fit the other, or was made by a release that did not note the sizes of
             images; windows that leave gaps; an image smaller than the crop; when reading: a damaged record.
     """
-
-    draws_by_number = True
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
         from basicsr.utils import get_root_logger
@@ -113,10 +111,6 @@ class UniformWindowsDataset(Dataset):
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""
         return len(self._layout)
-
-    def __iter__(self) -> Iterator[Dict[str, Any]]:
-        """The draws of one epoch; without this Python would go through ``self[0], self[1], ...`` for ever."""
-        return (self[number] for number in range(len(self)))
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, '_readers': None}
