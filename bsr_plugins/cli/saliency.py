@@ -67,10 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Make the LMDB, or a part of it, and print what it holds."""
     cam = given_options(args, _OPTIONS)
+    from bsr_plugins.common.shard import Shard, parse_shard
     from bsr_plugins.data.difficulty.scorers import choose_device
     from bsr_plugins.data.saliency.saliency_lmdb import create_saliency_lmdb, default_out
     from bsr_plugins.data.saliency.saliency_network import saliency_network
-    from bsr_plugins.data.saliency.saliency_units import Shard, parse_shard
     from bsr_plugins.data.saliency.source_images import images_of_folder, images_of_lmdb
 
     start = time.monotonic()

@@ -75,6 +75,14 @@ class LmdbReader:
             )
         return record
 
+    def pixels(self, key: str) -> np.ndarray:
+        """Return the image of ``key``: (H, W, 3), uint8, BGR; it may be read-only, and is not to be written to.
+
+        Raises:
+            DataError: There is no such record, or it is no image.
+        """
+        return decode_record(self.path, key, self.record(key))
+
     def image(self, key: str) -> np.ndarray:
         """Return the image of ``key`` as BasicSR reads it: (H, W, 3), float32, BGR, in [0, 1].
 
@@ -83,7 +91,7 @@ class LmdbReader:
         """
         import numpy as np
 
-        return decode_record(self.path, key, self.record(key)).astype(np.float32) / 255.0
+        return self.pixels(key).astype(np.float32) / 255.0
 
     def _check_size(self) -> None:
         # What was mapped and is no longer there kills the process that reads it.

@@ -16,6 +16,7 @@ from bsr_plugins.attribution.cam_options import CHUNK, cam_keywords
 from bsr_plugins.attribution.cam_saliency import cam_saliency
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.common.shard import Shard
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.saliency.saliency_manifest import (
     CELL,
@@ -35,7 +36,7 @@ from bsr_plugins.data.saliency.saliency_shards import (
     remove_shards,
     shard_path,
 )
-from bsr_plugins.data.saliency.saliency_units import Shard, units
+from bsr_plugins.data.saliency.saliency_units import units
 from bsr_plugins.data.saliency.source_images import SourceImages, manifest_entry, survey
 from bsr_plugins.data.subimages.lmdb_manifest import FORMAT
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter

@@ -10,9 +10,9 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.locks import HeldFile, Holder, hold
+from bsr_plugins.common.shard import Shard
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.saliency.saliency_manifest import COUNT, is_same_request, read_saliency_manifest
-from bsr_plugins.data.saliency.saliency_units import Shard
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter, records, remove_leftovers
 
 _SECONDS_BETWEEN_TRIES = 0.2

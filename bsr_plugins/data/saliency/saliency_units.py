@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Sequence, Tuple
-
-from bsr_plugins.common.errors import OptionError
+from typing import Dict, List, Sequence, Tuple
 
 
 def units(keys: Sequence[str], sizes: Sequence[Tuple[int, int]], at_once: int) -> List[List[str]]:
@@ -26,26 +24,3 @@ def units(keys: Sequence[str], sizes: Sequence[Tuple[int, int]], at_once: int) -
             found.append(unit)
         unit.append(key)
     return found
-
-
-class Shard(NamedTuple):
-    """The part ``number``, from 1, of ``count`` of the batches of one set."""
-
-    number: int
-    total: int
-
-    def of(self, all_units: Sequence[List[str]]) -> List[List[str]]:
-        """Return the units of this shard: every ``total``-th."""
-        return list(all_units[self.number - 1 :: self.total])
-
-
-def parse_shard(text: str) -> Shard:
-    """Return the shard that ``2/8`` names, the second of eight.
-
-    Raises:
-        OptionError: ``text`` is no such thing.
-    """
-    parts = text.split('/')
-    if len(parts) == 2 and all(part.isdecimal() for part in parts) and 1 <= int(parts[0]) <= int(parts[1]):
-        return Shard(int(parts[0]), int(parts[1]))
-    raise OptionError('A shard is i/n, with i from 1 to n', where='--shard', expected='such as 2/8', found=text)

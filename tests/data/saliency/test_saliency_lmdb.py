@@ -15,6 +15,7 @@ from torch import nn
 
 from bsr_plugins.attribution.cam_saliency import cam_saliency
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
+from bsr_plugins.common.shard import Shard
 from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.saliency import saliency_lmdb, saliency_shards
 from bsr_plugins.data.saliency.saliency_lmdb import Made, create_saliency_lmdb, default_out
@@ -23,7 +24,6 @@ from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
 from bsr_plugins.data.saliency.saliency_network import TrainedNetwork, to_rgb
 from bsr_plugins.data.saliency.saliency_record import cell_means, decode_cells, to_bytes
 from bsr_plugins.data.saliency.saliency_shards import held, shard_path
-from bsr_plugins.data.saliency.saliency_units import Shard
 from bsr_plugins.data.saliency.source_images import images_of_folder
 from bsr_plugins.data.subimages.lmdb_manifest import read_keys
 from bsr_plugins.data.subimages.lmdb_writer import records
