@@ -25,13 +25,27 @@ class HeldFile:
         self.path = path
         self._file = file
         self._pid = os.getpid()
+        self._end_of_line = file.tell()
+
+    def note(self, text: str) -> None:
+        """Write ``text`` below the line that says who holds the file, in place of what was noted before.
+
+        Raises:
+            OSError: The disk is full, or the network is down.
+        """
+        # Opened for appending: whatever is written goes to the end.
+        self._file.truncate(self._end_of_line)
+        self._file.write(text)
+        self._file.flush()
 
     def release(self) -> None:
         """Remove the file and let go; nothing in a child of the process that holds it."""
         if self._file.closed or os.getpid() != self._pid:
             return
         with contextlib.suppress(OSError):
-            self.path.unlink()
+            # Another process may have taken it for abandoned, and hold a new one of this name.
+            if _is_at(self._file, self.path):
+                self.path.unlink()
         self._file.close()
 
 
