@@ -11,7 +11,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.shown import counted
-from bsr_plugins.data.dataset_options import PAIRED_TYPES
+from bsr_plugins.data.dataset_options import PAIRED_TYPES, SEVERAL_ROOTS
 from bsr_plugins.data.images.image_folders import EXTENSIONS, some_of
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.images.name_lists import files_in, folders_in, key_in, name_in, read_lines
@@ -65,7 +65,8 @@ class _Listing:
         self.roots = {key: dataset[key] for key in wanted if dataset.get(key) is not None}
 
     def findings(self) -> List[Finding]:
-        found = [self._of_several(key, value) for key, value in self.roots.items() if isinstance(value, list)]
+        several = {key: value for key, value in self.roots.items() if isinstance(value, list)}
+        found = [] if self.kind in SEVERAL_ROOTS else [self._of_several(*each) for each in several.items()]
         folders = {key: self._place(value) for key, value in self.roots.items() if isinstance(value, str)}
         there = {key: folder for key, folder in folders.items() if folder.is_dir()}
         listed = self.dataset.get('meta_info_file')

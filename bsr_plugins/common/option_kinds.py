@@ -131,7 +131,7 @@ PART_OF_NAME = Kind(
 PATH = Kind('path', lambda value: isinstance(value, (str, os.PathLike)))
 PATHS = Kind(
     'path, or list of paths',
-    lambda value: PATH.accepts(value) or (isinstance(value, list) and all(map(PATH.accepts, value))),
+    lambda value: PATH.accepts(value) or (isinstance(value, list) and value != [] and all(map(PATH.accepts, value))),
 )
 SECTION = Kind('keys and values', lambda value: isinstance(value, Mapping))
 ANYTHING = Kind('any value', lambda value: True)

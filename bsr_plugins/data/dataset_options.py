@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from types import SimpleNamespace
+from typing import Tuple
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import REQUIRED, DescribedDefault, Option, OptionSet
-from bsr_plugins.common.option_kinds import PATH, SECTION, optional, whole
+from bsr_plugins.common.option_kinds import PATHS, SECTION, optional, whole
 from bsr_plugins.data.images.shared_options import GT_SIZE, PAIRS, SALIENCY, TENSORS, check_pair_options
 from bsr_plugins.data.sampling.patch_sides import inner_side, pic_side
 from bsr_plugins.data.sampling.sampling_options import (
@@ -45,12 +46,12 @@ INVERSE_SAMPLED = OptionSet(
     'InverseSampledLMDBDataset',
     'Sub-images drawn by difficulty class, against the long-tailed distribution (BSPA).',
     (
-        Option('dataroot_gt', PATH, REQUIRED, 'LMDB of the HR sub-images, from `basicsr subimages`'),
-        Option('dataroot_lq', PATH, REQUIRED, 'LMDB of the LR sub-images'),
+        Option('dataroot_gt', PATHS, REQUIRED, 'LMDB of the HR sub-images, from `basicsr subimages`'),
+        Option('dataroot_lq', PATHS, REQUIRED, 'LMDB of the LR sub-images'),
         _LMDB_BACKEND,
         Option(
             'difficulty',
-            optional(PATH),
+            optional(PATHS),
             DescribedDefault('`<dataroot_gt>/difficulty_x<scale>.txt`'),
             'MSE of each sub-image, from `basicsr score`',
         ),
@@ -102,8 +103,8 @@ UNIFORM_WINDOWS = OptionSet(
     'UniformWindowsDataset',
     'Crops drawn as from whole images, read from an LMDB of their windows.',
     (
-        Option('dataroot_gt', PATH, REQUIRED, 'LMDB of HR windows, from `basicsr subimages`'),
-        Option('dataroot_lq', PATH, REQUIRED, 'LMDB of the LR windows, from the same call'),
+        Option('dataroot_gt', PATHS, REQUIRED, 'LMDB of HR windows, from `basicsr subimages`'),
+        Option('dataroot_lq', PATHS, REQUIRED, 'LMDB of the LR windows, from the same call'),
         _LMDB_BACKEND,
         GT_SIZE,
         *TENSORS,
@@ -116,10 +117,12 @@ SALIENCY_PAIRED = OptionSet(
     'dataset',
     'SaliencyPairedDataset',
     'Random crops of image pairs, each with its part of a saliency map, which ADD goes by (experimental).',
-    (*PAIRS, dataclasses.replace(SALIENCY, kind=PATH, default=REQUIRED), GT_SIZE, *TENSORS),
+    (*PAIRS, dataclasses.replace(SALIENCY, kind=PATHS, default=REQUIRED), GT_SIZE, *TENSORS),
     relation=check_pair_options,
 )
 
 DATASETS = (INVERSE_SAMPLED, UNIFORM_WINDOWS, RFS, SAMPLING_AUG, SALIENCY_PAIRED)
+#: Those that take lists for ``dataroot_gt``, ``dataroot_lq``, ``difficulty`` and ``saliency``.
+SEVERAL_ROOTS: Tuple[str, ...] = ()
 #: The data sets of image pairs: BasicSR's, and the pack's.
 PAIRED_TYPES = ('PairedImageDataset', *(options.name for options in DATASETS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.utils.data import Dataset
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes, read_pair_difficulty
+from bsr_plugins.data.images.data_roots import one_root
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
 from bsr_plugins.data.images.shared_options import read_dataset_options
@@ -57,7 +57,7 @@ class InverseSampledLMDBDataset(NumberedDraws, Dataset):
         given = read_dataset_options(opt, INVERSE_SAMPLED)
         self.opt: Dict[str, Any] = dict(opt)
         self.scale: int = given.scale
-        self.gt_folder, self.lq_folder = os.fspath(given.dataroot_gt), os.fspath(given.dataroot_lq)
+        self.gt_folder, self.lq_folder = (one_root(opt, key) for key in ('dataroot_gt', 'dataroot_lq'))
         self.gt_size: Optional[int] = given.gt_size
         self._tensors = SampleTensors(opt)
         self.seed = torch.initial_seed() % 2**64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_generator, keyed_python_random
 from bsr_plugins.data.dataset_options import UNIFORM_WINDOWS
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
+from bsr_plugins.data.images.data_roots import one_root
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, decode_record, open_reader
 from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import option_place, read_dataset_options
@@ -70,7 +70,7 @@ class UniformWindowsDataset(NumberedDraws, Dataset):
         self.opt: Dict[str, Any] = dict(opt)
         self.scale: int = given.scale
         self.gt_size: int = given.gt_size
-        self.gt_folder, self.lq_folder = os.fspath(given.dataroot_gt), os.fspath(given.dataroot_lq)
+        self.gt_folder, self.lq_folder = (one_root(opt, key) for key in ('dataroot_gt', 'dataroot_lq'))
         self._tensors = SampleTensors(opt)
         self.seed = torch.initial_seed() % 2**64
         grid, self._layout = read_layout(self.gt_folder, self.lq_folder, self.scale)

@@ -7,7 +7,8 @@ from typing import Any, Mapping, Optional
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import REQUIRED, Option, OptionSet, read_section
-from bsr_plugins.common.option_kinds import FLAG, NUMBERS, PATH, SECTION, TEXT, choice, optional, whole
+from bsr_plugins.common.option_kinds import FLAG, NUMBERS, PATH, PATHS, SECTION, TEXT, choice, optional, whole
+from bsr_plugins.data.images.data_roots import check_roots
 
 #: Of the whole option file; BasicSR puts it into the options of every data set.
 SCALE = Option('scale', whole(1), REQUIRED, 'upscaling factor')
@@ -26,14 +27,14 @@ FILENAME_TMPL = Option('filename_tmpl', TEXT, '{}', 'name of an LR image, `{}` f
 #: The maps that ``train.augment`` goes by with ``saliency: map``.
 SALIENCY = Option(
     'saliency',
-    optional(PATH),
+    optional(PATHS),
     None,
     'saliency maps of the LR images, an LMDB from `basicsr saliency`; each sample then has its part as `saliency`',
 )
 #: Where PairedImageDataset finds its pairs.
 PAIRS = (
-    Option('dataroot_gt', PATH, REQUIRED, 'HR images: a folder, or an LMDB'),
-    Option('dataroot_lq', PATH, REQUIRED, 'LR images: a folder, or an LMDB'),
+    Option('dataroot_gt', PATHS, REQUIRED, 'HR images: a folder, or an LMDB'),
+    Option('dataroot_lq', PATHS, REQUIRED, 'LR images: a folder, or an LMDB'),
     Option('io_backend', SECTION, REQUIRED, '`{type: disk}`, or `{type: lmdb}`'),
     Option('meta_info_file', optional(PATH), None, 'a list of the HR images to take'),
     FILENAME_TMPL,
@@ -108,8 +109,10 @@ def check_pair_options(values: SimpleNamespace) -> None:
     """Check what the options of PairedImageDataset have to fulfil together.
 
     Raises:
-        OptionError: ``gt_size`` is no multiple of ``scale``, or one of ``mean`` and ``std`` is given alone.
+        OptionError: The lists of roots differ in length, ``gt_size`` is no multiple of ``scale``, or one of ``mean``
+            and ``std`` is given alone.
     """
+    check_roots(values)
     check_gt_size(values.gt_size, values.scale)
     if (values.mean is None) != (values.std is None):
         raise OptionError(

@@ -16,6 +16,7 @@ import numpy as np
 from bsr_plugins.common.errors import DataError, ImageFileError, OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
+from bsr_plugins.data.images.data_roots import one_root
 from bsr_plugins.data.images.image_reading import decode_image
 from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
 from bsr_plugins.data.images.name_lists import listing_errors, read_lines
@@ -51,7 +52,7 @@ class PairedImages:
             option.read(opt, option_place(opt, option.name))
         _check_template(opt)
         self.scale: int = opt['scale']
-        self.gt_folder, self.lq_folder = os.fspath(opt['dataroot_gt']), os.fspath(opt['dataroot_lq'])
+        self.gt_folder, self.lq_folder = (one_root(opt, key) for key in ('dataroot_gt', 'dataroot_lq'))
         self._gt_size: Optional[int] = opt.get('gt_size')
         self._client: Any = None
         self._client_process = 0

@@ -11,7 +11,6 @@ from bsr_plugins.common.option_kinds import (
     NUMBERS,
     PART_OF_NAME,
     PATH,
-    PATHS,
     SECTION,
     TEXT,
     choice,
@@ -83,10 +82,7 @@ BASICSR = (
         'PairedImageDataset',
         "BasicSR's data set of image pairs.",
         (
-            *(
-                dataclasses.replace(option, kind=PATHS) if option.path.startswith('dataroot') else option
-                for option in PAIRS
-            ),
+            *PAIRS,
             dataclasses.replace(GT_SIZE, default=_IN_TRAINING),
             *(
                 dataclasses.replace(option, default=_IN_TRAINING) if option.path.startswith('use_') else option
