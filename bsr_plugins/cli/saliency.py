@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from typing import List, Optional, Tuple
+from typing import List
 
 from bsr_plugins.attribution.cam_options import CAM_OPTIONS, CHUNK
 from bsr_plugins.cli.messages import say
 from bsr_plugins.cli.option_arguments import add_option_arguments, given_options
-from bsr_plugins.common.errors import OptionError
+from bsr_plugins.cli.shard_arguments import (
+    add_shard_argument,
+    given_shard,
+    say_missing,
+    shows_progress,
+    torchrun_process,
+)
 from bsr_plugins.data.saliency.saliency_manifest import CELL
 
 HELP = 'make saliency maps of a set of LR images, which ADD augments by'
@@ -52,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='PX',
         help=f'means over cells of PX x PX LR pixels ({CELL}); 1: none',
     )
-    parser.add_argument('--shard', metavar='i/n', help='make the i-th of n parts, from 1')
+    add_shard_argument(parser)
     parser.add_argument('--device', default='auto', help='cpu, cuda, cuda:1 (default: cuda where there is one)')
     parser.add_argument(
         '--batch',
@@ -67,26 +72,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Make the LMDB, or a part of it, and print what it holds."""
     cam = given_options(args, _OPTIONS)
-    from bsr_plugins.common.shard import Shard, parse_shard
     from bsr_plugins.data.difficulty.scorers import choose_device
     from bsr_plugins.data.saliency.saliency_lmdb import create_saliency_lmdb, default_out
     from bsr_plugins.data.saliency.saliency_network import saliency_network
     from bsr_plugins.data.saliency.source_images import images_of_folder, images_of_lmdb
 
     start = time.monotonic()
-    process = _process()
-    if process is not None and args.shard is not None:
-        raise OptionError('Under torchrun each process is a shard', where='--shard', remedy='leave out --shard')
-    shard: Optional[Shard] = None
-    if process is not None:
-        shard = Shard(process[0] + 1, process[1])
-    elif args.shard is not None:
-        shard = parse_shard(args.shard)
+    process, shard = torchrun_process(), given_shard(args)
     device = choose_device(args.device)
     if device == 'cuda' and process is not None:
         import torch
 
-        device = f'cuda:{process[2] % torch.cuda.device_count()}'
+        device = f'cuda:{process.local_rank % torch.cuda.device_count()}'
     lq = args.lq if args.lq_lmdb is None else args.lq_lmdb
     out = default_out(lq) if args.out is None else args.out
     network = saliency_network(args.opt)
@@ -100,22 +97,11 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         shard,
         args.batch,
         device,
-        progress=process is None or process[0] == 0,
+        progress=shows_progress(),
     )
     took = f'{made.made} made in {time.monotonic() - start:.1f} s on {device}' if made.made else 'already there'
     if made.missing and shard is not None:
-        others = ', '.join(map(str, made.missing))
-        part = f'shard {shard.number} of {shard.total} of {made.path}'
-        say(f'{part}: {took}; not finished yet: {others}. The last one to finish puts them together')
+        say_missing(str(made.path), shard, took, made.missing, ['saliency', *argv])
         return 0
     say(f'{made.path}: {made.total} maps, {took}')
     return 0
-
-
-def _process() -> Optional[Tuple[int, int, int]]:
-    """Return rank, number and local rank of a process under torchrun; None where it is the only one."""
-    try:
-        rank, count, local = (int(os.environ.get(name, '0')) for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'))
-    except ValueError as error:
-        raise OptionError('RANK, WORLD_SIZE and LOCAL_RANK are whole numbers', found=error) from error
-    return (rank, count, local) if count > 1 else None

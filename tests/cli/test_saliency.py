@@ -12,9 +12,8 @@ import pytest
 import torch
 import yaml
 
-from bsr_plugins.cli import saliency
 from bsr_plugins.cli.main import main
-from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.commands import command
 
 NETWORK = {'type': 'MSRResNet', 'num_feat': 2, 'num_block': 1, 'upscale': 2}
 COMMAND = ['saliency', '-opt', 'test.yml', '--cam-steps', '1', '--cam-kernel', '3', '--device', 'cpu']
@@ -65,7 +64,9 @@ def test_an_lmdb_and_every_option(capsys: pytest.CaptureFixture) -> None:
 
 def test_shards(capsys: pytest.CaptureFixture) -> None:
     assert main([*COMMAND, '--lq', 'LR', '--shard', '1/2']) == 0
-    assert 'shard 1 of 2 of LR_saliency.lmdb: 2 made' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'shard 1 of 2 of LR_saliency.lmdb: 2 made' in said
+    assert f'that no process is making: {command(*COMMAND)} --lq LR --shard 2/2\n' in said
     assert main([*COMMAND, '--lq', 'LR', '--shard', '2/2']) == 0
     assert capsys.readouterr().out.startswith('LR_saliency.lmdb: 3 maps, 1 made in')
 
@@ -80,13 +81,6 @@ def test_each_process_of_torchrun_is_a_shard(capsys: pytest.CaptureFixture, monk
         assert words in shown.out and ('saliency maps' in shown.err) == (rank == '0')
     assert main([*COMMAND, '--lq', 'LR', '--shard', '1/2']) == 2
     assert 'each process is a shard' in capsys.readouterr().err
-
-
-def test_torchruns_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert saliency._process() is None
-    monkeypatch.setenv('WORLD_SIZE', 'two')
-    with pytest.raises(OptionError, match='whole numbers'):
-        saliency._process()
 
 
 @pytest.mark.parametrize(

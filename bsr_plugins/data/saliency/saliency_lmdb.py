@@ -17,6 +17,7 @@ from bsr_plugins.attribution.cam_saliency import cam_saliency
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.common.shard import Shard
+from bsr_plugins.common.shard_files import ShardedWork, held, make_shard, remove_shards
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.saliency.saliency_manifest import (
     CELL,
@@ -27,19 +28,11 @@ from bsr_plugins.data.saliency.saliency_manifest import (
 )
 from bsr_plugins.data.saliency.saliency_network import TrainedNetwork, to_rgb
 from bsr_plugins.data.saliency.saliency_record import cell_means, encode_map, source_of, to_bytes
-from bsr_plugins.data.saliency.saliency_shards import (
-    held,
-    held_after_others,
-    is_finished,
-    missing_shards,
-    put_together,
-    remove_shards,
-    shard_path,
-)
+from bsr_plugins.data.saliency.saliency_shards import is_finished, put_together
 from bsr_plugins.data.saliency.saliency_units import units
 from bsr_plugins.data.saliency.source_images import SourceImages, manifest_entry, survey
 from bsr_plugins.data.subimages.lmdb_manifest import FORMAT
-from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter
+from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter, remove_leftovers
 
 # What a killed run loses at the most, beside the batch that it was at.
 _SECONDS_BETWEEN_FLUSHES = 2.0
@@ -127,6 +120,7 @@ def create_saliency_lmdb(
     if shard is None:
         with held(out):
             made = 0 if _is_complete(out, manifest) else _make(out, every, work)
+            remove_leftovers(out)
             remove_shards(out)
         return Made(out, made, len(images.keys), [])
     return _make_shard(out, every, work, shard)
@@ -146,24 +140,28 @@ class _Work(NamedTuple):
 
 def _make_shard(out: Path, every: List[List[str]], work: _Work, shard: Shard) -> Made:
     total = len(work.images.keys)
-    path = shard_path(out, shard)
-    made = 0
-    with held(path):
-        if not _is_complete(out, work.manifest) and not is_finished(path, work.manifest):
-            shutil.rmtree(path, ignore_errors=True)
-            made = _make(path, shard.of(every), work)
-    with held_after_others(out):
-        if not _is_complete(out, work.manifest):
-            missing = missing_shards(out, shard.total, work.manifest)
-            if missing:
-                return Made(out, made, total, missing)
-            writer = work.writer(out)
-            try:
-                _finish(writer, put_together(writer, out, shard.total), total)
-            finally:
-                writer.close()
-        remove_shards(out)
-    return Made(out, made, total, [])
+
+    def make(path: Path, part: Shard) -> int:
+        shutil.rmtree(path, ignore_errors=True)
+        return _make(path, part.of(every), work)
+
+    def merge(paths: List[Path]) -> None:
+        writer = work.writer(out)
+        try:
+            _finish(writer, put_together(writer, paths), total)
+        finally:
+            writer.close()
+
+    done = make_shard(
+        out,
+        shard,
+        ShardedWork(
+            lambda: _is_complete(out, work.manifest), lambda path: is_finished(path, work.manifest), make, merge
+        ),
+    )
+    if not done.missing:
+        remove_leftovers(out)
+    return Made(out, done.made, total, done.missing)
 
 
 def _make(path: Path, some: List[List[str]], work: _Work) -> int:

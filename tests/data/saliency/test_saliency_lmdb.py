@@ -16,6 +16,7 @@ from torch import nn
 from bsr_plugins.attribution.cam_saliency import cam_saliency
 from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.shard import Shard
+from bsr_plugins.common.shard_files import shard_path
 from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.saliency import saliency_lmdb, saliency_shards
 from bsr_plugins.data.saliency.saliency_lmdb import Made, create_saliency_lmdb, default_out
@@ -23,7 +24,6 @@ from bsr_plugins.data.saliency.saliency_manifest import read_saliency_manifest
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
 from bsr_plugins.data.saliency.saliency_network import TrainedNetwork, to_rgb
 from bsr_plugins.data.saliency.saliency_record import cell_means, decode_cells, to_bytes
-from bsr_plugins.data.saliency.saliency_shards import held, shard_path
 from bsr_plugins.data.saliency.source_images import images_of_folder
 from bsr_plugins.data.subimages.lmdb_manifest import read_keys
 from bsr_plugins.data.subimages.lmdb_writer import records
@@ -237,19 +237,6 @@ def test_images_that_have_changed(folder: Path) -> None:
     cv2.imwrite(str(folder / '5.png'), np.zeros((5, 5, 3), np.uint8))
     with pytest.raises(DataError, match=f'(?s)other images: {folder} there'):
         make(folder)
-
-
-def test_two_runs_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bsr_plugins.common.locks import Holder
-
-    def busy(path: Path) -> None:
-        raise Holder('process 7 on node1')
-
-    monkeypatch.setattr(saliency_shards, 'hold', busy)
-    with pytest.raises(DataError, match=r'(?s)Another run is making .*X\.lmdb.*process 7 on node1'), held(
-        folder.parent / 'X.lmdb'
-    ):
-        pass
 
 
 @pytest.mark.parametrize('change', [{'cell': 0}, {'at_once': 0}, {'cam': {'cam_steps': 0}}])
