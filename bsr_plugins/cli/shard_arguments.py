@@ -16,7 +16,7 @@ class Process(NamedTuple):
     """One of the processes of torchrun."""
 
     rank: int
-    count: int
+    total: int
     local_rank: int
 
 
@@ -36,7 +36,7 @@ def given_shard(args: argparse.Namespace) -> Optional[Shard]:
         return None if args.shard is None else parse_shard(args.shard)
     if args.shard is not None:
         raise OptionError('Under torchrun each process is a shard', where='--shard', remedy='leave out --shard')
-    return Shard(process.rank + 1, process.count)
+    return Shard(process.rank + 1, process.total)
 
 
 def torchrun_process() -> Optional[Process]:
@@ -49,7 +49,7 @@ def torchrun_process() -> Optional[Process]:
         process = Process(*(int(os.environ.get(name, '0')) for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK')))
     except ValueError as error:
         raise OptionError('RANK, WORLD_SIZE and LOCAL_RANK are whole numbers', found=error) from error
-    return process if process.count > 1 else None
+    return process if process.total > 1 else None
 
 
 def shows_progress() -> bool:
