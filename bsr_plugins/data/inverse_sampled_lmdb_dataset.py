@@ -13,7 +13,8 @@ from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes, read_pair_difficulty
 from bsr_plugins.data.images.data_roots import one_root
-from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.images.image_reader import ImageReader
+from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
@@ -75,7 +76,7 @@ class InverseSampledLMDBDataset(NumberedDraws, Dataset):
         self.class_probabilities_ = self._draws.probabilities
         # One flat array, not a list: worker processes share its pages, while counting references would copy them.
         self._keys = np.char.encode(keys, 'ascii')
-        self._readers: Optional[Tuple[LmdbReader, LmdbReader]] = None
+        self._readers: Optional[Tuple[ImageReader, ImageReader]] = None
 
     def __len__(self) -> int:
         """The number of sub-images: what BasicSR takes an epoch to be."""

@@ -1,4 +1,4 @@
-"""Read-only LMDB handles for training: one per process and database; safe after fork, never pickled."""
+"""Images for training by their keys: one reader per process and LMDB, or raw image store; safe after fork."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.image_reader import ImageReader
 from bsr_plugins.data.images.image_reading import decoded
+from bsr_plugins.data.images.image_store import is_store
 from bsr_plugins.data.images.lmdb_file import DATA, REMAKE, check_lmdb
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _CLOSING_SECONDS = 1.0
 
 
-class LmdbReader:
+class LmdbReader(ImageReader):
     """An open LMDB in BasicSR's format; get one from ``open_reader``. Nothing is written and no lock is taken.
 
     After a fork the child's first read closes the inherited handle and opens its own, as LMDB asks. A pickled reader
@@ -32,9 +34,6 @@ class LmdbReader:
     def __init__(self, path: PathLike) -> None:
         self.path = os.fspath(path)
         self._open()
-
-    def __reduce__(self) -> tuple:
-        return open_reader, (self.path,)
 
     def begin(self, **kwargs: Any) -> Any:
         """Begin a transaction, as ``lmdb.Environment.begin``: what BasicSR's ``LmdbBackend`` calls."""
@@ -62,19 +61,6 @@ class LmdbReader:
         except lmdb.Error as error:
             raise DataError(f'The LMDB is damaged at {key!r}', where=self.path, found=error, remedy=REMAKE) from error
 
-    def record(self, key: str) -> bytes:
-        """Return the record of ``key``, which has to be there.
-
-        Raises:
-            DataError: There is no such record, or the database is damaged.
-        """
-        record = self.get(key)
-        if record is None:
-            raise DataError(
-                f'The LMDB has no record {key!r}, though its meta_info.txt lists it', where=self.path, remedy=REMAKE
-            )
-        return record
-
     def pixels(self, key: str) -> np.ndarray:
         """Return the image of ``key``: (H, W, 3), uint8, BGR; it may be read-only, and is not to be written to.
 
@@ -82,16 +68,6 @@ class LmdbReader:
             DataError: There is no such record, or it is no image.
         """
         return decode_record(self.path, key, self.record(key))
-
-    def image(self, key: str) -> np.ndarray:
-        """Return the image of ``key`` as BasicSR reads it: (H, W, 3), float32, BGR, in [0, 1].
-
-        Raises:
-            DataError: There is no such record, or it is no image.
-        """
-        import numpy as np
-
-        return self.pixels(key).astype(np.float32) / 255.0
 
     def _check_size(self) -> None:
         # What was mapped and is no longer there kills the process that reads it.
@@ -126,24 +102,33 @@ class LmdbReader:
         self._pid = os.getpid()
 
 
-_readers: weakref.WeakValueDictionary[str, LmdbReader] = weakref.WeakValueDictionary()
+_readers: weakref.WeakValueDictionary[str, ImageReader] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
 
-def open_reader(path: PathLike) -> LmdbReader:
-    """Return this process's reader of the LMDB folder ``path``; it closes when the last user lets go of it.
+def open_reader(path: PathLike) -> ImageReader:
+    """Return this process's reader of the LMDB, or the raw image store, ``path``.
 
-    One per process, because the lmdb package refuses to open a database twice in one.
+    It closes when the last user lets go of it. One per process, because the lmdb package refuses to open a database
+    twice in one.
 
     Raises:
-        DataError: The LMDB is missing or damaged.
+        DataError: It is missing or damaged.
     """
     folder = os.path.realpath(path)
     with _lock:
         reader = _readers.get(folder)
         if reader is None:
-            reader = _readers[folder] = LmdbReader(folder)
+            reader = _readers[folder] = _opened(path, folder)
         return reader
+
+
+def _opened(path: PathLike, folder: str) -> ImageReader:
+    if not is_store(path) and not is_store(folder):
+        return LmdbReader(folder)
+    from bsr_plugins.data.images.store_reader import StoreReader
+
+    return StoreReader(folder)
 
 
 def decode_record(path: PathLike, key: str, record: bytes) -> np.ndarray:

@@ -13,8 +13,9 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.image_folders import image_key, some_of
+from bsr_plugins.data.images.image_reader import ImageReader
 from bsr_plugins.data.images.lmdb_file import check_lmdb
-from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.saliency.saliency_manifest import COUNT, read_saliency_manifest
 from bsr_plugins.data.saliency.saliency_record import decode_cells, decode_source, source_of, spread
 from bsr_plugins.data.subimages.lmdb_manifest import read_keys
@@ -39,7 +40,7 @@ class SaliencyMaps:
         source = read_saliency_manifest(self.path, COUNT, make=make)['source']
         self._made_of = source.get('resolved')
         check_lmdb(self.path)
-        self._reader: Optional[LmdbReader] = None
+        self._reader: Optional[ImageReader] = None
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, '_reader': None}

@@ -17,8 +17,9 @@ from bsr_plugins.common.errors import DataError, ImageFileError, OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
 from bsr_plugins.data.images.data_roots import one_root
+from bsr_plugins.data.images.image_reader import ImageReader
 from bsr_plugins.data.images.image_reading import decode_image
-from bsr_plugins.data.images.lmdb_reader import LmdbReader, open_reader
+from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.images.name_lists import listing_errors, read_lines
 from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, PAIRS, SCALE, names_images, option_place
@@ -221,8 +222,8 @@ class PairedImages:
 class _Lmdbs(NamedTuple):
     """Two LMDBs behind the call of BasicSR's FileClient; the pack's readers name what is damaged."""
 
-    lq: LmdbReader
-    gt: LmdbReader
+    lq: ImageReader
+    gt: ImageReader
 
     def get(self, key: str, kind: str) -> Optional[bytes]:
         return getattr(self, kind).get(key)

@@ -58,6 +58,7 @@ _ENTRIES = {
     'mod': whole(1),
     'factors': Kind(_FACTORS.text, lambda value: bool(value) and _FACTORS.accepts(value)),
     'encoding': TEXT,
+    'layout': choice('images'),
     'scale': whole(1),
     'hr': TEXT,
     'source': optional(SECTION),
@@ -83,8 +84,9 @@ def read_manifest(lmdb_path: PathLike, *needed: str) -> Dict[str, Any]:
 
     Keys of both kinds: ``format``, ``kind`` (``hr`` or ``lr``), ``tool_version``, ``sub_images`` (count), ``crop``,
     ``step``, ``threshold``, ``mod`` (sides are cropped to a multiple of it first), ``factors`` (1.0 and ClassSR's
-    shrinking factors), ``encoding`` and ``source``, a dict of ``folder`` (as given), ``resolved`` (absolute path),
-    ``images`` (key prefix of an image -> file name in the folder) and ``fingerprint``.
+    shrinking factors), ``encoding``, ``layout`` (``images`` in a raw image store) and ``source``, a dict of ``folder``
+    (as given), ``resolved`` (absolute path), ``images`` (key prefix of an image -> file name in the folder) and
+    ``fingerprint``; several folders are named by the one that they are in, and by ``folders``, as given.
     The HR manifest has ``sizes`` (key prefix of an image -> its height and width before ``mod``; earlier releases did
     not note them) and says nothing of scales, so that adding one leaves it as it was. That of an LR LMDB has ``scale``,
     ``hr`` (fingerprint of the HR source), and its ``source`` is None where the LR images were made from the HR ones,

@@ -60,7 +60,7 @@ class LMDBWriter:
         self._pending: List[Tuple[bytes, Any]] = []
         self.pending_bytes = 0
         self._env: Any = None  # an lmdb.Environment; none while it is closed
-        with _write_errors(self.partial):
+        with write_errors(self.partial):
             self.continued = self._continue_partial()
             if not self.continued:
                 self._start_over()
@@ -79,7 +79,7 @@ class LMDBWriter:
         """Write what is pending and wait until it is on disk: after a kill all of it is there, or nothing."""
         import lmdb
 
-        with _write_errors(self.partial):
+        with write_errors(self.partial):
             while self._pending:
                 try:
                     with self._env.begin(write=True) as transaction:
@@ -108,7 +108,7 @@ class LMDBWriter:
         self.flush()
         count = self.count()
         self.close()
-        with _write_errors(self.partial):
+        with write_errors(self.partial):
             with files.replacing(self.partial / META_INFO) as temporary, open(temporary, 'w', encoding='ascii') as text:
                 for key, record in records(self.partial):
                     text.write(f'{key}.png {line_end if isinstance(line_end, str) else line_end(record)}\n')
@@ -116,7 +116,10 @@ class LMDBWriter:
 
     def move_into_place(self) -> None:
         """Give the completed folder its name."""
-        with _write_errors(self.partial):
+        with write_errors(self.partial):
+            # It says which processes had the data base open; whoever opens it anew makes another.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.partial / 'lock.mdb')
             os.replace(self.partial, self.path)
             files.flush_folder(self.path.parent)
 
@@ -172,7 +175,7 @@ def remove_leftovers(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
+def write_errors(path: Path) -> Iterator[None]:
     """Turn what the file system and LMDB report into a DataError with the folder and the space left."""
     import lmdb
 

@@ -42,6 +42,14 @@ class Cut(NamedTuple):
     size: Tuple[int, int]
 
 
+class Whole(NamedTuple):
+    """A pair of whole images, (H, W, 3) uint8 BGR; None for a side that was not wanted. And the start of its keys."""
+
+    hr: Any
+    lr: Any
+    prefix: str
+
+
 def hr_image(source: SourceImage) -> Any:
     """Return the HR image of ``source``, shrunk by its factor.
 
@@ -59,24 +67,10 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
         DataError: an unreadable image, an LR image whose sides times ``scale`` are not those of the HR image, or an
             image smaller than the window.
     """
-    hr = hr_image(source)
-    size = hr.shape[:2]
-    given = read_image(source.lr) if source.lr is not None and source.lr_wanted else None
-    whole = hr
-    if given is not None and source.lr is not None:
-        _check_pair(source, hr, given, scale)
-        check_same_way_up(hr, given, source.hr, source.lr)
-    hr = crop_to_multiple(hr, mod)
-    places = windows(hr.shape[0], hr.shape[1], grid)
-    if not places:
-        made = f' (shrunk by {source.factor:g})' if source.factor < 1 else ''
-        raise DataError(
-            f'image {source.hr}{made} is smaller than the window',
-            where=source.hr,
-            expected=f'both sides at least {grid.crop} pixels',
-            found=f'{hr.shape[1]}x{hr.shape[0]} after cropping to multiples of {mod}',
-            remedy='remove the image, or take a smaller --crop' + (' or fewer --factors' if source.factor < 1 else ''),
-        )
+    whole, given = _read(source, scale)
+    size = whole.shape[:2]
+    hr = crop_to_multiple(whole, mod)
+    places = _places(source, hr, grid, mod)
     hr_items = _cut_all(hr, places, grid.crop, 1, source.prefix, encode) if source.hr_wanted else []
     if not source.lr_wanted:
         return Cut(hr_items, [], source.prefix, size)
@@ -90,6 +84,42 @@ def cut(source: SourceImage, grid: WindowGrid, scale: int, mod: int, encode: Enc
         lr = crop_to_multiple(degraded, mod // scale)
     lr_items = _cut_all(lr, places, grid.crop // scale, scale, source.prefix, encode)
     return Cut(hr_items, lr_items, source.prefix, size)
+
+
+def whole_pair(source: SourceImage, grid: WindowGrid, scale: int, mod: int) -> Whole:
+    """Read, shrink, make the LR image if none is given; nothing is cut off but what is no whole LR pixel, of that.
+
+    Raises:
+        DataError: As :func:`cut`.
+    """
+    hr, lr = _read(source, scale)
+    _places(source, crop_to_multiple(hr, mod), grid, mod)
+    if lr is None and source.lr_wanted:
+        lr = degrade(crop_to_multiple(hr, scale), scale, source.degradation, source.prefix, source.noise_seed)
+    return Whole(hr if source.hr_wanted else None, lr, source.prefix)
+
+
+def _read(source: SourceImage, scale: int) -> Tuple[Any, Any]:
+    hr = hr_image(source)
+    given = read_image(source.lr) if source.lr is not None and source.lr_wanted else None
+    if given is not None and source.lr is not None:
+        _check_pair(source, hr, given, scale)
+        check_same_way_up(hr, given, source.hr, source.lr)
+    return hr, given
+
+
+def _places(source: SourceImage, hr: Any, grid: WindowGrid, mod: int) -> List[Tuple[int, int]]:
+    places = windows(hr.shape[0], hr.shape[1], grid)
+    if not places:
+        made = f' (shrunk by {source.factor:g})' if source.factor < 1 else ''
+        raise DataError(
+            f'image {source.hr}{made} is smaller than the window',
+            where=source.hr,
+            expected=f'both sides at least {grid.crop} pixels',
+            found=f'{hr.shape[1]}x{hr.shape[0]} after cropping to multiples of {mod}',
+            remedy='remove the image, or take a smaller --crop' + (' or fewer --factors' if source.factor < 1 else ''),
+        )
+    return places
 
 
 def _cut_all(image: Any, places: List[Tuple[int, int]], side: int, scale: int, prefix: str, encode: Encoder) -> Items:

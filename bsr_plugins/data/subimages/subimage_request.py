@@ -7,12 +7,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from bsr_plugins import __version__
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.degradations import BICUBIC, DEGRADATIONS, FPL
 from bsr_plugins.data.images.image_encoding import encoder
-from bsr_plugins.data.images.image_folders import by_key, fingerprint, list_images, pair_images, pyramid_prefix, some_of
-from bsr_plugins.data.images.lmdb_file import check_lmdb
-from bsr_plugins.data.subimages.lmdb_manifest import FORMAT, META_INFO, read_manifest
+from bsr_plugins.data.images.image_folders import pyramid_prefix, some_of
+from bsr_plugins.data.images.image_store import check_database, data_files
+from bsr_plugins.data.subimages.image_sources import Folders, find_sources, manifest_source
+from bsr_plugins.data.subimages.lmdb_manifest import FORMAT, MANIFEST, read_manifest
 from bsr_plugins.data.subimages.windows import WindowGrid, check_grid, default_grid, modulus
 
 # What an LMDB was made with, in the words of the command line; the rest of a manifest follows from it.
@@ -23,10 +23,18 @@ _COMPARED = {
     'threshold': '--thresh',
     'mod': 'sides cropped to multiples of',
     'factors': '--factors',
+    'layout': '--layout',
     'encoding': '--encoding',
     'degradation': '--degradation',
     'noise_seed': '--noise-seed',
 }
+LMDB, IMAGES = 'lmdb', 'images'
+#: How sub-images are kept: encoded one by one, or as crops of whole images that are not encoded.
+LAYOUTS = (LMDB, IMAGES)
+RAW = 'raw'
+#: Start of the keys, key of the image, factor.
+Prefix = Tuple[str, str, float]
+_DEFAULTS = {'degradation': BICUBIC, 'layout': LMDB}
 
 
 class Request(NamedTuple):
@@ -43,15 +51,16 @@ class Request(NamedTuple):
     lr_manifest: Dict[str, Any]
     degradation: str = BICUBIC
     noise_seed: int = 0
+    layout: str = LMDB
 
-    def prefixes(self) -> List[Tuple[str, str, float]]:
+    def prefixes(self) -> List[Prefix]:
         """Return (start of the keys, key of the image, factor), in the order of writing."""
         return [(pyramid_prefix(key, factor), key, factor) for factor in self.factors for key in self.hr_images]
 
 
 def make_request(
-    hr: PathLike,
-    lr: Optional[PathLike],
+    hr: Folders,
+    lr: Optional[Folders],
     scale: int,
     grid: Optional[WindowGrid] = None,
     factors: Sequence[float] = (1.0,),
@@ -60,6 +69,7 @@ def make_request(
     lr_template: Optional[str] = None,
     degradation: str = BICUBIC,
     noise_seed: int = 0,
+    layout: str = LMDB,
 ) -> Request:
     """Find and pair the images and check the parameters.
 
@@ -73,9 +83,10 @@ def make_request(
     encoder(encoding)
     factors = _checked_factors(factors, lr)
     _check_degradation(degradation, noise_seed, lr)
-    hr_images = by_key(list_images(hr), hr_template)
+    if layout not in LAYOUTS:
+        raise OptionError('there is no such layout', where='layout', expected=' or '.join(LAYOUTS), found=layout)
+    hr_images, lr_images = find_sources(hr, lr, scale, hr_template, lr_template)
     _check_prefixes(hr_images, factors)
-    lr_images = None if lr is None else pair_images(hr_images, list_images(lr), scale, lr_template)
     mod = modulus(grid, scale)
     common = {
         'format': FORMAT,
@@ -85,20 +96,32 @@ def make_request(
         'threshold': grid.threshold,
         'mod': mod,
         'factors': list(factors),
-        'encoding': encoding,
+        'encoding': encoding if layout == LMDB else RAW,
+        **({} if layout == LMDB else {'layout': layout}),
     }
-    hr_source = _source(hr, hr_images)
+    hr_source = manifest_source(hr, hr_images)
     hr_manifest = {**common, 'kind': 'hr', 'source': hr_source}
     lr_manifest = {
         **common,
         'kind': 'lr',
         'scale': scale,
         'hr': hr_source['fingerprint'],
-        'source': None if lr is None or lr_images is None else _source(lr, lr_images),
+        'source': None if lr is None or lr_images is None else manifest_source(lr, lr_images),
         **_degradation_entries(degradation, noise_seed),
     }
     return Request(
-        scale, grid, mod, factors, encoding, hr_images, lr_images, hr_manifest, lr_manifest, degradation, noise_seed
+        scale,
+        grid,
+        mod,
+        factors,
+        encoding,
+        hr_images,
+        lr_images,
+        hr_manifest,
+        lr_manifest,
+        degradation,
+        noise_seed,
+        layout,
     )
 
 
@@ -113,14 +136,15 @@ def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
     if not path.exists():
         return False
     remedy = f'give another --out, or delete {path} to make it again'
-    if not all((path / name).is_file() for name in ('data.mdb', META_INFO, 'manifest.json')):
+    needed = (*data_files(path), MANIFEST)
+    if not all((path / name).is_file() for name in needed):
         raise DataError(
             f'{path} exists and was not made by this tool',
             where=path,
-            expected=f'nothing, or a folder with data.mdb, {META_INFO} and manifest.json',
+            expected=f'nothing, or a folder with {", ".join(needed[:-1])} and {needed[-1]}',
             remedy=remedy,
         )
-    check_lmdb(path)
+    check_database(path)
     there = read_manifest(path, 'source')
     differences = [
         f'{words} {_value(there, name)} there, {_value(asked, name)} asked for'
@@ -139,7 +163,7 @@ def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
 
 
 def _value(manifest: Dict[str, Any], name: str) -> Any:
-    return manifest.get(name, BICUBIC if name == 'degradation' else None)
+    return manifest.get(name, _DEFAULTS.get(name))
 
 
 def _degradation_entries(degradation: str, noise_seed: int) -> Dict[str, Any]:
@@ -169,16 +193,7 @@ def _source_differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[st
     return [*differences, text if gone or new else text + ', files with the same names but different content']
 
 
-def _source(folder: PathLike, images: Dict[str, Path]) -> Dict[str, Any]:
-    return {
-        'folder': str(folder),
-        'resolved': str(Path(folder).resolve()),
-        'images': {key: path.name for key, path in images.items()},
-        'fingerprint': fingerprint(images),
-    }
-
-
-def _check_degradation(degradation: str, noise_seed: int, lr: Optional[PathLike]) -> None:
+def _check_degradation(degradation: str, noise_seed: int, lr: Optional[Folders]) -> None:
     if degradation not in DEGRADATIONS:
         expected = ' or '.join(DEGRADATIONS)
         raise OptionError('there is no such degradation', where='degradation', expected=expected, found=degradation)
@@ -193,7 +208,7 @@ def _check_degradation(degradation: str, noise_seed: int, lr: Optional[PathLike]
         )
 
 
-def _checked_factors(factors: Sequence[float], lr: Optional[PathLike]) -> Tuple[float, ...]:
+def _checked_factors(factors: Sequence[float], lr: Optional[Folders]) -> Tuple[float, ...]:
     wrong = [factor for factor in factors if not 0 < factor <= 1]
     if wrong or not factors or len(set(factors)) != len(factors):
         raise OptionError(

@@ -6,6 +6,7 @@ import math
 from typing import List, NamedTuple, Tuple
 
 from bsr_plugins.common.errors import OptionError
+from bsr_plugins.data.images.window_positions import positions
 
 
 class WindowGrid(NamedTuple):
@@ -60,20 +61,6 @@ def modulus(grid: WindowGrid, scale: int) -> int:
     for value in grid:
         common = math.gcd(common, value)
     return common * scale // math.gcd(common, scale)
-
-
-def positions(length: int, crop: int, step: int, threshold: int) -> List[int]:
-    """Return where windows start along a side of ``length`` pixels.
-
-    0, step, 2 * step, ... <= length - crop; if the pixels left uncovered at the end are more than ``threshold``, one
-    more window ends flush with the side. [] where the side is shorter than the window.
-    """
-    if length < crop:
-        return []
-    starts = list(range(0, length - crop + 1, step))
-    if length - (starts[-1] + crop) > threshold:
-        starts.append(length - crop)
-    return starts
 
 
 def windows(height: int, width: int, grid: WindowGrid) -> List[Tuple[int, int]]:

@@ -19,6 +19,7 @@ from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.subimages import subimage_lmdb
 from bsr_plugins.data.subimages.lmdb_manifest import degradation_note, manifest_sha256, read_keys, read_manifest
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter
+from bsr_plugins.data.subimages.making import locked
 from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid, windows
 
@@ -267,7 +268,7 @@ def test_a_damaged_image_is_named_and_nothing_looks_finished(images, tmp_path):
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='no folder locks')
 def test_two_runs_never_share_a_folder(images, tmp_path):
-    with subimage_lmdb._locked(tmp_path), pytest.raises(DataError, match='another run is making LMDBs'):
+    with locked(tmp_path, shared=True), pytest.raises(DataError, match='another run is making sub-images'):
         make(images, tmp_path)
 
 

@@ -1,0 +1,68 @@
+"""What the readers of an LMDB and of a raw image store have in common."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Optional
+
+from bsr_plugins.common.commands import command
+from bsr_plugins.common.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class ImageReader(abc.ABC):
+    """Images by their keys. A pickled reader opens the same images where it is unpickled.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: str
+
+    def __reduce__(self) -> tuple:
+        from bsr_plugins.data.images.lmdb_reader import open_reader
+
+        return open_reader, (self.path,)
+
+    @abc.abstractmethod
+    def get(self, key: str) -> Optional[bytes]:
+        """Return the encoded image of ``key``, or None where there is none.
+
+        Raises:
+            DataError: The images are damaged, or cut short meanwhile.
+        """
+
+    def record(self, key: str) -> bytes:
+        """Return the encoded image of ``key``, which has to be there.
+
+        Raises:
+            DataError: There is no such image, or the images are damaged.
+        """
+        record = self.get(key)
+        if record is None:
+            raise DataError(
+                f'The LMDB has no record {key!r}, though its meta_info.txt lists it',
+                where=self.path,
+                remedy=f'copy it again from where it came, or delete it and make it again with {command("subimages")}',
+            )
+        return record
+
+    @abc.abstractmethod
+    def pixels(self, key: str) -> np.ndarray:
+        """Return the image of ``key``: (H, W, 3), uint8, BGR; it may be read-only, and is not to be written to.
+
+        Raises:
+            DataError: There is no such image, or what is stored is none.
+        """
+
+    def image(self, key: str) -> np.ndarray:
+        """Return the image of ``key`` as BasicSR reads it: (H, W, 3), float32, BGR, in [0, 1].
+
+        Raises:
+            DataError: There is no such image, or what is stored is none.
+        """
+        import numpy as np
+
+        return self.pixels(key).astype(np.float32) / 255.0

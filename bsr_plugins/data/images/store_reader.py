@@ -1,0 +1,115 @@
+"""Images of a raw image store by their keys: views of its files, which are mapped into memory."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.image_reader import ImageReader
+from bsr_plugins.data.images.image_store import FIELDS, INDEX, REMAKE, check_bytes, raw_name, read_header
+from bsr_plugins.data.images.window_positions import place_of
+
+
+class StoreReader(ImageReader):
+    """An open raw image store; get one from ``open_reader``. Its files are mapped when they are first read.
+
+    Mapped pages are shared by all processes. After a fork the child goes on with them; a pickled reader opens the same
+    store where it is unpickled. All arrays are views of the mapping: read-only, and valid as long as they are held.
+
+    Raises:
+        DataError: The store is missing or damaged.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path = os.fspath(path)
+        self._header = read_header(path)
+        where = os.path.join(self.path, INDEX)
+        try:
+            self._images = np.load(where, allow_pickle=False)
+            # Contiguous, so that a search in it copies nothing.
+            self._keys = np.ascontiguousarray(self._images['key'])
+            areas = self._images['height'].astype(np.uint64) * self._images['width'] * 3
+            sizes = np.array(self._header.file_bytes, np.uint64)
+            fits = bool((self._images['offset'] + areas <= sizes[self._images['file']]).all())
+        except (OSError, ValueError, IndexError, EOFError) as error:
+            raise DataError(
+                f'The raw image store is damaged: {where}', where=where, found=error, remedy=REMAKE
+            ) from error
+        if not fits:
+            raise DataError(
+                'The raw image store is damaged: its index names pixels behind the end of a file',
+                where=where,
+                remedy=REMAKE,
+            )
+        self._files: Dict[int, np.ndarray] = {}
+
+    def images(self) -> List[str]:
+        """Return the keys of the whole images, sorted."""
+        return [key.decode('ascii') for key in self._keys]
+
+    def sizes(self) -> np.ndarray:
+        """Return height and width of each image, in the order of :meth:`images`: (N, 2)."""
+        return np.stack([self._images['height'], self._images['width']], axis=1).astype(np.int64)
+
+    def get(self, key: str) -> Optional[bytes]:
+        """Return an image as the bytes of a BMP, None where there is none: for whoever reads records.
+
+        :meth:`pixels` copies and encodes nothing.
+        """
+        import cv2
+
+        found = self._found(key)
+        return None if found is None else cv2.imencode('.bmp', found)[1].tobytes()
+
+    def pixels(self, key: str) -> np.ndarray:
+        """Return a window by its key, ``<image>_s001``, or a whole image by its own: (H, W, 3) uint8, BGR.
+
+        It is a read-only view of the file.
+
+        Raises:
+            DataError: There is no such image, or the store was cut short meanwhile.
+        """
+        found = self._found(key)
+        if found is None:
+            raise DataError(f'The raw image store has no image {key!r}', where=self.path, remedy=REMAKE)
+        return found
+
+    def _found(self, key: str) -> Optional[np.ndarray]:
+        image, _, number = key.rpartition('_s')
+        row = self._row(image) if number.isdecimal() else None
+        if row is None:
+            row = self._row(key)
+            return None if row is None else self._pixels_of(row)
+        pixels, mod = self._pixels_of(row), self._header.mod
+        height, width = (side - side % mod for side in pixels.shape[:2])
+        place, side = place_of(int(number), height, width, self._header.grid), self._header.grid[0]
+        return None if place is None else pixels[place[0] : place[0] + side, place[1] : place[1] + side]
+
+    def _row(self, image: str) -> Any:
+        wanted = image.encode('ascii', errors='replace')
+        place = int(np.searchsorted(self._keys, np.bytes_(wanted)))
+        return self._images[place] if place < len(self._keys) and self._keys[place] == wanted else None
+
+    def _pixels_of(self, found: Any) -> np.ndarray:
+        number, offset, height, width = (int(found[name]) for name, _ in FIELDS)
+        path = os.path.join(self.path, raw_name(number))
+        mapped = self._files.get(number)
+        # What was mapped and is cut short kills the process that reads it; one that is removed is held by the mapping.
+        if mapped is None or os.path.exists(path):
+            check_bytes(path, self._header.file_bytes[number])
+        if mapped is None:
+            mapped = self._files[number] = _mapped(path)
+        return mapped[offset : offset + height * width * 3].reshape(height, width, 3)
+
+
+def _mapped(path: str) -> np.ndarray:
+    try:
+        with open(path, 'rb') as stream:
+            return np.frombuffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+    except (OSError, ValueError) as error:
+        raise DataError(f'{path} cannot be read', where=path, found=error) from error

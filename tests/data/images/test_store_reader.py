@@ -1,0 +1,153 @@
+"""A raw image store: its windows are those of the LMDB, views of the files; what is cut short is said, never mapped."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any, Tuple
+
+import cv2
+import numpy as np
+import pytest
+
+from bsr_plugins.common.errors import DataError
+from bsr_plugins.data.images.image_reading import decode_image, read_image
+from bsr_plugins.data.images.image_store import check_database, is_keyed, is_store
+from bsr_plugins.data.images.lmdb_reader import open_reader
+from bsr_plugins.data.subimages.lmdb_images import LmdbImages
+from bsr_plugins.data.subimages.lmdb_manifest import read_keys, read_manifest
+from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+from bsr_plugins.data.subimages.windows import WindowGrid
+
+# Neither side is a multiple of 12, the windows' modulus, or of the scale.
+SIZES = ((41, 50), (25, 30), (49, 33))
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp('store')
+    (root / 'HR').mkdir()
+    for number, (height, width) in enumerate(SIZES):
+        image = np.random.default_rng(number).integers(0, 256, (height, width, 3)).astype(np.uint8)
+        cv2.imwrite(str(root / 'HR' / f'000{number}.png'), image)
+    for layout in ('lmdb', 'images'):
+        create_subimage_lmdbs(
+            root / 'HR', root, 2, grid=WindowGrid(24, 12, 0), progress=False, layout=layout, degradation='bd'
+        )
+    return root
+
+
+@pytest.fixture
+def store(folder: Path, tmp_path: Path) -> Path:
+    """A copy that may be spoiled."""
+    import shutil
+
+    return Path(shutil.copytree(folder / 'HR_images.store', tmp_path / 'HR_images.store'))
+
+
+def pair(folder: Path, side: str) -> Tuple[Path, Path]:
+    names = {'hr': ('HR_sub.lmdb', 'HR_images.store'), 'lr': ('LR_sub_x2.lmdb', 'LR_images_x2.store')}[side]
+    return folder / names[0], folder / names[1]
+
+
+@pytest.mark.parametrize('side', ['hr', 'lr'])
+def test_windows_are_those_of_the_lmdb(folder: Path, side: str) -> None:
+    lmdb, store = pair(folder, side)
+    keys = read_keys(store)
+    assert keys == read_keys(lmdb) == sorted(keys) and len(keys) == 3 * 2 + 1 + 3
+    ours, theirs = open_reader(store), open_reader(lmdb)
+    for key in keys:
+        pixels = ours.pixels(key)
+        assert np.array_equal(pixels, theirs.pixels(key)) and not pixels.flags.writeable
+        assert np.array_equal(ours.image(key), theirs.image(key))
+        assert np.array_equal(decode_image(ours.record(key), key), pixels)
+    images = LmdbImages(store, reads_per_mapping=2)
+    for key in keys[:5]:
+        assert np.array_equal(images.decode(key, images.read(key)), theirs.pixels(key)[..., ::-1])
+    same = ('crop', 'step', 'threshold', 'mod', 'factors', 'sub_images', 'kind', 'sizes')
+    manifests = [read_manifest(path) for path in (lmdb, store)]
+    assert all(manifests[0].get(name) == manifests[1].get(name) for name in same)
+    assert (manifests[1]['layout'], manifests[1]['encoding']) == ('images', 'raw')
+
+
+def test_whole_images_have_keys_too(folder: Path) -> None:
+    hr, lr = (open_reader(pair(folder, side)[1]) for side in ('hr', 'lr'))
+    assert hr.images() == lr.images() == ['0000', '0001', '0002']  # type: ignore[attr-defined]
+    for number, (height, width) in enumerate(SIZES):
+        key = f'000{number}'
+        assert np.array_equal(hr.pixels(key), read_image(folder / 'HR' / f'{key}.png'))
+        assert lr.pixels(key).shape == (height // 2, width // 2, 3)
+
+
+def test_it_holds_pixels_and_nothing_else(folder: Path) -> None:
+    assert check_database(folder / 'HR_images.store') == sum(3 * height * width for height, width in SIZES)
+    assert check_database(folder / 'HR_sub.lmdb') == (folder / 'HR_sub.lmdb' / 'data.mdb').stat().st_size
+
+
+@pytest.mark.parametrize('key', ['0000_s000', '0000_s007', '0003_s001', '0000_s', '0000_sx', 'é_s001', ''])
+def test_no_such_image(folder: Path, key: str) -> None:
+    reader = open_reader(folder / 'HR_images.store')
+    assert reader.get(key) is None
+    with pytest.raises(DataError, match='has no image'):
+        reader.pixels(key)
+
+
+@pytest.mark.parametrize('name', ['pixels_001.raw', 'images.npy', 'store.json'])
+def test_cut_short(store: Path, name: str) -> None:
+    content = (store / name).read_bytes()
+    (store / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=f'(?s)damaged: .*{name}.*(make it again|copy it again)'):
+        open_reader(store)
+
+
+def test_cut_short_while_it_is_read(store: Path) -> None:
+    reader = open_reader(store)
+    before = reader.pixels('0001_s001').copy()
+    os.truncate(store / 'pixels_001.raw', 10)
+    with pytest.raises(DataError, match=r'(?s)damaged: .*pixels_001.raw.*2,250 bytes.*10 bytes'):
+        reader.pixels('0001_s001')
+    (store / 'pixels_000.raw').unlink()
+    with pytest.raises(DataError, match='lacks a file'):
+        reader.pixels('0000_s001')
+    assert before.any()
+
+
+def test_an_index_that_leads_out_of_a_file(store: Path) -> None:
+    images = np.load(store / 'images.npy')
+    images['height'][1] += 1
+    np.save(store / 'images.npy', images)
+    with pytest.raises(DataError, match='behind the end of a file'):
+        open_reader(store)
+
+
+def test_another_version_and_no_store(store: Path, tmp_path: Path) -> None:
+    header = json.loads((store / 'store.json').read_text())
+    (store / 'store.json').write_text(json.dumps({**header, 'version': 2}))
+    with pytest.raises(DataError, match='another release'):
+        open_reader(store)
+    with pytest.raises(DataError, match='(?s)is no raw image store.*--layout images'):
+        open_reader(tmp_path / 'none.store')
+
+
+def _sum(reader: Any, into: Any) -> None:
+    into.send(int(reader.pixels('0001_s001').sum()))
+
+
+def test_forked_and_pickled(folder: Path) -> None:
+    import multiprocessing
+
+    reader = open_reader(folder / 'HR_images.store')
+    expected = int(reader.pixels('0001_s001').sum())
+    assert pickle.loads(pickle.dumps(reader)) is reader
+    receiver, sender = multiprocessing.Pipe()
+    process = multiprocessing.get_context('fork').Process(target=_sum, args=(reader, sender))
+    process.start()
+    assert receiver.recv() == expected
+    process.join()
+
+
+def test_names() -> None:
+    assert is_store('data/HR_images.store/') and not is_store('data/HR_sub.lmdb')
+    assert is_keyed('a.lmdb') and is_keyed(Path('a.store')) and not is_keyed('a')
