@@ -14,7 +14,8 @@ from bsr_plugins.common.keyed_random import keyed_generator, keyed_python_random
 from bsr_plugins.data.dataset_options import UNIFORM_WINDOWS
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
 from bsr_plugins.data.images.data_roots import one_root
-from bsr_plugins.data.images.lmdb_reader import LmdbReader, decode_record, open_reader
+from bsr_plugins.data.images.image_reader import ImageReader
+from bsr_plugins.data.images.lmdb_reader import decode_record, open_reader
 from bsr_plugins.data.images.sample_tensors import SampleTensors
 from bsr_plugins.data.images.shared_options import option_place, read_dataset_options
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
@@ -106,7 +107,7 @@ class UniformWindowsDataset(NumberedDraws, Dataset):
                 for row in range(len(image.tops))
                 for column in range(len(image.lefts))
             )
-        self._readers: Optional[Tuple[LmdbReader, LmdbReader]] = None
+        self._readers: Optional[Tuple[ImageReader, ImageReader]] = None
 
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Optional
+import threading
+import weakref
+from typing import TYPE_CHECKING, Optional, Type
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.files import PathLike
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +24,11 @@ class ImageReader(abc.ABC):
 
     path: str
 
-    def __reduce__(self) -> tuple:
-        from bsr_plugins.data.images.lmdb_reader import open_reader
+    @abc.abstractmethod
+    def __init__(self, path: PathLike) -> None: ...
 
-        return open_reader, (self.path,)
+    def __reduce__(self) -> tuple:
+        return the_reader, (type(self), self.path)
 
     @abc.abstractmethod
     def get(self, key: str) -> Optional[bytes]:
@@ -66,3 +70,21 @@ class ImageReader(abc.ABC):
         import numpy as np
 
         return self.pixels(key).astype(np.float32) / 255.0
+
+
+_readers: weakref.WeakValueDictionary[str, ImageReader] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def the_reader(kind: Type[ImageReader], folder: str) -> ImageReader:
+    """Return this process's reader of ``folder``; it closes when the last user lets go of it.
+
+    Args:
+        kind: What opens it, where it is not open yet.
+        folder: Its real path.
+    """
+    with _lock:
+        reader = _readers.get(folder)
+        if reader is None:
+            reader = _readers[folder] = kind(folder)
+        return reader

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, Any, Optional
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
-from bsr_plugins.data.images.image_reader import ImageReader
+from bsr_plugins.data.images.image_reader import ImageReader, the_reader
 from bsr_plugins.data.images.image_reading import decoded
 from bsr_plugins.data.images.image_store import is_store
 from bsr_plugins.data.images.lmdb_file import DATA, REMAKE, check_lmdb
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _CLOSING_SECONDS = 1.0
+_lock = threading.Lock()
 
 
 class LmdbReader(ImageReader):
@@ -102,10 +102,6 @@ class LmdbReader(ImageReader):
         self._pid = os.getpid()
 
 
-_readers: weakref.WeakValueDictionary[str, ImageReader] = weakref.WeakValueDictionary()
-_lock = threading.Lock()
-
-
 def open_reader(path: PathLike) -> ImageReader:
     """Return this process's reader of the LMDB, or the raw image store, ``path``.
 
@@ -116,19 +112,11 @@ def open_reader(path: PathLike) -> ImageReader:
         DataError: It is missing or damaged.
     """
     folder = os.path.realpath(path)
-    with _lock:
-        reader = _readers.get(folder)
-        if reader is None:
-            reader = _readers[folder] = _opened(path, folder)
-        return reader
+    if is_store(path) or is_store(folder):
+        from bsr_plugins.data.images.store_reader import StoreReader
 
-
-def _opened(path: PathLike, folder: str) -> ImageReader:
-    if not is_store(path) and not is_store(folder):
-        return LmdbReader(folder)
-    from bsr_plugins.data.images.store_reader import StoreReader
-
-    return StoreReader(folder)
+        return the_reader(StoreReader, folder)
+    return the_reader(LmdbReader, folder)
 
 
 def decode_record(path: PathLike, key: str, record: bytes) -> np.ndarray:
