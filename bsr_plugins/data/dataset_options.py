@@ -28,11 +28,11 @@ def _reads_lmdbs(values: SimpleNamespace) -> None:
     backend = (values.io_backend or {'type': 'lmdb'}).get('type')
     if backend != 'lmdb':
         raise OptionError(
-            'This data set reads LMDBs only',
+            'This data set reads LMDBs and raw image stores only',
             where='io_backend.type',
             expected='lmdb',
             found=backend,
-            remedy=f'make LMDBs with {command("subimages")}',
+            remedy=f'make one with {command("subimages")}',
         )
     check_pair_options(values)
 
@@ -46,8 +46,10 @@ INVERSE_SAMPLED = OptionSet(
     'InverseSampledLMDBDataset',
     'Sub-images drawn by difficulty class, against the long-tailed distribution (BSPA).',
     (
-        Option('dataroot_gt', PATHS, REQUIRED, 'LMDB of the HR sub-images, from `basicsr subimages`'),
-        Option('dataroot_lq', PATHS, REQUIRED, 'LMDB of the LR sub-images'),
+        Option(
+            'dataroot_gt', PATHS, REQUIRED, 'LMDB or raw image store of the HR sub-images, from `basicsr subimages`'
+        ),
+        Option('dataroot_lq', PATHS, REQUIRED, 'that of the LR sub-images'),
         _LMDB_BACKEND,
         Option(
             'difficulty',
@@ -101,10 +103,10 @@ SAMPLING_AUG = OptionSet(
 UNIFORM_WINDOWS = OptionSet(
     'dataset',
     'UniformWindowsDataset',
-    'Crops drawn as from whole images, read from an LMDB of their windows.',
+    'Crops drawn as from whole images, read from an LMDB of their windows, or a raw image store.',
     (
-        Option('dataroot_gt', PATHS, REQUIRED, 'LMDB of HR windows, from `basicsr subimages`'),
-        Option('dataroot_lq', PATHS, REQUIRED, 'LMDB of the LR windows, from the same call'),
+        Option('dataroot_gt', PATHS, REQUIRED, 'LMDB or raw image store of HR windows, from `basicsr subimages`'),
+        Option('dataroot_lq', PATHS, REQUIRED, 'that of the LR windows, from the same call'),
         _LMDB_BACKEND,
         GT_SIZE,
         *TENSORS,
@@ -123,6 +125,6 @@ SALIENCY_PAIRED = OptionSet(
 
 DATASETS = (INVERSE_SAMPLED, UNIFORM_WINDOWS, RFS, SAMPLING_AUG, SALIENCY_PAIRED)
 #: Those that take lists for ``dataroot_gt``, ``dataroot_lq``, ``difficulty`` and ``saliency``.
-SEVERAL_ROOTS: Tuple[str, ...] = ()
+SEVERAL_ROOTS: Tuple[str, ...] = ('UniformWindowsDataset',)
 #: The data sets of image pairs: BasicSR's, and the pack's.
 PAIRED_TYPES = ('PairedImageDataset', *(options.name for options in DATASETS))

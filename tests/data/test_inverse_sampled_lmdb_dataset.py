@@ -295,7 +295,7 @@ def test_numbers_that_are_no_integers(folders, number):
         ({'meta_info_file': 'x.txt'}, "no option 'meta_info_file'"),
         ({'sampling': 'Inverse'}, "'sampling'.*inverse or uniform.*sampling: inverse, unquoted"),
         ({'phase': 'val'}, 'validation data is never rebalanced.*PairedImageDataset'),
-        ({'io_backend': {'type': 'disk'}}, 'reads LMDBs only.*found: +disk'),
+        ({'io_backend': {'type': 'disk'}}, 'reads LMDBs and raw image stores only.*found: +disk'),
         ({'gt_size': 30}, 'gt_size is not a multiple of scale.*30'),
         ({'gt_size': -4}, 'gt_size.*whole number >= 1 or ~'),
         ({'gt_size': 16.0}, 'gt_size.*whole number >= 1 or ~'),

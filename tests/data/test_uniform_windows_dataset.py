@@ -221,7 +221,7 @@ def test_flips_turn_both_images_alike(lmdbs: Any) -> None:
         ({'gt_size': 18}, 'gt_size is not a multiple of scale'),
         ({'gt_size': 36}, 'image 1 is smaller than the crop(?s:.*)gt_size(?s:.*)at most 32'),
         ({'phase': 'val'}, 'validation data is never rebalanced'),
-        ({'io_backend': {'type': 'disk'}}, 'reads LMDBs only'),
+        ({'io_backend': {'type': 'disk'}}, 'reads LMDBs and raw image stores only'),
         ({'portion': 0.1}, "has no option 'portion'"),
         ({'dataroot_gt': 'nowhere.lmdb'}, 'no LMDB folder nowhere.lmdb'),
         ({'scale': 2}, 'made for another scale'),
@@ -253,3 +253,40 @@ def test_wrong_manifests(
     path.write_text(json.dumps({name: each for name, each in manifest.items() if each is not None}))
     with pytest.raises(DataError, match=message or 'leave gaps between them(?s:.*)--step 32 or less'):
         build(made)
+
+
+@pytest.fixture(scope='module')
+def stores(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Created:
+    """Raw image stores, of windows that leave gaps and a rest."""
+    out = tmp_path_factory.mktemp('store')
+    return create_subimage_lmdbs(
+        folders / 'HR', out, SCALE, folders / 'LR', WindowGrid(16, 32, 12), progress=False, layout='images'
+    )
+
+
+def test_a_raw_image_store_has_every_position(stores: Created, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = build(stores, gt_size=20)
+    assert dataset.missing_share_ == 0
+    for index, (height, width) in enumerate(SIZES):
+        assert list(dataset._counts[index]) == [(height - 20) // SCALE + 1, (width - 20) // SCALE + 1]
+        for top, left in ((0, 0), (3, 2), dataset._counts[index] - 1):
+            sample = sample_at(dataset, Place(index, top, left), monkeypatch)
+            assert place_of(sample, 'gt') == place_of(sample, 'lq') == [index, SCALE * top, SCALE * left]
+            assert sample['gt_path'] == sample['lq_path'] == str(index)
+
+
+def test_both_layouts_draw_the_same(lmdbs: Any, stores: Created) -> None:
+    ours, theirs = build(stores, use_rot=True), build(lmdbs('overlapping'), use_rot=True)
+    for number in range(5):
+        assert all(torch.equal(ours[number][which], theirs[number][which]) for which in ('lq', 'gt'))
+
+
+def test_several_roots_are_drawn_from_as_one(lmdbs: Any, stores: Created) -> None:
+    made = lmdbs('overlapping')
+    both = build(made, dataroot_gt=[str(stores.hr), str(made.hr)], dataroot_lq=[str(stores.lr), str(made.lr)])
+    assert len(both) == 2 * len(SIZES) and both.keys == ['0', '1', '2'] * 2
+    drawn = [(both.draw(number).image, place_of(both[number], 'gt')[0]) for number in range(6)]
+    assert sorted(drawn) == [(image, image % 3) for image in range(6)]
+    assert {both[number]['lq_path'] for number in range(6)} > {'0', '1', '2'}
+    with pytest.raises(OptionError, match='do not name as many places'):
+        build(made, dataroot_gt=[str(stores.hr), str(made.hr)])
