@@ -29,8 +29,8 @@ def squared_luma_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
     """
     import torch
 
-    quantised = (sr.detach().clamp(0, 1) * 255).round_()
-    difference = quantised.to(torch.float32) - hr
+    wide = sr.detach() if sr.dtype == torch.float64 else sr.detach().float()
+    difference = wide.clamp(0, 1).mul_(255).round_().sub_(hr)
     red, green, blue = difference.double().unbind(1)
     w_red, w_green, w_blue = LUMA_WEIGHTS
     luma = red.mul_(w_red).add_(green, alpha=w_green).add_(blue, alpha=w_blue).div_(255)
