@@ -117,7 +117,7 @@ def contact_sheet(keys: Sequence[str], mse: np.ndarray, hr_lmdb: PathLike, heade
             for axes in grid.flat:
                 axes.axis('off')
             for axes, index in zip(grid.flat, indices):
-                axes.imshow(images.decode(keys[index], images.read(keys[index])))
+                axes.imshow(images.rgb(keys[index]))
                 axes.set_title(f'{drawn(_short(keys[index]))}\n{mse[index]:.2e}', fontsize=8, pad=3)
     return figure
 

@@ -184,8 +184,7 @@ class _LmdbPairs:
 
     def pair(self, key: str) -> Pair:
         """Return a record of both LMDBs."""
-        hr, lr = (images.decode(key, images.read(key)) for images in (self._hr, self._lr))
-        return Pair(key, hr, lr)
+        return Pair(key, self._hr.rgb(key), self._lr.rgb(key))
 
 
 def _scored_here(

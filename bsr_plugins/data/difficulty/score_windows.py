@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Deque, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.processes import cores
 from bsr_plugins.data.difficulty.scorers import Scorer
 from bsr_plugins.data.images.luma_error import squared_luma_error, window_mse
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 
-_DECODERS = 2
+# Windows that are decoded ahead for each decoder: enough that none of them waits, whatever the size of a batch.
+_AHEAD = 4
 
 
 class Pair(NamedTuple):
@@ -26,22 +29,26 @@ class Pair(NamedTuple):
 def score_batches(
     batches: Sequence[Sequence[str]], hr: LmdbImages, lr: LmdbImages, scorer: Scorer, scale: int, border: int
 ) -> Iterator[Tuple[Sequence[str], np.ndarray]]:
-    """Yield the keys of each batch and the MSE of each, (len(batch),) float64; the next batch is decoded meanwhile.
+    """Yield the keys of each batch and the MSE of each, (len(batch),) float64; the next are decoded on all cores.
 
     Raises:
         DataError: A record is missing, damaged, or HR and LR do not fit.
     """
-    with ThreadPoolExecutor(_DECODERS) as pool:
-        waiting = None
-        for keys in [*batches, None]:
-            coming = None
-            if keys is not None:
-                records = [(key, hr.read(key), lr.read(key)) for key in keys]
-                coming = keys, [pool.submit(_decode, hr, lr, *record) for record in records]
-            if waiting is not None:
-                pairs = [decoded.result() for decoded in waiting[1]]
-                yield waiting[0], score_pairs(pairs, scorer, scale, border)
-            waiting = coming
+    decoders = cores()
+    waiting: Deque[Tuple[Sequence[str], List[Future]]] = deque()
+    left, ahead = iter(batches), 0
+    with ThreadPoolExecutor(decoders) as pool:
+        while True:
+            for keys in left:
+                waiting.append((keys, [pool.submit(_read, hr, lr, key) for key in keys]))
+                ahead += len(keys)
+                if len(waiting) > 1 and ahead - len(waiting[0][0]) >= _AHEAD * decoders:
+                    break
+            if not waiting:
+                return
+            keys, pairs = waiting.popleft()
+            ahead -= len(keys)
+            yield keys, score_pairs([pair.result() for pair in pairs], scorer, scale, border)
 
 
 def score_pairs(pairs: Sequence[Pair], scorer: Scorer, scale: int, border: int) -> np.ndarray:
@@ -56,10 +63,11 @@ def score_pairs(pairs: Sequence[Pair], scorer: Scorer, scale: int, border: int) 
         by_shape.setdefault(pair.lr.shape, []).append(index)
     scores = np.empty(len(pairs), dtype=np.float64)
     for indices in by_shape.values():
-        error = error_maps(
-            np.stack([pairs[i].hr for i in indices]), np.stack([pairs[i].lr for i in indices]), scorer, scale
-        )
-        scores[indices] = window_mse(error, border).cpu().numpy()
+        at_once = scorer.at_once or len(indices)
+        for start in range(0, len(indices), at_once):
+            some = indices[start : start + at_once]
+            hr, lr = _planes([pairs[index].hr for index in some]), _planes([pairs[index].lr for index in some])
+            scores[some] = window_mse(_squared_errors(hr, lr, scorer, scale, border), 0).cpu().numpy()
     return scores
 
 
@@ -69,24 +77,40 @@ def error_maps(hr: np.ndarray, lr: np.ndarray, scorer: Scorer, scale: int):  # n
     Raises:
         OptionError: The scorer does not upscale by ``scale``.
     """
+    return _squared_errors(_planes(hr), _planes(lr), scorer, scale, 0)
+
+
+def _squared_errors(hr: np.ndarray, lr: np.ndarray, scorer: Scorer, scale: int, border: int):  # noqa: ANN202
+    """Return the squared luma errors inside the border: uint8 (N, 3, H, W) -> float64 (N, H - 2 border, ...) tensor."""
     import torch
 
     with torch.no_grad():
-        images = torch.from_numpy(lr).to(scorer.device).permute(0, 3, 1, 2)
+        images = torch.from_numpy(lr).to(scorer.device)
         sr = scorer.upscale(images.to(torch.float32).div_(255))
-        truth = torch.from_numpy(hr).to(scorer.device).permute(0, 3, 1, 2)
-        if sr.shape != truth.shape:
+        if sr.shape != hr.shape:
             raise OptionError(
                 f'The scorer {scorer.name} does not upscale by {scale}',
-                expected=f'{tuple(truth.shape)} from {tuple(images.shape)}',
+                expected=f'{tuple(hr.shape)} from {tuple(images.shape)}',
                 found=tuple(sr.shape),
                 remedy=f'score by a network trained for x{scale}',
             )
-        return squared_luma_error(sr, truth)
+        inside = (..., slice(border, hr.shape[-2] - border), slice(border, hr.shape[-1] - border))
+        return squared_luma_error(sr[inside], torch.from_numpy(hr[inside]).to(scorer.device))
 
 
-def _decode(hr: LmdbImages, lr: LmdbImages, key: str, hr_record: bytes, lr_record: bytes) -> Pair:
-    return Pair(key, hr.decode(key, hr_record), lr.decode(key, lr_record))
+def _planes(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return images (H, W, 3) as one array (N, 3, H, W)."""
+    import cv2
+
+    height, width = images[0].shape[:2]
+    planes = np.empty((len(images), 3, height, width), np.uint8)
+    for image, into in zip(images, planes):
+        cv2.split(np.ascontiguousarray(image), list(into))
+    return planes
+
+
+def _read(hr: LmdbImages, lr: LmdbImages, key: str) -> Pair:
+    return Pair(key, hr.rgb(key), lr.rgb(key))
 
 
 def _check_pair(pair: Pair, scale: int, border: int) -> None:

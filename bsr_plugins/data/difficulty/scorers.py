@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 
+# What the caches of a processor hold in float64.
+_BICUBIC_AT_ONCE = 8
 _TRAIN_FIRST = 'correct the path, or train the network first'
 _GIVE_OPTIONS = 'give the option file that the weights were trained by, for one options/train_MSRResNet_x4.yml'
 
@@ -30,11 +32,13 @@ class Scorer:
         name: One word that says which it is; the weights of a network are part of it.
         upscale: RGB in [0, 1], (N, 3, h, w) float32 on the device of the scorer -> (N, 3, h * scale, w * scale).
         device: Where ``upscale`` runs.
+        at_once: Windows of a batch that are scored together, where their number does not change what comes out.
     """
 
     name: str
     upscale: Callable[[torch.Tensor], torch.Tensor]
     device: str = 'cpu'
+    at_once: Optional[int] = None
 
 
 def bicubic_scorer(scale: int, device: str = 'cpu') -> Scorer:
@@ -46,7 +50,8 @@ def bicubic_scorer(scale: int, device: str = 'cpu') -> Scorer:
     from bsr_plugins.data.images.bicubic_upscaling import upscale_bicubic
 
     _require_basicsr()
-    return Scorer('bicubic', lambda lr: upscale_bicubic(lr, scale), device)
+    at_once = _BICUBIC_AT_ONCE if device == 'cpu' else None
+    return Scorer('bicubic', lambda lr: upscale_bicubic(lr, scale), device, at_once)
 
 
 def choose_device(name: str) -> str:

@@ -58,7 +58,7 @@ def _upscale_columns(images: torch.Tensor, scale: int) -> torch.Tensor:
 
 
 def _rows_of_blocks(length: int, scale: int, device: torch.device) -> torch.Tensor:
-    """The input pixels of each block of a side and those around it that its filters reach, one block after the other."""
+    """The input pixels of each block of a side and those around it that its filters reach, block after block."""
     import torch
 
     before, after = _reach(scale)

@@ -11,7 +11,7 @@ import numpy as np
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_folders import NAMED_AT_MOST, by_key, list_images
-from bsr_plugins.data.images.image_reading import decode_image, read_image
+from bsr_plugins.data.images.image_reading import read_image
 from bsr_plugins.data.saliency.saliency_record import source_of
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 from bsr_plugins.data.subimages.lmdb_manifest import read_keys
@@ -66,7 +66,7 @@ def images_of_lmdb(path: PathLike) -> SourceImages:
         str(path),
         'lmdb',
         sorted(read_keys(path)),
-        lambda key: decode_image(lmdb.read(key), f'{path}: {key}'),
+        lmdb.pixels,
     )
 
 

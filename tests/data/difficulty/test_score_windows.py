@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, List
 
 import numpy as np
@@ -9,17 +10,16 @@ import pytest
 import torch
 
 from bsr_plugins.common.errors import DataError, OptionError
-from bsr_plugins.data.difficulty.score_windows import Pair, score_batches, score_pairs
+from bsr_plugins.data.difficulty.score_windows import Pair, error_maps, score_batches, score_pairs
 from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer
+from bsr_plugins.data.images.luma_error import window_mse
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 from bsr_plugins.data.subimages.lmdb_manifest import read_keys
 
 
 def read_pairs(sub_images: Any) -> List[Pair]:
     hr, lr = LmdbImages(sub_images.hr_lmdb), LmdbImages(sub_images.lr_lmdb)
-    return [
-        Pair(key, hr.decode(key, hr.read(key)), lr.decode(key, lr.read(key))) for key in read_keys(sub_images.hr_lmdb)
-    ]
+    return [Pair(key, hr.rgb(key), lr.rgb(key)) for key in read_keys(sub_images.hr_lmdb)]
 
 
 def network_scorer() -> Scorer:
@@ -68,7 +68,7 @@ def test_the_lmdb_holds_red_first(sub_images: Any) -> None:
     key = '0001_s001'
     images = LmdbImages(sub_images.hr_lmdb)
     image = cv2.imread(str(sub_images.hr / '0001.png'))
-    assert np.array_equal(images.decode(key, images.read(key)), image[:32, :32, ::-1])
+    assert np.array_equal(images.rgb(key), image[:32, :32, ::-1])
 
 
 def test_windows_of_several_sizes_share_a_batch(sub_images: Any) -> None:
@@ -122,4 +122,19 @@ def test_a_corrupt_record_is_named(sub_images: Any, record: bytes) -> None:
 
 def test_a_missing_record_is_named(sub_images: Any) -> None:
     with pytest.raises(DataError, match="no record '9999_s001'"):
-        LmdbImages(sub_images.hr_lmdb).read('9999_s001')
+        LmdbImages(sub_images.hr_lmdb).pixels('9999_s001')
+
+
+def test_what_is_scored_at_once_changes_nothing(sub_images: Any) -> None:
+    pairs, scorer = read_pairs(sub_images)[:11], bicubic_scorer(4)
+    assert scorer.at_once == 8
+    assert np.array_equal(score_pairs(pairs, scorer, 4, 4), score_pairs(pairs, replace(scorer, at_once=None), 4, 4))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_scores_are_those_of_whole_error_maps_bit_for_bit(sub_images: Any, dtype: torch.dtype) -> None:
+    """What lies in the border takes no part, and is not computed."""
+    pairs = read_pairs(sub_images)[:5]
+    scorer = Scorer('net', lambda lr: bicubic_scorer(4).upscale(lr).to(dtype))
+    maps = error_maps(np.stack([pair.hr for pair in pairs]), np.stack([pair.lr for pair in pairs]), scorer, 4)
+    assert np.array_equal(score_pairs(pairs, scorer, 4, 4), window_mse(maps, 4).numpy())

@@ -90,13 +90,13 @@ def test_what_is_no_header_is_left_to_the_decoder(content: bytes) -> None:
 @pytest.mark.parametrize('make', [png, jpeg])
 def test_files_and_records_are_refused(make: Any, tmp_path: Path) -> None:
     from bsr_plugins.data.images.image_reading import read_image
-    from bsr_plugins.data.subimages.lmdb_images import LmdbImages
+    from bsr_plugins.data.images.lmdb_reader import decode_record
 
     (tmp_path / 'a.png').write_bytes(make(30000, 30000))
     with pytest.raises(DataError, match=r'a\.png declares a size'):
         read_image(tmp_path / 'a.png')
     with pytest.raises(DataError, match="record 'k' of the LMDB declares a size"):
-        LmdbImages(tmp_path / 'x.lmdb').decode('k', make(30000, 30000))
+        decode_record(tmp_path / 'x.lmdb', 'k', make(30000, 30000))
 
 
 def test_the_training_reader_refuses_a_record(tmp_path: Path) -> None:
