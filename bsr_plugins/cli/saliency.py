@@ -12,9 +12,9 @@ from bsr_plugins.cli.option_arguments import add_option_arguments, given_options
 from bsr_plugins.cli.shard_arguments import (
     add_shard_argument,
     given_shard,
+    own_device,
     say_missing,
     shows_progress,
-    torchrun_process,
 )
 from bsr_plugins.data.saliency.saliency_manifest import CELL
 
@@ -72,18 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     """Make the LMDB, or a part of it, and print what it holds."""
     cam = given_options(args, _OPTIONS)
-    from bsr_plugins.data.difficulty.scorers import choose_device
     from bsr_plugins.data.saliency.saliency_lmdb import create_saliency_lmdb, default_out
     from bsr_plugins.data.saliency.saliency_network import saliency_network
     from bsr_plugins.data.saliency.source_images import images_of_folder, images_of_lmdb
 
     start = time.monotonic()
-    process, shard = torchrun_process(), given_shard(args)
-    device = choose_device(args.device)
-    if device == 'cuda' and process is not None:
-        import torch
-
-        device = f'cuda:{process.local_rank % torch.cuda.device_count()}'
+    shard, device = given_shard(args), own_device(args.device)
     lq = args.lq if args.lq_lmdb is None else args.lq_lmdb
     out = default_out(lq) if args.out is None else args.out
     network = saliency_network(args.opt)

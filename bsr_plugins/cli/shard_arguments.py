@@ -58,6 +58,22 @@ def shows_progress() -> bool:
     return process is None or process.rank == 0
 
 
+def own_device(name: str) -> str:
+    """Return the torch device that ``--device`` names; under torchrun one of the machine's GPUs for each process.
+
+    Raises:
+        OptionError: There is no such device.
+    """
+    from bsr_plugins.data.difficulty.scorers import choose_device
+
+    device, process = choose_device(name), torchrun_process()
+    if device != 'cuda' or process is None:
+        return device
+    import torch
+
+    return f'cuda:{process.local_rank % torch.cuda.device_count()}'
+
+
 def say_missing(what: str, shard: Shard, took: str, missing: Sequence[int], argv: Sequence[str]) -> None:
     """Print that a shard is made, which others are not finished, and the commands that make them.
 

@@ -55,6 +55,43 @@ def test_scores_and_draws(arguments: List[str], tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out == f'{path}: 147 sub-images, already there\n'
 
 
+def test_shards_and_what_is_missing(arguments: List[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    more = [*arguments, '--no-pictures', '--shard']
+    path = tmp_path / 'HR_sub.lmdb' / 'difficulty_x4.txt'
+    assert load_tool().main([*more, '1/2']) == 0
+    said = capsys.readouterr().out
+    assert f'shard 1 of 2 of {path}: 83 scored in' in said and 'not finished yet: 2.' in said
+    assert said.rstrip().endswith('--shard 2/2')
+    assert load_tool().main([*more, '2/2']) == 0
+    assert f'{path}: 147 sub-images, 64 scored in' in capsys.readouterr().out
+
+
+def test_each_process_of_torchrun_is_a_shard(
+    arguments: List[str], tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    for rank in ('1', '0'):
+        monkeypatch.setenv('RANK', rank)
+        assert load_tool().main([*arguments, '--no-pictures']) == 0
+        assert ('shard 2 of 2' in capsys.readouterr().out) == (rank == '1')
+    assert len(read_difficulty(tmp_path / 'HR_sub.lmdb' / 'difficulty_x4.txt')[1]) == 147
+    assert load_tool().main([*arguments, '--shard', '1/2']) == 2
+    assert 'each process is a shard' in capsys.readouterr().err
+
+
+def test_several_pairs(arguments: List[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    hr, lr = arguments[1], arguments[3]
+    pairs = ['--hr-lmdb', hr, hr, '--lr-lmdb', lr, lr, *arguments[4:], '--no-pictures', '--out']
+    outs = [str(tmp_path / name) for name in ('a.txt', 'b.txt')]
+    assert load_tool().main([*pairs, *outs]) == 0
+    assert Path(outs[0]).read_bytes() == Path(outs[1]).read_bytes()
+    assert load_tool().main([*pairs, outs[0]]) == 2
+    said = capsys.readouterr().err
+    assert '--out and --hr-lmdb belong together one by one' in said and '2, as many as of --hr-lmdb' in said
+    assert load_tool().main([*pairs, outs[0], outs[0]]) == 2
+    assert 'a difficulty file of its own' in capsys.readouterr().err
+
+
 def test_without_matplotlib_the_scores_stand_and_the_output_says_so(
     arguments: List[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -7,12 +7,12 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import IO, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import IO, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.common.files import PathLike, naming
+from bsr_plugins.common.files import PathLike, flush_folder, naming
 from bsr_plugins.common.shown import shown
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ class ScoreProgress:
     """
 
     def __init__(self, result: PathLike, settings: Mapping[str, Any], units: Sequence[Sequence[str]]) -> None:
+        self._result = Path(result)
         self.path = _partial_path(result)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.scores: Dict[str, float] = {}
@@ -42,7 +43,7 @@ class ScoreProgress:
         self._file: IO[bytes] = open(self.path, 'a+b')  # noqa: SIM115  closed by close()
         try:
             _lock(self._file, self.path)
-            self._resume('# ' + json.dumps(settings, sort_keys=True) + '\n', units)
+            self._resume(_header(settings), units)
         except BaseException:
             self.close()
             raise
@@ -74,45 +75,57 @@ class ScoreProgress:
         _unlink(self.path)
         self.close()
 
+    def move_into_place(self) -> None:
+        """Make the partial file, which has all units, the result itself: a shard, read by :func:`read_shard`."""
+        with naming(self.path):
+            os.fsync(self._file.fileno())
+        os.replace(self.path, self._result)
+        flush_folder(self.path.parent)
+        self.close()
+
     def close(self) -> None:
         """Close the partial file; it stays on disk."""
         # What a full disk has not taken is tried once more.
         with naming(self.path):
             self._file.close()
 
-    def _resume(self, header: str, units: Sequence[Sequence[str]]) -> None:
+    def _resume(self, header: bytes, units: Sequence[Sequence[str]]) -> None:
         self._file.seek(0)
         first = self._file.readline()
         good = 0
-        if first == header.encode('utf-8'):
-            good = self._read_units(len(first), units)
+        if first == header:
+            good = len(first)
+            for pairs, size in _whole_units(self._file, units):
+                self.scores.update(pairs)
+                self.units_done += 1
+                good += size
         elif first:
             _log.warning('%s was made with other settings; starting over', shown(self.path))
         with naming(self.path):
             self._begin(header, good)
 
-    def _begin(self, header: str, good: int) -> None:
+    def _begin(self, header: bytes, good: int) -> None:
         self._file.truncate(good)
         self._file.seek(0, os.SEEK_END)
         if not good:
-            self._file.write(header.encode('utf-8'))
+            self._file.write(header)
             self._file.flush()
 
-    def _read_units(self, position: int, units: Sequence[Sequence[str]]) -> int:
-        """Read whole units up to the first line that is torn or not the expected one; return where they end."""
-        for keys in units:
-            end, pairs = position, []
-            for key in keys:
-                line = self._file.readline()
-                pair = _parse(line, key)
-                if pair is None:
-                    return position
-                end += len(line)
-                pairs.append(pair)
-            position = end
-            self.scores.update(pairs)
-            self.units_done += 1
-        return position
+
+def read_shard(
+    path: PathLike, settings: Mapping[str, Any], units: Sequence[Sequence[str]]
+) -> Optional[Dict[str, float]]:
+    """Return the scores of a finished shard; None where it is missing, damaged, or of other settings or units."""
+    try:
+        with open(path, 'rb') as file:
+            if file.readline() != _header(settings):
+                return None
+            found = [pairs for pairs, _ in _whole_units(file, units)]
+            if len(found) < len(units) or file.read(1):
+                return None
+    except OSError:
+        return None
+    return dict(pair for pairs in found for pair in pairs)
 
 
 def remove_leftover(result: PathLike) -> None:
@@ -127,6 +140,24 @@ def split_units(keys: Sequence[str], size: int) -> List[List[str]]:
 
 def _partial_path(result: PathLike) -> Path:
     return Path(f'{os.fspath(result)}.partial')
+
+
+def _header(settings: Mapping[str, Any]) -> bytes:
+    return ('# ' + json.dumps(settings, sort_keys=True) + '\n').encode('utf-8')
+
+
+def _whole_units(file: IO[bytes], units: Sequence[Sequence[str]]) -> Iterator[Tuple[List[Tuple[str, float]], int]]:
+    """Yield the scores of each unit and its bytes, up to the first line that is torn or not the expected one."""
+    for keys in units:
+        pairs, size = [], 0
+        for key in keys:
+            line = file.readline()
+            pair = _parse(line, key)
+            if pair is None:
+                return
+            size += len(line)
+            pairs.append(pair)
+        yield pairs, size
 
 
 def _unlink(path: Path) -> None:

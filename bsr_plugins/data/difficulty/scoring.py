@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
-
-import numpy as np
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike, sweep
-from bsr_plugins.common.shown import shown
+from bsr_plugins.common.shard import Shard
 from bsr_plugins.data.difficulty.difficulty_file import (
     DifficultyHeader,
     difficulty_path,
-    read_difficulty,
-    write_difficulty,
 )
-from bsr_plugins.data.difficulty.score_progress import ScoreProgress, remove_leftover, split_units
+from bsr_plugins.data.difficulty.score_progress import split_units
 from bsr_plugins.data.difficulty.score_whole_images import find_whole_images, score_whole_images
 from bsr_plugins.data.difficulty.score_windows import score_batches
+from bsr_plugins.data.difficulty.score_work import Scored, ScoredDifficulty, ScoreWork, finished, score_all, score_shard
 from bsr_plugins.data.difficulty.scorers import Scorer
 from bsr_plugins.data.images.image_folders import some_of
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, manifest_sha256, read_keys, read_manifest
 from bsr_plugins.data.subimages.windows import WindowGrid
 
-_log = logging.getLogger(__name__)
 _MAKE_BOTH = f'make both by one call of {command("subimages")}'
-_OF_THE_WINDOWS = ('crop', 'step', 'threshold', 'mod', 'factors')
-Scored = Tuple[Sequence[str], np.ndarray]
-
-
-class ScoredDifficulty(NamedTuple):
-    """The difficulty file, its content, and how many sub-images this call scored (0: it stood there already)."""
-
-    path: Path
-    header: DifficultyHeader
-    keys: List[str]
-    mse: np.ndarray
-    scored: int
+_GRID = ('crop', 'step', 'threshold')
+_OF_THE_WINDOWS = (*_GRID, 'mod', 'factors')
 
 
 def score_difficulty(
@@ -55,6 +40,7 @@ def score_difficulty(
     lr: Optional[PathLike] = None,
     batch: int = 32,
     out: Optional[PathLike] = None,
+    shard: Optional[Shard] = None,
     progress: bool = True,
 ) -> ScoredDifficulty:
     """Score every sub-image of an LMDB pair and write the difficulty file.
@@ -62,6 +48,9 @@ def score_difficulty(
     MSE of luma, 8 bit quantised, ``scale`` pixels left out along each side (``luma_error``). What is scored is kept in
     ``<out>.partial``: a killed run is continued by the same call, with the same bytes as an uninterrupted one. A file
     that stands there already, with the same scorer and LMDB, is left alone.
+
+    So it is in shards: each scores every n-th batch or image into a file beside ``out``, and the one that finishes last
+    writes the difficulty file, byte for byte that of a single run.
 
     Args:
         hr_lmdb: LMDB of the HR sub-images, by ``basicsr subimages``, or one of BasicSR's own.
@@ -73,6 +62,7 @@ def score_difficulty(
         lr: Folder of the LR ones.
         batch: Windows in a forward pass.
         out: Destination; None: ``difficulty_x<scale>.txt`` inside ``hr_lmdb``.
+        shard: Score this part alone.
         progress: Show a bar on stderr.
 
     Raises:
@@ -86,40 +76,38 @@ def score_difficulty(
     header = DifficultyHeader(name, scale, 'y', scale, len(keys), manifest_sha256(hr_lmdb))
     path = difficulty_path(hr_lmdb, scale) if out is None else Path(out)
     sweep(path.parent)
-    there = _read_existing(path, header, keys)
+    there = finished(path, header, keys)
     if there is not None:
-        remove_leftover(path)
-        return ScoredDifficulty(path, header, *there, scored=0)
-    if whole_image and (hr_manifest is None or lr_manifest is None):
+        return there
+    settings = {
+        'header': header.line(),
+        'lr_manifest_sha256': manifest_sha256(lr_lmdb),
+        'batch': None if whole_image else batch,
+        'device': scorer.device.partition(':')[0],
+    }
+    if not whole_image:
+        units = split_units(keys, batch)
+
+        def score(places: Sequence[int]) -> Iterator[Scored]:
+            return _score_windows([units[place] for place in places], hr_lmdb, lr_lmdb, scorer, scale)
+
+    elif hr_manifest is None or lr_manifest is None:
         raise OptionError(
             'Whole images can only be scored for LMDBs that name them in a manifest.json',
             where=hr_lmdb if hr_manifest is None else lr_lmdb,
             found='an LMDB of another tool',
             remedy='score without --whole-image',
         )
-    images = find_whole_images(hr_manifest or {}, lr_manifest or {}, keys, hr, lr) if whole_image else None
-    units = split_units(keys, batch) if images is None else [image.keys for image in images]
-    settings = {
-        'header': header.line(),
-        'lr_manifest_sha256': manifest_sha256(lr_lmdb),
-        'batch': None if whole_image else batch,
-        'device': scorer.device,
-    }
-    with closing(ScoreProgress(path, settings, units)) as kept:
-        before = len(kept.scores)
-        if images is None or hr_manifest is None:
-            parts = _score_windows(units[kept.units_done :], hr_lmdb, lr_lmdb, scorer, scale)
-        else:
-            grid = WindowGrid(hr_manifest['crop'], hr_manifest['step'], hr_manifest['threshold'])
-            parts = score_whole_images(images[kept.units_done :], scorer, scale, scale, grid, hr_manifest['mod'])
-        for unit, mse in _with_bar(parts, before, len(keys), progress):
-            kept.append(unit, mse)
-        write_difficulty(path, kept.scores, header)
-        kept.finish()
-        ordered = sorted(kept.scores.items())
-    return ScoredDifficulty(
-        path, header, [key for key, _ in ordered], np.array([value for _, value in ordered]), len(keys) - before
-    )
+    else:
+        images = find_whole_images(hr_manifest, lr_manifest, keys, hr, lr)
+        grid, mod = WindowGrid(*(hr_manifest[name] for name in _GRID)), hr_manifest['mod']
+        units = [image.keys for image in images]
+
+        def score(places: Sequence[int]) -> Iterator[Scored]:
+            return score_whole_images([images[place] for place in places], scorer, scale, scale, grid, mod)
+
+    work = ScoreWork(path, header, settings, keys, units, score, progress)
+    return score_all(work) if shard is None else score_shard(work, shard)
 
 
 def _score_windows(
@@ -127,31 +115,6 @@ def _score_windows(
 ) -> Iterator[Scored]:
     with closing(LmdbImages(hr_lmdb)) as hr, closing(LmdbImages(lr_lmdb)) as lr:
         yield from score_batches(units, hr, lr, scorer, scale, scale)
-
-
-def _with_bar(parts: Iterator[Scored], before: int, total: int, progress: bool) -> Iterator[Scored]:
-    from tqdm import tqdm
-
-    with tqdm(
-        total=total, initial=before, unit=' sub-images', desc='scoring', mininterval=0.5, disable=not progress
-    ) as bar:
-        for keys, mse in parts:
-            yield keys, mse
-            bar.update(len(keys))
-
-
-def _read_existing(path: Path, header: DifficultyHeader, keys: List[str]) -> Optional[Tuple[List[str], np.ndarray]]:
-    if not path.exists():
-        return None
-    try:
-        there, scored, mse = read_difficulty(path)
-    except DataError as error:
-        _log.warning('%s is damaged and will be made again: %s', shown(path), shown(error.problem))
-        return None
-    if there == header and set(scored) == set(keys):
-        return scored, mse
-    _log.warning('%s was scored with other settings (%s) and will be replaced', shown(path), shown(there.line()))
-    return None
 
 
 def _check_arguments(whole_image: bool, hr: Optional[PathLike], lr: Optional[PathLike], batch: int) -> None:
