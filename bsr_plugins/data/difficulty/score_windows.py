@@ -77,7 +77,7 @@ def error_maps(hr: np.ndarray, lr: np.ndarray, scorer: Scorer, scale: int):  # n
     Raises:
         OptionError: The scorer does not upscale by ``scale``.
     """
-    return _squared_errors(_planes(hr), _planes(lr), scorer, scale, 0)
+    return _squared_errors(_planes(list(hr)), _planes(list(lr)), scorer, scale, 0)
 
 
 def _squared_errors(hr: np.ndarray, lr: np.ndarray, scorer: Scorer, scale: int, border: int):  # noqa: ANN202

@@ -40,7 +40,9 @@ def squared_luma_error(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
 def window_mse(squared_error: torch.Tensor, border: int) -> torch.Tensor:
     """Return the mean of each map of squared errors without ``border`` pixels along each side: (N, H, W) -> (N,)."""
     height, width = squared_error.shape[-2:]
-    return squared_error[..., border : height - border, border : width - border].flatten(-2).mean(-1)
+    inside = squared_error[..., border : height - border, border : width - border]
+    # In memory order, since a sum of numbers that lie apart is rounded otherwise.
+    return inside.flatten(-2).contiguous().mean(-1)
 
 
 def windows_mse(squared_error: np.ndarray, corners: Sequence[Tuple[int, int]], size: int, border: int) -> np.ndarray:

@@ -135,6 +135,7 @@ def test_what_is_scored_at_once_changes_nothing(sub_images: Any) -> None:
 def test_scores_are_those_of_whole_error_maps_bit_for_bit(sub_images: Any, dtype: torch.dtype) -> None:
     """What lies in the border takes no part, and is not computed."""
     pairs = read_pairs(sub_images)[:5]
-    scorer = Scorer('net', lambda lr: bicubic_scorer(4).upscale(lr).to(dtype))
+    layout = torch.contiguous_format if dtype == torch.float64 else torch.channels_last
+    scorer = Scorer('net', lambda lr: bicubic_scorer(4).upscale(lr).to(dtype).contiguous(memory_format=layout))
     maps = error_maps(np.stack([pair.hr for pair in pairs]), np.stack([pair.lr for pair in pairs]), scorer, 4)
     assert np.array_equal(score_pairs(pairs, scorer, 4, 4), window_mse(maps, 4).numpy())
