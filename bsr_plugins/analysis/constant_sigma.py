@@ -15,6 +15,7 @@ from bsr_plugins.common.files import PathLike, write_text
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.data.difficulty.scorers import choose_device
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.models.constant_sigma import constant_sigma_path
 from bsr_plugins.options.option_file import read_option_file
 
@@ -94,7 +95,7 @@ def _whole_images(options: Dict[str, Any], opt: PathLike) -> Dict[str, Any]:
             found=repr(train.get('type')),
         )
     kept = ('dataroot_gt', 'dataroot_lq', 'meta_info_file', 'filename_tmpl', 'io_backend', 'mean', 'std', 'color')
-    backend = 'lmdb' if str(train.get('dataroot_gt')).endswith('.lmdb') else 'disk'
+    backend = 'lmdb' if is_keyed(train.get('dataroot_gt')) else 'disk'
     return {
         'io_backend': {'type': backend},
         **{key: train[key] for key in kept if key in train},

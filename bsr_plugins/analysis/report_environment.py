@@ -13,6 +13,7 @@ from bsr_plugins.analysis.compared_runs import TestedRun
 from bsr_plugins.analysis.measured_runs import MeasuredRuns
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.image_folders import list_images
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.host.version_line import revision_above, revision_of
 from bsr_plugins.runs.data_fingerprint import data_fingerprint
 
@@ -74,7 +75,7 @@ def _fingerprint(root: Path) -> str:
     if not root.exists():
         return _ABSENT
     try:
-        files = [] if root.suffix == '.lmdb' else [str(path) for path in list_images(root)]
+        files = [] if is_keyed(root) else [str(path) for path in list_images(root)]
     except DataError:
         return _ABSENT
     return f'{data_fingerprint(_Files(str(root)), files):08x}'

@@ -20,12 +20,13 @@ from bsr_plugins.data.difficulty.score_windows import Pair, score_pairs
 from bsr_plugins.data.difficulty.scorers import bicubic_scorer
 from bsr_plugins.data.images.image_folders import by_key, list_images, pair_images
 from bsr_plugins.data.images.image_reading import read_image
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
+from bsr_plugins.data.subimages.layouts import lr_name
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 from bsr_plugins.data.subimages.lmdb_manifest import read_keys, read_manifest
-from bsr_plugins.data.subimages.subimage_lmdb import lr_name
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid, windows
 
 #: Windows a class that are super-resolved by every run.
@@ -224,7 +225,7 @@ def _training_images(compared: ComparedRuns, lmdbs: Optional[Tuple[Path, Path]])
         hr, lr = lmdbs or (_found(train.get('dataroot_gt'), run), _found(train.get('dataroot_lq'), run))
         if hr is None or lr is None:
             continue
-        if hr.suffix == '.lmdb':
+        if is_keyed(hr):
             keys = read_keys(hr)
             reader = _LmdbPairs(hr, lr)
             for index in _order(len(keys), _WINDOWS):

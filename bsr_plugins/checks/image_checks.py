@@ -15,6 +15,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.images.image_folders import EXTENSIONS
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.host.registration import TABLE
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
@@ -77,7 +78,7 @@ def _open_lmdbs(folders: Iterable[Path]) -> List[Any]:
 
     readers = []
     for folder in folders:
-        if folder.suffix == '.lmdb' and folder.is_dir():
+        if is_keyed(folder) and folder.is_dir():
             with contextlib.suppress(DataError):
                 readers.append(open_reader(folder))
     return readers
@@ -94,7 +95,7 @@ def _problem(image: _Image, decoded: Decoded) -> Optional[DataError]:
 def _images(folder: Path) -> Iterator[_Image]:
     from bsr_plugins.data.images.image_reading import read_image
 
-    if folder.suffix == '.lmdb':
+    if is_keyed(folder):
         for key in lmdb_sizes(folder) or {}:
             yield _Image(f'{folder}: {key}', lambda key=key: _decode_record(folder, key))  # type: ignore[misc]
         return

@@ -13,7 +13,7 @@ from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.shown import counted
 from bsr_plugins.data.dataset_options import PAIRED_TYPES, SEVERAL_ROOTS
 from bsr_plugins.data.images.image_folders import EXTENSIONS, some_of
-from bsr_plugins.data.images.lmdb_file import check_lmdb
+from bsr_plugins.data.images.image_store import check_database, data_files, is_keyed
 from bsr_plugins.data.images.name_lists import files_in, folders_in, key_in, name_in, read_lines
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
@@ -71,11 +71,11 @@ class _Listing:
         there = {key: folder for key, folder in folders.items() if folder.is_dir()}
         listed = self.dataset.get('meta_info_file')
         for key, folder in there.items():
-            if str(self.roots[key]).endswith('.lmdb'):
+            if is_keyed(self.roots[key]):
                 found += self._caught(key, self._of_lmdb, key, folder)
             elif not isinstance(listed, str):
                 found += self._caught(key, self._of_folder, key, folder)
-        lmdb = any(str(value).endswith('.lmdb') for value in self.roots.values())
+        lmdb = any(map(is_keyed, self.roots.values()))
         if isinstance(listed, str) and self._place(listed).is_file() and not lmdb:
             found += self._caught('meta_info_file', self._of_list, self._place(listed), listed, there)
         return found
@@ -128,7 +128,7 @@ class _Listing:
             )
 
     def _of_lmdb(self, key: str, folder: Path) -> Iterator[Finding]:
-        if not all((folder / name).is_file() for name in ('data.mdb', META_INFO)):
+        if not all((folder / name).is_file() for name in data_files(folder)):
             return  # said by the check of the paths
         lines = read_lines(folder / META_INFO, blank_lines=self.kind in _WITH_BLANK_LINES)
         foreign = [line for line in map(key_in, lines) if not line or not line.isascii()]
@@ -140,7 +140,7 @@ class _Listing:
                 found=some_of(map(repr, foreign)),
                 remedy='rename the images and make the LMDB again',
             )
-        check_lmdb(folder)
+        check_database(folder)
 
     def _of_list(self, path: Path, shown: str, folders: Dict[str, Path]) -> Iterator[Finding]:
         template = str(self.dataset.get('filename_tmpl') or FILENAME_TMPL.default)

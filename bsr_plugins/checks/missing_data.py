@@ -9,6 +9,8 @@ from typing import Any, Dict, List, Optional, Tuple
 from bsr_plugins.common.commands import command, program
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.shown import Lines
+from bsr_plugins.data.images.image_store import is_keyed, is_store
+from bsr_plugins.data.subimages.layouts import IMAGES, LMDB, names_of
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 
 INVERSE_TYPES = ('InverseSampledLMDBDataset', 'InverseSampledLMDBDataset_bsrp')
@@ -43,7 +45,7 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
     """Return the command that makes the LMDBs of ``dataset``, and where its names differ from the tool's, says so.
 
     Args:
-        dataset: A data set whose ``dataroot_gt`` or ``dataroot_lq`` ends in ``.lmdb``.
+        dataset: A data set whose ``dataroot_gt`` or ``dataroot_lq`` is one of LMDBs, or a raw image store.
         uniform: The uniform set around an inverse-sampled one, whose images that is cut from; None where there is none.
         scale: The scale factor.
         root: The working directory.
@@ -62,6 +64,8 @@ def lmdb_command(dataset: Dict[str, Any], uniform: Optional[Dict[str, Any]], sca
     ]
     # A set that is read uniformly needs no windows as small as the classes'; large ones are read fastest.
     windows = [] if dataset.get('type') in INVERSE_TYPES else _UNIFORM_WINDOWS
+    if _layout_of(hr_lmdb or lr_lmdb) == IMAGES:
+        windows = ['--layout', IMAGES]
     notes = _naming_notes(hr_lmdb, lr_lmdb, scale, out)
     if _HR_FOLDER in arguments:
         notes.insert(0, f'{_HR_FOLDER} and {_LR_FOLDER} stand for the folders of whole images')
@@ -96,7 +100,7 @@ def _sources(uniform: Dict[str, Any], root: Path) -> Tuple[str, Optional[str]]:
 def _source(path: Optional[Path], root: Path, placeholder: str) -> Optional[str]:
     if path is None:
         return placeholder
-    if path.suffix != '.lmdb':
+    if not is_keyed(path):
         return str(path)
     try:
         source = read_manifest(root / path).get('source', {})
@@ -106,11 +110,15 @@ def _source(path: Optional[Path], root: Path, placeholder: str) -> Optional[str]
 
 
 def _naming_notes(hr_lmdb: Optional[Path], lr_lmdb: Optional[Path], scale: Any, out: Path) -> List[str]:
-    notes = []
-    for key, path, name in (('dataroot_gt', hr_lmdb, 'HR_sub.lmdb'), ('dataroot_lq', lr_lmdb, f'LR_sub_x{scale}.lmdb')):
-        if path is not None and path.suffix == '.lmdb' and path != out / name:
+    notes, names = [], names_of(_layout_of(hr_lmdb or lr_lmdb), scale)
+    for key, path, name in zip(('dataroot_gt', 'dataroot_lq'), (hr_lmdb, lr_lmdb), names):
+        if path is not None and is_keyed(path) and path != out / name:
             notes.append(f'it writes {out / name}: set `{key}` to that')
     return notes
+
+
+def _layout_of(path: Optional[Path]) -> str:
+    return IMAGES if path is not None and is_store(path) else LMDB
 
 
 def _path(dataset: Dict[str, Any], key: str) -> Optional[Path]:

@@ -28,6 +28,8 @@ from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import plain_name, wrong_with_run_name
 from bsr_plugins.common.option import NUMBER_AS_TEXT
 from bsr_plugins.data.dataset_options import PAIRED_TYPES
+from bsr_plugins.data.images.data_roots import paths_of
+from bsr_plugins.data.images.image_store import STORE_REMEDY, is_keyed, is_store
 from bsr_plugins.data.images.shared_options import check_gt_size
 from bsr_plugins.host.script_choice import check_registries
 from bsr_plugins.host.source_names import basicsr_folder
@@ -56,7 +58,8 @@ _REQUIRED: Tuple[Tuple[str, str, bool, bool], ...] = (
     ('val.save_img', _ANY, False, True),
 )
 _REQUIRED_OF_VALIDATION = (('val', _MAPPING), ('val.val_freq', _ANY), ('val.save_img', _ANY))
-_LMDB_TYPES = ('InverseSampledLMDBDataset',)  # read nothing else, so that io_backend may be left out
+# Read nothing else, so that io_backend may be left out.
+_LMDB_TYPES = ('InverseSampledLMDBDataset', 'UniformWindowsDataset')
 
 
 def check_options(
@@ -325,14 +328,27 @@ def _check_backend(option_file: OptionFile, keys: KeyPath) -> List[Finding]:
             )
         ]
     roots = [option_file.get(*keys, key) for key in ('dataroot_gt', 'dataroot_lq')]
-    are_lmdb = {str(path).endswith('.lmdb') for path in roots if path is not None}
+    kind = plain_name(option_file.get(*keys, 'type'))
+    stores = [str(path) for each in roots for path in paths_of(each) if is_store(str(path))]
+    if stores and kind == 'PairedImageDataset':
+        return [
+            Finding(
+                ERROR,
+                f'{kind} cannot read a raw image store',
+                option_file.where(*keys, 'dataroot_gt'),
+                expected='a folder or LMDBs: only data sets of this package read raw image stores',
+                found=', '.join(stores),
+                remedy=STORE_REMEDY,
+            )
+        ]
+    are_lmdb = {is_keyed(path) for each in roots for path in paths_of(each)}
     if backend in ('lmdb', 'disk') and are_lmdb - {backend == 'lmdb'}:
         return [
             Finding(
                 ERROR,
                 f"io_backend is '{backend}', the data roots are not",
                 where,
-                expected='names ending in .lmdb with `type: lmdb`, and with that alone',
+                expected='names ending in .lmdb or .store with `type: lmdb`, and with that alone',
                 found=', '.join(str(path) for path in roots),
             )
         ]

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
+from bsr_plugins.checks.missing_data import INVERSE_TYPES
 from bsr_plugins.checks.pair_listing import PairList, Size, list_pairs, spread
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.checks.resemblance_checks import Decoded, check_resemblance
@@ -15,6 +16,7 @@ from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.shown import counted
 from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.data.images.image_folders import some_of
+from bsr_plugins.data.images.image_store import is_keyed, is_store
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
@@ -62,7 +64,7 @@ def paired_sets(option_file: OptionFile) -> Iterator[Any]:
 
 def _template(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], severity: str) -> List[Finding]:
     template = dataset.get('filename_tmpl')
-    if not isinstance(template, str) or names_images(template) or str(dataset.get('dataroot_gt')).endswith('.lmdb'):
+    if not isinstance(template, str) or names_images(template) or is_keyed(dataset.get('dataroot_gt')):
         return []
     return [
         Finding(
@@ -139,8 +141,10 @@ class _PairSizes:
         self.file, self.keys, self.pairs, self.severity, self.decoded = option_file, keys, pairs, severity, decoded
         self.scale: Any = option_file.get('scale')
         self.is_train = keys[1] == 'train'
-        # Of windows as such: those of whole images are put together.
-        cuts = self.is_train and plain_name(dataset.get('type')) != 'UniformWindowsDataset'
+        # Of windows as such: those of whole images are put together, or are crops of them.
+        kind = plain_name(dataset.get('type'))
+        of_whole = is_store(str(dataset.get('dataroot_gt'))) and kind not in INVERSE_TYPES
+        cuts = self.is_train and kind != 'UniformWindowsDataset' and not of_whole
         self.gt_size = dataset.get('gt_size') if cuts else None
 
     def findings(self) -> List[Finding]:

@@ -11,6 +11,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from bsr_plugins.checks.listing_checks import stray_files
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.declared_size import declared_size
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.images.name_lists import files_in, key_in, name_in, read_lines
 from bsr_plugins.data.images.orientation import orientation
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
@@ -68,7 +69,7 @@ def list_pairs(options: Mapping[str, Any], root: Path) -> Optional[PairList]:
     if len(names) < len(given):
         return None
     folders = {which: root / Path(path).expanduser() for which, path in names.items()}
-    if names['gt'].endswith('.lmdb'):
+    if is_keyed(names['gt']):
         return _lmdb_pairs(folders, names)
     if not all(folder.is_dir() for folder in folders.values()):
         return None

@@ -16,6 +16,7 @@ from bsr_plugins.checks.missing_data import (
 )
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import closest_name
+from bsr_plugins.data.images.image_store import data_files, is_keyed, is_store
 from bsr_plugins.models.sigma_options import first_step_files
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
@@ -96,7 +97,7 @@ def _check_dataset(
 
 
 def _can_be_made(key: str, path: Any) -> bool:
-    return key in ('dataroot_gt', 'dataroot_lq') and str(path).endswith('.lmdb')
+    return key in ('dataroot_gt', 'dataroot_lq') and is_keyed(path)
 
 
 def resumes(option_file: OptionFile, root: Path, auto_resume: bool) -> bool:
@@ -145,14 +146,14 @@ def _folder_problem(value: Any, root: Path) -> Optional[str]:
     if not isinstance(value, str) or _is_url(value):
         return None
     folder = root / Path(value).expanduser()
-    kind = 'LMDB' if value.endswith('.lmdb') else 'folder'
+    kind = 'raw image store' if is_store(value) else 'LMDB' if is_keyed(value) else 'folder'
     if not os.path.exists(folder):
         return f'The {kind} does not exist: {value}'
     if not os.path.isdir(folder):
         return f'The {kind} is a file: {value}'
-    if kind == 'LMDB':
-        absent = [name for name in ('data.mdb', 'meta_info.txt') if not (folder / name).is_file()]
-        return f'The LMDB is incomplete, it lacks {" and ".join(absent)}: {value}' if absent else None
+    if is_keyed(value):
+        absent = [name for name in data_files(value) if not (folder / name).is_file()]
+        return f'The {kind} is incomplete, it lacks {" and ".join(absent)}: {value}' if absent else None
     try:
         return None if os.listdir(folder) else f'The folder is empty: {value}'
     except OSError as error:

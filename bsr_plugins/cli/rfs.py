@@ -9,6 +9,7 @@ from bsr_plugins.cli.messages import say, say_error
 from bsr_plugins.cli.unused_arguments import refuse_unused, value_of
 from bsr_plugins.common.errors import DependencyError, OptionError
 from bsr_plugins.common.shown import Lines
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 from bsr_plugins.data.sampling.sampling_options import NUM_INTERVALS
 
@@ -108,7 +109,7 @@ def _dataset_options(args: argparse.Namespace) -> Dict[str, Any]:
         'dataroot_gt': args.gt,
         'dataroot_lq': args.lq,
         'scale': args.scale,
-        'io_backend': {'type': 'lmdb' if args.gt.rstrip('/').endswith('.lmdb') else 'disk'},
+        'io_backend': {'type': 'lmdb' if is_keyed(args.gt) else 'disk'},
         **{option: usual for option, _, usual in _OPTIONS},
     }
 

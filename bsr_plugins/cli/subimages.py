@@ -11,7 +11,7 @@ from bsr_plugins.cli.shard_arguments import add_shard_argument, given_shard, say
 from bsr_plugins.cli.unused_arguments import refuse_unused
 from bsr_plugins.data.images.degradations import BICUBIC, DEGRADATIONS, FPL
 from bsr_plugins.data.images.image_encoding import ENCODINGS
-from bsr_plugins.data.subimages.subimage_request import IMAGES, LAYOUTS, LMDB
+from bsr_plugins.data.subimages.layouts import IMAGES, LAYOUTS, LMDB
 from bsr_plugins.data.subimages.windows import WindowGrid, default_grid
 
 HELP = 'cut HR and LR images into sub-images, kept in LMDBs that BasicSR reads, or in raw image stores'

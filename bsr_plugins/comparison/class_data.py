@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping, Optional, Tuple
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import replacing
 from bsr_plugins.common.locks import HeldFile, Holder, hold
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.images.name_lists import key_in, read_lines
 from bsr_plugins.options.templates.setting import OwnData
 
@@ -86,9 +87,9 @@ def _folders(train: Mapping[str, Any], out: Path, root: Path) -> Tuple[Path, Opt
             found=str(train.get('dataroot_gt')),
             remedy=f'name a folder of images or an LMDB there, {_REMEDY}',
         )
-    if gt.suffix != '.lmdb':
+    if not is_keyed(gt):
         return gt, lq, train.get('filename_tmpl') if lq is not None else None
-    if lq is None or lq.suffix != '.lmdb':
+    if lq is None or not is_keyed(lq):
         raise OptionError(
             'The training images are an LMDB, their LR images are none',
             where='datasets.train.dataroot_lq',

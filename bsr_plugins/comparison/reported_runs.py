@@ -17,6 +17,7 @@ from bsr_plugins.comparison.experiments import Experiment, named_methods, read_e
 from bsr_plugins.comparison.test_sets import check_test_sets
 from bsr_plugins.comparison.testing import test_run
 from bsr_plugins.data.images.image_folders import list_images
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 
 _TESTS = 'tests'
@@ -172,7 +173,7 @@ def _validation_sets(options: Mapping[str, Any]) -> List[Tuple[str, Path, Path, 
             continue
         roots = [entry.get(key) for key in ('dataroot_gt', 'dataroot_lq')]
         if plain_name(entry.get('type')) == 'PairedImageDataset' and all(
-            isinstance(root, str) and not root.endswith('.lmdb') for root in roots
+            isinstance(root, str) and not is_keyed(root) for root in roots
         ):
             gt, lq = (Path(str(root)).expanduser() for root in roots)
             found.append((str(entry.get('name', phase)), gt, lq, entry.get('filename_tmpl') or FILENAME_TMPL.default))

@@ -16,6 +16,7 @@ from bsr_plugins.common.naming import plain_name, wrong_with_run_name
 from bsr_plugins.comparison.composed_file import ComposedFile
 from bsr_plugins.comparison.grid_file import Grid, found_beside
 from bsr_plugins.data.images.image_folders import by_key, fingerprint, list_images, pair_images, some_of
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL
 from bsr_plugins.options.option_file import KeyPath
 
@@ -153,7 +154,7 @@ def _validation_sets(grid: Grid, base: Mapping[str, Any], root: Path) -> Tuple[L
             continue
         folders = [root / Path(str(entry.get(key))).expanduser() for key in ('dataroot_gt', 'dataroot_lq')]
         is_plain = plain_name(entry.get('type')) == 'PairedImageDataset' and not entry.get('meta_info_file')
-        if is_plain and all(folder.is_dir() and folder.suffix != '.lmdb' for folder in folders):
+        if is_plain and all(folder.is_dir() and not is_keyed(folder) for folder in folders):
             template, name = entry.get('filename_tmpl') or FILENAME_TMPL.default, entry.get('name', phase)
             wrong = wrong_with_run_name(name)
             if wrong is None and name in (each.test_set.name for each in sets):

@@ -10,7 +10,8 @@ from typing import Any, Dict, Iterator, List, Mapping, MutableMapping, Sequence
 # Another image in these has another number of bytes; of what is not compressed a part is read.
 _COMPRESSED = frozenset({'.png', '.jpg', '.jpeg', '.jp2', '.webp'})
 _HEAD, _PART = 8192, 4096
-_LMDB_FILES = ('data.mdb', 'meta_info.txt')
+# Of an LMDB, and of a raw image store: its index, some pixels, and how it was made.
+_FILES = {'.lmdb': ('data.mdb', 'meta_info.txt'), '.store': ('images.npy', 'pixels_000.raw', 'manifest.json')}
 # Of a data set that goes on being saved: what the training has read is what counts, and looking takes a while.
 _KNOWN: MutableMapping[Any, int] = weakref.WeakKeyDictionary()
 
@@ -44,7 +45,7 @@ def _lmdb_files(dataset: Any) -> List[str]:
     options: Dict[str, Any] = getattr(dataset, 'opt', None) or {}
     roots = [value for key, value in sorted(options.items()) if key.startswith('dataroot')]
     flat = [root for value in roots for root in (value if isinstance(value, (list, tuple)) else [value])]
-    return [os.path.join(root, name) for root in flat if str(root).endswith('.lmdb') for name in _LMDB_FILES]
+    return [os.path.join(root, name) for root in flat for name in _FILES.get(os.path.splitext(str(root))[1], ())]
 
 
 def _part_of(path: str) -> bytes:

@@ -24,6 +24,7 @@ import numpy as np
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike, write_text
+from bsr_plugins.data.images.image_store import is_store
 
 Scores = Union[Mapping[str, float], Iterable[Tuple[str, float]]]
 
@@ -70,7 +71,8 @@ def scoring_command(
         out: Destination, where it is not the default one.
     """
     factor = 'SCALE' if scale is None else str(scale)
-    lr = Path(hr_lmdb).parent / f'LR_sub_x{factor}.lmdb' if lr_lmdb is None else lr_lmdb
+    beside = f'LR_images_x{factor}.store' if is_store(hr_lmdb) else f'LR_sub_x{factor}.lmdb'
+    lr = Path(hr_lmdb).parent / beside if lr_lmdb is None else lr_lmdb
     destination = [] if out is None else ['--out', out]
     return command('score', '--hr-lmdb', hr_lmdb, '--lr-lmdb', lr, '--scale', factor, *destination)
 

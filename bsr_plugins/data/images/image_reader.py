@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import threading
 import weakref
-from typing import TYPE_CHECKING, Optional, Type
+from typing import TYPE_CHECKING, List, Optional, Type
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
@@ -60,6 +60,14 @@ class ImageReader(abc.ABC):
         Raises:
             DataError: There is no such image, or what is stored is none.
         """
+
+    def images(self) -> List[str]:
+        """Return the keys of the whole images of a raw image store, sorted.
+
+        Raises:
+            DataError: An LMDB does not know them.
+        """
+        raise DataError('Not both are raw image stores', where=self.path, remedy='name two, or two LMDBs')
 
     def image(self, key: str) -> np.ndarray:
         """Return the image of ``key`` as BasicSR reads it: (H, W, 3), float32, BGR, in [0, 1].

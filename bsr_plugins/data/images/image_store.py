@@ -23,6 +23,11 @@ from bsr_plugins.data.images.lmdb_file import check_lmdb
 SUFFIX = '.store'
 HEADER, INDEX = 'store.json', 'images.npy'
 VERSION = 1
+#: What is to be done where code other than this package's is to read one.
+STORE_REMEDY = (
+    'name a folder of images, or LMDBs, which `basicsr subimages` makes without --layout images; or take type: '
+    'UniformWindowsDataset, which draws the same crops from the store'
+)
 REMAKE = f'copy it again from where it came, or delete it and make it again with {command("subimages")}'
 # Of an image in the index, behind its key.
 FIELDS = [('file', '<u4'), ('offset', '<u8'), ('height', '<u4'), ('width', '<u4')]
@@ -50,6 +55,22 @@ def is_store(path: PathLike) -> bool:
 def is_keyed(path: object) -> bool:
     """Return whether images of ``path`` are asked for by keys: an LMDB or a raw image store, by its name."""
     return str(path).rstrip('/').endswith(('.lmdb', SUFFIX))
+
+
+def refuse_stores(paths: Iterable[PathLike]) -> None:
+    """Raise where code that is not this package's is to read a raw image store.
+
+    Raises:
+        DataError: One of the paths is one.
+    """
+    stores = [os.fspath(path) for path in paths if is_store(path)]
+    if stores:
+        raise DataError(
+            'BasicSR cannot read a raw image store',
+            where=', '.join(stores),
+            expected='a folder or LMDBs: only data sets of this package read raw image stores',
+            remedy=STORE_REMEDY,
+        )
 
 
 def check_database(path: PathLike) -> int:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from bsr_plugins.common.errors import DataError
+from bsr_plugins.data.images.image_store import data_files
 from bsr_plugins.data.images.lmdb_reader import open_reader
 
-#: Size in bytes and time of the last change in ns, of the image's file or of its LMDB's ``data.mdb``.
+#: Size in bytes and time of the last change in ns, of the image's file or of its LMDB's ``data.mdb``, its store's ``store.json``.
 Stamp = Tuple[int, int]
 
 _CHUNK_BYTES = 1 << 20
@@ -48,7 +49,7 @@ def stamps_of(images: Sequence[StoredImage]) -> List[Stamp]:
             stamps.append(_stamp(image.path))
         else:
             if image.path not in lmdbs:
-                lmdbs[image.path] = _stamp(os.path.join(image.path, 'data.mdb'))
+                lmdbs[image.path] = _stamp(os.path.join(image.path, data_files(image.path)[0]))
             stamps.append(lmdbs[image.path])
     return stamps
 

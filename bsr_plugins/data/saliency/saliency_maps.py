@@ -14,6 +14,7 @@ from bsr_plugins.common.files import PathLike
 from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.image_folders import image_key, some_of
 from bsr_plugins.data.images.image_reader import ImageReader
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.saliency.saliency_manifest import COUNT, read_saliency_manifest
@@ -101,7 +102,7 @@ class SaliencyMaps:
         return f'correct the path, or delete the LMDB and make it of these images: {self._command()}'
 
     def _command(self) -> str:
-        flag = '--lq-lmdb' if self.lq_folder.endswith('.lmdb') else '--lq'
+        flag = '--lq-lmdb' if is_keyed(self.lq_folder) else '--lq'
         return command('saliency', '-opt', 'TEST.yml', flag, self.lq_folder, '--out', self.path)
 
 

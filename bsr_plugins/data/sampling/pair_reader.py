@@ -1,7 +1,7 @@
 """The image pairs that the options of BasicSR's PairedImageDataset name, read one at a time with errors that name them.
 
 Any backend of BasicSR's FileClient (disk, lmdb, memcached), folders paired by ``filename_tmpl`` or listed in a
-``meta_info_file``.
+``meta_info_file``; the whole images of raw image stores, with ``type: lmdb``.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
+from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, ImageFileError, OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
 from bsr_plugins.data.images.data_roots import one_root
 from bsr_plugins.data.images.image_reader import ImageReader
 from bsr_plugins.data.images.image_reading import decode_image
+from bsr_plugins.data.images.image_store import is_store
 from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.images.name_lists import listing_errors, read_lines
 from bsr_plugins.data.images.sample_tensors import SampleTensors
@@ -147,6 +149,11 @@ class PairedImages:
     # ------------------------------------------------------------------ reading
     def _read(self, path: str, kind: str, folder: str) -> np.ndarray:
         where = self._where(path, folder)
+        if is_store(folder):
+            image = getattr(self._open_client(), kind).pixels(path)
+            # What is no whole LR pixel of an HR image has no LR one.
+            height, width = (side - side % (self.scale if kind == 'gt' else 1) for side in image.shape[:2])
+            return image[:height, :width]
         try:
             content = self._open_client().get(path, kind)
         except ImageFileError:
@@ -201,6 +208,8 @@ class PairedImages:
         from basicsr.data import data_util
 
         folders, kinds = [self.lq_folder, self.gt_folder], ['lq', 'gt']
+        if any(map(is_store, folders)):
+            return self._images_of_stores(opt)
         template, listed = opt.get('filename_tmpl', FILENAME_TMPL.default), opt.get('meta_info_file')
         with listing_errors(folders, template):
             if self._backend['type'] == 'lmdb':
@@ -211,6 +220,22 @@ class PairedImages:
                 read_lines(listed)
                 return data_util.paired_paths_from_meta_info_file(folders, kinds, listed, template)
             return data_util.paired_paths_from_folder(folders, kinds, template)
+
+    def _images_of_stores(self, opt: Mapping[str, Any]) -> List[Dict[str, str]]:
+        if opt.get('saliency') is not None:
+            raise OptionError(
+                'Saliency maps of a raw image store are those of its windows, and this data set reads whole images',
+                where=option_place(opt, 'saliency'),
+                remedy='name the folders of the images, and maps of these',
+            )
+        lq, gt = (open_reader(folder).images() for folder in (self.lq_folder, self.gt_folder))
+        if lq != gt:
+            raise DataError(
+                'The raw image stores do not hold the same images',
+                where=f'{self.gt_folder} and {self.lq_folder}',
+                remedy=f'make both by one call of {command("subimages")}',
+            )
+        return [{'lq_path': key, 'gt_path': key} for key in gt]
 
     def _saliency_key(self, index: int) -> str:
         return saliency_key(self.lq_path(index), self._backend['type'] == 'lmdb')

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
@@ -15,28 +15,17 @@ from bsr_plugins.common.shard_files import MadeShard, ShardedWork, make_shard, r
 from bsr_plugins.data.images.degradations import BICUBIC
 from bsr_plugins.data.images.image_encoding import ENCODINGS, encoder
 from bsr_plugins.data.subimages.image_sources import Folders
+from bsr_plugins.data.subimages.layouts import HR_NAME, IMAGES, LMDB, names_of
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 from bsr_plugins.data.subimages.lmdb_merge import ShardRecords
 from bsr_plugins.data.subimages.lmdb_writer import Items, LMDBWriter, remove_leftovers
 from bsr_plugins.data.subimages.making import image_bar, in_order, locked, source_image, threads
 from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut, hr_image
-from bsr_plugins.data.subimages.subimage_request import IMAGES, LMDB, Prefix, Request, is_complete, make_request
+from bsr_plugins.data.subimages.subimage_request import Prefix, Request, is_complete, make_request
 from bsr_plugins.data.subimages.subimage_store import StoreParts, remove_notes
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name
 
-HR_NAME = 'HR_sub.lmdb'
-_STORE_HR_NAME = 'HR_images.store'
 _TRANSACTION_BYTES = 1 << 25
-
-
-def lr_name(scale: int) -> str:
-    """Return the folder name of the LR LMDB of a scale."""
-    return f'LR_sub_x{scale}.lmdb'
-
-
-def names_of(layout: str, scale: int) -> Tuple[str, str]:
-    """Return the folder names of the HR and the LR sub-images in a layout."""
-    return (HR_NAME, lr_name(scale)) if layout == LMDB else (_STORE_HR_NAME, f'LR_images_x{scale}.store')
 
 
 class Created(NamedTuple):

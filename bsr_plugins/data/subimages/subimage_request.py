@@ -12,6 +12,7 @@ from bsr_plugins.data.images.image_encoding import encoder
 from bsr_plugins.data.images.image_folders import pyramid_prefix, some_of
 from bsr_plugins.data.images.image_store import check_database, data_files
 from bsr_plugins.data.subimages.image_sources import Folders, find_sources, manifest_source
+from bsr_plugins.data.subimages.layouts import LAYOUTS, LMDB
 from bsr_plugins.data.subimages.lmdb_manifest import FORMAT, MANIFEST, read_manifest
 from bsr_plugins.data.subimages.windows import WindowGrid, check_grid, default_grid, modulus
 
@@ -28,9 +29,6 @@ _COMPARED = {
     'degradation': '--degradation',
     'noise_seed': '--noise-seed',
 }
-LMDB, IMAGES = 'lmdb', 'images'
-#: How sub-images are kept: encoded one by one, or as crops of whole images that are not encoded.
-LAYOUTS = (LMDB, IMAGES)
 RAW = 'raw'
 #: Start of the keys, key of the image, factor.
 Prefix = Tuple[str, str, float]

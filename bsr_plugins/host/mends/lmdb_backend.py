@@ -31,9 +31,11 @@ def mend_lmdb_backend(module: ModuleType) -> bool:
     ) -> None:
         paths = db_paths if isinstance(db_paths, list) else [db_paths]
         names = client_keys if isinstance(client_keys, list) else [client_keys]
+        from bsr_plugins.data.images.image_store import refuse_stores
         from bsr_plugins.data.images.lmdb_file import check_lmdb
         from bsr_plugins.data.images.lmdb_reader import open_reader
 
+        refuse_stores(paths)
         if args or kwargs or len(paths) != len(names):
             for path in paths:
                 check_lmdb(path)

@@ -99,11 +99,13 @@ def name_what_is_listed(module: ModuleType) -> bool:
     """Mend ``basicsr.data.data_util``: folders, lists and LMDBs that cannot be listed, or do not pair, are named."""
 
     def around(upstream: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        from bsr_plugins.data.images.image_store import refuse_stores
         from bsr_plugins.data.images.name_lists import listing_errors
 
         given = [*args, *kwargs.values()]
         folders = next((value for value in given if isinstance(value, (list, tuple))), given[:1])
         template = next((value for value in given if isinstance(value, str) and '{' in value), '{}')
+        refuse_stores(map(str, folders))
         with listing_errors(folders, template):
             return upstream(*args, **kwargs)
 
