@@ -11,7 +11,7 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.image_store import data_files
 from bsr_plugins.data.images.lmdb_reader import open_reader
 
-#: Size in bytes and time of the last change in ns, of the image's file or of its LMDB's ``data.mdb``, its store's ``store.json``.
+#: Size in bytes and time of the last change in ns, of the image's file, or the first file of its LMDB or store.
 Stamp = Tuple[int, int]
 
 _CHUNK_BYTES = 1 << 20
