@@ -7,24 +7,30 @@ import hashlib
 import json
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
+from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import sweep
-from bsr_plugins.common.shown import shown
+from bsr_plugins.common.made_once import in_turn, made_once
+from bsr_plugins.common.shard import Shard
+from bsr_plugins.common.shard_files import held, shard_path
+from bsr_plugins.common.shown import counted, shown
+from bsr_plugins.data.images.listed_images import ListedImages
 from bsr_plugins.data.images.result_files import (
     DAMAGE,
     FORMAT,
     ImageArrays,
     concatenated,
     map_arrays,
-    read_header,
+    read_mark,
     write_arrays,
 )
-from bsr_plugins.data.images.stored_images import StoredImage, digest_of, stamps_of
+from bsr_plugins.data.images.result_parts import Kept, KeptFiles, PartsGoneError, PartWriter
+from bsr_plugins.data.images.result_work import Working, in_threads, worker_threads
+from bsr_plugins.data.images.stored_images import StoredImage, digest_of
 
 FOLDER_VARIABLE = 'BSR_PLUGINS_CACHE'
 
@@ -45,12 +51,6 @@ def cache_folder() -> Path:
     return (Path(shared) if shared and os.path.isabs(shared) else Path.home() / '.cache') / 'bsr_plugins'
 
 
-def worker_threads() -> int:
-    """Return how many images are worked on at once: one a processor of this process, 8 at most for memory's sake."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    return min(8, available)
-
-
 def cached_per_image(
     name: str,
     parameters: Mapping[str, Any],
@@ -59,7 +59,30 @@ def cached_per_image(
     *,
     label: Optional[str] = None,
 ) -> ImageArrays:
-    """Return ``compute_one(i)`` of each image, computed only where the cache has no result of the same content.
+    """Return :meth:`ImageResults.get` of the same arguments."""
+    return ImageResults(name, parameters, images, compute_one, label=label).get()
+
+
+class Prepared(NamedTuple):
+    """What was prepared for a data set.
+
+    Attributes:
+        what: What it is, in words.
+        path: Its file.
+        total: Of how many images it has results, or will have.
+        made: How many of them were computed, or looked at again, by this call.
+        missing: Numbers of the shards that are not finished; [] where the file is there.
+    """
+
+    what: str
+    path: Path
+    total: int
+    made: int
+    missing: List[int]
+
+
+class ImageResults:
+    """An array for each image, computed only where the cache has no result of the same content.
 
     An image is known by size and time of change; where these differ from those stored, by a hash of its bytes. So a
     touched or copied image costs its reading, and a changed one, or one that was added, costs that image alone. There
@@ -67,11 +90,12 @@ def cached_per_image(
     replaced atomically when all is done. It holds the images of the latest call, so two data sets of the same
     folder and parameters that list different images compute what they do not share again in turns.
 
+    While they are computed, results are written every few seconds to parts beside it, ``<name>-<hash>.parts``, of which
+    the next call takes up all: a process that is killed loses some seconds of work. The file is put together from them
+    an image at a time, with the same bytes as if nothing had been interrupted.
+
     A damaged or foreign file is computed anew with one line in the log; a folder that cannot be written is one
-    warning, and the results are then kept in memory. Under ``torch.distributed`` every rank must call this: the first
-    rank of each machine (``LOCAL_RANK`` 0) computes while the others wait at a barrier, and these load what it wrote.
-    They wait no longer than the process group's timeout (10 minutes for NCCL): build the data set once in a single
-    process before, where the computation takes longer.
+    warning, and the results are then kept in memory.
 
     Args:
         name: What is computed: letters, digits, ``_``.
@@ -82,159 +106,237 @@ def cached_per_image(
             It is called from several threads at once, so it should spend its time where Python's lock is released
             (OpenCV, numpy). Images may be fewer or others in a later call: the index must not take part in the result.
         label: What the progress bar says; default ``name``.
-
-    Returns:
-        The flat array of each image, memory-mapped from the cache file where there is one.
+        is_needed_whole: What is computed next depends on all of these results: :meth:`prepare` makes no shards of them.
 
     Raises:
-        DataError: An image cannot be read.
+        DataError: An image is missing.
     """
-    with _first_on_machine():
-        return _Cache(name, parameters, images).results(compute_one, label or name)
 
-
-def cached(
-    name: str, parameters: Mapping[str, Any], images: Sequence[StoredImage], compute: Callable[[], np.ndarray]
-) -> np.ndarray:
-    """Return ``compute()``, one array of all ``images`` together, computed again where any of them has changed.
-
-    As :func:`cached_per_image`, but the images are one: use it for small results such as a quantile. List the images
-    that the result is really computed from, since each is hashed. A number comes back as an array of length 1.
-    """
-    return np.array(cached_per_image(name, parameters, [images], lambda _: np.atleast_1d(compute()))[0])
-
-
-class _StoredResult(NamedTuple):
-    stamps: List[List[int]]
-    digest: str
-    result: np.ndarray
-
-
-class _Cache:
-    def __init__(self, name: str, parameters: Mapping[str, Any], images: Sequence[Sequence[StoredImage]]) -> None:
-        self._images = images
-        folders = sorted({source.folder for sources in images for source in sources})
-        self._key = {'name': name, 'parameters': dict(parameters), 'folders': folders}
-        self._identities = ['\n'.join(source.identity for source in sources) for sources in images]
-        stamps = iter(stamps_of([source for sources in images for source in sources]))
-        self._stamps = [[list(next(stamps)) for _ in sources] for sources in images]
-        text = json.dumps([FORMAT, self._key], sort_keys=True)
+    def __init__(
+        self,
+        name: str,
+        parameters: Mapping[str, Any],
+        images: Sequence[Sequence[StoredImage]],
+        compute_one: Callable[[int], np.ndarray],
+        *,
+        label: Optional[str] = None,
+        is_needed_whole: bool = False,
+    ) -> None:
+        self.label = label or name
+        self.is_needed_whole = is_needed_whole
+        self._images, self._compute_one = images, compute_one
+        self._listed = ListedImages(images)
+        self._everything = range(len(images))
+        key = {'name': name, 'parameters': dict(parameters), 'folders': self._listed.folders}
+        text = json.dumps([FORMAT, key], sort_keys=True)
+        digest = hashlib.blake2b(text.encode('utf-8'), digest_size=8).hexdigest()
+        # As it is read again: tuples are lists.
+        self._key = json.loads(json.dumps(key))
+        self._files: Optional[KeptFiles] = None
         try:
-            self._path: Optional[Path] = (
-                cache_folder() / f'{name}-{hashlib.blake2b(text.encode("utf-8"), digest_size=8).hexdigest()}.npz'
-            )
+            self._files = KeptFiles(cache_folder() / f'{name}-{digest}.npz', self._key)
         except RuntimeError as error:
-            self._path = None
-            _warn_unwritable('the cache', error)
+            self._homeless = error
 
-    def results(self, compute_one: Callable[[int], np.ndarray], label: str) -> ImageArrays:
-        if self._path is not None:
-            sweep(self._path.parent)
-        stored, known = self._read()
-        entries = [known.get(identity) for identity in self._identities]
-        stale = [index for index, entry in enumerate(entries) if entry is None or entry.stamps != self._stamps[index]]
-        if stored is not None and not stale and len(stored) == len(entries) and list(known) == self._identities:
-            return stored
-        digests = [entry.digest if entry else '' for entry in entries]
-        results = {index: entry.result for index, entry in enumerate(entries) if entry}
+    def get(self) -> ImageArrays:
+        """Return the results, memory-mapped from the cache file where there is one.
 
-        def bring_up_to_date(index: int) -> None:
-            # Hashed before it is computed: what changes between the two does not match this hash in the next run.
-            digest = digest_of(self._images[index])
-            entry = entries[index]
-            if entry is None or entry.digest != digest:
-                results[index] = np.ravel(compute_one(index))
-            digests[index] = digest
+        Of several processes that ask at the same time, as the ranks of a run do, one computes and the others wait
+        (:func:`bsr_plugins.common.made_once.made_once`).
 
-        _in_threads(bring_up_to_date, stale, label)
-        return self._write(concatenated([results[index] for index in range(len(entries))]), digests)
+        Raises:
+            DataError: An image cannot be read.
+        """
+        if self._files is None:
+            _warn_unwritable('the cache', self._homeless)
+            return self._make(Working())
+        return made_once(self._files.path, self.label, self.load, lambda say: self._make(Working(say)))
 
-    def _read(self) -> Tuple[Optional[ImageArrays], Dict[str, _StoredResult]]:
-        if self._path is None or not self._path.exists():
-            return None, {}
+    def load(self) -> Optional[ImageArrays]:
+        """Return the results of all images as they are now, where the cache has them."""
+        if self._files is None:
+            return None
+        path = self._files.path
         try:
-            header = read_header(self._path)
-            if json.dumps(header['key'], sort_keys=True) != json.dumps(self._key, sort_keys=True):
-                raise ValueError('it was computed with other parameters')
-            arrays = map_arrays(self._path, header['identity'])
-            if len(header['images']) != len(arrays):
-                raise ValueError('it lists other images than it holds')
-            known = {
-                identity: _StoredResult(stamps, digest, array)
-                for (identity, stamps, digest), array in zip(header['images'], arrays)
-            }
+            mark = read_mark(path)
+            if mark['key'] != self._key:
+                return None
+            # A file of an earlier release has no such hash.
+            is_same = mark['listed'] == self._listed.hash() if 'listed' in mark else self._listed.are_those_of(mark)
+            arrays = map_arrays(path, mark['identity']) if is_same else None
+        except DAMAGE:
+            return None
+        return arrays if arrays is not None and len(arrays) == len(self._images) else None
+
+    def prepare(self, shard: Optional[Shard] = None, progress: bool = True) -> Prepared:
+        """Compute what the cache lacks, all of it or a shard; the last shard to be finished makes the file.
+
+        Each shard is a call of its own, in any order, on any machine that shares the cache folder. What is finished is
+        told from the parts, so that calls of other totals, and whole ones that were killed, have done their share.
+
+        Raises:
+            DataError: An image cannot be read, there is no cache folder, another process makes this shard.
+            OSError: The cache folder cannot be written.
+        """
+        files = self._kept_files
+        made = [0]
+        missing: List[int] = []
+        working = Working(progress=progress, must_be_kept=True)
+        if shard is not None and not self.is_needed_whole:
+            with held(shard_path(files.path, shard)):
+                made[0] = self._make_shard(files, shard, working)
+            with in_turn(files.path, self.label):
+                missing = [] if self.load() is not None else self._missing_shards(shard.total)
+        if not missing:
+            made_once(files.path, self.label, self.load, lambda say: self._make(working._replace(say=say), made))
+        return Prepared(self.label, files.path, len(self._images), made[0], missing)
+
+    @property
+    def _kept_files(self) -> KeptFiles:
+        if self._files is None:
+            raise DataError('There is no folder to prepare in', found=self._homeless, remedy=_remedy())
+        return self._files
+
+    def _missing_shards(self, total: int) -> List[int]:
+        stale = set(self._listed.stale(self._everything, self._kept(self._everything, verify=False)))
+        return [number for number in range(1, total + 1) if stale & set(Shard(number, total).of(self._everything))]
+
+    def _make_shard(self, files: KeptFiles, shard: Shard, working: Working) -> int:
+        """Write the results of a shard to parts; return how many were not there yet."""
+        numbers = shard.of(self._everything)
+        with in_turn(files.path, self.label):
+            if self.load() is not None:
+                return 0
+            kept = self._kept(numbers, verify=True)
+        stale = self._listed.stale(numbers, kept)
+        processes = int(os.environ.get('LOCAL_WORLD_SIZE') or 1)
+        writer = PartWriter(files, working.must_be_kept)
+        try:
+            self._bring_up_to_date(writer, kept, stale, len(numbers), working._replace(processes=processes))
+            writer.flush()
+        except OSError:
+            # Another process may have made all, and removed the parts.
+            if self.load() is None:
+                raise
+        return len(stale)
+
+    def _make(self, working: Working, made: Optional[List[int]] = None) -> ImageArrays:
+        """Compute what is not kept and put all together; how many were computed is added to ``made[0]``."""
+        if self._files is not None:
+            sweep(self._files.path.parent)
+        for is_last in (False, False, True):
+            # In the end nothing is built on that others may remove.
+            kept = {} if is_last else self._kept(self._everything, verify=True)
+            stale = self._listed.stale(self._everything, kept)
+            if made is not None:
+                made[0] += len(stale)
+            writer = PartWriter(None if is_last else self._files, working.must_be_kept)
+            self._bring_up_to_date(writer, kept, stale, len(self._images), working)
+            kept = {number: each for number, each in {**kept, **writer.kept}.items() if number not in writer.held}
+            try:
+                return self._put_together(kept, writer, working.must_be_kept)
+            except PartsGoneError:
+                found = self.load()
+                if found is not None:
+                    return found
+        raise DataError(f'{self.label}: parts of the results disappear while they are read', where=cache_folder())
+
+    def _kept(self, numbers: Sequence[int], verify: bool) -> Dict[int, Kept]:
+        if self._files is None:
+            return {}
+        identities = self._listed.identities
+        wanted = {identities[number]: self._listed.stamps(number) for number in numbers}
+        found = self._files.read(wanted, verify)
+        return {number: found[identities[number]] for number in numbers if identities[number] in found}
+
+    def _bring_up_to_date(
+        self, writer: PartWriter, kept: Mapping[int, Kept], stale: Sequence[int], total: int, working: Working
+    ) -> None:
+        """Compute the ``stale`` ones of ``total`` results, or find by their hashes that they are those of before."""
+
+        def result_of(number: int) -> Tuple[str, Optional[np.ndarray]]:
+            # Hashed before it is computed: what changes between the two does not match this hash in the next run.
+            digest = digest_of(self._images[number])
+            is_same = number in kept and kept[number].digest == digest
+            return digest, None if is_same else np.ravel(self._compute_one(number))
+
+        from tqdm import tqdm
+
+        done = total - len(stale)
+        if done and len(stale) > 1:
+            _log.info('%s: %d of %s there already', self.label, done, counted(total, 'image is', 'images are'))
+        results = in_threads(result_of, stale, max(1, worker_threads() // working.processes))
+        shows = working.progress and len(stale) > 1
+        try:
+            with contextlib.closing(results), tqdm(
+                initial=done, total=total, desc=self.label, unit='image', mininterval=0.5, disable=not shows
+            ) as bar:
+                for number, (digest, array) in results:
+                    if array is None:
+                        array = np.array(self._kept_files.array(kept[number]))
+                    listed = self._listed.identities[number], self._listed.stamps(number), digest
+                    writer.add(number, listed, array)
+                    bar.update()
+                    done += 1
+                    if working.say is not None:
+                        working.say(f'{done} of {counted(total, "image", "images")}')
+        except BaseException:
+            writer.flush()
+            raise
+
+    def _put_together(self, kept: Mapping[int, Kept], written: PartWriter, must_be_kept: bool) -> ImageArrays:
+        files = self._files
+        if files is None:
+            return concatenated([written.held[number] for number in self._everything])
+
+        def arrays() -> Iterator[np.ndarray]:
+            for number in self._everything:
+                yield files.array(kept[number]) if number in kept else written.held[number]
+
+        shapes = files.shapes({each.path for each in kept.values()})
+        dtypes = {dtype for _, dtype in shapes.values()} | {array.dtype for array in written.held.values()}
+        lengths = np.empty(len(self._images), np.int64)
+        for number in self._everything:
+            place = kept.get(number)
+            lengths[number] = len(written.held[number]) if place is None else shapes[place.path][0][place.row]
+        digests = {**{number: each.digest for number, each in kept.items()}, **written.digests}
+        listed = [
+            (identity, self._listed.stamps(number), digests[number])
+            for number, identity in enumerate(self._listed.identities)
+        ]
+        identity = hashlib.blake2b(json.dumps(listed).encode('utf-8'), digest_size=16).hexdigest()
+        try:
+            if written.error is not None:
+                raise written.error
+            if not self._is_written_by_another(files.path, identity):
+                header = {'key': self._key, 'identity': identity, 'images': listed}
+                write_arrays(files.path, header, self._listed.hash(), lengths, np.result_type(*dtypes), arrays())
+            files.remove_parts()
+            return map_arrays(files.path, identity, verify=False)
         except DAMAGE as error:
-            _log.warning(
-                'The cache file %s cannot be used (%s); its results are computed again.',
-                shown(self._path),
-                shown(error),
-            )
-            return None, {}
-        return arrays, known
+            if must_be_kept:
+                raise
+            _warn_unwritable(str(files.path), error)
+            return concatenated(list(arrays()))
 
     def _is_written_by_another(self, path: Path, identity: str) -> bool:
         # By another machine that computed the same meanwhile. To replace a file that it has mapped would, over NFS,
         # take the pages from under it.
         try:
-            header, arrays = read_header(path), map_arrays(path, identity)
-            return (header['identity'], header['key']) == (identity, json.loads(json.dumps(self._key))) and len(
-                arrays
-            ) == len(self._identities)
+            mark, arrays = read_mark(path), map_arrays(path, identity)
+            return (mark['identity'], mark['key'], len(arrays)) == (identity, self._key, len(self._images))
         except DAMAGE:
             return False
-
-    def _write(self, arrays: ImageArrays, digests: List[str]) -> ImageArrays:
-        if self._path is None:
-            return arrays
-        listed = list(zip(self._identities, self._stamps, digests))
-        identity = hashlib.blake2b(json.dumps(listed).encode('utf-8'), digest_size=16).hexdigest()
-        try:
-            if not self._is_written_by_another(self._path, identity):
-                write_arrays(self._path, {'key': self._key, 'identity': identity, 'images': listed}, arrays)
-            return map_arrays(self._path, identity, verify=False)
-        except DAMAGE as error:
-            _warn_unwritable(str(self._path), error)
-            return arrays
-
-
-def _in_threads(work: Callable[[int], None], indices: Sequence[int], label: str) -> None:
-    if len(indices) <= 1:
-        for index in indices:
-            work(index)
-        return
-    from tqdm import tqdm
-
-    # A generator, whose closing gives up what has not begun; it is typed as any iterator.
-    with ThreadPoolExecutor(worker_threads()) as pool, contextlib.closing(
-        pool.map(work, indices)  # type: ignore[type-var]
-    ) as done:
-        for _ in tqdm(done, total=len(indices), desc=label, unit='image', mininterval=0.5):
-            pass
 
 
 def _warn_unwritable(what: str, error: BaseException) -> None:
     _log.warning(
-        '%s cannot be written (%s), so the results are computed in every run. Set %s to a folder that can be written.',
+        '%s cannot be written (%s), so the results are computed in every run: %s.',
         shown(what),
         shown(error),
-        FOLDER_VARIABLE,
+        _remedy(),
     )
 
 
-@contextlib.contextmanager
-def _first_on_machine() -> Iterator[None]:
-    """Let the first rank of each machine through, and the others when it is done."""
-    import torch.distributed as dist
-
-    if not (dist.is_available() and dist.is_initialized()):
-        yield
-        return
-    is_first = int(os.environ.get('LOCAL_RANK', dist.get_rank())) == 0
-    if not is_first:
-        dist.barrier()
-    try:
-        yield
-    finally:
-        # Also where the first one failed: the others then meet the same error, instead of waiting for it for ever.
-        if is_first:
-            dist.barrier()
+def _remedy() -> str:
+    return f'set {FOLDER_VARIABLE} to a folder that can be written'

@@ -1,4 +1,8 @@
-"""One cache file: an array for each image, one behind the other in an uncompressed .npz that is read by memory map."""
+"""One cache file: an array for each image, one behind the other in an uncompressed .npz that is read by memory map.
+
+Its members: ``mark``, which tells a start that nothing has changed without the names of all images being read;
+``header`` with these names, their stamps and digests; ``offsets`` and ``values``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Sequence
+from typing import Any, Dict, Iterable, Iterator, Optional, Sequence
 
 import numpy as np
 
@@ -66,7 +70,7 @@ class ImageArrays:
     def __reduce__(self) -> tuple:
         if self.path is not None:
             try:
-                if read_header(self.path)['identity'] == self._identity:
+                if read_mark(self.path)['identity'] == self._identity:
                     return _reopen, (os.fspath(self.path), self._identity)
             except DAMAGE:
                 pass
@@ -80,15 +84,61 @@ def concatenated(arrays: Sequence[np.ndarray]) -> ImageArrays:
     return ImageArrays(np.concatenate(flat), offsets)
 
 
-def write_arrays(path: Path, header: Dict[str, Any], arrays: ImageArrays) -> None:
-    """Write ``arrays`` and a JSON ``header`` (with a string ``identity``) to ``path``, all of it or nothing.
+def write_arrays(
+    path: Path, header: Dict[str, Any], listed: str, lengths: np.ndarray, dtype: np.dtype, arrays: Iterable[np.ndarray]
+) -> None:
+    """Write ``arrays``, one at a time, and a JSON ``header`` to ``path``, all of it or nothing.
+
+    Args:
+        path: The file.
+        header: With a string ``identity`` and the ``key``, JSON values.
+        listed: Goes into the mark (:func:`read_mark`) with these two.
+        lengths: (N,) of the arrays.
+        dtype: Of all of them.
+        arrays: N arrays of one dimension.
 
     Raises:
         OSError: The folder cannot be made or written.
+        DAMAGE: What raises while ``arrays`` are read.
     """
-    text = np.frombuffer(json.dumps({**header, 'format': FORMAT}).encode('utf-8'), np.uint8)
-    with files.replacing(path) as temporary:
-        np.savez(temporary, header=text, offsets=arrays.offsets, values=arrays.values)
+    mark = {'format': FORMAT, 'listed': listed, **{name: header[name] for name in ('identity', 'key')}}
+    texts = {'mark': mark, 'header': {**header, 'format': FORMAT}}
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    with files.replacing(path) as temporary, zipfile.ZipFile(temporary, 'w', allowZip64=True) as archive:
+        for name, text in texts.items():
+            _write_member(archive, name, [np.frombuffer(json.dumps(text).encode('utf-8'), np.uint8)])
+        _write_member(archive, 'offsets', [offsets])
+        _write_member(archive, 'values', arrays, int(offsets[-1]), dtype)
+
+
+def _write_member(
+    archive: zipfile.ZipFile,
+    name: str,
+    arrays: Iterable[np.ndarray],
+    count: Optional[int] = None,
+    dtype: Optional[np.dtype] = None,
+) -> None:
+    """Write what numpy.savez would write of all ``arrays`` behind each other, to the byte."""
+    if count is None or dtype is None:
+        (array,) = arrays = list(arrays)
+        count, dtype = len(array), array.dtype
+    with archive.open(f'{name}.npy', 'w', force_zip64=True) as stream:
+        described = {'descr': np.lib.format.dtype_to_descr(dtype), 'fortran_order': False, 'shape': (count,)}
+        np.lib.format.write_array_header_1_0(stream, described)
+        for array in arrays:
+            stream.write(np.ascontiguousarray(array, dtype).data)
+
+
+def read_mark(path: Path) -> Dict[str, Any]:
+    """Return ``identity``, ``key`` and ``listed`` of a file; the header, without the last, of an earlier release's.
+
+    Raises:
+        DAMAGE: There is no such file, or it is none of this format.
+    """
+    try:
+        return _read_text(path, 'mark')
+    except KeyError:
+        return read_header(path)
 
 
 def read_header(path: Path) -> Dict[str, Any]:
@@ -97,7 +147,11 @@ def read_header(path: Path) -> Dict[str, Any]:
     Raises:
         DAMAGE: There is no such file, or it is none of this format.
     """
-    header = json.loads(_map_member(path, 'header').tobytes().decode('utf-8'))
+    return _read_text(path, 'header')
+
+
+def _read_text(path: Path, name: str) -> Dict[str, Any]:
+    header = json.loads(_map_member(path, name).tobytes().decode('utf-8'))
     if not isinstance(header, dict) or header.get('format') != FORMAT:
         raise ValueError('it has another format')
     return header
@@ -155,7 +209,7 @@ def _map_member(path: Path, name: str, verify: bool = False) -> np.ndarray:
 
 def _reopen(path: str, identity: str) -> ImageArrays:
     try:
-        if read_header(Path(path))['identity'] == identity:
+        if read_mark(Path(path))['identity'] == identity:
             return map_arrays(Path(path), identity, verify=False)
         found: Any = 'another content'
     except DAMAGE as error:

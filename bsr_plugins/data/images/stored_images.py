@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.image_store import data_files
@@ -23,17 +22,24 @@ class StoredImage(NamedTuple):
     path: str
     key: Optional[str] = None
 
-    @property
-    def folder(self) -> str:
-        """The absolute path of the folder, or LMDB, that the image is in."""
-        path = os.path.abspath(self.path)
-        return os.path.dirname(path) if self.key is None else path
 
-    @property
-    def identity(self) -> str:
-        """The absolute path, and the key where there is one."""
-        path = os.path.abspath(self.path)
-        return path if self.key is None else f'{path}\n{self.key}'
+def identity_of(image: StoredImage) -> str:
+    """Return the absolute path, and the key where there is one."""
+    path = os.path.abspath(image.path)
+    return path if image.key is None else f'{path}\n{image.key}'
+
+
+def hash_of_names(images: Iterable[StoredImage]) -> str:
+    """Return a hash of the images' identities, in their order: 32 hex digits."""
+    text = '\0'.join(map(identity_of, images))
+    return hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()
+
+
+def folders_of(images: Sequence[StoredImage]) -> List[str]:
+    """Return the absolute paths of the folders, or LMDBs, that the images are in, sorted."""
+    lmdbs = {image.path for image in images if image.key is not None}
+    folders = {os.path.dirname(image.path) for image in images if image.key is None}
+    return sorted({os.path.abspath(path) for path in lmdbs | folders})
 
 
 def stamps_of(images: Sequence[StoredImage]) -> List[Stamp]:
@@ -89,7 +95,7 @@ def _add_file(digest: hashlib.blake2b, path: str) -> None:
 
 def _stamp(path: str) -> Stamp:
     try:
-        status = Path(path).stat()
+        status = os.stat(path)
     except OSError as error:
         raise DataError(f'{path} cannot be read', where=path, found=error) from error
     return status.st_size, status.st_mtime_ns

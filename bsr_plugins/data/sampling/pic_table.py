@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Tuple
-
 import numpy as np
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_generator
-from bsr_plugins.data.images.result_cache import cached, cached_per_image, worker_threads
+from bsr_plugins.data.images.result_cache import ImageResults
+from bsr_plugins.data.images.stored_images import hash_of_names
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.pic import patch_information_capacity, window_pic_bands
 
@@ -21,54 +19,49 @@ AUTO_QUANTILE, AUTO_PATCHES, AUTO_SEED = 0.999, 10_000, 20_200_416
 _VERSION = 1
 
 
-def auto_pic_max(images: PairedImages, size: int) -> float:
-    """Return the .999 quantile of the PIC of 10,000 random LR patches: a uniform image, then a uniform position.
+def largest_pic(images: PairedImages, size: int) -> ImageResults:
+    """Return the PIC of 10,000 random LR patches as results of the images that they lie in.
+
+    A patch is of a uniform image and has a uniform position in it.
 
     Args:
         images: The training set; its LR images are read.
         size: Side of the LR patches.
-
-    Raises:
-        DataError: An image cannot be used, or nearly all patches are constant.
     """
     random = keyed_generator(AUTO_SEED)
     chosen = np.sort(random.integers(len(images), size=AUTO_PATCHES))
     places = random.random((AUTO_PATCHES, 2))
     indices, first = np.unique(chosen, return_index=True)
     last = np.append(first[1:], AUTO_PATCHES)
+    stored = [[images.stored_lq(index)] for index in indices]
 
-    def pic_of_patches(entry: Tuple[int, int, int]) -> np.ndarray:
-        index, begin, end = entry
-        image = images.read_lq(index)
+    def pic_of_patches(number: int) -> np.ndarray:
+        image = images.read_lq(indices[number])
         rows, columns = image.shape[0] - size + 1, image.shape[1] - size + 1
-        corners = (places[begin:end] * (rows, columns)).astype(np.int64)
+        corners = (places[first[number] : last[number]] * (rows, columns)).astype(np.int64)
         return np.array([patch_information_capacity(image[y : y + size, x : x + size]) for y, x in corners])
-
-    def compute() -> np.ndarray:
-        from tqdm import tqdm
-
-        entries = list(zip(indices.tolist(), first.tolist(), last.tolist()))
-        with ThreadPoolExecutor(worker_threads()) as pool:
-            found = list(
-                tqdm(
-                    pool.map(pic_of_patches, entries),
-                    total=len(entries),
-                    desc='RFS: largest PIC',
-                    unit='image',
-                    mininterval=0.5,
-                )
-            )
-        return np.quantile(np.concatenate(found), AUTO_QUANTILE)
 
     parameters = {
         'version': _VERSION,
         'size': size,
         'patches': AUTO_PATCHES,
-        'quantile': AUTO_QUANTILE,
         'seed': AUTO_SEED,
         'images': len(images),
+        # Which patches an image has depends on its place among all of them.
+        'chosen': hash_of_names(source for sources in stored for source in sources),
     }
-    pic_max = float(cached('rfs_pic_max', parameters, [images.stored_lq(index) for index in indices], compute)[0])
+    return ImageResults(
+        'rfs_patch_pic', parameters, stored, pic_of_patches, label='RFS: largest PIC', is_needed_whole=True
+    )
+
+
+def auto_pic_max(images: PairedImages, size: int) -> float:
+    """Return the .999 quantile of :func:`largest_pic`.
+
+    Raises:
+        DataError: An image cannot be used, or nearly all patches are constant.
+    """
+    pic_max = float(np.quantile(largest_pic(images, size).get().values, AUTO_QUANTILE))
     if not pic_max > 0:
         raise DataError(
             'Nearly all patches of the training set are constant: there are no intervals to balance',
@@ -80,19 +73,13 @@ def auto_pic_max(images: PairedImages, size: int) -> float:
     return pic_max
 
 
-def image_fractions(images: PairedImages, size: int, edges: np.ndarray) -> np.ndarray:
-    """Return the share of each LR image's window positions whose PIC lies in each interval.
+def shares_of_intervals(images: PairedImages, size: int, edges: np.ndarray) -> ImageResults:
+    """Return the share of each LR image's window positions whose PIC lies in each interval as results of the images.
 
     Args:
         images: The training set; its LR images are read.
         size: Side of the LR windows.
         edges: (p + 1,) of ``interval_edges``; what lies above the last edge counts in the last interval.
-
-    Returns:
-        (n, p) float32, each row adds up to 1.
-
-    Raises:
-        DataError: An image cannot be used.
     """
 
     def fractions_of(index: int) -> np.ndarray:
@@ -104,5 +91,14 @@ def image_fractions(images: PairedImages, size: int, edges: np.ndarray) -> np.nd
 
     parameters = {'version': _VERSION, 'size': size, 'pic_max': float(edges[-1]), 'num_intervals': len(edges) - 1}
     stored = [[images.stored_lq(index)] for index in range(len(images))]
-    arrays = cached_per_image('rfs_fractions', parameters, stored, fractions_of, label='RFS: PIC of all windows')
+    return ImageResults('rfs_fractions', parameters, stored, fractions_of, label='RFS: PIC of all windows')
+
+
+def image_fractions(images: PairedImages, size: int, edges: np.ndarray) -> np.ndarray:
+    """Return :func:`shares_of_intervals`: (n, p) float32, each row adds up to 1.
+
+    Raises:
+        DataError: An image cannot be used.
+    """
+    arrays = shares_of_intervals(images, size, edges).get()
     return np.array(arrays.values, np.float32).reshape(len(images), len(edges) - 1)
