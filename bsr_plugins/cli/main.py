@@ -18,7 +18,7 @@ from bsr_plugins.common.streams import GONE, guarded_streams
 # Each is a module here with HELP, add_arguments(parser) and run(args, argv, unknown) -> exit code, light to import;
 # it may have DESCRIPTION and EXAMPLES, shown by its --help, and INTERRUPTED, said on Ctrl-C.
 COMMANDS = (
-    *('option', 'subimages', 'score', 'saliency', 'check', 'train', 'test'),
+    *('option', 'subimages', 'score', 'saliency', 'check', 'prepare', 'train', 'test'),
     *('compare', 'report', 'run', 'link', 'unlink', 'rfs', 'sigma', 'lam', 'doctor'),
 )
 

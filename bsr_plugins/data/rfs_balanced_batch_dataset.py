@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.dataset_options import RFS
+from bsr_plugins.data.images.result_cache import ImageResults
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.balance_counts import BalanceCounts, interval_ranges
 from bsr_plugins.data.sampling.balanced_draws import BalancedDraws, Pick
@@ -20,7 +21,7 @@ from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.patch_sides import pic_side
 from bsr_plugins.data.sampling.pic import window_pic
 from bsr_plugins.data.sampling.pic_intervals import interval_edges
-from bsr_plugins.data.sampling.pic_table import auto_pic_max, image_fractions
+from bsr_plugins.data.sampling.pic_table import auto_pic_max, image_fractions, largest_pic, shares_of_intervals
 
 # Tells flips and rotations from the draws of other streams (balanced_draws has 3).
 _AUGMENTATION_STREAM = 4
@@ -80,6 +81,20 @@ class RFSBalancedBatchDataset(NumberedDraws, Dataset):
         self._counts = BalanceCounts(self.num_intervals)
         self._said_replaced = False
         self._say_at_start()
+
+    @staticmethod
+    def computed_at_start(opt: Mapping[str, Any]) -> Iterator[ImageResults]:
+        """Yield what the first start computes of the images, for ``basicsr prepare``; the second depends on the first.
+
+        Raises:
+            OptionError, DataError: As for the class.
+        """
+        given = read_dataset_options(opt, RFS)
+        images, size = PairedImages(opt), pic_side(given.gt_size, given.scale)
+        if given.pic_max == 'auto':
+            yield largest_pic(images, size)
+        pic_max = auto_pic_max(images, size) if given.pic_max == 'auto' else float(given.pic_max)
+        yield shares_of_intervals(images, size, interval_edges(pic_max, given.num_intervals))
 
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Dict, Mapping, Tuple
+from types import SimpleNamespace
+from typing import Any, Dict, Iterator, Mapping, Tuple
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.utils.data import Dataset
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.keyed_random import keyed_generator
 from bsr_plugins.data.dataset_options import SAMPLING_AUG
-from bsr_plugins.data.images.result_cache import cached_per_image
+from bsr_plugins.data.images.result_cache import ImageResults
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.numbered_draws import NumberedDraws, Place, draw_number
 from bsr_plugins.data.sampling.pair_reader import PairedImages
@@ -69,15 +70,17 @@ class SamplingAugDataset(NumberedDraws, Dataset):
         rank, num_ranks = get_dist_info()
         self._images = PairedImages(opt)
         self._passes = Passes(len(self._images), _POSITION_STREAM, rank=rank, num_ranks=num_ranks)
-        # For each image the number of columns of its map, then the chosen positions as indices into the flattened map.
-        self._positions = cached_per_image(
-            'sampling_aug',
-            {'version': _VERSION, 'gt_size': self.gt_size, 'scale': self.scale, 'portion': self.portion},
-            [(self._images.stored_lq(index), self._images.stored_gt(index)) for index in range(len(self._images))],
-            self._find_positions,
-            label='SamplingAug: informative positions',
-        )
+        self._positions = _positions_of(self._images, given).get()
         self.position_counts_ = np.diff(self._positions.offsets) - 1
+
+    @staticmethod
+    def computed_at_start(opt: Mapping[str, Any]) -> Iterator[ImageResults]:
+        """Yield what the first start computes of the images, for ``basicsr prepare``.
+
+        Raises:
+            OptionError, DataError: As for the class.
+        """
+        yield _positions_of(PairedImages(opt), read_dataset_options(opt, SAMPLING_AUG))
 
     def __len__(self) -> int:
         """The number of images: what BasicSR takes an epoch to be."""
@@ -125,6 +128,20 @@ class SamplingAugDataset(NumberedDraws, Dataset):
         self._images.check_pair(image, lq, gt)
         return lq, gt
 
-    def _find_positions(self, image: int) -> np.ndarray:
-        psnr = patch_psnr_map(*self._read_pair(image), self.gt_size, self.scale)
-        return np.concatenate([[psnr.shape[1]], informative_positions(psnr, self.portion)]).astype(np.int32)
+
+def _positions_of(images: PairedImages, given: SimpleNamespace) -> ImageResults:
+    """Return for each image the number of columns of its map, then the chosen positions in the flattened map: int32."""
+
+    def find_positions(image: int) -> np.ndarray:
+        lq, gt = images.read_lq(image), images.read_gt(image)
+        images.check_pair(image, lq, gt)
+        psnr = patch_psnr_map(lq, gt, given.gt_size, given.scale)
+        return np.concatenate([[psnr.shape[1]], informative_positions(psnr, float(given.portion))]).astype(np.int32)
+
+    return ImageResults(
+        'sampling_aug',
+        {'version': _VERSION, 'gt_size': given.gt_size, 'scale': given.scale, 'portion': float(given.portion)},
+        [(images.stored_lq(index), images.stored_gt(index)) for index in range(len(images))],
+        find_positions,
+        label='SamplingAug: informative positions',
+    )

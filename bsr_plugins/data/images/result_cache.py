@@ -51,18 +51,6 @@ def cache_folder() -> Path:
     return (Path(shared) if shared and os.path.isabs(shared) else Path.home() / '.cache') / 'bsr_plugins'
 
 
-def cached_per_image(
-    name: str,
-    parameters: Mapping[str, Any],
-    images: Sequence[Sequence[StoredImage]],
-    compute_one: Callable[[int], np.ndarray],
-    *,
-    label: Optional[str] = None,
-) -> ImageArrays:
-    """Return :meth:`ImageResults.get` of the same arguments."""
-    return ImageResults(name, parameters, images, compute_one, label=label).get()
-
-
 class Prepared(NamedTuple):
     """What was prepared for a data set.
 

@@ -18,7 +18,7 @@ import pytest
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images import result_cache, result_files
-from bsr_plugins.data.images.result_cache import cache_folder, cached_per_image
+from bsr_plugins.data.images.result_cache import ImageResults, cache_folder
 from bsr_plugins.data.images.stored_images import StoredImage
 
 PARAMETERS = {'version': 1, 'side': 8}
@@ -49,6 +49,10 @@ class Counted:
         source = self.images[index][0]
         content = self.records[source.key] if source.key else Path(source.path).read_bytes()
         return np.frombuffer(content, np.uint8).astype(np.int32)
+
+
+def cached_per_image(*arguments, **named):
+    return ImageResults(*arguments, **named).get()
 
 
 def results_of(images, name='bytes', parameters=PARAMETERS, records=None):
