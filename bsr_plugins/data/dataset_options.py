@@ -125,6 +125,11 @@ SALIENCY_PAIRED = OptionSet(
 
 DATASETS = (INVERSE_SAMPLED, UNIFORM_WINDOWS, RFS, SAMPLING_AUG, SALIENCY_PAIRED)
 #: Those that take lists for ``dataroot_gt``, ``dataroot_lq``, ``difficulty`` and ``saliency``.
-SEVERAL_ROOTS: Tuple[str, ...] = ('UniformWindowsDataset',)
+SEVERAL_ROOTS: Tuple[str, ...] = (
+    'UniformWindowsDataset',
+    'RFSBalancedBatchDataset',
+    'SamplingAugDataset',
+    'SaliencyPairedDataset',
+)
 #: The data sets of image pairs: BasicSR's, and the pack's.
 PAIRED_TYPES = ('PairedImageDataset', *(options.name for options in DATASETS))

@@ -1,7 +1,7 @@
 """The image pairs that the options of BasicSR's PairedImageDataset name, read one at a time with errors that name them.
 
 Any backend of BasicSR's FileClient (disk, lmdb, memcached), folders paired by ``filename_tmpl`` or listed in a
-``meta_info_file``; the whole images of raw image stores, with ``type: lmdb``.
+``meta_info_file``; the whole images of raw image stores, with ``type: lmdb``. Several roots stand one behind the other.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 from copy import deepcopy
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from types import SimpleNamespace
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, ImageFileError, OptionError
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
-from bsr_plugins.data.images.data_roots import one_root
+from bsr_plugins.data.images.data_roots import ROOT_KEYS, DataRoot, data_roots
 from bsr_plugins.data.images.image_reader import ImageReader
 from bsr_plugins.data.images.image_reading import decode_image
 from bsr_plugins.data.images.image_store import is_store
@@ -41,7 +42,7 @@ class PairedImages:
             The options are copied, never changed.
 
     Attributes:
-        scale: Upscaling factor. gt_folder, lq_folder: as in the options.
+        scale: Upscaling factor. roots: where the images are. lq_folder: of the LR images, in words.
 
     Raises:
         OptionError: An option is missing or of the wrong kind, or the backend is unknown.
@@ -55,35 +56,53 @@ class PairedImages:
             option.read(opt, option_place(opt, option.name))
         _check_template(opt)
         self.scale: int = opt['scale']
-        self.gt_folder, self.lq_folder = (one_root(opt, key) for key in ('dataroot_gt', 'dataroot_lq'))
+        self.roots = data_roots(SimpleNamespace(**{key: opt.get(key) for key in ROOT_KEYS}))
+        self.lq_folder = ', '.join(root.lq for root in self.roots)
+        if len(self.roots) > 1 and opt.get('meta_info_file') is not None:
+            raise OptionError(
+                'A list of the images to take is of one folder',
+                where=option_place(opt, 'meta_info_file'),
+                expected='one data root, or no list',
+                found=f'{len(self.roots)} data roots',
+                remedy='put the images to take, or links to them, into folders of their own',
+            )
         self._gt_size: Optional[int] = opt.get('gt_size')
-        self._client: Any = None
+        self._clients: Dict[int, Any] = {}
         self._client_process = 0
         self._backend = _backend(opt)
         self._backend_place = option_place(opt, 'io_backend')
         if self._backend['type'] == 'disk':
-            self._open_client()  # Wrong options are reported now, also where no image is read yet.
+            self._open_client(0)  # Wrong options are reported now, also where no image is read yet.
         self._tensors = SampleTensors(opt)
-        pairs = sorted((os.fspath(pair['gt_path']), os.fspath(pair['lq_path'])) for pair in self._pairs(opt))
-        if not pairs:
-            raise DataError(
-                f'no image in {self.gt_folder}',
-                where=option_place(opt, 'dataroot_gt'),
-                expected='image pairs',
-                found='an empty folder or list',
-            )
+        pairs: List[Tuple[str, str]] = []
+        ends = []
+        for root in self.roots:
+            found = sorted((os.fspath(pair['gt_path']), os.fspath(pair['lq_path'])) for pair in self._pairs(root, opt))
+            if not found:
+                raise DataError(
+                    f'no image in {root.gt}',
+                    where=option_place(opt, 'dataroot_gt'),
+                    expected='image pairs',
+                    found='an empty folder or list',
+                )
+            pairs += found
+            ends.append(len(pairs))
+        self._ends = np.array(ends)
         # Flat arrays, not lists: worker processes share their pages, while counting references would copy them.
         self._gt_paths, self._lq_paths = (np.array([os.fsencode(path) for path in paths]) for paths in zip(*pairs))
-        self._saliency: Optional[SaliencyMaps] = None
-        if opt.get('saliency') is not None:
-            self._saliency = SaliencyMaps(opt['saliency'], self.lq_folder)
-            self._saliency.check_keys(self._saliency_key(index) for index in range(len(self)))
+        self._saliency: List[Optional[SaliencyMaps]] = []
+        for end, root in zip(ends, self.roots):
+            maps = None if root.saliency is None else SaliencyMaps(root.saliency, root.lq)
+            if maps is not None:
+                before = ends[len(self._saliency) - 1] if self._saliency else 0
+                maps.check_keys(self._saliency_key(index) for index in range(before, end))
+            self._saliency.append(maps)
 
     def __len__(self) -> int:
         return len(self._gt_paths)
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {**self.__dict__, '_client': None}
+        return {**self.__dict__, '_clients': {}}
 
     def gt_path(self, index: int) -> str:
         """Return the HR image's path, or its key in an LMDB, as PairedImageDataset gives it in ``gt_path``."""
@@ -95,22 +114,24 @@ class PairedImages:
 
     def stored_lq(self, index: int) -> StoredImage:
         """Return where the LR image is stored, for results cached by its content."""
-        return self._stored(self.lq_folder, self.lq_path(index))
+        return self._stored(self._root(index).lq, self.lq_path(index))
 
     def stored_gt(self, index: int) -> StoredImage:
         """Return where the HR image is stored."""
-        return self._stored(self.gt_folder, self.gt_path(index))
+        return self._stored(self._root(index).gt, self.gt_path(index))
 
     def read_lq(self, index: int) -> np.ndarray:
         """Return an LR image, (h, w, 3) uint8 BGR; it is at least as large as the crop."""
-        image = self._read(self.lq_path(index), 'lq', self.lq_folder)
-        self._check_room(image, self.scale, self._where(self.lq_path(index), self.lq_folder))
+        path, folder = self.lq_path(index), self._root(index).lq
+        image = self._read(index, path, 'lq', folder)
+        self._check_room(image, self.scale, self._where(path, folder))
         return image
 
     def read_gt(self, index: int) -> np.ndarray:
         """Return an HR image, (H, W, 3) uint8 BGR; it is at least as large as the crop."""
-        image = self._read(self.gt_path(index), 'gt', self.gt_folder)
-        self._check_room(image, 1, self._where(self.gt_path(index), self.gt_folder))
+        path, folder = self.gt_path(index), self._root(index).gt
+        image = self._read(index, path, 'gt', folder)
+        self._check_room(image, 1, self._where(path, folder))
         return image
 
     def read_saliency(self, index: int, lq: np.ndarray) -> Optional[np.ndarray]:
@@ -120,11 +141,13 @@ class PairedImages:
             index: Of the pair.
             lq: The whole LR image, as :meth:`read_lq` gives it.
         """
-        return None if self._saliency is None else self._saliency.read(self._saliency_key(index), lq)
+        maps = self._saliency[self._number_of_root(index)]
+        return None if maps is None else maps.read(self._saliency_key(index), lq)
 
     def check_pair(self, index: int, lq: np.ndarray, gt: np.ndarray) -> None:
         """Raise DataError unless the HR image has ``scale`` times the LR image's sides."""
-        places = [self._where(self.gt_path(index), self.gt_folder), self._where(self.lq_path(index), self.lq_folder)]
+        root = self._root(index)
+        places = [self._where(self.gt_path(index), root.gt), self._where(self.lq_path(index), root.lq)]
         check_sizes(lq, gt, self.scale, None, ' and '.join(places))
 
     def to_sample(
@@ -147,15 +170,22 @@ class PairedImages:
         return {**tensors, 'lq_path': self.lq_path(index), 'gt_path': self.gt_path(index)}
 
     # ------------------------------------------------------------------ reading
-    def _read(self, path: str, kind: str, folder: str) -> np.ndarray:
+    def _number_of_root(self, index: int) -> int:
+        return int(np.searchsorted(self._ends, index, side='right'))
+
+    def _root(self, index: int) -> DataRoot:
+        return self.roots[self._number_of_root(index)]
+
+    def _read(self, index: int, path: str, kind: str, folder: str) -> np.ndarray:
         where = self._where(path, folder)
+        client = self._open_client(self._number_of_root(index))
         if is_store(folder):
-            image = getattr(self._open_client(), kind).pixels(path)
+            image = getattr(client, kind).pixels(path)
             # What is no whole LR pixel of an HR image has no LR one.
             height, width = (side - side % (self.scale if kind == 'gt' else 1) for side in image.shape[:2])
             return image[:height, :width]
         try:
-            content = self._open_client().get(path, kind)
+            content = client.get(path, kind)
         except ImageFileError:
             raise
         except OSError as error:
@@ -168,24 +198,32 @@ class PairedImages:
             )
         return decode_image(bytes(content), where)
 
-    def _open_client(self) -> Any:
-        if self._client is None or self._client_process != os.getpid():
-            if self._backend['type'] == 'lmdb':
-                self._client = _Lmdbs(lq=open_reader(self.lq_folder), gt=open_reader(self.gt_folder))
-            else:
-                from basicsr.utils import FileClient
+    def _open_client(self, number: int) -> Any:
+        """Return this process's file client, of one root where it is bound to folders."""
+        if self._backend['type'] != 'lmdb':
+            number = 0
+        if self._client_process != os.getpid():
+            self._clients, self._client_process = {}, os.getpid()
+        client = self._clients.get(number)
+        if client is None:
+            # Two threads may both be here; each goes on with its own.
+            client = self._clients[number] = self._new_client(self.roots[number])
+        return client
 
-                options = deepcopy(self._backend)
-                try:
-                    self._client = FileClient(options.pop('type'), **options)
-                except TypeError as error:
-                    raise OptionError(
-                        'the io_backend lacks options or has unknown ones',
-                        where=self._backend_place,
-                        found=f'{self._backend}: {error}',
-                    ) from error
-            self._client_process = os.getpid()
-        return self._client
+    def _new_client(self, root: DataRoot) -> Any:
+        if self._backend['type'] == 'lmdb':
+            return _Lmdbs(lq=open_reader(root.lq), gt=open_reader(root.gt))
+        from basicsr.utils import FileClient
+
+        options = deepcopy(self._backend)
+        try:
+            return FileClient(options.pop('type'), **options)
+        except TypeError as error:
+            raise OptionError(
+                'the io_backend lacks options or has unknown ones',
+                where=self._backend_place,
+                found=f'{self._backend}: {error}',
+            ) from error
 
     def _where(self, path: str, folder: str) -> str:
         return f'{folder}: {path}' if self._backend['type'] == 'lmdb' else path
@@ -204,12 +242,12 @@ class PairedImages:
             )
 
     # ------------------------------------------------------------------ names
-    def _pairs(self, opt: Mapping[str, Any]) -> List[Dict[str, str]]:
+    def _pairs(self, root: DataRoot, opt: Mapping[str, Any]) -> List[Dict[str, str]]:
         from basicsr.data import data_util
 
-        folders, kinds = [self.lq_folder, self.gt_folder], ['lq', 'gt']
+        folders, kinds = [root.lq, root.gt], ['lq', 'gt']
         if any(map(is_store, folders)):
-            return self._images_of_stores(opt)
+            return self._images_of_stores(root, opt)
         template, listed = opt.get('filename_tmpl', FILENAME_TMPL.default), opt.get('meta_info_file')
         with listing_errors(folders, template):
             if self._backend['type'] == 'lmdb':
@@ -221,18 +259,18 @@ class PairedImages:
                 return data_util.paired_paths_from_meta_info_file(folders, kinds, listed, template)
             return data_util.paired_paths_from_folder(folders, kinds, template)
 
-    def _images_of_stores(self, opt: Mapping[str, Any]) -> List[Dict[str, str]]:
+    def _images_of_stores(self, root: DataRoot, opt: Mapping[str, Any]) -> List[Dict[str, str]]:
         if opt.get('saliency') is not None:
             raise OptionError(
                 'Saliency maps of a raw image store are those of its windows, and this data set reads whole images',
                 where=option_place(opt, 'saliency'),
                 remedy='name the folders of the images, and maps of these',
             )
-        lq, gt = (open_reader(folder).images() for folder in (self.lq_folder, self.gt_folder))
+        lq, gt = (open_reader(folder).images() for folder in (root.lq, root.gt))
         if lq != gt:
             raise DataError(
                 'The raw image stores do not hold the same images',
-                where=f'{self.gt_folder} and {self.lq_folder}',
+                where=f'{root.gt} and {root.lq}',
                 remedy=f'make both by one call of {command("subimages")}',
             )
         return [{'lq_path': key, 'gt_path': key} for key in gt]

@@ -16,6 +16,7 @@ import torch
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 
+KINDS = (('gt', 'HR'), ('lq', 'LR'))
 SCALE, NAMES = 4, ('b', 'a', 'c d', 'é')
 
 
@@ -102,6 +103,36 @@ def test_lmdb(root, images):
         assert sample['gt_path'] == sample['lq_path'] == stock[index]['gt_path']
     assert pairs.stored_lq(0) == (opt['dataroot_lq'], pairs.lq_path(0))
     assert pairs.stored_gt(0) == (opt['dataroot_gt'], pairs.gt_path(0))
+
+
+def test_several_roots_stand_one_behind_the_other(root, images):
+    """A name may stand in each of them; the images of each are those of the root alone."""
+    other = root / 'other'
+    for folder, name in (('HR', 'a.png'), ('LR', 'ax4.png')):
+        (other / folder).mkdir(parents=True)
+        write(other / folder / name, 255 - cv2.imread(str(root / folder / name)))
+    both = {f'dataroot_{kind}': [str(place / folder) for place in (other, root)] for kind, folder in KINDS}
+    pairs, alone = PairedImages(options(root, **both)), PairedImages(options(root))
+    assert names_of(pairs) == ['a.png', *names_of(alone)]
+    assert pairs.stored_lq(0).path == str(other / 'LR' / 'ax4.png')
+    assert np.array_equal(pairs.read_gt(0), 255 - pairs.read_gt(1))
+    for index in range(len(alone)):
+        assert np.array_equal(pairs.read_lq(index + 1), alone.read_lq(index))
+    with pytest.raises(OptionError, match='meta_info_file(?s:.*)2 data roots'):
+        PairedImages(options(root, **both, meta_info_file='meta.txt'))
+    with pytest.raises(OptionError, match='do not name as many places'):
+        PairedImages(options(root, dataroot_gt=both['dataroot_gt']))
+    with pytest.raises(DataError, match='no image in'):
+        (root / 'empty').mkdir()
+        PairedImages(options(root, **{f'dataroot_{kind}': [str(root / 'empty')] * 2 for kind, _ in KINDS}))
+
+
+def test_several_lmdbs_of_the_same_keys(root, images):
+    opt = lmdb_options(root, images)
+    twice = {f'dataroot_{kind}': [opt[f'dataroot_{kind}']] * 2 for kind, _ in KINDS}
+    pairs, alone = PairedImages({**opt, **twice}), PairedImages(opt)
+    assert len(pairs) == 2 * len(alone) and pairs.stored_gt(len(alone)) == alone.stored_gt(0)
+    assert np.array_equal(pickle.loads(pickle.dumps(pairs)).read_lq(len(alone) + 1), alone.read_lq(1))
 
 
 def read_in_child(pairs, queue):
