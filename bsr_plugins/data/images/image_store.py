@@ -25,8 +25,8 @@ HEADER, INDEX = 'store.json', 'images.npy'
 VERSION = 1
 #: What is to be done where code other than this package's is to read one.
 STORE_REMEDY = (
-    'name a folder of images, or LMDBs, which `basicsr subimages` makes without --layout images; or take type: '
-    'UniformWindowsDataset, which draws the same crops from the store'
+    'name a folder of images, or LMDBs, which `basicsr subimages` makes without --layout images; to train from the '
+    'store, take type: UniformWindowsDataset, which draws the same crops'
 )
 REMAKE = f'copy it again from where it came, or delete it and make it again with {command("subimages")}'
 # Of an image in the index, behind its key.
@@ -151,8 +151,13 @@ def read_header(path: PathLike) -> StoreHeader:
     return header
 
 
-def check_bytes(path: str, expected: int) -> None:
+def check_bytes(path: str, expected: int, is_held: bool = False) -> None:
     """Raise where a file of pixels is missing or has another size: reading what is not there kills the process.
+
+    Args:
+        path: The file.
+        expected: Its bytes.
+        is_held: Whether it is mapped, so that it may be removed.
 
     Raises:
         DataError: It is so.
@@ -160,6 +165,8 @@ def check_bytes(path: str, expected: int) -> None:
     try:
         size = os.stat(path).st_size
     except OSError as error:
+        if is_held:
+            return
         raise DataError(f'The raw image store lacks a file: {path}', where=path, found=error, remedy=REMAKE) from error
     if size != expected:
         raise DataError(

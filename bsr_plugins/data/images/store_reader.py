@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 import numpy as np
 
@@ -30,12 +30,13 @@ class StoreReader(ImageReader):
         self._header = read_header(path)
         where = os.path.join(self.path, INDEX)
         try:
-            self._images = np.load(where, allow_pickle=False)
-            # Contiguous, so that a search in it copies nothing.
-            self._keys = np.ascontiguousarray(self._images['key'])
-            areas = self._images['height'].astype(np.uint64) * self._images['width'] * 3
+            images = np.load(where, allow_pickle=False)
+            # Each contiguous, so that a search copies nothing.
+            self._keys = np.ascontiguousarray(images['key'])
+            self._columns = tuple(np.ascontiguousarray(images[name]) for name, _ in FIELDS)
+            areas = images['height'].astype(np.uint64) * images['width'] * 3
             sizes = np.array(self._header.file_bytes, np.uint64)
-            fits = bool((self._images['offset'] + areas <= sizes[self._images['file']]).all())
+            fits = bool((images['offset'] + areas <= sizes[images['file']]).all())
         except (OSError, ValueError, IndexError, EOFError) as error:
             raise DataError(
                 f'The raw image store is damaged: {where}', where=where, found=error, remedy=REMAKE
@@ -51,10 +52,6 @@ class StoreReader(ImageReader):
     def images(self) -> List[str]:
         """Return the keys of the whole images, sorted."""
         return [key.decode('ascii') for key in self._keys]
-
-    def sizes(self) -> np.ndarray:
-        """Return height and width of each image, in the order of :meth:`images`: (N, 2)."""
-        return np.stack([self._images['height'], self._images['width']], axis=1).astype(np.int64)
 
     def get(self, key: str) -> Optional[bytes]:
         """Return an image as the bytes of a BMP, None where there is none: for whoever reads records.
@@ -90,18 +87,17 @@ class StoreReader(ImageReader):
         place, side = place_of(int(number), height, width, self._header.grid), self._header.grid[0]
         return None if place is None else pixels[place[0] : place[0] + side, place[1] : place[1] + side]
 
-    def _row(self, image: str) -> Any:
+    def _row(self, image: str) -> Optional[int]:
         wanted = image.encode('ascii', errors='replace')
         place = int(np.searchsorted(self._keys, np.bytes_(wanted)))
-        return self._images[place] if place < len(self._keys) and self._keys[place] == wanted else None
+        return place if place < len(self._keys) and self._keys[place] == wanted else None
 
-    def _pixels_of(self, found: Any) -> np.ndarray:
-        number, offset, height, width = (int(found[name]) for name, _ in FIELDS)
+    def _pixels_of(self, row: int) -> np.ndarray:
+        number, offset, height, width = (column.item(row) for column in self._columns)
         path = os.path.join(self.path, raw_name(number))
         mapped = self._files.get(number)
         # What was mapped and is cut short kills the process that reads it; one that is removed is held by the mapping.
-        if mapped is None or os.path.exists(path):
-            check_bytes(path, self._header.file_bytes[number])
+        check_bytes(path, self._header.file_bytes[number], is_held=mapped is not None)
         if mapped is None:
             mapped = self._files[number] = _mapped(path)
         return mapped[offset : offset + height * width * 3].reshape(height, width, 3)
