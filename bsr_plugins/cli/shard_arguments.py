@@ -89,7 +89,7 @@ def say_missing(what: str, shard: Shard, took: str, missing: Sequence[int], argv
     say(f'{part}: {took}; not finished yet: {others}. The last one to finish puts them together')
     if torchrun_process() is None:
         first = command(*_with_shard(argv, Shard(missing[0], shard.total)))
-        say(f'a shard that no process is making: {first}' + (', and so on' if len(missing) > 1 else ''))
+        say(f'to make one that no process is making: {first}' + (', and so on' if len(missing) > 1 else ''))
 
 
 def _with_shard(argv: Sequence[str], shard: Shard) -> List[str]:

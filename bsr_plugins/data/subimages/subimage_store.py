@@ -14,7 +14,14 @@ from bsr_plugins.common import files
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images.image_store import StoreHeader, raw_name, write_index
 from bsr_plugins.data.images.window_positions import positions
-from bsr_plugins.data.subimages.lmdb_manifest import MEASURED, META_INFO, manifest_text, read_manifest, write_manifest
+from bsr_plugins.data.subimages.lmdb_manifest import (
+    MEASURED,
+    META_INFO,
+    has_manifest,
+    manifest_text,
+    read_manifest,
+    write_manifest,
+)
 from bsr_plugins.data.subimages.lmdb_writer import PARTIAL, write_errors
 from bsr_plugins.data.subimages.making import image_bar, in_order, source_image
 from bsr_plugins.data.subimages.subimage_cutting import SourceImage, Whole, whole_pair
@@ -68,7 +75,8 @@ class StoreParts:
         """
         for path, manifest in self._manifests.items():
             partial = _partial(path)
-            if partial.is_dir() and not _is_of(partial, manifest):
+            # Another shard may have made the folder a moment ago, and not written into it yet.
+            if has_manifest(partial) and not _is_of(partial, manifest):
                 if not start_over:
                     raise DataError(
                         f'{partial} is a part of something else',

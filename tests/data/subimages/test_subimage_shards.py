@@ -134,6 +134,11 @@ def test_a_cut_file_of_a_store_is_made_anew(images: Path, tmp_path: Path) -> Non
     assert make(images, tmp_path, shard=Shard(1, 2), layout='images').images == 1
 
 
+def test_a_store_that_another_shard_has_just_begun(images: Path, tmp_path: Path) -> None:
+    (tmp_path / 'HR_images.store.partial').mkdir()
+    assert make(images, tmp_path, shard=Shard(1, 2), layout='images').images == 3
+
+
 def test_a_shard_of_another_request(images: Path, tmp_path: Path) -> None:
     for layout in LAYOUTS:
         make(images, tmp_path, shard=Shard(1, 2), layout=layout, grid=WindowGrid(8, 8, 0))
