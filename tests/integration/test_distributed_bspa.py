@@ -13,6 +13,8 @@ import pytest
 import torch
 import yaml
 
+from two_processes import train_in_two
+
 
 def launch(options: Dict[str, Any], root: Path, *arguments: str) -> Path:
     root.mkdir(parents=True, exist_ok=True)
@@ -60,7 +62,12 @@ def test_two_processes(
     shutil.copytree(whole, root / 'experiments' / whole.name)
     for late in ('models/net_g_8.pth', 'models/net_g_latest.pth', 'training_states/8.state'):
         (root / 'experiments' / whole.name / late).unlink()
-    resumed = launch(numbered_options, root, '--auto_resume')
+    if num_workers:
+        launch(numbered_options, root, '--auto_resume')
+    else:
+        (root / 'run.yml').write_text((tmp_path / 'whole' / 'run.yml').read_text())
+        train_in_two(root, 'run.yml', arguments=['--auto_resume'])
+    resumed = root / 'experiments' / whole.name
 
     def everything(run: Path) -> Any:
         return [torch.load(run / path, weights_only=True) for path in ('models/net_g_8.pth', 'training_states/8.state')]

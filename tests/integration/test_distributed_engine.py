@@ -1,12 +1,9 @@
-"""The engine and the sigma branch in two gloo processes under torchrun: accumulation, a resume inside it, the guard."""
+"""The engine and the sigma branch in two gloo processes: accumulation, a resume inside it, the guard."""
 
 from __future__ import annotations
 
 import copy
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -14,36 +11,15 @@ import pytest
 import torch
 import yaml
 
+from two_processes import train_in_two
+
 Options = Dict[str, Any]
 
 
-def launch(options: Options, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def train(options: Options, root: Path, *arguments: str, **more: Any) -> str:
     root.mkdir(parents=True, exist_ok=True)
     (root / 'run.yml').write_text(yaml.safe_dump(options, sort_keys=False))
-    return subprocess.run(
-        [
-            sys.executable,
-            '-m',
-            'torch.distributed.run',
-            '--nproc_per_node',
-            '2',
-            '--standalone',
-            '-m',
-            'bsr_plugins',
-            'train',
-            '-opt',
-            'run.yml',
-            '--launcher',
-            'pytorch',
-            *arguments,
-        ],
-        cwd=root,
-        env=dict(os.environ, OMP_NUM_THREADS='1'),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
+    return train_in_two(root, 'run.yml', arguments=arguments, **more)
 
 
 @pytest.fixture
@@ -68,9 +44,7 @@ def options(base_options: Options) -> Options:
 
 
 def test_two_processes_accumulate_and_resume(options: Options, tmp_path: Path, same: Callable[..., None]) -> None:
-    done = launch(options, tmp_path / 'whole')
-    assert done.returncode == 0, done.stdout[-4000:]
-    assert 'the effective batch is 4' in done.stdout
+    assert 'the effective batch is 4' in train(options, tmp_path / 'whole')
     whole = tmp_path / 'whole' / 'experiments' / 'run'
     gradients = torch.load(whole / 'training_states' / '3.state', weights_only=True)['bsr_plugins']['engine'][
         'gradients'
@@ -82,13 +56,12 @@ def test_two_processes_accumulate_and_resume(options: Options, tmp_path: Path, s
     shutil.copytree(whole, resumed)
     for late in (*resumed.glob('models/net_*_4.pth'), resumed / 'training_states' / '4.state'):
         late.unlink()
-    done = launch(options, tmp_path / 'resumed', '--auto_resume')
-    assert done.returncode == 0, done.stdout[-4000:]
+    train(options, tmp_path / 'resumed', '--auto_resume')
     for name in ('models/net_g_4.pth', 'models/net_sigma_4.pth', 'training_states/4.state'):
         same(*(torch.load(run / name, weights_only=True) for run in (resumed, whole)))
 
 
-def test_a_bad_image_of_one_process_stops_both(options: Options, tmp_path: Path, repo: Path) -> None:
+def test_a_bad_image_of_one_process_stops_both(options: Options, tmp_path: Path) -> None:
     """The loss of one process alone is not finite: it names its files, and no process goes on."""
     (tmp_path / 'nan_loss.py').write_text("""
 import torch
@@ -106,38 +79,10 @@ class NanOnRankOne(nn.Module):
         bad = torch.distributed.get_rank() == 1 and self.calls == 3
         return (pred - target).abs().mean() * (float('nan') if bad else 1.0)
 """)
-    (tmp_path / 'train.py').write_text("""
-import bsr_plugins
-import nan_loss
-from basicsr.train import train_pipeline
-train_pipeline('.')
-""")
     options['train']['pixel_opt'] = {'type': 'NanOnRankOne'}
-    (tmp_path / 'run.yml').write_text(yaml.safe_dump(options, sort_keys=False))
-    done = subprocess.run(
-        [
-            sys.executable,
-            '-m',
-            'torch.distributed.run',
-            '--nproc_per_node',
-            '2',
-            '--standalone',
-            'train.py',
-            '-opt',
-            'run.yml',
-            '--launcher',
-            'pytorch',
-        ],
-        cwd=tmp_path,
-        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(repo)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode != 0
-    assert 'A loss is not finite in iteration 3' in done.stdout, done.stdout[-4000:]
-    assert 'l_pix nan' in done.stdout
-    files = [line for line in done.stdout.splitlines() if 'where:' in line]
+    output = train(options, tmp_path, first='nan_loss', fails=True)
+    assert 'A loss is not finite in iteration 3' in output, output[-4000:]
+    assert 'l_pix nan' in output
+    files = [line for line in output.splitlines() if 'where:' in line]
     assert files and all(line.count('t91_') == 2 for line in files)  # lq and gt of the one bad batch
     assert sorted(path.name for path in tmp_path.glob('experiments/run/training_states/*')) == ['1.state', '2.state']

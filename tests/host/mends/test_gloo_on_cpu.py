@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from two_processes import train_in_two
+
 REPO = Path(__file__).resolve().parents[3]
 
 OPTIONS = """
@@ -57,16 +59,14 @@ logger: {print_freq: 1, save_checkpoint_freq: 4, use_tb_logger: false, wandb: {p
 dist_params: {backend: nccl, port: 29500}
 """
 
-# BasicSR's own pipeline; each rank writes a checksum of its weights, which are equal where gradients were exchanged.
-SCRIPT = """
+# Each rank writes a checksum of its weights, which are equal where gradients were exchanged.
+CHECKSUMS = """
 import os
-import sys
-{first}
-import torch
-from basicsr.models.sr_model import SRModel
-from basicsr.train import train_pipeline
 
-if __name__ == '__main__':
+from basicsr.models.sr_model import SRModel
+
+
+def write_checksums():
     optimize_parameters = SRModel.optimize_parameters
 
     def and_write(self, current_iter):
@@ -74,10 +74,21 @@ if __name__ == '__main__':
         name = type(self.net_g).__name__
         total = sum(value.double().sum().item() for value in self.get_bare_model(self.net_g).state_dict().values())
         sample = self.lq.double().sum().item()
-        with open(f'rank{{os.environ["RANK"]}}.txt', 'a') as file:
+        with open(f'rank{os.environ["RANK"]}.txt', 'a') as file:
             print(current_iter, name, repr(total), repr(sample), file=file)
 
     SRModel.optimize_parameters = and_write
+"""
+# BasicSR's own pipeline under torchrun.
+SCRIPT = """
+import os
+
+import bsr_plugins
+from checksums import write_checksums
+from basicsr.train import train_pipeline
+
+if __name__ == '__main__':
+    write_checksums()
     train_pipeline(os.getcwd())
 """
 
@@ -90,47 +101,39 @@ def write_data(root: Path, workers: int) -> None:
         for index in range(4):
             image = generator.integers(0, 256, (size, size, 3), np.uint8)
             cv2.imwrite(str(root / folder / f'{index}.png'), image)
+    (root / 'checksums.py').write_text(CHECKSUMS)
+    (root / 'forked.py').write_text('from checksums import write_checksums\nwrite_checksums()\n')
     (root / 'x.yml').write_text(OPTIONS.replace('{workers}', str(workers)))
 
 
-def torchrun(root: Path, first: str, workers: int) -> subprocess.CompletedProcess[str]:
-    write_data(root, workers)
-    (root / 'script.py').write_text(SCRIPT.format(first=first))
-    command = [
-        sys.executable,
-        '-m',
-        'torch.distributed.run',
-        '--standalone',
-        '--nproc_per_node=2',
-        'script.py',
-        '-opt',
-        'x.yml',
-        '--launcher',
-        'pytorch',
-    ]
-    return subprocess.run(
-        command,
+def torchrun(root: Path) -> str:
+    (root / 'script.py').write_text(SCRIPT)
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', 'script.py']
+    done = subprocess.run(
+        [*command, '-opt', 'x.yml', '--launcher', 'pytorch'],
         cwd=root,
         capture_output=True,
         text=True,
         timeout=300,
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(REPO)},
     )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
 
 
 @pytest.mark.parametrize('workers', [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_unmodified_basicsr_trains_in_two_processes(workers: int, tmp_path: Path, no_cuda: None) -> None:
-    """With a worker, spawned ones that unpickle a stock data set are part of it."""
+    """With a worker under torchrun: spawned ones that unpickle a stock data set are part of it."""
     pytest.importorskip('basicsr')
-    done = torchrun(tmp_path, 'import bsr_plugins', workers)
-    assert done.returncode == 0, done.stderr[-3000:]
+    write_data(tmp_path, workers)
+    output = torchrun(tmp_path) if workers else train_in_two(tmp_path, 'x.yml', first='forked')
     ranks = [[line.split() for line in (tmp_path / f'rank{rank}.txt').read_text().splitlines()] for rank in (0, 1)]
     assert [line[0] for line in ranks[0]] == ['1', '2', '3', '4']
     assert {line[1] for rank in ranks for line in rank} == {'DistributedDataParallel'}
     assert [line[2] for line in ranks[0]] == [line[2] for line in ranks[1]], 'the weights of the ranks differ'
     assert len({line[2] for line in ranks[0]}) == 4, 'the weights did not move'
     assert [line[3] for line in ranks[0]] != [line[3] for line in ranks[1]], 'the ranks were given the same samples'
-    assert 'End of training' in done.stderr and '# psnr:' in done.stderr
+    assert 'End of training' in output and '# psnr:' in output
     assert (tmp_path / 'experiments' / 'gloo' / 'models' / 'net_g_latest.pth').is_file()
 
 
