@@ -1,9 +1,12 @@
 """Measures the pack against stock BasicSR, interleaved in one run: ``python tools/bench.py [name ...]``.
 
-Each file ``tools/benches/<topic>_bench.py`` holds functions ``bench_<name>(quick)`` that return rows: a dict with
-``bench``, ``case``, ``ratio_min``, ``ratio_median``, ``ratio_max``, ``target`` and whatever else they measured. A ratio
-is ours against stock; the target says which side of it is good. Timings vary from machine to machine: they are shown,
-never tested.
+Each file ``tools/benches/<topic>_bench.py`` holds functions ``bench_<name>(quick)`` that return rows, or yield them one by
+one: a dict with ``bench``, ``case``, ``ratio_min``, ``ratio_median``, ``ratio_max``, ``target`` and whatever else they
+measured. A ratio is ours against stock; the target says which side of it is good. Timings vary from machine to machine:
+they are shown, never tested. Rows are shown and written as they come, as JSON and as a table of Markdown, so that a run
+that is cut off loses nothing.
+
+``python tools/bench.py gpu`` is for a machine with a card (``tools/benches/gpu_bench.py``).
 """
 
 from __future__ import annotations
@@ -16,13 +19,13 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 BENCHES = Path(__file__).resolve().parent / 'benches'
 Row = Dict[str, Any]
 
 
-def find_benches(folder: Path = BENCHES) -> Dict[str, Callable[[bool], List[Row]]]:
+def find_benches(folder: Path = BENCHES) -> Dict[str, Callable[[bool], Iterable[Row]]]:
     """Return name -> function of all benches, in the order of file and function names."""
     found = {}
     for path in sorted(folder.glob('*_bench.py')):
@@ -35,6 +38,19 @@ def find_benches(folder: Path = BENCHES) -> Dict[str, Callable[[bool], List[Row]
             if name.startswith('bench_'):
                 found[name[len('bench_') :]] = getattr(module, name)
     return found
+
+
+def markdown(rows: List[Row], measured_on: Row) -> str:
+    """Return the rows as a table of Markdown, headed by what they were measured on."""
+    place = measured_on['gpu'] or f'{measured_on["cores"]} cores without a GPU'
+    head = f'{place}, torch {measured_on["torch"]}, Python {measured_on["python"]} (min / median / max)\n\n'
+    lines = ['| measured | ratio | to reach | also measured |', '|---|---|---|---|']
+    keys = ('bench', 'case', 'ratio_min', 'ratio_median', 'ratio_max', 'target')
+    for row in rows:
+        ratio = ' / '.join(_text(row.get(key)) for key in keys[2:5]) if row.get('ratio_median') is not None else ''
+        more = ', '.join(f'{key} {_text(value)}' for key, value in row.items() if key not in keys)
+        lines.append(f'| `{row["bench"]}` {row["case"]} | {ratio} | {row.get("target") or ""} | {more} |')
+    return head + '\n'.join(lines) + '\n'
 
 
 def table(rows: List[Row]) -> str:
@@ -80,7 +96,10 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument(
         '--json', type=Path, default=Path('results/bench.json'), help='file to write the rows to, as JSON (%(default)s)'
     )
+    parser.add_argument('--cpu', action='store_true', help='gpu: let the CPU stand in, which measures nothing')
     args = parser.parse_args(argv)
+    if args.cpu:
+        os.environ.update({'BSR_GPU_STAND_IN': 'cpu', 'CUDA_VISIBLE_DEVICES': ''})
     benches = find_benches()
     if args.list:
         print('\n'.join(benches))
@@ -91,17 +110,22 @@ def main(argv: Optional[List[str]] = None) -> int:
 
         print('\n'.join(f"no bench '{name}': {did_you_mean(name, benches)}" for name in unknown), file=sys.stderr)
         return 2
+    from bsr_plugins.common.files import write_text
+
     rows: List[Row] = []
     for name in args.names or benches:
         start = time.perf_counter()
         print(f'{name} ...', file=sys.stderr, flush=True)
-        rows += benches[name](args.quick)
+        for row in benches[name](args.quick):
+            rows.append(row)
+            told = f' {_text(row["ratio_median"])}' if row.get('ratio_median') is not None else ''
+            print(f'  {row["case"]}{told}', file=sys.stderr, flush=True)
+            content = {'machine': machine(), 'quick': args.quick, 'rows': rows}
+            write_text(args.json, json.dumps(content, indent=1) + '\n')
+            write_text(args.json.with_suffix('.md'), markdown(rows, content['machine']))
         print(f'{name}: {time.perf_counter() - start:.0f} s', file=sys.stderr, flush=True)
-    from bsr_plugins.common.files import write_text
-
-    write_text(args.json, json.dumps({'machine': machine(), 'quick': args.quick, 'rows': rows}, indent=1) + '\n')
     print(table(rows))
-    print(f'\nwritten to {args.json}')
+    print(f'\nwritten to {args.json} and {args.json.with_suffix(".md").name}')
     return 0
 
 

@@ -149,7 +149,7 @@ def _options(network: Dict[str, Any], train: Dict[str, Any]) -> Dict[str, Any]:
         'scale': 4,
         'network_g': dict(network),
         'path': {},
-        'datasets': {'train': {'batch_size_per_gpu': 1}},
+        'datasets': {'train': {'batch_size_per_gpu': 1, 'num_worker_per_gpu': 0}},
         'train': {
             'ema_decay': 0.999,
             'optim_g': {'type': 'Adam', 'lr': 1e-4, 'betas': [0.9, 0.99]},

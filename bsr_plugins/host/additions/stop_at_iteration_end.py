@@ -76,9 +76,11 @@ def _stop(model: Any, signum: int, script: Optional[FrameType]) -> None:
     is_saved = _save(model, iteration, script)
     if model.opt.get('dist'):
         # A process that is gone lets the launcher end the others; rank 0 may still be writing.
-        import torch.distributed
+        import torch
 
-        torch.distributed.barrier()
+        # Without its device, NCCL takes the GPU of the number of the rank.
+        on_gpus = torch.distributed.get_backend() == 'nccl'
+        torch.distributed.barrier(device_ids=[torch.cuda.current_device()] if on_gpus else None)
     state = os.path.join(model.opt['path']['training_states'], f'{iteration}.state')
     raise stop_signals.Stopped(signum, state if is_saved else None)
 

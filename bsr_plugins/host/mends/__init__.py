@@ -114,7 +114,7 @@ MENDS: Tuple[Patch, ...] = (
         'resume on CPU',
         'basicsr.utils.misc',
         _lazy('resume_on_cpu:mend_resume_on_cpu'),
-        'resuming asks for a CUDA device',
+        'resuming asks for a CUDA device, and keeps the whole state there, where each update then waits for step counts',
         f'{_THREADS}issues/679',
     ),
     Patch(
@@ -144,6 +144,13 @@ MENDS: Tuple[Patch, ...] = (
         _lazy('prefetch_race:mend_prefetch_race'),
         'prefetch_mode: cpu hangs with persistent_workers, or after an error',
         f'{_THREADS}pull/268',
+    ),
+    Patch(
+        'CUDA prefetch',
+        'basicsr.data.prefetch_dataloader',
+        _lazy('cuda_prefetch:mend_cuda_prefetch'),
+        'prefetch_mode: cuda may overwrite a batch that is still trained on',
+        f'{_FILES}data/prefetch_dataloader.py',
     ),
     Patch(
         'LMDB backend',

@@ -93,3 +93,25 @@ def test_other_errors_of_a_map_location_are_not_hidden(torch: Any, state_file: P
 
     with pytest.raises(KeyError, match='absent'):
         load_resume_state()
+
+
+def test_with_a_gpu_the_state_is_read_to_the_cpu(torch: Any, state_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = pytest.importorskip('basicsr.train')
+    from bsr_plugins.host.mends import resume_on_cpu
+
+    monkeypatch.setattr(resume_on_cpu, 'cuda_is_absent', lambda: False)
+    monkeypatch.setattr(torch.cuda, 'current_device', lambda: 0)
+    asked: List[str] = []
+
+    class Storage:
+        """What ``storage.cuda(device)`` of upstream would be called of."""
+
+    def to_gpu(storage: Any, place: str) -> Any:
+        asked.append(place)
+        return Storage()
+
+    def load_resume_state() -> Any:
+        return torch.load(state_file, map_location=to_gpu)
+
+    assert load_resume_state()['weights'].device.type == 'cpu' and asked == []
+    assert train.load_resume_state(options_of(state_file))['weights'].device.type == 'cpu'
