@@ -1,10 +1,10 @@
 """Measures the pack against stock BasicSR, interleaved in one run: ``python tools/bench.py [name ...]``.
 
-Each file ``tools/benches/<topic>_bench.py`` holds functions ``bench_<name>(quick)`` that return rows, or yield them one by
-one: a dict with ``bench``, ``case``, ``ratio_min``, ``ratio_median``, ``ratio_max``, ``target`` and whatever else they
-measured. A ratio is ours against stock; the target says which side of it is good. Timings vary from machine to machine:
-they are shown, never tested. Rows are shown and written as they come, as JSON and as a table of Markdown, so that a run
-that is cut off loses nothing.
+Each file ``tools/benches/<topic>_bench.py`` holds functions ``bench_<name>(quick)`` that return rows, or yield them one
+by one: a dict with ``bench``, ``case``, ``ratio_min``, ``ratio_median``, ``ratio_max``, ``target`` and whatever else
+they measured. A ratio is ours against stock; the target says which side of it is good. Timings vary from machine to
+machine: they are shown, never tested. Rows are shown and written as they come, as JSON and as a table of Markdown, so
+that a run that is cut off loses nothing.
 
 ``python tools/bench.py gpu`` is for a machine with a card (``tools/benches/gpu_bench.py``).
 """

@@ -1,7 +1,7 @@
 """What the tests marked ``gpu`` share: the device, small made-up images, options of runs that take a second.
 
-``python tools/gpu_check.py`` runs them. Where there is no GPU they are skipped, unless ``BSR_GPU_STAND_IN=cpu`` lets the
-CPU stand in; what it cannot stand in for asks for ``cuda``.
+``python tools/gpu_check.py`` runs them. Without a GPU they are skipped, unless ``BSR_GPU_STAND_IN=cpu`` lets the CPU
+stand in; what it cannot stand in for asks for ``cuda``.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def network() -> nn.Sequential:
 
 
 def test_a_round_is_that_of_the_cpu(device: torch.device, full_precision: None) -> None:
-    """In float32: the scores differ in their last bits, and the frozen entries are the same but for a few at the edge."""
+    """In float32: scores differ in their last bits, and frozen entries are the same but for a few at the edge."""
     net = network()
     target = copy.deepcopy(net.state_dict())
     baseline = {name: value + 0.05 * torch.randn(value.shape) for name, value in target.items()}

@@ -114,7 +114,7 @@ MENDS: Tuple[Patch, ...] = (
         'resume on CPU',
         'basicsr.utils.misc',
         _lazy('resume_on_cpu:mend_resume_on_cpu'),
-        'resuming asks for a CUDA device, and keeps the whole state there, where each update then waits for step counts',
+        'resuming asks for a CUDA device, and keeps the state there, where each update waits for step counts',
         f'{_THREADS}issues/679',
     ),
     Patch(

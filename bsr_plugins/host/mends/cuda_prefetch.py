@@ -26,7 +26,7 @@ def mend_cuda_prefetch(module: ModuleType) -> bool:
         batch = upstream_next(self)
         for value in (batch or {}).values():
             if getattr(value, 'is_cuda', False):
-                value.record_stream(module.torch.cuda.current_stream())  # type: ignore[attr-defined]
+                value.record_stream(module.torch.cuda.current_stream())
         return batch
 
     next_batch.notes_its_stream = True  # type: ignore[attr-defined]
