@@ -36,9 +36,10 @@ class TrainingPosition:
         """Return ``samples``; None where no sampler has reported an epoch to which they could belong."""
         return None if self.samples_per_epoch is None else self.samples
 
-    def drops_sample(self, index: int) -> bool:
-        """Tell whether the sample at place ``index`` of the epoch in progress will be dropped."""
-        return self.is_dropped is not None and self.is_dropped(self.first_iteration + index // self.batch_size)
+    def plan_of_epoch(self) -> Optional[Callable[[int], bool]]:
+        """Return what tells of a batch of the epoch in progress, from 0, whether it will be dropped; None: none is."""
+        is_dropped, first = self.is_dropped, self.first_iteration
+        return None if is_dropped is None else lambda batch: is_dropped(first + batch)
 
 
 @dataclasses.dataclass

@@ -36,9 +36,9 @@ def data_roots(values: SimpleNamespace) -> List[DataRoot]:
         OptionError: See :func:`check_roots`.
     """
     check_roots(values)
-    columns = [paths_of(getattr(values, key, None)) for key in ROOT_KEYS]
-    count = len(columns[0])
-    return [DataRoot(*row) for row in zip(*(column or [None] * count for column in columns))]
+    gt, lq, difficulty, saliency = (paths_of(getattr(values, key, None)) for key in ROOT_KEYS)
+    nothing: List[Optional[str]] = [None] * len(gt)
+    return [DataRoot(*row) for row in zip(gt, lq, difficulty or nothing, saliency or nothing)]
 
 
 def check_roots(values: SimpleNamespace) -> None:

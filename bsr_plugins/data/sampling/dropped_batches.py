@@ -6,7 +6,7 @@ same would take as long as a training batch does.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import torch
 
@@ -18,6 +18,26 @@ MARK = 'dropped_by_bsr_plugins'
 
 class DroppedIndex(int):
     """The index of a sample that is to be dropped; to a data set that knows nothing of it, an ordinary index."""
+
+
+def marked_where_dropped(
+    indices: Sequence[int], batch_size: int, is_dropped: Callable[[int], bool], first: int = 0
+) -> Iterator[int]:
+    """Yield the indices of an epoch, those of batches that will be dropped as :class:`DroppedIndex`.
+
+    A batch is asked for when its turn comes, so that an epoch of any length begins at once.
+
+    Args:
+        indices: Of the whole epoch.
+        batch_size: Samples in a batch.
+        is_dropped: Tells it of a batch, from 0.
+        first: The place in the epoch to begin at.
+    """
+    while first < len(indices):
+        batch = first // batch_size
+        part = indices[first : (batch + 1) * batch_size]
+        yield from map(DroppedIndex, part) if is_dropped(batch) else part
+        first += len(part)
 
 
 class ItemsUnlessDropped:

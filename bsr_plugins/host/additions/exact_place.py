@@ -8,7 +8,7 @@ https://github.com/XPixelGroup/BasicSR/issues/306 tells what an epoch means ther
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any, Iterator, List
+from typing import Any, Iterator, Sequence
 
 from bsr_plugins.runs import training_position
 
@@ -27,7 +27,7 @@ def keep_exact_place(module: ModuleType) -> bool:
     Returns:
         True where the class was patched, False where it already was.
     """
-    from bsr_plugins.data.sampling.dropped_batches import DroppedIndex
+    from bsr_plugins.data.sampling.dropped_batches import marked_where_dropped
 
     sampler_class = module.EnlargedSampler
     if getattr(sampler_class, 'patched_by_bsr_plugins', False):
@@ -42,16 +42,17 @@ def keep_exact_place(module: ModuleType) -> bool:
     def __iter__(self: Any) -> Iterator[int]:  # noqa: N807
         if getattr(self.dataset, 'draws_by_number', False):
             first = self.epoch * self.num_samples
-            indices: List[int] = list(range(first, first + self.num_samples))
+            indices: Sequence[int] = range(first, first + self.num_samples)
         else:
             indices = list(upstream_iter(self))
-        position = training_position.position
-        if position.is_dropped is not None:
-            indices = [
-                DroppedIndex(index) if position.drops_sample(place) else index for place, index in enumerate(indices)
-            ]
-        resumption = training_position.resumption_of(self.epoch)
-        return iter(indices) if resumption is None else _remaining(indices, resumption)
+        position, resumption = training_position.position, training_position.resumption_of(self.epoch)
+        plan, start = position.plan_of_epoch(), 0 if resumption is None else resumption.samples
+        rest = (
+            iter(indices[start:] if start else indices)
+            if plan is None
+            else marked_where_dropped(indices, position.batch_size, plan, start)
+        )
+        return rest if resumption is None else _resumed(rest, resumption)
 
     def set_epoch(self: Any, epoch: int) -> None:
         epoch = training_position.epoch_of_run(epoch)
@@ -67,11 +68,11 @@ def keep_exact_place(module: ModuleType) -> bool:
     return True
 
 
-def _remaining(indices: List[int], resumption: training_position.Resumption) -> Iterator[int]:
+def _resumed(rest: Iterator[int], resumption: training_position.Resumption) -> Iterator[int]:
     # A generator: its body first runs when the loader asks for the first index, after the loader iterator was made.
     resumption.is_taken_up = True
     if resumption.random_states is not None:
         from bsr_plugins.runs.random_states import restore_random_states
 
         restore_random_states(resumption.random_states)
-    yield from indices[resumption.samples :]
+    yield from rest

@@ -10,7 +10,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.data.sampling.dropped_batches import MARK, DroppedIndex, check_not_dropped, skip_dropped
+from bsr_plugins.data.sampling.dropped_batches import (
+    MARK,
+    DroppedIndex,
+    check_not_dropped,
+    marked_where_dropped,
+    skip_dropped,
+)
 
 
 class Images(Dataset):
@@ -43,6 +49,18 @@ def test_dropped_batches_are_not_decoded(num_workers: int) -> None:
     assert [batch['lq'].shape for batch in batches] == [(2, 3, 4, 4), (2, 1), (2, 3, 4, 4)]
     assert [MARK in batch for batch in batches] == [False, True, False]
     assert batches[2]['lq'][:, 0, 0, 0].tolist() == [4.0, 5.0]
+
+
+@pytest.mark.parametrize('first', [0, 4, 5, 11, 13])
+def test_indices_of_dropped_batches_are_marked_when_their_turn_comes(first: int) -> None:
+    asked: List[int] = []
+    indices = range(100, 113)
+    found = marked_where_dropped(indices, 4, lambda batch: asked.append(batch) or batch % 2 == 1, first)
+    assert asked == []
+    expected = [(index, place // 4 % 2 == 1) for place, index in enumerate(indices)][first:]
+    assert [(int(index), isinstance(index, DroppedIndex)) for index in found] == expected
+    assert asked == sorted({place // 4 for place in range(first, 13)})
+    assert list(marked_where_dropped(list(indices), 4, lambda batch: False, first)) == list(indices)[first:]
 
 
 def test_a_batch_only_half_dropped_is_decoded() -> None:
