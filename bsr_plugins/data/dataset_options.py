@@ -126,6 +126,7 @@ SALIENCY_PAIRED = OptionSet(
 DATASETS = (INVERSE_SAMPLED, UNIFORM_WINDOWS, RFS, SAMPLING_AUG, SALIENCY_PAIRED)
 #: Those that take lists for ``dataroot_gt``, ``dataroot_lq``, ``difficulty`` and ``saliency``.
 SEVERAL_ROOTS: Tuple[str, ...] = (
+    'InverseSampledLMDBDataset',
     'UniformWindowsDataset',
     'RFSBalancedBatchDataset',
     'SamplingAugDataset',

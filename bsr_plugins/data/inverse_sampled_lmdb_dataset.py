@@ -11,15 +11,15 @@ from torch.utils.data import Dataset
 
 from bsr_plugins.common.keyed_random import keyed_python_random
 from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
-from bsr_plugins.data.difficulty.lmdb_pair import check_sizes, read_pair_difficulty
-from bsr_plugins.data.images.data_roots import one_root
+from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
+from bsr_plugins.data.images.data_roots import data_roots
 from bsr_plugins.data.images.image_reader import ImageReader
 from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
 from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw
-from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.sampling.classes_of_set import classes_of
 from bsr_plugins.data.sampling.numbered_draws import NumberedDraws
 from bsr_plugins.data.subimages.window_layout import log_degradation
 
@@ -58,32 +58,32 @@ class InverseSampledLMDBDataset(NumberedDraws, Dataset):
         given = read_dataset_options(opt, INVERSE_SAMPLED)
         self.opt: Dict[str, Any] = dict(opt)
         self.scale: int = given.scale
-        self.gt_folder, self.lq_folder = (one_root(opt, key) for key in ('dataroot_gt', 'dataroot_lq'))
+        self.roots = data_roots(given)
         self.gt_size: Optional[int] = given.gt_size
         self._tensors = SampleTensors(opt)
         self.seed = torch.initial_seed() % 2**64
 
-        keys, mse = read_pair_difficulty(self.gt_folder, self.lq_folder, self.scale, self.gt_size, given.difficulty)
-        log_degradation(self.lq_folder)
-        self._saliency: Optional[SaliencyMaps] = None
-        if given.saliency is not None:
-            self._saliency = SaliencyMaps(given.saliency, self.lq_folder)
-            self._saliency.check_keys(keys)
-        self.class_counts_ = class_counts(len(keys), given.num_classes, given.imbalance_factor)
-        ranked = rank_into_classes(keys, mse, self.class_counts_)
-        self.class_thresholds_ = ranked.thresholds
-        self._draws = ClassDraws(ranked.class_index, given.sampling, self.seed)
+        self._saliency = [root.saliency and SaliencyMaps(root.saliency, root.lq) for root in self.roots]
+        self._table = classes_of(self.roots, given)
+        for root in self.roots:
+            log_degradation(root.lq)
+        self.class_counts_, self.class_thresholds_ = self._table.counts, self._table.thresholds
+        self._sampling = given.sampling
+        self._draws = self._new_draws()
         self.class_probabilities_ = self._draws.probabilities
-        # One flat array, not a list: worker processes share its pages, while counting references would copy them.
-        self._keys = np.char.encode(keys, 'ascii')
-        self._readers: Optional[Tuple[ImageReader, ImageReader]] = None
+        self._readers: Dict[int, Tuple[ImageReader, ImageReader]] = {}
 
     def __len__(self) -> int:
         """The number of sub-images: what BasicSR takes an epoch to be."""
-        return len(self._keys)
+        return len(self._table)
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {**self.__dict__, '_readers': None}
+        # What a spawned worker maps or opens itself; forked ones share the pages.
+        return {**self.__dict__, '_readers': {}, '_draws': None}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._draws = self._new_draws()
 
     def draw(self, number: int) -> Draw:
         """Return the class and the sub-image (its index in key order) of draw ``number``, without reading an image."""
@@ -91,22 +91,28 @@ class InverseSampledLMDBDataset(NumberedDraws, Dataset):
 
     def key(self, member: int) -> str:
         """Return the LMDB key of a sub-image."""
-        return self._keys[member].decode('ascii')
+        return self._table.key(member)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         class_index, member = self.draw(index)
         key = self.key(member)
-        lq, gt = self._read_pair(key)
-        maps = [] if self._saliency is None else [self._saliency.read(key, np.rint(lq * 255).astype(np.uint8))]
+        root = self._table.root(member)
+        lq, gt = self._read_pair(key, root)
+        saliency = self._saliency[root]
+        maps = [] if saliency is None else [saliency.read(key, np.rint(lq * 255).astype(np.uint8))]
         with keyed_python_random(self.seed, operator.index(index), _AUGMENTATION_STREAM):
             if self.gt_size is not None:
                 gt, lq, *maps = random_crop(gt, lq, self.gt_size, self.scale, *maps)
             tensors = self._tensors(gt, lq, *maps)
         return {**tensors, 'lq_path': key, 'gt_path': key, 'class_index': class_index}
 
-    def _read_pair(self, key: str) -> Tuple[np.ndarray, np.ndarray]:
-        if self._readers is None:
-            self._readers = (open_reader(self.lq_folder), open_reader(self.gt_folder))
-        lq, gt = (reader.image(key) for reader in self._readers)
-        check_sizes(lq, gt, self.scale, self.gt_size, f'{key!r} of {self.gt_folder} and {self.lq_folder}')
+    def _read_pair(self, key: str, root: int) -> Tuple[np.ndarray, np.ndarray]:
+        gt_folder, lq_folder = self.roots[root].gt, self.roots[root].lq
+        if root not in self._readers:
+            self._readers[root] = (open_reader(lq_folder), open_reader(gt_folder))
+        lq, gt = (reader.image(key) for reader in self._readers[root])
+        check_sizes(lq, gt, self.scale, self.gt_size, f'{key!r} of {gt_folder} and {lq_folder}')
         return lq, gt
+
+    def _new_draws(self) -> ClassDraws:
+        return ClassDraws.of_sorted(self._table.members, self._table.counts, self._sampling, self.seed)

@@ -256,7 +256,7 @@ def test_the_options_are_not_changed(folders):
 def test_pickle_is_small(folders):
     dataset = build(folders[0])
     dataset[0]
-    assert dataset._readers is not None and pickle.loads(pickle.dumps(dataset))._readers is None
+    assert dataset._readers and not pickle.loads(pickle.dumps(dataset))._readers
     assert len(pickle.dumps(dataset)) < 10_000
 
 

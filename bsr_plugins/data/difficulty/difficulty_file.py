@@ -26,6 +26,8 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike, write_text
 from bsr_plugins.data.images.image_store import is_store
 
+_LONGEST_HEADER = 4096
+
 Scores = Union[Mapping[str, float], Iterable[Tuple[str, float]]]
 
 
@@ -167,6 +169,23 @@ def read_difficulty(path: PathLike, *, remedy: Optional[str] = None) -> Tuple[Di
     _check_values(keys, values, path, first_line=2, remedy=remedy)
     _check_unique(keys, path, remedy)
     return header, keys, values
+
+
+def read_header(path: PathLike, *, remedy: Optional[str] = None) -> DifficultyHeader:
+    """Read the first line of a difficulty file alone.
+
+    Raises:
+        DataError: The file is missing, or its header is malformed.
+    """
+    path = Path(path)
+    remedy = remedy or _default_remedy(path)
+    try:
+        with open(path, encoding='utf-8') as stream:
+            return _parse_header(stream.readline(_LONGEST_HEADER).rstrip('\n'), path, remedy)
+    except FileNotFoundError:
+        raise DataError('The difficulty file is missing', where=path, remedy=remedy) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError('The difficulty file cannot be read', where=path, found=error, remedy=remedy) from error
 
 
 def check_fresh(

@@ -35,7 +35,7 @@ def read_pair_difficulty(
     remedy = scores.scoring_command(gt_folder, lq_folder, scale, None if difficulty is None else path)
     gt_keys = read_keys(gt_folder)
     _check_same_keys(gt_keys, read_keys(lq_folder), gt_folder, lq_folder)
-    _check_manifests(gt_folder, lq_folder, scale, gt_size)
+    check_manifests(gt_folder, lq_folder, scale, gt_size)
     header, keys, mse = scores.read_difficulty(path, remedy=remedy)
     scores.check_scale(header, scale, path, remedy=remedy)
     scores.check_fresh(header, gt_folder, path=path, remedy=remedy)
@@ -79,7 +79,8 @@ def _check_same_keys(gt_keys: List[str], lq_keys: List[str], gt_folder: str, lq_
         )
 
 
-def _check_manifests(gt_folder: str, lq_folder: str, scale: int, gt_size: Optional[int]) -> None:
+def check_manifests(gt_folder: str, lq_folder: str, scale: int, gt_size: Optional[int]) -> None:
+    """Raise where the LR LMDB was made for another scale (DataError) or the sub-images are too small (OptionError)."""
     if has_manifest(lq_folder):
         made_for = read_manifest(lq_folder).get('scale')
         if made_for != scale:

@@ -33,26 +33,47 @@ def read_lines(path: PathLike, blank_lines: bool = False, remedy: Optional[str] 
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise DataError(f'The list of names {path} cannot be read', where=path, found=error, remedy=remedy) from error
-    if content.startswith((codecs.BOM_UTF8, *_UTF16)):
+        raise unreadable(path, error, remedy) from error
+    return lines_of(content, path, blank_lines, remedy)
+
+
+def lines_of(
+    content: bytes, path: PathLike, blank_lines: bool = False, remedy: Optional[str] = None, first: int = 1
+) -> List[str]:
+    """Return the lines of a part of a list, as :func:`read_lines`; the part begins with the line ``first``.
+
+    Raises:
+        DataError: See :func:`read_lines`.
+    """
+    if first == 1 and content.startswith((codecs.BOM_UTF8, *_UTF16)):
         kind = 'UTF-16' if content.startswith(_UTF16) else 'UTF-8 with a byte order mark'
         raise _not_plain(path, f'{path}:1', kind, remedy)
     try:
         lines = content.decode('utf-8').splitlines()
     except UnicodeDecodeError as error:
-        place = content.count(b'\n', 0, error.start) + 1
+        place = content.count(b'\n', 0, error.start) + first
         raise _not_plain(path, f'{path}:{place}', f'the byte 0x{content[error.start]:02x}', remedy) from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines, first):
         if not line.strip() and not blank_lines:
-            raise DataError(
-                f'Line {number} of the list of names {path} is blank',
-                where=f'{path}:{number}',
-                expected='the name of an image in every line',
-                remedy=remedy or 'remove the line',
-            )
+            raise blank_line(path, number, remedy)
         if '..' in line or '/' in line or '\\' in line:
             check_inside_folder(line.split(' (')[0].strip(), f'{path}:{number}', remedy)
     return [line.strip() for line in lines if line.strip()]
+
+
+def blank_line(path: PathLike, number: int, remedy: Optional[str] = None) -> DataError:
+    """Return the error for a line without a name."""
+    return DataError(
+        f'Line {number} of the list of names {path} is blank',
+        where=f'{path}:{number}',
+        expected='the name of an image in every line',
+        remedy=remedy or 'remove the line',
+    )
+
+
+def unreadable(path: PathLike, error: OSError, remedy: Optional[str] = None) -> DataError:
+    """Return the error for a list that the system does not give."""
+    return DataError(f'The list of names {path} cannot be read', where=path, found=error, remedy=remedy)
 
 
 def name_in(line: str) -> str:

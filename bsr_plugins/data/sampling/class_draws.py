@@ -41,12 +41,22 @@ class ClassDraws:
     """
 
     def __init__(self, class_index: np.ndarray, sampling: str, seed: int) -> None:
+        # Flat arrays, not lists: worker processes share their pages, while counting references would copy them.
+        members = np.argsort(class_index, kind='stable').astype(np.int32)
+        self._set(members, np.bincount(class_index), sampling, seed)
+
+    @classmethod
+    def of_sorted(cls, members: np.ndarray, counts: np.ndarray, sampling: str, seed: int) -> ClassDraws:
+        """Return the draws from items that are sorted by class: ``members`` (N,), the ``counts`` (K,) of each class."""
+        draws = cls.__new__(cls)
+        draws._set(members, counts, sampling, seed)
+        return draws
+
+    def _set(self, members: np.ndarray, counts: np.ndarray, sampling: str, seed: int) -> None:
         SAMPLING.checked(sampling, 'sampling')
         self.seed = seed
-        counts = np.bincount(class_index)
         self.probabilities = class_probabilities(counts) if sampling == 'inverse' else counts / counts.sum()
-        # Flat arrays, not lists: worker processes share their pages, while counting references would copy them.
-        self._members = np.argsort(class_index, kind='stable').astype(np.int32)
+        self._members = members
         self._first = np.concatenate([[0], np.cumsum(counts)])
         self._upper_edges = np.cumsum(self.probabilities)
         self._upper_edges[-1] = 1.0

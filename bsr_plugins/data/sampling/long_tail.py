@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Sequence, Union
+from typing import Any, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def class_probabilities(counts: Numbers) -> np.ndarray:
     return inverse / inverse.sum()
 
 
-def difficulty_order(keys: Sequence[str], mse: Numbers) -> np.ndarray:
+def difficulty_order(keys: Union[Sequence[Any], np.ndarray], mse: Numbers) -> np.ndarray:
     """Return the indices that sort the items by ascending MSE, equal values by key: (N,) int64.
 
     Raises:
@@ -116,10 +116,12 @@ def difficulty_order(keys: Sequence[str], mse: Numbers) -> np.ndarray:
             found=values[bad[0]],
             remedy='score the sub-images again',
         )
+    if (key_array[1:] > key_array[:-1]).all():
+        return np.argsort(values, kind='stable')  # the same, in a third of the time
     return np.lexsort((key_array, values))
 
 
-def rank_into_classes(keys: Sequence[str], mse: Numbers, counts: Numbers) -> ClassAssignment:
+def rank_into_classes(keys: Union[Sequence[Any], np.ndarray], mse: Numbers, counts: Numbers) -> ClassAssignment:
     """Give each item its class by rank: the ``counts[0]`` smallest MSE are class 0, and so on (Sec. 3.2).
 
     Args:
