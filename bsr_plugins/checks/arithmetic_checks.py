@@ -7,12 +7,13 @@ from typing import Any, Dict, List
 
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.missing_data import INVERSE_TYPES
-from bsr_plugins.checks.pair_listing import lmdb_sizes
+from bsr_plugins.checks.pair_listing import key_count
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.type_checks import typed_keys
 from bsr_plugins.common.findings import Finding
 from bsr_plugins.common.option import REQUIRED, OptionSet
+from bsr_plugins.data.images.data_roots import each_root
 from bsr_plugins.data.images.shared_options import SCALE
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.metrics.metric_options import check_has_sigma
@@ -102,11 +103,13 @@ def _classes(option_file: OptionFile, root: Path) -> List[Finding]:
     """Ask for the sizes of the difficulty classes, by the number of sub-images that the LMDB lists."""
     findings: List[Finding] = []
     for keys, dataset, _ in datasets_in(option_file):
-        stored = lmdb_sizes(root / Path(str(dataset.get('dataroot_gt'))).expanduser())
         policy = [dataset.get(option.name, option.default) for option in (NUM_CLASSES, IMBALANCE_FACTOR)]
         known = NUM_CLASSES.kind.accepts(policy[0]) and IMBALANCE_FACTOR.kind.accepts(policy[1])
-        if dataset.get('type') in INVERSE_TYPES and stored and known:
+        if dataset.get('type') not in INVERSE_TYPES or not known:
+            continue
+        counts = [key_count(each, root) for each in each_root(dataset)]
+        if all(counts):
             from bsr_plugins.data.sampling.long_tail import class_counts  # numpy is read where it is needed alone
 
-            findings += refused(option_file, keys, class_counts, len(stored), *policy)
+            findings += refused(option_file, keys, class_counts, sum(filter(None, counts)), *policy)
     return findings

@@ -7,10 +7,11 @@ from typing import Any, Dict, List, Optional
 
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.missing_data import INVERSE_TYPES, difficulty_command, difficulty_path
-from bsr_plugins.checks.pair_listing import lmdb_sizes
+from bsr_plugins.checks.pair_listing import key_count
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.findings import ERROR, Finding
+from bsr_plugins.data.images.data_roots import each_root
 from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, manifest_sha256, read_manifest
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
@@ -20,8 +21,9 @@ def check_difficulties(option_file: OptionFile, root: Path) -> List[Finding]:
     findings: List[Finding] = []
     for keys, dataset, _ in datasets_in(option_file):
         if dataset.get('type') in INVERSE_TYPES and option_file.get('scale') is not None:
-            findings += _scale_of_lmdb(option_file, keys, dataset, root)
-            findings += _difficulty(option_file, keys, dataset, root)
+            for each in each_root(dataset):
+                findings += _scale_of_lmdb(option_file, keys, each, root)
+                findings += _difficulty(option_file, keys, each, root)
     return findings
 
 
@@ -79,27 +81,31 @@ def _difficulty(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any],
     name = difficulty_path(dataset, scale)
     path = root / Path(str(name)).expanduser()
     lmdb = root / Path(str(dataset.get('dataroot_gt'))).expanduser()
-    stored = lmdb_sizes(lmdb)
-    if name is None or not path.is_file() or stored is None:
+    if name is None or not path.is_file():
         return []  # said by the check of the paths
+    stored = key_count(dataset, root)
+    if stored is None:
+        return []
     try:
         sha256: Optional[str] = manifest_sha256(lmdb)
+        from bsr_plugins.data.images.key_blocks import count_scores  # numpy
+
         with open(path, encoding='utf-8') as lines:
             stated = dict(word.partition('=')[::2] for word in next(lines, '').lstrip('#').split())
-            count = sum(1 for line in lines if line.strip())
+        count = count_scores(path)
     except (DataError, OSError, UnicodeDecodeError) as error:
         why = f'{error.problem}, {error.found}' if isinstance(error, DataError) else error
         return [_stale(option_file, keys, dataset, root, f'cannot be compared with its LMDB: {why}', '', '')]
     checks = (
         ('was scored on a different LMDB', 'manifest_sha256', sha256),
         ('was scored at a different scale', 'scale', str(scale)),
-        ('does not hold a score for each sub-image', 'sub_images', str(len(stored))),
+        ('does not hold a score for each sub-image', 'sub_images', str(stored)),
     )
     for problem, key, right in checks:
         if stated.get(key) != right:
             return [_stale(option_file, keys, dataset, root, problem, f'{key}={right}', f'{key}={stated.get(key)}')]
-    if count != len(stored):
-        return [_stale(option_file, keys, dataset, root, 'is cut short', f'{len(stored)} scores', f'{count}')]
+    if count != stored:
+        return [_stale(option_file, keys, dataset, root, 'is cut short', f'{stored} scores', f'{count}')]
     return []
 
 

@@ -6,15 +6,17 @@ import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
+from bsr_plugins.checks.pair_listing import keyed_pairs, read_list
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.shown import counted
 from bsr_plugins.data.dataset_options import PAIRED_TYPES, SEVERAL_ROOTS
-from bsr_plugins.data.images.image_folders import EXTENSIONS, some_of
+from bsr_plugins.data.images.data_roots import each_root
+from bsr_plugins.data.images.image_folders import some_of, stray_files
 from bsr_plugins.data.images.image_store import check_database, data_files, is_keyed
-from bsr_plugins.data.images.name_lists import files_in, folders_in, key_in, name_in, read_lines
+from bsr_plugins.data.images.name_lists import blank_line, files_in, folders_in, name_in, read_lines
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 from bsr_plugins.options.option_file import KeyPath, OptionFile
@@ -38,21 +40,9 @@ def check_listing(option_file: OptionFile, root: Path, upstream: bool) -> List[F
     for keys, dataset, _ in datasets_in(option_file):
         kind = plain_name(dataset.get('type'))
         if kind in (*PAIRED_TYPES, 'SingleImageDataset') and (upstream or kind not in _BASICSRS):
-            findings += _Listing(option_file, keys, dataset, root).findings()
+            several = each_root(dataset) if kind in SEVERAL_ROOTS else [dataset]
+            findings += [finding for each in several for finding in _Listing(option_file, keys, each, root).findings()]
     return findings
-
-
-def stray_files(folder: Path, names: List[str]) -> List[str]:
-    """Return the names of files that nothing can decode: neither of an image's ending nor known to OpenCV."""
-    return [name for name in names if Path(name).suffix.lower() not in EXTENSIONS and not _opencv_reads(folder / name)]
-
-
-def _opencv_reads(path: Path) -> bool:
-    try:
-        import cv2
-    except ImportError:
-        return False
-    return cv2.haveImageReader(str(path))
 
 
 class _Listing:
@@ -66,16 +56,16 @@ class _Listing:
 
     def findings(self) -> List[Finding]:
         several = {key: value for key, value in self.roots.items() if isinstance(value, list)}
-        found = [] if self.kind in SEVERAL_ROOTS else [self._of_several(*each) for each in several.items()]
+        found = [self._of_several(*each) for each in several.items() if self.kind not in SEVERAL_ROOTS]
         folders = {key: self._place(value) for key, value in self.roots.items() if isinstance(value, str)}
         there = {key: folder for key, folder in folders.items() if folder.is_dir()}
         listed = self.dataset.get('meta_info_file')
         for key, folder in there.items():
             if is_keyed(self.roots[key]):
-                found += self._caught(key, self._of_lmdb, key, folder)
+                found += self._caught(key, self._of_lmdb, key, folder, there)
             elif not isinstance(listed, str):
                 found += self._caught(key, self._of_folder, key, folder)
-        lmdb = any(map(is_keyed, self.roots.values()))
+        lmdb = any(is_keyed(value) for value in self.roots.values())
         if isinstance(listed, str) and self._place(listed).is_file() and not lmdb:
             found += self._caught('meta_info_file', self._of_list, self._place(listed), listed, there)
         return found
@@ -127,17 +117,23 @@ class _Listing:
                 remedy='move them away',
             )
 
-    def _of_lmdb(self, key: str, folder: Path) -> Iterator[Finding]:
+    def _of_lmdb(self, key: str, folder: Path, there: Dict[str, Path]) -> Iterator[Finding]:
         if not all((folder / name).is_file() for name in data_files(folder)):
             return  # said by the check of the paths
-        lines = read_lines(folder / META_INFO, blank_lines=self.kind in _WITH_BLANK_LINES)
-        foreign = [line for line in map(key_in, lines) if not line or not line.isascii()]
-        if foreign:
+        found = keyed_pairs(*there.values()) if len(there) == len(_ROOTS) else None
+        number = 0 if found is None else list(there).index(key)
+        found = found or read_list(folder)
+        if self.kind not in _WITH_BLANK_LINES:
+            number_of_blank = found.blank[number]
+            if number_of_blank is not None:
+                raise blank_line(folder / META_INFO, number_of_blank)
+        foreign = found.foreign[number]
+        if foreign.count:
             yield self._finding(
                 key,
                 'BasicSR looks keys of an LMDB up as ASCII text, and '
-                f'{counted(len(foreign), "is", "are")} none: {self.roots[key]}',
-                found=some_of(map(repr, foreign)),
+                f'{counted(foreign.count, "is", "are")} none: {self.roots[key]}',
+                found=foreign.quoted,
                 remedy='rename the images and make the LMDB again',
             )
         check_database(folder)

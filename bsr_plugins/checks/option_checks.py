@@ -13,6 +13,7 @@ from bsr_plugins.checks.listing_checks import check_listing
 from bsr_plugins.checks.other_checkout import check_working_directory
 from bsr_plugins.checks.overlap_checks import check_overlap
 from bsr_plugins.checks.pair_checks import check_pairs
+from bsr_plugins.checks.pair_listing import listing_once
 from bsr_plugins.checks.path_checks import check_paths, datasets_in, resumes
 from bsr_plugins.checks.refusals import refused
 from bsr_plugins.checks.saliency_checks import check_saliency
@@ -28,7 +29,6 @@ from bsr_plugins.common.findings import ERROR, WARNING, Finding, shortened
 from bsr_plugins.common.naming import plain_name, wrong_with_run_name
 from bsr_plugins.common.option import NUMBER_AS_TEXT
 from bsr_plugins.data.dataset_options import PAIRED_TYPES
-from bsr_plugins.data.images.data_roots import paths_of
 from bsr_plugins.data.images.image_store import STORE_REMEDY, is_keyed, is_store
 from bsr_plugins.data.images.shared_options import check_gt_size
 from bsr_plugins.host.script_choice import check_registries
@@ -90,6 +90,13 @@ def check_options(
         deep: Decode every image too, which takes as long as that takes.
         script: The script that is to run; None: the one that a run would choose.
     """
+    with listing_once():
+        return _findings(option_file, root, is_train, auto_resume, deep, script)
+
+
+def _findings(
+    option_file: OptionFile, root: Path, is_train: bool, auto_resume: bool, deep: bool, script: Optional[Path]
+) -> List[Finding]:
     choice = choice_for(option_file, root, 'train' if is_train else 'test', script)
     try:
         check_registries(choice)
@@ -327,9 +334,10 @@ def _check_backend(option_file: OptionFile, keys: KeyPath) -> List[Finding]:
                 expected='io_backend: {type: disk}, or {type: lmdb}',
             )
         ]
-    roots = [option_file.get(*keys, key) for key in ('dataroot_gt', 'dataroot_lq')]
+    given = [option_file.get(*keys, key) for key in ('dataroot_gt', 'dataroot_lq')]
+    roots = [path for each in given if each is not None for path in (each if isinstance(each, list) else [each])]
     kind = plain_name(option_file.get(*keys, 'type'))
-    stores = [str(path) for each in roots for path in paths_of(each) if is_store(str(path))]
+    stores = [str(path) for path in roots if is_store(str(path))]
     if stores and kind == 'PairedImageDataset':
         return [
             Finding(
@@ -341,7 +349,7 @@ def _check_backend(option_file: OptionFile, keys: KeyPath) -> List[Finding]:
                 remedy=STORE_REMEDY,
             )
         ]
-    are_lmdb = {is_keyed(path) for each in roots for path in paths_of(each)}
+    are_lmdb = set(map(is_keyed, roots))
     if backend in ('lmdb', 'disk') and are_lmdb - {backend == 'lmdb'}:
         return [
             Finding(

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
-from bsr_plugins.checks.pair_listing import list_pairs
+from bsr_plugins.checks.pair_listing import KeyedPairList, pair_lists
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.dataset_options import PAIRED_TYPES
-from bsr_plugins.data.images.image_folders import some_of
+from bsr_plugins.data.images.image_folders import NAMED_AT_MOST, Names
 from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, read_manifest
 from bsr_plugins.options.option_file import OptionFile
 
@@ -27,47 +27,57 @@ def check_overlap(option_file: OptionFile, root: Path) -> List[Finding]:
     the images that they were cut from.
     """
     trained: Set[Image] = set()
+    lists: Set[str] = set()
     findings = []
     for keys, dataset, _ in sorted(datasets_in(option_file), key=lambda found: found[0][1] != 'train'):
         if plain_name(dataset.get('type')) not in PAIRED_TYPES:
             continue
-        images = _images(dataset, root)
+        images, listed = _images(dataset, root)
         if keys[1] == 'train':
             trained.update(images)
+            lists.update(listed)
             continue
-        both = [name for image, name in images.items() if image in trained]
-        if both:
-            share = 'All' if len(both) == len(images) else f'{len(both)} of the'
+        same = [names for path, names in listed.items() if path in lists]
+        files = [name for image, name in images.items() if image in trained]
+        both = Names(len(files) + sum(names.count for names in same), files[:NAMED_AT_MOST])
+        both.first += [name for names in same for name in names.first][: NAMED_AT_MOST - len(both.first)]
+        total = len(images) + sum(names.count for names in listed.values())
+        if both.count:
+            share = 'All' if both.count == total else f'{both.count} of the'
             findings.append(
                 Finding(
                     WARNING,
-                    f'{share} {len(images)} validation images are training images',
+                    f'{share} {total} validation images are training images',
                     option_file.where(*keys, 'dataroot_gt'),
                     expected='images that are not trained on',
-                    found=some_of(both),
+                    found=both.text,
                     remedy='keep some images apart, in folders of their own, and name these here',
                 )
             )
     return findings
 
 
-def _images(dataset: Dict[str, Any], root: Path) -> Dict[Image, str]:
-    """Return the HR images of a data set and their names."""
-    pairs = list_pairs(dataset, root)
-    if pairs is None:
-        return {}
-    folder = pairs.folders['gt']
-    if not pairs.is_lmdb:
-        return _files(folder, [*pairs.pairs, *pairs.alone_gt])
-    names = [*pairs.pairs, *pairs.alone_gt]
-    images: Dict[Image, str] = {(os.path.realpath(folder), name): name for name in names}
-    try:
-        source = read_manifest(folder).get('source') if has_manifest(folder) else None
-    except DataError:  # said where its difficulty is checked, or when it is read
-        source = None
-    if source:
-        return _files(Path(source.get('resolved', '')), list(source.get('images', {}).values())) or images
-    return images
+def _images(dataset: Dict[str, Any], root: Path) -> Tuple[Dict[Image, str], Dict[str, Names]]:
+    """Return the HR images of a data set and their names, and the LMDBs that are known by their keys alone."""
+    images: Dict[Image, str] = {}
+    listed: Dict[str, Names] = {}
+    for pairs in pair_lists(dataset, root):
+        folder = pairs.folders['gt']
+        if not isinstance(pairs, KeyedPairList):
+            images.update(_files(folder, [*pairs.pairs, *pairs.alone_gt]))
+            continue
+        try:
+            source = read_manifest(folder).get('source') if has_manifest(folder) else None
+        except DataError:  # said where its difficulty is checked, or when it is read
+            source = None
+        files = source and _files(Path(source.get('resolved', '')), list(source.get('images', {}).values()))
+        if files:
+            images.update(files)
+        else:
+            both, alone = pairs.found.both, pairs.found.alone[0]
+            first = [*both.first, *alone.first][:NAMED_AT_MOST]
+            listed[os.path.realpath(folder)] = Names(both.count + alone.count, first)
+    return images, listed
 
 
 def _files(folder: Path, names: List[str]) -> Dict[Image, str]:

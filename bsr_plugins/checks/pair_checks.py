@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 from bsr_plugins.checks.missing_data import INVERSE_TYPES
-from bsr_plugins.checks.pair_listing import PairList, Size, list_pairs, spread
+from bsr_plugins.checks.pair_listing import SAMPLED, PairList, Size, pair_lists
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.checks.resemblance_checks import Decoded, check_resemblance
 from bsr_plugins.common.commands import command
@@ -15,13 +15,10 @@ from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.shown import counted
 from bsr_plugins.data.dataset_options import PAIRED_TYPES
-from bsr_plugins.data.images.image_folders import some_of
 from bsr_plugins.data.images.image_store import is_keyed, is_store
 from bsr_plugins.data.images.shared_options import FILENAME_TMPL, names_images
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
-#: Pairs of a data set whose headers the check reads, unless all are asked for.
-SAMPLED = 64
 #: What a finding on LR images of another scale begins with.
 MISFIT = 'Image pairs do not fit scale'
 _WITH_HEADERS = ('.png', '.jpg', '.jpeg', '.bmp')
@@ -43,15 +40,13 @@ def check_pairs(
     for keys, dataset, _ in paired_sets(option_file):
         severity = ERROR if upstream or plain_name(dataset.get('type')) != 'PairedImageDataset' else WARNING
         findings += _template(option_file, keys, dataset, severity)
-        pairs = list_pairs(dataset, root)
-        if pairs is None:
-            continue
-        findings += _unpaired(option_file, keys, dataset, pairs, severity)
-        if option_file.get('scale') != 1 and any(_is_one_file(pairs, *pair) for pair in pairs.pairs.items()):
-            findings.append(_same_files(option_file, keys, pairs, severity))
-            continue
-        findings += _PairSizes(option_file, keys, dataset, pairs, severity, decoded).findings()
-        findings += check_resemblance(option_file, keys, pairs, severity, decoded)
+        for pairs in pair_lists(dataset, root):
+            findings += _unpaired(option_file, keys, dataset, pairs, severity)
+            if option_file.get('scale') != 1 and _are_the_same_files(pairs):
+                findings.append(_same_files(option_file, keys, pairs, severity))
+                continue
+            findings += _PairSizes(option_file, keys, dataset, pairs, severity, decoded).findings()
+            findings += check_resemblance(option_file, keys, pairs, severity, decoded)
     return findings
 
 
@@ -82,16 +77,17 @@ def _unpaired(
     option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], pairs: PairList, severity: str
 ) -> List[Finding]:
     findings = []
-    for which, own, names, other in (('gt', 'HR', pairs.alone_gt, 'LR'), ('lq', 'LR', pairs.alone_lq, 'HR')):
+    for which, own, other in (('gt', 'HR', 'LR'), ('lq', 'LR', 'HR')):
+        count, names = pairs.alone(which)
         # Where nothing pairs, one finding says it.
-        if names and not (which == 'lq' and pairs.alone_gt and not pairs.pairs):
+        if count and not (which == 'lq' and pairs.alone('gt')[0] and not pairs.count):
             template = dataset.get('filename_tmpl') or FILENAME_TMPL.default
             findings.append(
                 Finding(
                     severity,
-                    f'{counted(len(names), f"{own} image has", f"{own} images have")} no {other} image',
+                    f'{counted(count, f"{own} image has", f"{own} images have")} no {other} image',
                     option_file.where(*keys, f'dataroot_{which}'),
-                    found=some_of(sorted(names)),
+                    found=names,
                     expected='the same keys in both LMDBs'
                     if pairs.is_lmdb
                     else f'an LR image named {str(template).format("<name>")} for each HR image <name>, '
@@ -102,8 +98,10 @@ def _unpaired(
     return findings
 
 
-def _is_one_file(pairs: PairList, gt: str, lq: str) -> bool:
-    return gt == lq and os.path.realpath(pairs.folders['gt']) == os.path.realpath(pairs.folders['lq'])
+def _are_the_same_files(pairs: PairList) -> bool:
+    if os.path.realpath(pairs.folders['gt']) != os.path.realpath(pairs.folders['lq']):
+        return False
+    return pairs.count > 0 if pairs.is_lmdb else any(gt == lq for gt, lq in pairs.pairs.items())
 
 
 def _same_files(option_file: OptionFile, keys: KeyPath, pairs: PairList, severity: str) -> Finding:
@@ -143,15 +141,14 @@ class _PairSizes:
         self.is_train = keys[1] == 'train'
         # Of windows as such: those of whole images are put together, or are crops of them.
         kind = plain_name(dataset.get('type'))
-        of_whole = is_store(str(dataset.get('dataroot_gt'))) and kind not in INVERSE_TYPES
+        of_whole = is_store(pairs.names['gt']) and kind not in INVERSE_TYPES
         cuts = self.is_train and kind != 'UniformWindowsDataset' and not of_whole
         self.gt_size = dataset.get('gt_size') if cuts else None
 
     def findings(self) -> List[Finding]:
         found: Dict[str, List[str]] = {}
         self.fails = self.is_train
-        for gt_name in spread(list(self.pairs.pairs), SAMPLED if self.decoded is None else None):
-            lq_name = self.pairs.pairs[gt_name]
+        for gt_name, lq_name in self.pairs.some(SAMPLED if self.decoded is None else None):
             gt, lq = self._size('gt', gt_name), self._size('lq', lq_name)
             for which, name, size in (('gt', gt_name, gt), ('lq', lq_name, lq)):
                 if size is None and self._has_header(name):

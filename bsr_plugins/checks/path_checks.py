@@ -16,6 +16,7 @@ from bsr_plugins.checks.missing_data import (
 )
 from bsr_plugins.common.findings import ERROR, Finding
 from bsr_plugins.common.naming import closest_name
+from bsr_plugins.data.images.data_roots import each_root
 from bsr_plugins.data.images.image_store import data_files, is_keyed, is_store
 from bsr_plugins.models.sigma_options import first_step_files
 from bsr_plugins.options.option_file import KeyPath, OptionFile
@@ -81,10 +82,10 @@ def _check_dataset(
                         ERROR, problem, option_file.where(*keys, key), found=_existing_part(path, root), remedy=remedy
                     )
                 )
-    if dataset.get('type') in INVERSE_TYPES:
-        path = difficulty_path(dataset, scale)
+    for each in each_root(dataset) if dataset.get('type') in INVERSE_TYPES else ():
+        path = difficulty_path(each, scale)
         if path is not None and not os.path.isfile(root / Path(path).expanduser()):
-            remedy = own or (None if scale is None else difficulty_command(dataset, scale))
+            remedy = own or (None if scale is None else difficulty_command(each, scale))
             findings.append(
                 Finding(
                     ERROR,

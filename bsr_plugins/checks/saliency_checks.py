@@ -10,6 +10,7 @@ from bsr_plugins.checks.pair_listing import list_pairs
 from bsr_plugins.checks.path_checks import datasets_in
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
+from bsr_plugins.data.images.data_roots import each_root
 from bsr_plugins.options.option_file import KeyPath, OptionFile
 
 
@@ -20,8 +21,9 @@ def check_saliency(option_file: OptionFile, code: CodeInUse, root: Path, is_trai
         kind, path = dataset.get('type'), dataset.get('saliency')
         is_ours = isinstance(kind, str) and code.names.resolves_to_ours('dataset', kind)
         # Another data set's is an unknown key.
-        if is_train and is_ours and isinstance(path, str):
-            findings += _maps(option_file, keys, dataset, root)
+        if is_train and is_ours and path is not None:
+            for each in each_root(dataset):
+                findings += _maps(option_file, keys, each, root)
             findings += _use(option_file, keys)
     return findings
 
@@ -30,9 +32,11 @@ def _maps(option_file: OptionFile, keys: KeyPath, dataset: Dict[str, Any], root:
     from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps, saliency_key  # numpy
 
     try:
-        maps = SaliencyMaps(root / Path(dataset['saliency']).expanduser(), str(dataset.get('dataroot_lq')))
+        maps = SaliencyMaps(root / Path(str(dataset['saliency'])).expanduser(), str(dataset.get('dataroot_lq')))
         pairs = list_pairs(dataset, root)
-        if pairs is not None:
+        if pairs is not None and pairs.is_lmdb and not pairs.alone('lq')[0]:
+            maps.check_lmdb_keys(pairs.folders['lq'])
+        elif pairs is not None:
             maps.check_keys(saliency_key(name, pairs.is_lmdb) for name in pairs.pairs.values())
     except DataError as error:
         found = None if error.found is None else str(error.found)

@@ -9,7 +9,7 @@ from typing import Any, Iterator, List, Optional
 
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.pair_checks import paired_sets
-from bsr_plugins.checks.pair_listing import list_pairs
+from bsr_plugins.checks.pair_listing import pair_lists
 from bsr_plugins.checks.path_checks import state_names
 from bsr_plugins.checks.refusals import refused
 from bsr_plugins.common.errors import OptionError
@@ -90,8 +90,7 @@ def _nothing_left(option_file: OptionFile, total_iter: int, root: Path, auto_res
 
 
 def _size(dataset: dict, root: Path) -> Optional[int]:
-    pairs = list_pairs(dataset, root)
-    return len(pairs.pairs) if pairs else None
+    return sum(pairs.count for pairs in pair_lists(dataset, root)) or None
 
 
 def _learning_rate(option_file: OptionFile, total_iter: int) -> List[Finding]:

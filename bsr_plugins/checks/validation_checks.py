@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from bsr_plugins.checks.code_in_use import CodeInUse
-from bsr_plugins.checks.pair_checks import SAMPLED, paired_sets
-from bsr_plugins.checks.pair_listing import PairList, list_pairs, spread
+from bsr_plugins.checks.pair_checks import paired_sets
+from bsr_plugins.checks.pair_listing import SAMPLED, PairList, list_pairs
 from bsr_plugins.common.builders import window_size
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.common.naming import plain_name
@@ -180,15 +180,15 @@ def _windows(option_file: OptionFile, code: CodeInUse, pairs: Dict[str, PairList
     if not isinstance(size, int) or option_file.get('model_type') not in _PADDING_MODELS or code.pads(network):
         return
     for found in pairs.values():
-        for name in spread(list(found.pairs), SAMPLED):
-            sides = found.size('lq', found.pairs[name])
+        for _, name in found.some(SAMPLED):
+            sides = found.size('lq', name)
             if sides and (sides[0] % size or sides[1] % size):
                 yield Finding(
                     ERROR,
                     f'{network} takes whole windows, and SRModel does not pad images to them',
                     option_file.where('model_type'),
                     expected=f'LR images whose sides are multiples of window_size: {size}',
-                    found=f'{found.place("lq", found.pairs[name])} {sides[0]} x {sides[1]}',
+                    found=f'{found.place("lq", name)} {sides[0]} x {sides[1]}',
                     remedy='model_type: SwinIRModel, or RebalancedSRModel',
                 )
                 return

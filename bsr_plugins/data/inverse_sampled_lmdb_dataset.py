@@ -63,7 +63,9 @@ class InverseSampledLMDBDataset(NumberedDraws, Dataset):
         self._tensors = SampleTensors(opt)
         self.seed = torch.initial_seed() % 2**64
 
-        self._saliency = [root.saliency and SaliencyMaps(root.saliency, root.lq) for root in self.roots]
+        self._saliency = [
+            None if root.saliency is None else SaliencyMaps(root.saliency, root.lq) for root in self.roots
+        ]
         self._table = classes_of(self.roots, given)
         for root in self.roots:
             log_degradation(root.lq)

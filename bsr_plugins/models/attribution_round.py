@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any, Dict, Optional
 
@@ -13,6 +14,7 @@ from bsr_plugins.common.builders import build_dataset
 from bsr_plugins.data.sampling.draw_loader import KeyedPasses, MapDataset, draw_loader
 from bsr_plugins.models.bspa_options import BSPAOptions
 from bsr_plugins.models.processes import gathered, loader_sizes
+from bsr_plugins.runs import training_position
 
 #: Key of the stream of draws that are attributed.
 ATTRIBUTION_STREAM = 2
@@ -47,7 +49,7 @@ class AttributionRounds:
         """
         options, opt = self._options, self._opt
         if self._uniform_set is None:
-            self._uniform_set = build_dataset(opt['datasets']['train'])
+            self._uniform_set = _listed_already() or build_dataset(opt['datasets']['train'])
         batch_size, num_workers = loader_sizes(opt['datasets']['train'], opt)
         batches = math.ceil(options.ig_batches / opt['world_size'])
         loader = draw_loader(
@@ -85,6 +87,16 @@ class AttributionRounds:
                 torch.distributed.broadcast(shared, src=0)
                 masks[name] = shared.bool()
         return masks
+
+
+def _listed_already() -> Optional[MapDataset]:
+    """Return a copy of the training set, where it is BasicSR's: to list its images again could take a while."""
+    dataset = training_position.train_set()
+    if type(dataset).__module__ != 'basicsr.data.paired_image_dataset' or not hasattr(dataset, 'paths'):
+        return None
+    copied = copy.copy(dataset)
+    copied.__dict__.pop('__getitems__', None)  # of dropped batches
+    return copied
 
 
 def snapshot(net: nn.Module) -> Dict[str, Tensor]:

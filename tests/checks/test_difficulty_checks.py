@@ -109,5 +109,5 @@ def test_lmdbs_with_other_keys(check: Check, lmdbs: Path) -> None:
 
 
 def test_a_root_that_is_no_path(check: Check, lmdbs: Path) -> None:
-    findings = errors(check, changed(TEXT, 'dataroot_gt: sub/HR_sub.lmdb', 'dataroot_gt: [sub/HR_sub.lmdb]'))
-    assert findings[0].expected == 'path'
+    findings = errors(check, changed(TEXT, 'dataroot_gt: sub/HR_sub.lmdb', 'dataroot_gt: [3]'))
+    assert findings[0].expected == 'path, or list of paths'

@@ -7,7 +7,7 @@ from typing import Callable, List
 
 import pytest
 
-from bsr_plugins.checks.pair_checks import SAMPLED
+from bsr_plugins.checks.pair_listing import SAMPLED
 from bsr_plugins.common.findings import ERROR, WARNING, Finding
 from bsr_plugins.host.source_names import basicsr_folder
 from option_files import TRAIN, changed, write_png

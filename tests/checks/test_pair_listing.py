@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bsr_plugins.checks.pair_listing import image_size, list_pairs, lmdb_sizes, spread
+from bsr_plugins.checks.pair_listing import image_size, list_pairs, lmdb_sizes
 from option_files import write_png
 
 
@@ -74,9 +74,3 @@ def test_lmdbs(tmp_path: Path) -> None:
 def test_what_cannot_be_listed(tmp_path: Path, options: dict) -> None:
     folders(tmp_path, ['a.png'], ['a.png'])
     assert list_pairs(options, tmp_path) is None
-
-
-def test_samples_are_spread() -> None:
-    names = [str(number) for number in range(100)]
-    assert list(spread(names, 4)) == ['0', '25', '50', '75']
-    assert list(spread(names, None)) == names and list(spread(names[:3], 64)) == names[:3]

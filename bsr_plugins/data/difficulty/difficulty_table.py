@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 
@@ -26,13 +26,14 @@ from bsr_plugins.data.difficulty.lmdb_pair import check_manifests
 from bsr_plugins.data.difficulty.score_arrays import ScoredKeys, read_scored_keys
 from bsr_plugins.data.images.data_roots import DataRoot
 from bsr_plugins.data.images.result_cache import FOLDER_VARIABLE, cache_folder
+from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 
 #: Takes the scores of all roots, and what breaks ties; returns the class of each item and the thresholds.
 Rank = Callable[[np.ndarray, np.ndarray], Any]
 
 _FORMAT = 1
 # Of an LMDB: what tells that it was made anew.
-_FILES = ('meta_info.txt', 'manifest.json', 'data.mdb')
+_FILES = ('manifest.json', 'data.mdb', 'store.json', META_INFO)
 _AGREE = ('scorer', 'scale', 'space', 'border')
 
 _log = logging.getLogger('basicsr')
@@ -89,7 +90,7 @@ def open_difficulty_table(
     policy: Policy,
     gt_size: Optional[int],
     rank: Rank,
-    check_maps: Callable[[DataRoot, Iterable[str]], None],
+    check_maps: Callable[[DataRoot], None],
 ) -> DifficultyTable:
     """Return the table of a data set; where there is none, or one of other data, one process makes it, the others wait.
 
@@ -101,7 +102,7 @@ def open_difficulty_table(
         policy: Scale, number of classes, imbalance factor.
         gt_size: Side of the HR crop that is wanted, None for the whole sub-image.
         rank: Gives each sub-image its class.
-        check_maps: Checks that each of the keys of a root has a saliency map; called where a root has maps.
+        check_maps: Checks that each sub-image of a root has a saliency map, where the root has maps.
 
     Raises:
         DataError: LMDBs or difficulty files are missing, stale, of another scale, do not fit, or were not scored alike.
@@ -147,7 +148,7 @@ def _arrays(
     policy: Policy,
     gt_size: Optional[int],
     rank: Rank,
-    check_maps: Callable[[DataRoot, Iterable[str]], None],
+    check_maps: Callable[[DataRoot], None],
 ) -> Dict[str, np.ndarray]:
     parts = [read_scored_keys(root, policy.scale, gt_size) for root in roots]
     _check_alike(roots, parts)
@@ -171,11 +172,8 @@ def _arrays(
         'thresholds': thresholds,
         'root_ends': root_ends,
     }
-    table, begin = DifficultyTable(arrays), 0
-    for root, end in zip(roots, root_ends.tolist()):
-        if root.saliency is not None:
-            check_maps(root, map(table.key, range(begin, end)))
-        begin = end
+    for root in roots:
+        check_maps(root)
     return arrays
 
 
@@ -204,7 +202,7 @@ def _key(roots: Sequence[DataRoot], scores: Sequence[str], policy: Policy) -> Op
             try:
                 status = os.stat(path)
             except OSError:
-                if not path.endswith('manifest.json'):
+                if path == score or path.endswith(META_INFO):
                     return None
                 files.append(None)
             else:

@@ -36,7 +36,7 @@ def write_flat(path: PathLike, note: Mapping[str, Any], arrays: Mapping[str, np.
         begin = _MAGIC + length + header
         stream.write(begin.ljust(_padded(len(begin)), b'\n'))
         for array in arrays.values():
-            stream.write(memoryview(np.ascontiguousarray(array)).cast('B'))
+            np.ascontiguousarray(array).tofile(stream)
             stream.write(bytes(_padded(array.nbytes) - array.nbytes))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from types import SimpleNamespace
-from typing import Any, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.shown import counted
@@ -58,6 +58,18 @@ def check_roots(values: SimpleNamespace) -> None:
                 found=counted(len(paths), 'path', 'paths'),
                 remedy=f'give dataroot_gt and {key} lists of equal length, in the same order',
             )
+
+
+def each_root(options: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """Return the options of a data set once for each of its roots, as if it were the only one.
+
+    What names one root, or lists of different lengths, which other checks refuse, comes back as it is.
+    """
+    counts = {len(value) for value in map(options.get, ROOT_KEYS) if isinstance(value, (list, tuple))}
+    if len(counts) != 1:
+        return [dict(options)]
+    lists = [key for key in ROOT_KEYS if isinstance(options.get(key), (list, tuple))]
+    return [{**options, **{key: options[key][index] for key in lists}} for index in range(counts.pop())]
 
 
 def one_root(opt: Mapping[str, Any], key: str) -> str:

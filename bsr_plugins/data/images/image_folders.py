@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
@@ -20,6 +21,36 @@ def some_of(names: Iterable[Any]) -> str:
     names = [str(name) for name in names]
     more = len(names) - NAMED_AT_MOST
     return ', '.join(names[:NAMED_AT_MOST]) + (f' and {more} more' if more > 0 else '')
+
+
+@dataclass
+class Names:
+    """How many names there are, and the first few of them."""
+
+    count: int = 0
+    first: List[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The first few, and how many more there are, as :func:`some_of` writes them."""
+        more = self.count - len(self.first)
+        return ', '.join(self.first) + (f' and {more} more' if more > 0 else '')
+
+    @property
+    def quoted(self) -> str:
+        """:attr:`text` with each name in quotes."""
+        return Names(self.count, list(map(repr, self.first))).text
+
+    def add(self, keys: Any) -> None:
+        """Count ``keys``, an array of bytes, and keep what is missing of the first few."""
+        self.count += len(keys)
+        room = NAMED_AT_MOST - len(self.first)
+        self.first += [key.decode('utf-8', 'replace') for key in keys[: max(0, room)]]
+
+
+def stray_files(folder: Path, names: Sequence[str]) -> List[str]:
+    """Return the names of files that nothing can decode: neither of an image's ending nor known to OpenCV."""
+    return [name for name in names if Path(name).suffix.lower() not in EXTENSIONS and not _opencv_reads(folder / name)]
 
 
 def list_images(folder: PathLike) -> List[Path]:
@@ -168,6 +199,14 @@ def fingerprint(images: Dict[str, Path]) -> str:
             raise DataError(f'image {path} cannot be read', where=path, found=error) from error
         digest.update(f'{key}\n{path.name}\n{size}\n{hashlib.sha256(head).hexdigest()}\n'.encode())
     return digest.hexdigest()
+
+
+def _opencv_reads(path: Path) -> bool:
+    try:
+        import cv2
+    except ImportError:
+        return False
+    return cv2.haveImageReader(str(path))
 
 
 def _template_parts(template: str) -> List[str]:

@@ -54,9 +54,8 @@ def key_blocks(path: PathLike, remedy: Optional[str] = None) -> Iterator[KeyBloc
         every = [line.strip() for line in content.decode('utf-8').splitlines()]
         blank = next((number for number, line in enumerate(every, first) if not line), None)
         first += len(every)
-        if lines:
-            keys = np.array([key_in(line).encode('utf-8')[:LONGEST_KEY] for line in lines])
-            yield KeyBlock(keys, lines.__getitem__, blank)
+        keys = np.array([key_in(line).encode('utf-8')[:LONGEST_KEY] for line in lines] or [b''])[: len(lines)]
+        yield KeyBlock(keys, lines.__getitem__, blank)
 
 
 def byte_blocks(path: PathLike, remedy: Optional[str] = None) -> Iterator[bytes]:
@@ -79,6 +78,23 @@ def byte_blocks(path: PathLike, remedy: Optional[str] = None) -> Iterator[bytes]
 def count_lines(path: PathLike) -> int:
     """Return how many lines of a file end with a line feed."""
     return sum(content.count(b'\n') for content in byte_blocks(path))
+
+
+def count_scores(path: PathLike) -> int:
+    """Return how many lines of a difficulty file stand below its first, without blank ones.
+
+    Raises:
+        DataError: It cannot be read.
+        UnicodeDecodeError: It is no UTF-8 text.
+    """
+    count = -1
+    for content in byte_blocks(path):
+        lines = plain_lines(content)
+        if lines is None or (lines[0][lines[2] - 1] == ord(' ')).any():
+            count += sum(1 for line in content.decode('utf-8').splitlines() if line.strip())
+        else:
+            count += len(lines[2])
+    return max(0, count)
 
 
 def plain_lines(content: bytes) -> Optional[Tuple[np.ndarray, np.ndarray, np.ndarray]]:

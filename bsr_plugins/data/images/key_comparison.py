@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from bsr_plugins.data.images.image_folders import NAMED_AT_MOST
+from bsr_plugins.data.images.image_folders import Names
 from bsr_plugins.data.images.key_blocks import KeyBlock, NotAscendingError
-
-
-@dataclass
-class Names:
-    """How many names there are, and the first few of them."""
-
-    count: int = 0
-    first: List[str] = field(default_factory=list)
-
-    def add(self, keys: np.ndarray) -> None:
-        """Count ``keys``, and keep what is missing of the first few."""
-        self.count += len(keys)
-        room = NAMED_AT_MOST - len(self.first)
-        self.first += [key.decode('utf-8', 'replace') for key in keys[: max(0, room)]]
 
 
 class Comparison(NamedTuple):
@@ -85,6 +70,8 @@ class Cursor:
             if block is None:
                 return
             keys = block.keys
+            if not len(keys):
+                continue
             if not (keys[1:] > keys[:-1]).all() or not (self._is_first or keys[0] > self._last):
                 raise NotAscendingError
             self._block, self._start, self._last, self._is_first = block, 0, keys[-1], False

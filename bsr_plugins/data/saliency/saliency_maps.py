@@ -15,11 +15,13 @@ from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.image_folders import image_key, some_of
 from bsr_plugins.data.images.image_reader import ImageReader
 from bsr_plugins.data.images.image_store import is_keyed
+from bsr_plugins.data.images.key_blocks import NotAscendingError, key_blocks
+from bsr_plugins.data.images.key_comparison import compare_keys
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.images.lmdb_reader import open_reader
 from bsr_plugins.data.saliency.saliency_manifest import COUNT, read_saliency_manifest
 from bsr_plugins.data.saliency.saliency_record import decode_cells, decode_source, source_of, spread
-from bsr_plugins.data.subimages.lmdb_manifest import read_keys
+from bsr_plugins.data.subimages.lmdb_manifest import META_INFO, read_keys
 
 
 class SaliencyMaps:
@@ -55,13 +57,26 @@ class SaliencyMaps:
         there = set(read_keys(self.path))
         absent = [key for key in keys if key not in there]
         if absent:
-            raise DataError(
-                f'{counted(len(absent), "image has", "images have")} no saliency map',
-                where=self.path,
-                expected=f'a map of each image of {self.lq_folder}',
-                found=f'none of {some_of(absent)}; the maps are of {self._made_of}',
-                remedy=self._remake(),
-            )
+            raise self._absent(len(absent), some_of(absent))
+
+    def check_lmdb_keys(self, folder: Optional[PathLike] = None) -> None:
+        """Check that each image has a map, where the LR images are an LMDB: as :meth:`check_keys` of all of its keys.
+
+        Args:
+            folder: The LMDB; None: ``lq_folder``.
+
+        Raises:
+            DataError: One has none.
+        """
+        folder = self.lq_folder if folder is None else folder
+        there, asked = (key_blocks(os.path.join(each, META_INFO)) for each in (self.path, folder))
+        try:
+            absent = compare_keys(there, asked).alone[1]
+        except NotAscendingError:
+            self.check_keys(read_keys(folder))
+            return
+        if absent.count:
+            raise self._absent(absent.count, absent.text)
 
     def read(self, key: str, lq: np.ndarray) -> np.ndarray:
         """Return the map of an image, one value a pixel: (h, w, 1) uint8, 255 in the image's largest cell.
@@ -88,6 +103,15 @@ class SaliencyMaps:
         if source_of(lq, source.cell) != source:
             raise self._other(key, 'content', f'an image {key!r} of {self._made_of}', 'with other pixels')
         return spread(cells, source)[..., None]
+
+    def _absent(self, count: int, names: str) -> DataError:
+        return DataError(
+            f'{counted(count, "image has", "images have")} no saliency map',
+            where=self.path,
+            expected=f'a map of each image of {self.lq_folder}',
+            found=f'none of {names}; the maps are of {self._made_of}',
+            remedy=self._remake(),
+        )
 
     def _other(self, key: str, what: str, made_of: str, found: str) -> DataError:
         return DataError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Iterable, Sequence
+from typing import Sequence
 
 import numpy as np
 
@@ -35,6 +35,6 @@ def classes_of(roots: Sequence[DataRoot], options: SimpleNamespace) -> Difficult
     return open_difficulty_table(roots, policy, options.gt_size, rank, _check_maps)
 
 
-def _check_maps(root: DataRoot, keys: Iterable[str]) -> None:
+def _check_maps(root: DataRoot) -> None:
     if root.saliency is not None:
-        SaliencyMaps(root.saliency, root.lq).check_keys(keys)
+        SaliencyMaps(root.saliency, root.lq).check_lmdb_keys()

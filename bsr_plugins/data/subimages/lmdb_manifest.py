@@ -164,8 +164,16 @@ def manifest_sha256(lmdb_path: PathLike) -> str:
     folder = Path(lmdb_path)
     if has_manifest(folder):
         return hashlib.sha256(_read(lmdb_path, folder / MANIFEST)).hexdigest()
-    listed = _read(lmdb_path, folder / META_INFO)
-    return hashlib.sha256(listed + f'\ndata.mdb {check_lmdb(folder)}\n'.encode()).hexdigest()
+    _require(lmdb_path, folder / META_INFO)
+    digest = hashlib.sha256()
+    try:
+        with open(folder / META_INFO, 'rb') as stream:
+            for part in iter(lambda: stream.read(1 << 20), b''):
+                digest.update(part)
+    except OSError as error:
+        raise DataError(f'{folder / META_INFO} cannot be read', where=folder / META_INFO, found=error) from error
+    digest.update(f'\ndata.mdb {check_lmdb(folder)}\n'.encode())
+    return digest.hexdigest()
 
 
 def read_keys(lmdb_path: PathLike) -> List[str]:

@@ -236,6 +236,14 @@ MENDS: Tuple[Patch, ...] = (
         'a warning at every validation doubts that several validation sets are supported',
         f'{_FILES}train.py',
     ),
+    # Before the next, which goes around it.
+    Patch(
+        'pairing of folders',
+        'basicsr.data.data_util',
+        _lazy('pairing_of_folders:mend_pairing_of_folders'),
+        'pairing the images of two folders takes time that grows with the square of their number',
+        f'{_FILES}data/data_util.py',
+    ),
     Patch(
         'named images',
         'basicsr.utils.file_client',

@@ -104,6 +104,15 @@ def name_what_is_listed(module: ModuleType) -> bool:
 
         given = [*args, *kwargs.values()]
         folders = next((value for value in given if isinstance(value, (list, tuple))), given[:1])
+        several = next((each for each in folders if isinstance(each, (list, tuple))), None)
+        if several is not None:
+            raise DataError(
+                'A data root is a list, and this data set reads one folder, or one LMDB',
+                where=', '.join(map(str, several)),
+                expected='a path',
+                remedy='put the images, or links to them, into one folder, or take a data set of the pack that reads '
+                'several (options/README.md)',
+            )
         template = next((value for value in given if isinstance(value, str) and '{' in value), '{}')
         refuse_stores(map(str, folders))
         with listing_errors(folders, template):
