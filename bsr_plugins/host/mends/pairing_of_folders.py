@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Sequence
 
 from bsr_plugins.host.patches import names_used, replace_function, texts_used
 
+_MARK = 'mended_by_bsr_plugins'
 _NAME = 'paired_paths_from_folder'
 # What upstream's code refers to and says; a fork's other way of pairing is left alone.
 _NAMES = {'list', 'scandir', 'len', 'osp', 'splitext', 'basename', 'format', 'join', 'append', 'dict'}
@@ -26,7 +27,7 @@ def mend_pairing_of_folders(module: ModuleType) -> bool:
         True where the function was mended, False where it was already, or is not upstream's.
     """
     upstream = getattr(module, _NAME, None)
-    if upstream is None or hasattr(upstream, 'mended_by_bsr_plugins'):
+    if upstream is None or hasattr(upstream, _MARK):
         return False
     if set(names_used(upstream)) - {'AssertionError'} != _NAMES or not set(texts_used(upstream)) >= _TEXTS:
         return False
@@ -39,7 +40,7 @@ def mend_pairing_of_folders(module: ModuleType) -> bool:
             return upstream(folders, keys, filename_tmpl)
         return _pairs(folders, keys, filename_tmpl)
 
-    paired_paths_from_folder.mended_by_bsr_plugins = True
+    setattr(paired_paths_from_folder, _MARK, True)
     replace_function(module, _NAME, paired_paths_from_folder)
     return True
 
