@@ -124,11 +124,13 @@ def augmented_batches(opt: PathLike, count: int) -> Tuple[str, str, Iterator[Aug
 def _batches(model: Any, dataset: Any, order: np.ndarray, size: int, count: int, seed: int) -> Iterator[AugmentedBatch]:
     from torch.utils.data import default_collate
 
+    from bsr_plugins.data.images.byte_batches import float_batch
+
     random.seed(seed)
     fetch = getattr(dataset, '__getitems__', lambda numbers: [dataset[number] for number in numbers])
     for number in range(1, count + 1):
         places = np.arange((number - 1) * size, number * size) % len(order)
-        batch = default_collate(fetch(order[places].tolist()))
+        batch = float_batch(default_collate(fetch(order[places].tolist())), model.device)
         # Not as a training batch, which would be augmented at once.
         with model.run_state.no_training_batch():
             model.feed_data(batch)

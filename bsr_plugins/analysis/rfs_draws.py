@@ -12,7 +12,7 @@ from bsr_plugins.common.errors import OptionError
 DATASET = 'RFSBalancedBatchDataset'
 
 # How the network sees the pixels; the patches are looked at as they are.
-_NOT_WANTED = ('mean', 'std', 'color')
+_NOT_WANTED = ('mean', 'std', 'color', 'uint8')
 
 
 class Draws(NamedTuple):
@@ -48,7 +48,7 @@ def draw_patches(opt: Mapping[str, Any], count: int, seed: int = 0) -> Draws:
     images of the share of their positions in each interval.
 
     Args:
-        opt: Options of the data set (:func:`dataset_options`); ``mean``, ``std`` and ``color`` are left out.
+        opt: Options of the data set (:func:`dataset_options`); ``mean``, ``std``, ``color`` and ``uint8`` are left out.
         count: How many patches; they come in whole batches of ``batch_size_per_gpu``, 16 where it is not given.
         seed: What the draws depend on.
 

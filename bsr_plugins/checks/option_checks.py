@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from bsr_plugins.checks.arithmetic_checks import check_arithmetic
+from bsr_plugins.checks.byte_checks import check_bytes
 from bsr_plugins.checks.code_in_use import CodeInUse
 from bsr_plugins.checks.difficulty_checks import check_difficulties, check_per_class
 from bsr_plugins.checks.image_checks import check_images
@@ -129,6 +130,7 @@ def _findings(
         findings += check_arithmetic(option_file, code, root, is_train)
         findings += check_per_class(option_file, code, root)
         findings += check_saliency(option_file, code, root, is_train)
+        findings += check_bytes(option_file, code) if is_train else []
         findings += check_weights(option_file, code, root, is_train, resumes(option_file, root, auto_resume))
     findings += check_validation(option_file, code, root, is_train)
     findings += _check_paired_sets(option_file, is_train)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from types import SimpleNamespace
-from typing import Tuple
+from typing import Any, Mapping, Tuple
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.common.option import REQUIRED, DescribedDefault, Option, OptionSet
 from bsr_plugins.common.option_kinds import PATHS, SECTION, optional, whole
-from bsr_plugins.data.images.shared_options import GT_SIZE, PAIRS, SALIENCY, TENSORS, check_pair_options
+from bsr_plugins.data.images.shared_options import GT_SIZE, PAIRS, SALIENCY, TENSORS, UINT8, check_pair_options
 from bsr_plugins.data.sampling.patch_sides import inner_side, pic_side
 from bsr_plugins.data.sampling.sampling_options import (
     IMBALANCE_FACTOR,
@@ -40,6 +40,7 @@ def _reads_lmdbs(values: SimpleNamespace) -> None:
 _LMDB_BACKEND = Option(
     'io_backend', optional(SECTION), DescribedDefault('`{type: lmdb}`'), '`{type: lmdb}`, nothing else'
 )
+_TENSORS = (*TENSORS, UINT8)
 
 INVERSE_SAMPLED = OptionSet(
     'dataset',
@@ -66,7 +67,7 @@ INVERSE_SAMPLED = OptionSet(
             None,
             'side of a random HR crop, a multiple of scale; ~: the whole sub-image, as published',
         ),
-        *TENSORS,
+        *_TENSORS,
         SALIENCY,
     ),
     relation=_reads_lmdbs,
@@ -82,7 +83,7 @@ RFS = OptionSet(
     'dataset',
     'RFSBalancedBatchDataset',
     'Batches with equally many patches of each interval of patch information capacity (RFS of BSR).',
-    (*PAIRS, GT_SIZE, NUM_INTERVALS, PIC_MAX, MAX_TRIES, NUM_IMAGES, *TENSORS, SALIENCY),
+    (*PAIRS, GT_SIZE, NUM_INTERVALS, PIC_MAX, MAX_TRIES, NUM_IMAGES, *_TENSORS, SALIENCY),
     relation=_patches_have_capacity,
 )
 
@@ -96,7 +97,7 @@ SAMPLING_AUG = OptionSet(
     'dataset',
     'SamplingAugDataset',
     'Crops where bilinear upscaling restores an image worst (SamplingAug).',
-    (*PAIRS, GT_SIZE, PORTION, *TENSORS, SALIENCY),
+    (*PAIRS, GT_SIZE, PORTION, *_TENSORS, SALIENCY),
     relation=_patches_can_be_compared,
 )
 
@@ -109,7 +110,7 @@ UNIFORM_WINDOWS = OptionSet(
         Option('dataroot_lq', PATHS, REQUIRED, 'that of the LR windows, from the same call'),
         _LMDB_BACKEND,
         GT_SIZE,
-        *TENSORS,
+        *_TENSORS,
         SALIENCY,
     ),
     relation=_reads_lmdbs,
@@ -119,7 +120,7 @@ SALIENCY_PAIRED = OptionSet(
     'dataset',
     'SaliencyPairedDataset',
     'Random crops of image pairs, each with its part of a saliency map, which ADD goes by (experimental).',
-    (*PAIRS, dataclasses.replace(SALIENCY, kind=PATHS, default=REQUIRED), GT_SIZE, *TENSORS),
+    (*PAIRS, dataclasses.replace(SALIENCY, kind=PATHS, default=REQUIRED), GT_SIZE, *_TENSORS),
     relation=check_pair_options,
 )
 
@@ -132,5 +133,27 @@ SEVERAL_ROOTS: Tuple[str, ...] = (
     'SamplingAugDataset',
     'SaliencyPairedDataset',
 )
+OWN_TYPES = tuple(options.name for options in DATASETS)
 #: The data sets of image pairs: BasicSR's, and the pack's.
-PAIRED_TYPES = ('PairedImageDataset', *(options.name for options in DATASETS))
+PAIRED_TYPES = ('PairedImageDataset', *OWN_TYPES)
+
+
+def check_bytes_are_taken(dataset: Mapping[str, Any], model: str) -> None:
+    """Refuse bytes of a training set under a model that would take them for what they are.
+
+    Args:
+        dataset: The options of a data set of the pack.
+        model: The name of a model that is not the pack's.
+
+    Raises:
+        OptionError: ``uint8`` is true.
+    """
+    if dataset.get('uint8') is True:
+        raise OptionError(
+            f'{model} would train on whole bytes: it does not turn them into floats',
+            where='uint8',
+            expected='a model_type of bsr_plugins: RebalancedSRModel or BSPAModel, with another one as its '
+            'base_model_type where it is not SRModel',
+            found='true',
+            remedy='uint8: false, or model_type: RebalancedSRModel',
+        )

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bsr_plugins.common.keyed_random import keyed_python_random
+from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
 from bsr_plugins.data.images.data_roots import data_roots
 from bsr_plugins.data.images.image_reader import ImageReader
 from bsr_plugins.data.images.lmdb_reader import open_reader
-from bsr_plugins.data.images.sample_tensors import SampleTensors, random_crop
+from bsr_plugins.data.images.sample_tensors import SampleTensors, crop_pair, drawn_corner
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.saliency.saliency_maps import SaliencyMaps
 from bsr_plugins.data.sampling.class_draws import ClassDraws, Draw
@@ -41,7 +41,7 @@ class InverseSampledLMDBDataset(NumberedDraws, Dataset):
 
     A sample is a dict of ``lq`` (3, h, w) and ``gt`` (3, h * scale, w * scale), float32 RGB in [0, 1], ``lq_path`` and
     ``gt_path`` (the key), ``class_index`` (int); with ``saliency`` in the options also ``saliency`` (1, h, w), float32
-    in [0, 1].
+    in [0, 1]. With ``uint8`` all three are bytes.
 
     Attributes:
         class_counts_: (K,) N_k. class_probabilities_: (K,) the probability of each class under ``sampling``.
@@ -100,19 +100,20 @@ class InverseSampledLMDBDataset(NumberedDraws, Dataset):
         key = self.key(member)
         root = self._table.root(member)
         lq, gt = self._read_pair(key, root)
-        saliency = self._saliency[root]
-        maps = [] if saliency is None else [saliency.read(key, np.rint(lq * 255).astype(np.uint8))]
-        with keyed_python_random(self.seed, operator.index(index), _AUGMENTATION_STREAM):
-            if self.gt_size is not None:
-                gt, lq, *maps = random_crop(gt, lq, self.gt_size, self.scale, *maps)
-            tensors = self._tensors(gt, lq, *maps)
+        maps = self._saliency[root]
+        saliency = None if maps is None else maps.read(key, lq)
+        numbers = HashedNumbers(self.seed, operator.index(index), _AUGMENTATION_STREAM)
+        if self.gt_size is not None:
+            corner = drawn_corner(lq, self.gt_size, self.scale, numbers)
+            gt, lq, saliency = crop_pair(gt, lq, corner, self.gt_size, self.scale, saliency)
+        tensors = self._tensors(gt, lq, saliency, self._tensors.turn(numbers))
         return {**tensors, 'lq_path': key, 'gt_path': key, 'class_index': class_index}
 
     def _read_pair(self, key: str, root: int) -> Tuple[np.ndarray, np.ndarray]:
         gt_folder, lq_folder = self.roots[root].gt, self.roots[root].lq
         if root not in self._readers:
             self._readers[root] = (open_reader(lq_folder), open_reader(gt_folder))
-        lq, gt = (reader.image(key) for reader in self._readers[root])
+        lq, gt = (reader.pixels(key) for reader in self._readers[root])
         check_sizes(lq, gt, self.scale, self.gt_size, f'{key!r} of {gt_folder} and {lq_folder}')
         return lq, gt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
@@ -9,9 +10,10 @@ import torch
 from torch.utils.data import Dataset
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.common.keyed_random import keyed_python_random
+from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.dataset_options import RFS
 from bsr_plugins.data.images.result_cache import ImageResults
+from bsr_plugins.data.images.sample_tensors import crop_pair
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.balance_counts import BalanceCounts, interval_ranges
 from bsr_plugins.data.sampling.balanced_draws import BalancedDraws, Pick
@@ -69,6 +71,7 @@ class RFSBalancedBatchDataset(NumberedDraws, Dataset):
         self.images = PairedImages(opt)
         self.scale = self.images.scale
         self.lq_size = pic_side(given.gt_size, given.scale)
+        self._gt_size: int = given.gt_size
         self.num_intervals: int = given.num_intervals
         self.num_images: Optional[int] = given.num_images
         self.seed = torch.initial_seed() % 2**64
@@ -107,10 +110,10 @@ class RFSBalancedBatchDataset(NumberedDraws, Dataset):
         """Return the batch of these draw numbers."""
         picks = self.draw(numbers)
         samples: Dict[int, Dict[str, Any]] = {}
-        with keyed_python_random(self.seed, *(int(number) for number in numbers), _AUGMENTATION_STREAM):
-            for image in sorted({pick.image for pick in picks}):
-                places = [place for place, pick in enumerate(picks) if pick.image == image]
-                samples.update(zip(places, self._cut(image, [picks[place] for place in places])))
+        random = HashedNumbers(self.seed, *(operator.index(number) for number in numbers), _AUGMENTATION_STREAM)
+        for image in sorted({pick.image for pick in picks}):
+            places = [place for place, pick in enumerate(picks) if pick.image == image]
+            samples.update(zip(places, self._cut(image, [picks[place] for place in places], random)))
         self._counts.add(
             [pick.wanted for pick in picks], [pick.wanted for pick in picks if pick.interval != pick.wanted]
         )
@@ -137,7 +140,7 @@ class RFSBalancedBatchDataset(NumberedDraws, Dataset):
         self._warn_of_replaced()
         return {'balance_fallback': self._counts.replaced_share}
 
-    def _cut(self, image: int, picks: List[Pick]) -> List[Dict[str, Any]]:
+    def _cut(self, image: int, picks: List[Pick], random: HashedNumbers) -> List[Dict[str, Any]]:
         """Return the samples of the picks from one image, which is read once."""
         lq, gt = self.images.read_lq(image), self.images.read_gt(image)
         self.images.check_pair(image, lq, gt)
@@ -146,12 +149,8 @@ class RFSBalancedBatchDataset(NumberedDraws, Dataset):
         samples = []
         for pick in picks:
             y, x = self._position(pic, pick)
-            place, gt_place = (
-                (slice(y * factor, (y + self.lq_size) * factor), slice(x * factor, (x + self.lq_size) * factor))
-                for factor in (1, self.scale)
-            )
-            saliency_crop = None if saliency is None else saliency[place]
-            sample = self.images.to_sample(image, lq[place], gt[gt_place], saliency=saliency_crop)
+            gt_crop, lq_crop, saliency_crop = crop_pair(gt, lq, (y, x), self._gt_size, self.scale, saliency)
+            sample = self.images.to_sample(image, lq_crop, gt_crop, random, saliency_crop)
             samples.append({**sample, 'pic': np.float32(pic[y, x]), 'interval_index': pick.interval})
         return samples
 

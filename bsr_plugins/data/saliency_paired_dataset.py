@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bsr_plugins.common.keyed_random import keyed_generator
+from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.dataset_options import SALIENCY_PAIRED
+from bsr_plugins.data.images.sample_tensors import crop_pair, drawn_corner
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.numbered_draws import NumberedDraws, Place, draw_number
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.data.sampling.passes import Passes
-from bsr_plugins.data.sampling.window_crops import position_count
 
 # Tell order, position and flips from the draws of other data sets, keyed by the same seed and numbers.
 _ORDER_STREAM, _POSITION_STREAM, _AUGMENTATION_STREAM = 11, 12, 13
@@ -79,26 +79,17 @@ class SaliencyPairedDataset(NumberedDraws, Dataset):
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         number = int(operator.index(index))
-        image, scale = self._image(number), self.scale
+        image = self._image(number)
         lq, gt = self._images.read_lq(image), self._images.read_gt(image)
         self._images.check_pair(image, lq, gt)
         saliency = self._images.read_saliency(image, lq)
-        top, left = self._position(number, lq)
-        size = self.gt_size // scale
-        place = slice(top, top + size), slice(left, left + size)
-        return self._images.to_sample(
-            image,
-            lq[place],
-            gt[top * scale : top * scale + self.gt_size, left * scale : left * scale + self.gt_size],
-            self.seed,
-            number,
-            _AUGMENTATION_STREAM,
-            saliency=None if saliency is None else saliency[place],
-        )
+        crops = crop_pair(gt, lq, self._position(number, lq), self.gt_size, self.scale, saliency)
+        gt_crop, lq_crop, saliency_crop = crops
+        numbers = HashedNumbers(self.seed, number, _AUGMENTATION_STREAM)
+        return self._images.to_sample(image, lq_crop, gt_crop, numbers, saliency_crop)
 
     def _image(self, number: int) -> int:
         return self._passes.item(draw_number(number))
 
-    def _position(self, number: int, lq: np.ndarray) -> List[int]:
-        counts = [position_count(side * self.scale, self.gt_size, self.scale) for side in lq.shape[:2]]
-        return keyed_generator(self.seed, number, _POSITION_STREAM).integers(counts).tolist()
+    def _position(self, number: int, lq: np.ndarray) -> Tuple[int, int]:
+        return drawn_corner(lq, self.gt_size, self.scale, HashedNumbers(self.seed, number, _POSITION_STREAM))

@@ -11,9 +11,10 @@ import torch
 from torch.utils.data import Dataset
 
 from bsr_plugins.common.errors import DataError
-from bsr_plugins.common.keyed_random import keyed_generator
+from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.dataset_options import SAMPLING_AUG
 from bsr_plugins.data.images.result_cache import ImageResults
+from bsr_plugins.data.images.sample_tensors import crop_pair
 from bsr_plugins.data.images.shared_options import read_dataset_options
 from bsr_plugins.data.sampling.numbered_draws import NumberedDraws, Place, draw_number
 from bsr_plugins.data.sampling.pair_reader import PairedImages
@@ -96,14 +97,14 @@ class SamplingAugDataset(NumberedDraws, Dataset):
         number = draw_number(number)
         image = self._passes.item(number)
         positions = self._positions[image]
-        chosen = keyed_generator(self.seed, number, _POSITION_STREAM).integers(1, len(positions))
+        chosen = 1 + HashedNumbers(self.seed, number, _POSITION_STREAM).below(len(positions) - 1)
         top, left = divmod(int(positions[chosen]), int(positions[0]))
         return Place(image, top, left)
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         image, top, left = self.draw(index)
         lq, gt = self._read_pair(image)
-        size, scale = self.gt_size // self.scale, self.scale
+        size = self.gt_size // self.scale
         if top + size > lq.shape[0] or left + size > lq.shape[1]:
             raise DataError(
                 f'image {self._images.lq_path(image)} is smaller than it was when the run started',
@@ -111,17 +112,10 @@ class SamplingAugDataset(NumberedDraws, Dataset):
                 found=f'{lq.shape[0]} x {lq.shape[1]}',
                 remedy='do not change the images while a run reads them; start it again',
             )
-        place = slice(top, top + size), slice(left, left + size)
         saliency = self._images.read_saliency(image, lq)
-        return self._images.to_sample(
-            image,
-            lq[place],
-            gt[top * scale : top * scale + self.gt_size, left * scale : left * scale + self.gt_size],
-            self.seed,
-            int(operator.index(index)),
-            _AUGMENTATION_STREAM,
-            saliency=None if saliency is None else saliency[place],
-        )
+        gt_crop, lq_crop, saliency_crop = crop_pair(gt, lq, (top, left), self.gt_size, self.scale, saliency)
+        numbers = HashedNumbers(self.seed, operator.index(index), _AUGMENTATION_STREAM)
+        return self._images.to_sample(image, lq_crop, gt_crop, numbers, saliency_crop)
 
     def _read_pair(self, image: int) -> Tuple[np.ndarray, np.ndarray]:
         lq, gt = self._images.read_lq(image), self._images.read_gt(image)

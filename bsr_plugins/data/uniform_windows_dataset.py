@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bsr_plugins.common.keyed_random import keyed_generator, keyed_python_random
+from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.dataset_options import UNIFORM_WINDOWS
 from bsr_plugins.data.images.data_roots import data_roots
 from bsr_plugins.data.images.sample_tensors import SampleTensors
@@ -99,13 +99,14 @@ class UniformWindowsDataset(NumberedDraws, Dataset):
         """
         number = draw_number(number)
         image = self._passes.item(number)
-        top, left = keyed_generator(self.seed, number, _POSITION_STREAM).integers(self._counts[image])
-        return Place(image, int(top), int(left))
+        rows, columns = self._counts[image].tolist()
+        numbers = HashedNumbers(self.seed, number, _POSITION_STREAM)
+        return Place(image, numbers.below(rows), numbers.below(columns))
 
     def __getitem__(self, index: int) -> Dict[str, Any]:
         place = self.draw(index)
         source = int(np.searchsorted(self._starts, place.image, side='right')) - 1
         crop = self._sources[source].crop(place.image - int(self._starts[source]), place.top, place.left)
-        with keyed_python_random(self.seed, int(operator.index(index)), _AUGMENTATION_STREAM):
-            tensors = self._tensors(crop.gt, crop.lq, crop.saliency)
+        numbers = HashedNumbers(self.seed, operator.index(index), _AUGMENTATION_STREAM)
+        tensors = self._tensors(crop.gt, crop.lq, crop.saliency, self._tensors.turn(numbers))
         return {**tensors, 'lq_path': crop.key, 'gt_path': crop.key}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from bsr_plugins.attribution.integrated_gradients import Attribution, parameter_attribution
 from bsr_plugins.common.builders import build_dataset
+from bsr_plugins.data.images.byte_batches import float_batch
 from bsr_plugins.data.sampling.draw_loader import KeyedPasses, MapDataset, draw_loader
 from bsr_plugins.models.bspa_options import BSPAOptions
 from bsr_plugins.models.processes import gathered, loader_sizes
@@ -68,7 +69,7 @@ class AttributionRounds:
             net,
             theta_us,
             snapshot(net),
-            ((batch['lq'].to(self._device), batch['gt'].to(self._device)) for batch in loader),
+            self._pairs(loader),
             rule=options.ig_rule,
             steps=options.ig_steps,
             reduce=options.ig_reduce,
@@ -78,6 +79,11 @@ class AttributionRounds:
             description=f'BSPA round {number}',
             distributed=opt['dist'],
         )
+
+    def _pairs(self, loader: Iterable[Mapping[str, Any]]) -> Iterator[Tuple[Tensor, Tensor]]:
+        for batch in loader:
+            batch = float_batch(batch, self._device)
+            yield batch['lq'].to(self._device), batch['gt'].to(self._device)
 
     def agreed(self, masks: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Give every process the masks of rank 0, so that no rounding of a reduction can part the replicas."""

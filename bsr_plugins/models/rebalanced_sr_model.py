@@ -9,6 +9,7 @@ from basicsr.utils.dist_util import master_only
 from torch import Tensor, nn
 
 from bsr_plugins.common.builders import window_size
+from bsr_plugins.data.images.byte_batches import float_batch
 from bsr_plugins.data.sampling.dropped_batches import check_not_dropped
 from bsr_plugins.host.additions.new_options_hold import record_of
 from bsr_plugins.host.additions.whole_checkpoints import saving_whole
@@ -58,6 +59,8 @@ class RebalancedTraining(_AnyModel):
     extra_parts: Mapping[str, Type[Part]] = {}
     #: The part ``run_state`` says in the log how exactly a resumed run goes on.
     tells_of_its_resume = True
+    #: Training batches may be bytes (``uint8: true`` of a data set).
+    takes_bytes = True
 
     def __new__(cls, opt: Optional[Dict[str, Any]] = None) -> Any:
         """Make the instance: of this class, or of one over ``base_model_type``."""
@@ -151,7 +154,7 @@ class RebalancedTraining(_AnyModel):
         for part in self.parts:
             batch = part.training_batch(batch)
         check_not_dropped(batch, self.iteration + 1)
-        return batch
+        return float_batch(batch, self.device)
 
     @property
     def script_cuts_batches(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
+from bsr_plugins.common.keyed_random import DRAW_VERSION
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.host.additions import EXACT_PLACE
 from bsr_plugins.host.patches import is_switched_off
@@ -12,6 +13,8 @@ from bsr_plugins.host.registration import TABLE
 
 #: Entry of BSPA's part of the state: how its attribution rounds draw; states of the releases before lack it.
 DRAWS = 'attribution_draws'
+#: Entry of the pack's part of the state: the version of the draws of its data sets; earlier releases lack it.
+DRAW_KEY = 'draw_version'
 
 
 def describe_resume(
@@ -83,6 +86,12 @@ def _limits(opt: Mapping[str, Any], own: Mapping[str, Any]) -> List[str]:
     if len(own['random_states']) != opt['world_size']:
         found.append(
             f'saved by {len(own["random_states"])} processes, resumed by {opt["world_size"]}; the batches are others'
+        )
+    halves = [plain_name(half.get('type')) in TABLE['dataset'] for half in (train, train.get('inverse') or {})]
+    if any(halves) and own.get(DRAW_KEY) != DRAW_VERSION:
+        found.append(
+            'what the data sets of bsr_plugins draw from here on (classes, places, flips) is not what the release that '
+            'saved this state would have drawn; the distributions are the same'
         )
     if own.get('bspa') is not None and DRAWS not in own['bspa']:
         found.append(

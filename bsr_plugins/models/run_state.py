@@ -9,9 +9,10 @@ from basicsr.utils import get_root_logger
 
 from bsr_plugins.common.builders import has_registries
 from bsr_plugins.common.errors import OptionError
+from bsr_plugins.common.keyed_random import DRAW_VERSION
 from bsr_plugins.models.part import STATE_KEY, Part, pack_state
 from bsr_plugins.models.processes import gathered
-from bsr_plugins.models.resume_report import describe_resume, early_end_warning
+from bsr_plugins.models.resume_report import DRAW_KEY, describe_resume, early_end_warning
 from bsr_plugins.runs import training_position
 from bsr_plugins.runs.random_states import capture_random_states, preserved_random_states, restore_random_states
 from bsr_plugins.runs.state_structure import COUNT, SECTIONS, Kind, optional, require
@@ -42,9 +43,10 @@ class RunState(Part):
         self.next_batch_trains: bool = model.opt['is_train']
 
     def prepare(self) -> None:
-        """Refuse balanced batches where the fork's script cuts them."""
+        """Refuse balanced batches where the fork's script cuts them, and bytes whose mean and std it would drop."""
         if self.model.script_cuts_batches:
             check_batches_stay_whole(self.model.opt['datasets']['train'])
+            check_bytes_stay_whole(self.model.opt['datasets']['train'])
 
     @contextlib.contextmanager
     def no_training_batch(self) -> Iterator[None]:
@@ -91,6 +93,7 @@ class RunState(Part):
             'epoch': training_position.position.epoch,
             'samples_in_epoch': training_position.position.known_samples(),
             'random_states': gathered(capture_random_states(), self.model.opt),
+            DRAW_KEY: DRAW_VERSION,
         }
 
     def load_state(self, resume_state: Mapping[str, Any]) -> None:
@@ -155,4 +158,20 @@ def check_batches_stay_whole(train: Mapping[str, Any]) -> None:
             expected=f'{train["batch_size_per_gpu"]} in each stage, the batch_size_per_gpu',
             found=sizes,
             remedy='progressive learning by gt_sizes alone, or another data set',
+        )
+
+
+def check_bytes_stay_whole(train: Mapping[str, Any]) -> None:
+    """Raise where a script would hand the bytes of a batch to the model without their mean and std.
+
+    Raises:
+        OptionError: Names ``uint8``.
+    """
+    if train.get('uint8') and train.get('mean') is not None:
+        raise OptionError(
+            "this fork's script hands lq and gt of a batch to the model, and no mean and std, which bytes need there",
+            where='datasets.train.uint8',
+            expected='false, with mean and std',
+            found='true',
+            remedy='uint8: false',
         )

@@ -35,6 +35,8 @@ _WITHOUT_EFFECT = tuple(
         'datasets.train.persistent_workers',
         'datasets.train.num_prefetch_queue',
         'datasets.train.use_shuffle',
+        'datasets.train.uint8',
+        'datasets.train.inverse.uint8',
     )
 )
 # Of data sets that number their draws: who makes them, and when, is all the same.

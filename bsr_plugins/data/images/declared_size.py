@@ -42,6 +42,12 @@ def declared_size(content: bytes) -> Optional[Declared]:
     return None
 
 
+def fits_declared_size(content: bytes) -> bool:
+    """Return whether ``content`` can hold the pixels that it declares, if it declares any."""
+    declared = declared_size(content)
+    return declared is None or declared.least_bytes <= len(content) + _SLACK
+
+
 def check_declared_size(content: bytes, what: str, where: Any, remedy: Optional[str] = None) -> None:
     """Raise where ``content`` declares more pixels than it can hold.
 
@@ -55,7 +61,7 @@ def check_declared_size(content: bytes, what: str, where: Any, remedy: Optional[
         DataError: It does.
     """
     declared = declared_size(content)
-    if declared is None or declared.least_bytes <= len(content) + _SLACK:
+    if declared is None or fits_declared_size(content):
         return
     raise DataError(
         f'{what} declares a size that its data cannot fill: it is damaged, or meant to exhaust memory',

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 from bsr_plugins.common.errors import DataError, ImageFileError
 from bsr_plugins.common.files import PathLike
-from bsr_plugins.data.images.declared_size import check_declared_size
+from bsr_plugins.data.images.declared_size import check_declared_size, fits_declared_size
 
 
 def read_image(path: PathLike, reduce_depth: bool = False) -> Any:
@@ -40,12 +40,10 @@ def decode_image(content: bytes, path: PathLike, reduce_depth: bool = False) -> 
     import cv2
     import numpy as np
 
-    image = decoded(
-        lambda: cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH),
-        content,
-        f'image {path}',
-        path,
-    )
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    image = quickly_decoded(content, flags)
+    if image is None:
+        image = decoded(lambda: cv2.imdecode(np.frombuffer(content, np.uint8), flags), content, f'image {path}', path)
     if reduce_depth and image.dtype == np.uint16:
         return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if image.dtype != np.uint8:
@@ -57,6 +55,24 @@ def decode_image(content: bytes, path: PathLike, reduce_depth: bool = False) -> 
             remedy='convert it to 8 bit',
         )
     return image
+
+
+def quickly_decoded(content: bytes, flags: int) -> Any:
+    """Return what OpenCV makes of ``content``; None where anything is wrong with it, for :func:`decoded` to say what.
+
+    Args:
+        content: An encoded image.
+        flags: Of ``cv2.imdecode``.
+    """
+    import cv2
+    import numpy as np
+
+    if not content or not fits_declared_size(content) or _cut_short(content):
+        return None
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
+        return None
 
 
 def decoded(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_reader import ImageReader, the_reader
-from bsr_plugins.data.images.image_reading import decoded
+from bsr_plugins.data.images.image_reading import decoded, quickly_decoded
 from bsr_plugins.data.images.image_store import is_store
 from bsr_plugins.data.images.lmdb_file import DATA, REMAKE, check_lmdb
 
@@ -133,6 +133,9 @@ def decode_record(path: PathLike, key: str, record: bytes) -> np.ndarray:
     import cv2
     import numpy as np
 
+    image = quickly_decoded(record, cv2.IMREAD_COLOR)
+    if image is not None:
+        return image
     return decoded(
         lambda: cv2.imdecode(np.frombuffer(record, np.uint8), cv2.IMREAD_COLOR),
         record,

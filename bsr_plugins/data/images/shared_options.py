@@ -22,6 +22,14 @@ TENSORS = (
     Option('std', optional(NUMBERS), None, 'each channel is divided by it; needs mean'),
     Option('color', optional(choice('y')), None, 'y: luma instead of RGB'),
 )
+#: In which form the data sets of the pack hand it over.
+UINT8 = Option(
+    'uint8',
+    optional(FLAG),
+    False,
+    'samples are bytes, which a model of the pack turns into the same floats on the device: a quarter to collate, to '
+    'send between processes and to copy',
+)
 GT_SIZE = Option('gt_size', whole(1), REQUIRED, 'side of the HR crops, a multiple of scale')
 FILENAME_TMPL = Option('filename_tmpl', TEXT, '{}', 'name of an LR image, `{}` for that of the HR image')
 #: The maps that ``train.augment`` goes by with ``saliency: map``.
@@ -109,8 +117,8 @@ def check_pair_options(values: SimpleNamespace) -> None:
     """Check what the options of PairedImageDataset have to fulfil together.
 
     Raises:
-        OptionError: The lists of roots differ in length, ``gt_size`` is no multiple of ``scale``, or one of ``mean``
-            and ``std`` is given alone.
+        OptionError: The lists of roots differ in length, ``gt_size`` is no multiple of ``scale``, one of ``mean`` and
+            ``std`` is given alone, or luma is to be bytes.
     """
     check_roots(values)
     check_gt_size(values.gt_size, values.scale)
@@ -120,6 +128,14 @@ def check_pair_options(values: SimpleNamespace) -> None:
             where='mean' if values.std is None else 'std',
             expected='both or neither',
             found=f'mean: {values.mean}, std: {values.std}',
+        )
+    if values.uint8 and values.color == 'y':
+        raise OptionError(
+            'luma is a weighted sum of three channels, which bytes would round',
+            where='uint8',
+            expected='bytes with color: ~, or luma as floats',
+            found='color: y',
+            remedy='uint8: false',
         )
 
 

@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from bsr_plugins.common.keyed_random import keyed_generator
+from bsr_plugins.common.keyed_random import hashed_generator
 from bsr_plugins.data.sampling.numbered_draws import draw_number
 from bsr_plugins.data.sampling.pic_intervals import batch_quotas, nearest_filled
 
@@ -65,7 +65,7 @@ class BalancedDraws:
         numbers = [draw_number(number) for number in numbers]
         if not numbers:
             return []
-        random = keyed_generator(self.seed, *numbers, _STREAM)
+        random = hashed_generator(self.seed, *numbers, _STREAM)
         quotas = batch_quotas(len(numbers), self.fractions.shape[1], random)
         images = self._draw_images(num_images, random)
         totals = self._totals(images)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from bisect import bisect_right
+from typing import List, NamedTuple
 
 import numpy as np
 
-from bsr_plugins.common.keyed_random import keyed_generator
+from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.sampling.long_tail import class_probabilities
 from bsr_plugins.data.sampling.numbered_draws import draw_number
 from bsr_plugins.data.sampling.sampling_options import SAMPLING
 
-# Tells these draws from others keyed by the same seed and number. Not 0: numpy's seeds do not tell that from nothing.
+# Tells these draws from others keyed by the same seed and number.
 _STREAM = 1
 
 
@@ -57,8 +58,8 @@ class ClassDraws:
         self.seed = seed
         self.probabilities = class_probabilities(counts) if sampling == 'inverse' else counts / counts.sum()
         self._members = members
-        self._first = np.concatenate([[0], np.cumsum(counts)])
-        self._upper_edges = np.cumsum(self.probabilities)
+        self._first: List[int] = [0, *np.cumsum(counts).tolist()]
+        self._upper_edges: List[float] = np.cumsum(self.probabilities).tolist()
         self._upper_edges[-1] = 1.0
 
     def draw(self, number: int) -> Draw:
@@ -69,6 +70,7 @@ class ClassDraws:
             IndexError: ``number`` is negative.
         """
         number = draw_number(number)
-        random = keyed_generator(self.seed, number, _STREAM)
-        k = int(np.searchsorted(self._upper_edges, random.random(), side='right'))
-        return Draw(k, int(self._members[random.integers(self._first[k], self._first[k + 1])]))
+        numbers = HashedNumbers(self.seed, number, _STREAM)
+        k = bisect_right(self._upper_edges, numbers.unit())
+        first = self._first[k]
+        return Draw(k, int(self._members[first + numbers.below(self._first[k + 1] - first)]))

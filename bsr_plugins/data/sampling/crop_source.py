@@ -96,10 +96,12 @@ class CropSource:
         parts = [
             [self._read_part(image.key(row.window, column.window), row, column) for column in columns] for row in rows
         ]
-        lq, gt, *maps = (
-            np.concatenate([np.concatenate([part[which] for part in line], axis=1) for line in parts])
-            for which in range(len(parts[0][0]))
-        )
+        lq, gt, *maps = parts[0][0]
+        if len(rows) > 1 or len(columns) > 1:
+            lq, gt, *maps = (
+                np.concatenate([np.concatenate([part[which] for part in line], axis=1) for line in parts])
+                for which in range(len(parts[0][0]))
+            )
         return CropPair(lq, gt, maps[0] if maps else None, image.key(rows[0].window, columns[0].window))
 
     def _open(self) -> Tuple[ImageReader, ImageReader]:

@@ -6,7 +6,6 @@ Any backend of BasicSR's FileClient (disk, lmdb, memcached), folders paired by `
 
 from __future__ import annotations
 
-import contextlib
 import os
 from copy import deepcopy
 from types import SimpleNamespace
@@ -16,7 +15,7 @@ import numpy as np
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, ImageFileError, OptionError
-from bsr_plugins.common.keyed_random import keyed_python_random
+from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.difficulty.lmdb_pair import check_sizes
 from bsr_plugins.data.images.data_roots import ROOT_KEYS, DataRoot, data_roots
 from bsr_plugins.data.images.image_reader import ImageReader
@@ -155,18 +154,16 @@ class PairedImages:
         index: int,
         lq_crop: np.ndarray,
         gt_crop: np.ndarray,
-        *key: int,
+        numbers: HashedNumbers,
         saliency: Optional[np.ndarray] = None,
     ) -> Dict[str, Any]:
         """Return the sample of a crop pair: ``lq``, ``gt`` (float32 RGB (3, h, w)), ``lq_path``, ``gt_path``.
 
         And ``saliency`` (float32 (1, h, w)), where the crop of the map is given.
 
-        Flips and rotation are BasicSR's, drawn as a function of ``key``, or without one from Python's ``random`` as it
-        is; the crops are left as they are.
+        Flips and rotation are BasicSR's, drawn from ``numbers``; the crops, which may be views, are left as they are.
         """
-        with keyed_python_random(*key) if key else contextlib.nullcontext():
-            tensors = self._tensors(gt_crop, lq_crop, saliency)
+        tensors = self._tensors(gt_crop, lq_crop, saliency, self._tensors.turn(numbers))
         return {**tensors, 'lq_path': self.lq_path(index), 'gt_path': self.gt_path(index)}
 
     # ------------------------------------------------------------------ reading

@@ -9,6 +9,8 @@ import re
 from types import ModuleType
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from bsr_plugins.common.naming import plain_name
+from bsr_plugins.data.dataset_options import OWN_TYPES, check_bytes_are_taken
 from bsr_plugins.runs import training_position
 from bsr_plugins.runs.resumed_schedule import Settings
 from bsr_plugins.runs.run_record import RECORD_KEY, Difference, differences, flat_options, run_record
@@ -28,7 +30,8 @@ _RECORD = {'options': SECTION, 'data': NAMED_SECTIONS}
 def let_new_options_hold(module: ModuleType) -> bool:
     """Wrap three methods of ``BaseModel``, by which every model is made, saved and resumed.
 
-    - ``__init__`` notes the options, before a model takes the types out of them.
+    - ``__init__`` notes the options, before a model takes the types out of them, and refuses bytes (``uint8``) under a
+      model that does not turn them into floats.
     - ``save_training_state`` adds a record of options and training data to the state (through the addition 'whole
       checkpoints', which writes it).
     - ``resume_training`` checks the state, and takes only the moments from it where the file has other settings for
@@ -51,6 +54,7 @@ def let_new_options_hold(module: ModuleType) -> bool:
     @functools.wraps(upstream_init)
     def __init__(self: Any, opt: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         setattr(self, _OPTIONS, flat_options(opt))
+        _refuse_bytes(self, opt)
         upstream_init(self, opt, *args, **kwargs)
 
     @functools.wraps(upstream_resume)
@@ -81,6 +85,13 @@ def let_new_options_hold(module: ModuleType) -> bool:
     base.__init__, base.resume_training = __init__, resume_training
     setattr(base, _MARK, True)
     return True
+
+
+def _refuse_bytes(model: Any, opt: Mapping[str, Any]) -> None:
+    train = (opt.get('datasets') or {}).get('train') or {}
+    for dataset in (train, train.get('inverse') or {}):
+        if plain_name(dataset.get('type')) in OWN_TYPES and not getattr(model, 'takes_bytes', False):
+            check_bytes_are_taken(dataset, type(model).__name__)
 
 
 def record_of(model: Any) -> Dict[str, Any]:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from bsr_plugins.common.errors import DataError, OptionError
+from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.sampling.pair_reader import PairedImages
 
 KINDS = (('gt', 'HR'), ('lq', 'LR'))
@@ -98,7 +99,7 @@ def test_lmdb(root, images):
     stock = PairedImageDataset({**copy.deepcopy(opt), 'phase': 'val'})
     assert [pairs.gt_path(index) for index in range(len(pairs))] == [pair['gt_path'] for pair in stock.paths]
     for index in (0, len(pairs) - 1):
-        sample = pairs.to_sample(index, pairs.read_lq(index), pairs.read_gt(index), 1)
+        sample = pairs.to_sample(index, pairs.read_lq(index), pairs.read_gt(index), HashedNumbers(1))
         assert (sample['gt'].sum() - stock[index]['gt'].sum()).abs() < 0.1
         assert sample['gt_path'] == sample['lq_path'] == stock[index]['gt_path']
     assert pairs.stored_lq(0) == (opt['dataroot_lq'], pairs.lq_path(0))
@@ -164,32 +165,32 @@ def test_a_sample_is_a_function_of_its_key(root):
     lq = pairs.read_lq(0)[:8, :8]
     gt, before = lq.repeat(4, 0).repeat(4, 1), lq.copy()
     state = random.getstate()
-    samples = [pairs.to_sample(0, lq, gt, 5, number) for number in range(40)]
+    samples = [pairs.to_sample(0, lq, gt, HashedNumbers(5, number)) for number in range(40)]
     assert random.getstate() == state
     assert np.array_equal(lq, before)  # BasicSR flips in place
     forms = {sample['lq'].numpy().tobytes() for sample in samples}
     assert len(forms) == 8
     for number, sample in enumerate(samples):
         assert torch.equal(sample['lq'].repeat_interleave(4, 1).repeat_interleave(4, 2), sample['gt'])
-        assert torch.equal(pairs.to_sample(0, lq, gt, 5, number)['lq'], sample['lq'])
+        assert torch.equal(pairs.to_sample(0, lq, gt, HashedNumbers(5, number))['lq'], sample['lq'])
 
 
 def test_every_level_is_that_of_basicsr(root):
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, 2)
-    sample = PairedImages(options(root, use_hflip=False, use_rot=False)).to_sample(0, levels, levels)
+    sample = PairedImages(options(root, use_hflip=False, use_rot=False)).to_sample(0, levels, levels, HashedNumbers(1))
     assert np.array_equal(sample['gt'][0].numpy(), levels[..., 0].astype(np.float32) / 255.0)
 
 
 def test_plain_tensors_luma_and_normalisation(root):
     plain = {'use_hflip': False, 'use_rot': False}
     lq, gt = np.full((8, 8, 3), (10, 20, 30), np.uint8), np.full((32, 32, 3), (10, 20, 30), np.uint8)
-    sample = PairedImages(options(root, **plain)).to_sample(0, lq, gt, 1)
+    sample = PairedImages(options(root, **plain)).to_sample(0, lq, gt, HashedNumbers(1))
     assert sample['lq'].shape == (3, 8, 8) and sample['gt'].dtype == torch.float32
     assert sample['lq'][:, 0, 0].tolist() == pytest.approx([30 / 255, 20 / 255, 10 / 255])
-    luma = PairedImages(options(root, **plain, color='y')).to_sample(0, lq, gt, 1)
+    luma = PairedImages(options(root, **plain, color='y')).to_sample(0, lq, gt, HashedNumbers(1))
     expected = (65.481 * 30 + 128.553 * 20 + 24.966 * 10) / 255**2 + 16 / 255
     assert luma['gt'].shape == (1, 32, 32) and float(luma['gt'][0, 0, 0]) == pytest.approx(expected, abs=1e-5)
-    shifted = PairedImages(options(root, **plain, mean=[0.5] * 3, std=[0.5] * 3)).to_sample(0, lq, gt, 1)
+    shifted = PairedImages(options(root, **plain, mean=[0.5] * 3, std=[0.5] * 3)).to_sample(0, lq, gt, HashedNumbers(1))
     assert torch.allclose(shifted['gt'], (sample['gt'] - 0.5) / 0.5)
 
 
