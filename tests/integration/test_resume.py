@@ -52,7 +52,12 @@ def test_resume_with_workers_and_augmentation_is_exact_for_our_data_sets(
     whole = train(numbered_options, tmp_path / 'whole')
     assert fed == list(range(1, 9)), 'the batches of both stages, and none of those that are attributed'
     cut_copy(whole, tmp_path / 'resumed', iteration)
+    if iteration == 4:
+        # Bytes until the model: the same floats.
+        numbered_options['datasets']['train']['uint8'] = True
+        numbered_options['datasets']['train']['inverse']['uint8'] = True
     resumed = train(numbered_options, tmp_path / 'resumed', '--auto_resume')
+    assert 'Resume: exact' in log_of(resumed)
     same(everything(resumed, 8)['weights'], everything(whole, 8)['weights'])
     same(everything(resumed, 8)['state']['optimizers'], everything(whole, 8)['state']['optimizers'])
 

@@ -7,6 +7,7 @@ from typing import Any, Dict
 
 import pytest
 
+from bsr_plugins.common.keyed_random import DRAW_VERSION
 from bsr_plugins.host.additions import EXACT_PLACE
 from bsr_plugins.models.resume_report import describe_resume, early_end_warning
 
@@ -20,7 +21,9 @@ def options(**train: Any) -> Dict[str, Any]:
     }
 
 
-OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}], 'samples_in_epoch': 4}
+OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}], 'samples_in_epoch': 4, 'draw_version': DRAW_VERSION}
+#: Of a release that drew by numpy's seed sequences.
+EARLIER = {key: value for key, value in OWN.items() if key != 'draw_version'}
 
 
 GO_ON = 'weights, optimizer, schedule and the order of the samples go on'
@@ -39,6 +42,14 @@ GO_ON = 'weights, optimizer, schedule and the order of the samples go on'
         (options(), {**OWN, 'samples_in_epoch': None}, ['schedule go on', 'by a sampler of its own']),
         (options(), {**OWN, 'bspa': {'attribution_draws': 'passes'}}, ['Resume: exact']),
         (options(), {**OWN, 'bspa': {}}, [GO_ON, 'the rounds of BSPA that are still to come attribute on other']),
+        (options(), EARLIER, ['Resume: exact']),
+        (
+            options(type='RFSBalancedBatchDataset'),
+            EARLIER,
+            [GO_ON, 'draw from here on (classes, places, flips) is not'],
+        ),
+        (options(inverse={'type': 'InverseSampledLMDBDataset'}), EARLIER, [GO_ON, 'the distributions are the same']),
+        (options(inverse={'type': 'InverseSampledLMDBDataset'}), OWN, ['Resume: exact']),
         (options(), None, ['written by a stock BasicSR model']),
     ],
 )
