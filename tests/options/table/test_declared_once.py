@@ -20,6 +20,7 @@ DECLARED -= {'scale', 'better', 'per_class'}
 DECLARED -= {'size', 'step', 'batch', 'sigma'}
 # What several options have to fulfil together: each such place is a relation of a declaration.
 RELATIONS = {
+    'bsr_plugins/data/images/shared_options.py': {'color'},
     'bsr_plugins/archs/network_options.py': {'upsampler'},
     'bsr_plugins/losses/loss_options.py': {'noise_scale', 'threshold'},
 }
