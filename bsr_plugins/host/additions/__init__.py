@@ -79,6 +79,13 @@ ADDITIONS: Tuple[Patch, ...] = (
         f'{_FILES}train.py',
     ),
     Patch(
+        'lists of data roots',
+        'basicsr.utils.options',
+        _lazy('lists_of_roots:take_lists_of_roots'),
+        'an option file whose data set has several data roots is read with a TypeError',
+        f'{_FILES}utils/options.py',
+    ),
+    Patch(
         EXACT_PLACE,
         'basicsr.data.data_sampler',
         _lazy('exact_place:keep_exact_place'),
