@@ -47,6 +47,7 @@ class StoreReader(ImageReader):
                 where=where,
                 remedy=REMAKE,
             )
+        self._paths = [os.path.join(self.path, raw_name(number)) for number in range(len(self._header.file_bytes))]
         self._files: Dict[int, np.ndarray] = {}
 
     def images(self) -> List[str]:
@@ -77,8 +78,8 @@ class StoreReader(ImageReader):
         return found
 
     def _found(self, key: str) -> Optional[np.ndarray]:
-        image, _, number = key.rpartition('_s')
-        row = self._row(image) if number.isdecimal() else None
+        image, is_window, number = key.rpartition('_s')
+        row = self._row(image) if is_window and number.isdecimal() else None
         if row is None:
             row = self._row(key)
             return None if row is None else self._pixels_of(row)
@@ -89,12 +90,14 @@ class StoreReader(ImageReader):
 
     def _row(self, image: str) -> Optional[int]:
         wanted = image.encode('ascii', errors='replace')
-        place = int(np.searchsorted(self._keys, np.bytes_(wanted)))
+        if len(wanted) > self._keys.itemsize:
+            return None
+        place = int(self._keys.searchsorted(wanted))
         return place if place < len(self._keys) and self._keys[place] == wanted else None
 
     def _pixels_of(self, row: int) -> np.ndarray:
         number, offset, height, width = (column.item(row) for column in self._columns)
-        path = os.path.join(self.path, raw_name(number))
+        path = self._paths[number]
         mapped = self._files.get(number)
         # What was mapped and is cut short kills the process that reads it; one that is removed is held by the mapping.
         check_bytes(path, self._header.file_bytes[number], is_held=mapped is not None)

@@ -113,9 +113,8 @@ class CropSource:
         lq, gt = (reader.pixels(key) for reader in self._open())
         scale, side = self._scale, self._gt_size
         # What is no whole LR pixel of an HR image has no LR one.
-        check_sizes(
-            lq, gt[: gt.shape[0] // scale * scale, : gt.shape[1] // scale * scale], scale, None, self._named(key)
-        )
+        if (gt.shape[0] // scale, gt.shape[1] // scale) != lq.shape[:2]:
+            check_sizes(lq, gt, scale, None, self._named(key))
         low = side // scale
         rows, columns = slice(top * scale, top * scale + side), slice(left * scale, left * scale + side)
         return CropPair(lq[top : top + low, left : left + low], gt[rows, columns], None, key)
