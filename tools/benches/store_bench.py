@@ -22,7 +22,7 @@ def bench_store(quick: bool) -> List[Dict[str, Any]]:
     from bsr_plugins.data.subimages.subimage_lmdb import Created, create_subimage_lmdbs
     from bsr_plugins.data.subimages.windows import WindowGrid
 
-    rounds, patches = (2, 20) if quick else (5, 200)
+    rounds, patches = (3, 100) if quick else (5, 300)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_images(root, 2 if quick else 6)
@@ -67,7 +67,7 @@ def bench_store(quick: bool) -> List[Dict[str, Any]]:
         for number in range(rounds + 1):
             for name, read in readers.items():
                 # A PNG takes a thousand times as long as a patch of the store.
-                here = places(patches if name != 'png of 2K' else max(2, patches // 50))
+                here = places(patches if name != 'png of 2K' else max(2, patches // 60))
                 start = time.process_time()
                 for image, top, left in here:
                     crop = read(image, top, left)
