@@ -62,7 +62,10 @@ def bench_lmdb(quick: bool) -> List[Dict[str, Any]]:
 
 
 def bench_read(quick: bool) -> List[Dict[str, Any]]:
-    """Samples a second of a stock PairedImageDataset on our LMDBs over the same on stock's; one worker and two."""
+    """Samples a second of a stock PairedImageDataset on our LMDBs over the same on stock's; one worker and two.
+
+    It compares the LMDBs. The bench ``sample`` times the pack's own data sets.
+    """
     from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
 
     targets = {'png-fast': '>= 0.95x', 'png': '1 (same bytes)', 'fpng': '-', 'bmp': '>= 1.5x'}
