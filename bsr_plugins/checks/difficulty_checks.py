@@ -33,16 +33,17 @@ def check_per_class(option_file: OptionFile, code: CodeInUse, root: Path) -> Lis
     is_ours = isinstance(model, str) and code.names.resolves_to_ours('model', model)
     if not (is_ours and asked and isinstance(asked, (bool, str)) and isinstance(scale, int)):
         return []
-    from bsr_plugins.data.sampling.training_classes import difficulty_of, read_training_classes  # numpy
+    from bsr_plugins.data.sampling.training_classes import difficulties_of, read_training_classes  # numpy
 
     train = option_file.get('datasets', 'train')
     try:
         if isinstance(asked, str):
             read_training_classes(root / Path(asked).expanduser(), train, scale)
             return []
-        lmdb = root / Path(difficulty_of(asked, train, scale)[1]).expanduser()
-        if lmdb.is_dir():
-            read_manifest(lmdb, 'crop', 'step', 'threshold')
+        for _, folder in difficulties_of(asked, train, scale):
+            lmdb = root / Path(folder).expanduser()
+            if lmdb.is_dir():
+                read_manifest(lmdb, 'crop', 'step', 'threshold')
     except (DataError, OptionError) as error:
         found = '; '.join(str(part) for part in (error.where, error.found) if part and part != 'val.per_class')
         expected = None if error.expected is None else str(error.expected)

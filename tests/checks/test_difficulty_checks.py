@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Callable, List
 
@@ -111,3 +112,21 @@ def test_lmdbs_with_other_keys(check: Check, lmdbs: Path) -> None:
 def test_a_root_that_is_no_path(check: Check, lmdbs: Path) -> None:
     findings = errors(check, changed(TEXT, 'dataroot_gt: sub/HR_sub.lmdb', 'dataroot_gt: [3]'))
     assert findings[0].expected == 'path, or list of paths'
+
+
+def test_several_roots(check: Check, lmdbs: Path) -> None:
+    shutil.copytree('sub', 'more')
+    several = TEXT
+    for name in ('HR_sub', 'LR_sub_x4'):
+        several = changed(several, f' sub/{name}.lmdb', f' [sub/{name}.lmdb, more/{name}.lmdb]')
+    assert errors(check, several) == []
+    # Each root is looked at, and the classes are those of all.
+    assert errors(check, changed(several, 'num_classes: 3', 'num_classes: 6')) == []
+    Path('more/LR_sub_x4.lmdb/meta_info.txt').write_text('a_s001.png (32,32,3) 1\n')
+    Path('more/HR_sub.lmdb/difficulty_x4.txt').unlink()
+    assert {finding.problem for finding in errors(check, several)} == {
+        '2 HR images have no LR image',
+        'The difficulty file does not exist: more/HR_sub.lmdb/difficulty_x4.txt',
+    }
+    (finding,) = errors(check, changed(several, ', more/LR_sub_x4.lmdb', ''))[:1]
+    assert finding.problem == 'dataroot_gt and dataroot_lq do not name as many places'

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import pickle
 import random
+import shutil
 
 import cv2
 import lmdb
@@ -408,3 +409,24 @@ def test_real_images(bsr_data, tmp_path):
         sample = dataset[number]
         reduced = torch.nn.functional.interpolate(sample['gt'][None], scale_factor=0.25, mode='area')[0]
         assert (reduced - sample['lq']).abs().mean() < 0.05  # the pair shows the same place, augmented alike
+
+
+def test_several_roots(folders):
+    root, hr, _ = folders
+    for name in ('HR_sub.lmdb', 'LR_sub_x4.lmdb'):
+        shutil.copytree(root / name, root / 'more' / name)
+    roots = {
+        key: [str(root / name), str(root / 'more' / name)]
+        for key, name in (('dataroot_gt', 'HR_sub.lmdb'), ('dataroot_lq', 'LR_sub_x4.lmdb'))
+    }
+    dataset = pickle.loads(pickle.dumps(build(root, use_hflip=False, use_rot=False, **roots)))
+    assert len(dataset) == 2 * NUMBER and dataset.class_counts_.tolist() == class_counts(2 * NUMBER, 4, 5).tolist()
+    seen = set()
+    for number in range(40):
+        sample, member = dataset[number], dataset.draw(number).member
+        seen.add(member // NUMBER)
+        expected = hr[sample['gt_path']][..., ::-1].transpose(2, 0, 1).astype(np.float32) / 255.0
+        assert (sample['gt'].numpy() == expected).all() and dataset.key(member) == sample['gt_path']
+    assert seen == {0, 1}
+    with pytest.raises(OptionError, match='do not name as many places'):
+        build(root, dataroot_gt=roots['dataroot_gt'])

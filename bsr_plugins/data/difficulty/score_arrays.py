@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
@@ -12,7 +13,14 @@ from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.difficulty import difficulty_file as scores
 from bsr_plugins.data.difficulty.lmdb_pair import check_manifests, read_pair_difficulty
 from bsr_plugins.data.images.data_roots import DataRoot
-from bsr_plugins.data.images.key_blocks import NotAscendingError, byte_blocks, key_blocks, plain_lines, texts
+from bsr_plugins.data.images.key_blocks import (
+    NotAscendingError,
+    ascending,
+    byte_blocks,
+    key_blocks,
+    plain_lines,
+    texts,
+)
 from bsr_plugins.data.images.key_comparison import Cursor
 from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 
@@ -66,6 +74,24 @@ def read_scored_keys(root: DataRoot, scale: int, gt_size: Optional[int]) -> Scor
     scores.check_scale(found.header, scale, path, remedy=remedy)
     scores.check_fresh(found.header, root.gt, path=path, remedy=remedy)
     return found
+
+
+def read_scores(path: PathLike, *, remedy: Optional[str] = None) -> Tuple[scores.DifficultyHeader, np.ndarray]:
+    """Return the header of a difficulty file and the MSE of each sub-image, float64 (N,), as ``read_difficulty``.
+
+    Raises:
+        DataError: See :func:`bsr_plugins.data.difficulty.difficulty_file.read_difficulty`.
+    """
+    with contextlib.suppress(NotAscendingError, OSError, ValueError):  # what is wrong is named below
+        header = scores.read_header(path)
+        keys, values = zip(*_score_blocks(path))
+        for _ in ascending(keys):  # so that none stands twice
+            continue
+        mse = np.concatenate(values)
+        if len(mse) == header.sub_images and (np.isfinite(mse) & (mse >= 0)).all():
+            return header, mse
+    header, _, mse = scores.read_difficulty(path, remedy=remedy)
+    return header, mse
 
 
 def _in_step(root: DataRoot, path: PathLike) -> Optional[ScoredKeys]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.difficulty.difficulty_file import (
+    DifficultyHeader,
     check_fresh,
     check_scale,
     difficulty_path,
-    read_difficulty,
     scoring_command,
 )
+from bsr_plugins.data.difficulty.score_arrays import read_scores
 from bsr_plugins.data.difficulty.score_windows import Pair, error_maps, score_pairs
 from bsr_plugins.data.difficulty.scorers import Scorer
+from bsr_plugins.data.images.data_roots import each_root
 from bsr_plugins.data.images.luma_error import windows_mse
-from bsr_plugins.data.sampling.long_tail import class_counts, rank_into_classes
+from bsr_plugins.data.sampling.long_tail import class_counts
 from bsr_plugins.data.sampling.sampling_options import IMBALANCE_FACTOR, NUM_CLASSES
 from bsr_plugins.data.subimages.lmdb_manifest import has_manifest, read_manifest
 from bsr_plugins.data.subimages.windows import WindowGrid
@@ -95,25 +97,42 @@ def difficulty_of(per_class: Any, train: Any, scale: int) -> Tuple[str, str]:
     return str(path), str(options.get('dataroot_gt'))
 
 
+def difficulties_of(per_class: Any, train: Any, scale: int) -> List[Tuple[str, str]]:
+    """Return :func:`difficulty_of` of each root of the classed sub-images.
+
+    Raises:
+        OptionError: See there.
+    """
+    options = classed_set(train)
+    if per_class is True and options is not None:
+        return [difficulty_of(True, each, scale) for each in each_root(options)]
+    return [difficulty_of(per_class, train, scale)]
+
+
 def read_training_classes(per_class: Any, train: Any, scale: int) -> TrainingClasses:
     """Read what ``val.per_class`` means (:func:`difficulty_of`); number and sizes of the classes are the inverse set's.
 
     Raises:
         OptionError: See :func:`difficulty_of`; no such classes can be made of that many sub-images.
-        DataError: The difficulty file is missing, damaged, stale or of another scale; the LMDB has no manifest.
+        DataError: A difficulty file is missing, damaged, stale or of another scale; an LMDB has no manifest; those of
+            several roots were not scored alike, or are of different windows.
     """
-    path, lmdb = difficulty_of(per_class, train, scale)
     options = classed_set(train)
-    in_lmdb = Path(path).parent == Path(lmdb)
-    header, keys, mse = read_difficulty(
-        path, remedy='per_class: true' if options and not in_lmdb else scoring_command(lmdb, scale=scale)
-    )
-    check_scale(header, scale, path)
-    check_fresh(header, lmdb, path=path)
-    manifest = read_manifest(lmdb, 'crop', 'step', 'threshold')
+    found = [_scores(*place, options, scale) for place in difficulties_of(per_class, train, scale)]
+    (header, _, grid), path = found[0], difficulties_of(per_class, train, scale)[0][0]
+    for other, _, other_grid in found[1:]:
+        if (other.scorer, other.border, other_grid) != (header.scorer, header.border, grid):
+            raise DataError(
+                'The data roots of the training set were not cut and scored alike',
+                where='val.per_class',
+                expected=f'scorer={header.scorer} border={header.border} {grid}',
+                found=f'scorer={other.scorer} border={other.border} {other_grid}',
+                remedy=f'per_class: LMDB/{Path(path).name}, of one of them',
+            )
+    mse = np.concatenate([each for _, each, _ in found])
     policy = [(options or {}).get(option.name, option.default) for option in (NUM_CLASSES, IMBALANCE_FACTOR)]
     try:
-        counts = class_counts(len(keys), *policy)
+        counts = class_counts(len(mse), *policy)
     except OptionError as error:
         if options:
             raise
@@ -121,18 +140,31 @@ def read_training_classes(per_class: Any, train: Any, scale: int) -> TrainingCla
             error.problem,
             where='val.per_class',
             expected=error.expected,
-            found=f'{len(keys)} sub-images in {path} for {policy[0]} classes with an imbalance factor of {policy[1]}',
+            found=f'{len(mse)} sub-images in {path} for {policy[0]} classes with an imbalance factor of {policy[1]}',
             remedy='cut more sub-images, by a smaller --step, and score them',
         ) from error
     return TrainingClasses(
-        rank_into_classes(keys, mse, counts).thresholds,
+        # Which of equal scores comes first is of no account to them.
+        np.sort(mse)[np.cumsum(counts) - 1],
         float(np.quantile(mse, 0.9)),
-        WindowGrid(manifest['crop'], manifest['step'], manifest['threshold']),
+        grid,
         header.scorer.partition('/')[0],
         header.scorer.endswith(_WHOLE),
         scale,
         header.border,
     )
+
+
+def _scores(
+    path: str, lmdb: str, options: Optional[Mapping[str, Any]], scale: int
+) -> Tuple[DifficultyHeader, np.ndarray, WindowGrid]:
+    in_lmdb = Path(path).parent == Path(lmdb)
+    remedy = 'per_class: true' if options and not in_lmdb else scoring_command(lmdb, scale=scale)
+    header, mse = read_scores(path, remedy=remedy)
+    check_scale(header, scale, path)
+    check_fresh(header, lmdb, path=path)
+    manifest = read_manifest(lmdb, 'crop', 'step', 'threshold')
+    return header, mse, WindowGrid(manifest['crop'], manifest['step'], manifest['threshold'])
 
 
 def window_difficulty(
