@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List
 
+from benches.first_starts import first_start_rows
 from benches.training_sets import rate_rows, row, train_options, workplace, write_images
 
 KIND = 'RFSBalancedBatchDataset'
@@ -16,7 +17,11 @@ IMAGES = 800
 
 def bench_rfs(quick: bool) -> List[Dict[str, Any]]:
     """Samples a second over PairedImageDataset's, and the seconds of a start over 800 images of 2K."""
-    return [*rate_rows('rfs', KIND, GT_SIZE, '>= 0.85x', quick), _start_up(quick)]
+    return [
+        *rate_rows('rfs', KIND, GT_SIZE, '>= 0.85x', quick),
+        _start_up(quick),
+        *first_start_rows('rfs', KIND, GT_SIZE, quick),
+    ]
 
 
 def _start_up(quick: bool) -> Dict[str, Any]:
