@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
+from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.common.shard import Shard
-from bsr_plugins.data.images.data_roots import ROOT_KEYS, paths_of
-from bsr_plugins.data.images.result_cache import Prepared
+from bsr_plugins.data.dataset_options import INVERSE_SAMPLED
+from bsr_plugins.data.images.data_roots import ROOT_KEYS, data_roots, paths_of
+from bsr_plugins.data.images.result_cache import FOLDER_VARIABLE, Prepared
+from bsr_plugins.data.images.shared_options import read_dataset_options
 
 #: The data sets that compute something of their images, and where they are. Such a class has
 #: ``computed_at_start(opt)``, which yields what has a ``prepare(shard, progress)``, in the order of its computation.
 COMPUTING = {
-    'InverseSampledLMDBDataset': 'bsr_plugins.data.inverse_sampled_lmdb_dataset',
     'RFSBalancedBatchDataset': 'bsr_plugins.data.rfs_balanced_batch_dataset',
     'SamplingAugDataset': 'bsr_plugins.data.sampling_aug_dataset',
 }
@@ -34,10 +37,29 @@ def prepare(opt: Mapping[str, Any], shard: Optional[Shard] = None, progress: boo
         OSError: What is computed cannot be written.
     """
     name = plain_name(opt.get('type'))
+    if name == INVERSE_SAMPLED.name:
+        return _prepared_table(opt)
     if name not in COMPUTING:
         return []
-    computed_at_start = getattr(getattr(importlib.import_module(COMPUTING[name]), name), 'computed_at_start', None)
-    return [] if computed_at_start is None else [each.prepare(shard, progress) for each in computed_at_start(opt)]
+    dataset = getattr(importlib.import_module(COMPUTING[name]), name)
+    return [each.prepare(shard, progress) for each in dataset.computed_at_start(opt)]
+
+
+def _prepared_table(opt: Mapping[str, Any]) -> List[Prepared]:
+    """Make the table of difficulty classes, which takes seconds: whole, by each shard that finds none."""
+    from bsr_plugins.data.sampling.classes_of_set import classes_of
+
+    given = read_dataset_options(opt, INVERSE_SAMPLED)
+    before = time.time()
+    table = classes_of(data_roots(given), given)
+    if table.path is None:
+        raise DataError(
+            'The table of difficulty classes can be written neither beside the difficulty file nor into the cache',
+            where=given.dataroot_gt,
+            remedy=f'set {FOLDER_VARIABLE} to a folder that can be written',
+        )
+    made = len(table) if os.stat(table.path).st_mtime >= before - 1 else 0
+    return [Prepared('table of difficulty classes', table.path, len(table), made, [])]
 
 
 def as_built(dataset: Mapping[str, Any], phase: str, scale: Any) -> Dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -81,6 +82,25 @@ def test_shards(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, 
     assert main(given) == 0
     assert f'{IMAGES} images, 3 computed in ' in capsys.readouterr().out
     assert [path.read_bytes() for path in (project / 'cache').iterdir()] == [expected]
+
+
+def test_the_table_of_bspas_inverse_half(capsys: pytest.CaptureFixture, project: Path) -> None:
+    from bsr_plugins.data.difficulty.scorers import bicubic_scorer
+    from bsr_plugins.data.difficulty.scoring import score_difficulty
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import WindowGrid
+
+    made = create_subimage_lmdbs('HR', 'sub', 2, lr='LR', grid=WindowGrid(16, 8, 0), progress=False)
+    score_difficulty(made.hr, made.lr, 2, bicubic_scorer(2), progress=False)
+    inverse = {'type': 'InverseSampledLMDBDataset', 'dataroot_gt': str(made.hr), 'dataroot_lq': str(made.lr)}
+    given = written(type='PairedImageDataset', inverse={**inverse, 'num_classes': 2})
+    assert main(given) == 0
+    line = capsys.readouterr().out
+    assert line.startswith('table of difficulty classes: ') and ' computed in ' in line
+    path = Path(line.strip().split(': ')[-1])
+    os.utime(path, (1, 1))
+    assert main([*given, '--shard', '2/2']) == 0
+    assert 'already there' in capsys.readouterr().out
 
 
 def test_nothing_to_compute_and_what_is_wrong(capsys: pytest.CaptureFixture) -> None:
