@@ -97,7 +97,8 @@ def trap(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ('command', 'path'),
     [
-        ('doctor', '{repo}'),
+        # The next one has the folder on the import path too.
+        pytest.param('doctor', '{repo}', marks=pytest.mark.slow),
         ('doctor', '{trap}:{repo}:./'),
         ('check x.yml', '{repo}'),
         ('check x.yml', '{repo}:'),

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
+import warm_python
+
 COMMON = """\
 scale: 2
 num_gpu: 0
@@ -93,9 +95,9 @@ def test_train_then_test(project: Path) -> None:
     assert (project / 'experiments' / 'tiny' / 'training_states' / '2.state').is_file()
     assert '-opt train.yml --force_yml train:total_iter=2' in (project / 'experiments/tiny/train.yml').read_text()
 
-    tested = run(project, '-m', 'bsr_plugins', 'test', '-opt', 'test.yml')
-    assert tested.returncode == 0, tested.stderr
-    assert '# psnr: ' in tested.stdout + tested.stderr
+    tested = warm_python.run('-m', 'bsr_plugins', 'test', '-opt', 'test.yml', cwd=project, env=os.environ)
+    assert tested.returncode == 0, tested.stdout
+    assert '# psnr: ' in tested.stdout
     assert list((project / 'results' / 'tiny_test').glob('test_tiny_test_*.log'))
 
 

@@ -32,6 +32,41 @@ def test_what_the_variable_asks_for(text: str, off: List[str], unknown: List[str
     assert switches.read(text, names) == (off, unknown)
 
 
+#: Lets the process in which the doctor imports be forked: torch is there already, basicsr and the mends are not.
+FORKED = """
+import os, subprocess, sys, tempfile, traceback
+from bsr_plugins.doctor import probing
+
+def forked(command, cwd, env, **more):
+    with tempfile.TemporaryFile() as errors:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(errors.fileno(), 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            code = 1
+            try:
+                os.environ.clear()
+                os.environ.update(env)
+                os.chdir(cwd)
+                sys.argv = ['-c', command[3]]
+                exec(command[2], {})
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(code)
+        _, status = os.waitpid(pid, 0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(command, status >> 8, None, errors.read())
+
+class Started:
+    DEVNULL, PIPE, TimeoutExpired = subprocess.DEVNULL, subprocess.PIPE, subprocess.TimeoutExpired
+    run = staticmethod(forked)
+
+probing.subprocess = Started
+"""
+
+
 def run_python(code: str, folder: Path, value: str, **environment: str) -> subprocess.CompletedProcess:
     env = {**os.environ, 'PYTHONPATH': str(folder), switches.VARIABLE: value, **environment}
     return warm_python.run('-c', code, cwd=folder, env=env, merged=False)
@@ -76,7 +111,7 @@ def test_without_a_mend_that_the_import_needs_the_switch_is_named(repo: Path, tm
 
 def test_the_doctor_shows_what_is_off_and_what_is_unknown(repo: Path) -> None:
     pytest.importorskip('basicsr')
-    code = 'from bsr_plugins.cli.main import main; main(["doctor"])'
+    code = FORKED + 'from bsr_plugins.cli.main import main; main(["doctor"])'
     text = run_python(code, repo, 'prefetch race, whole-checkpoints, exact plaice in the epoch').stdout
     mends, additions = text.partition('\nmends\n')[2].split('\n\n')[:2]
     assert 'switched off' in mends and 'prefetch race (by BSR_PLUGINS_MENDS)' in mends

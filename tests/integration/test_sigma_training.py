@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable, Dict
@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 
+import warm_python
 from bsr_plugins.common.errors import CheckpointError, OptionError
 from bsr_plugins.runs import training_position
 from cpu_autocast import needs_cpu_fp16
@@ -198,16 +199,8 @@ def test_a_test_has_the_constant_row_beside(
 ) -> None:
     run = train(with_sigma(options), tmp_path)
     weights = run / 'models' / 'net_g_4.pth'
-    command = [
-        sys.executable,
-        str(repo / 'tools' / 'measure_constant_sigma.py'),
-        '-opt',
-        str(tmp_path / 'run.yml'),
-        '--weights',
-        str(weights),
-        '--device',
-        'cpu',
-    ]
+    command = [str(repo / 'tools' / 'measure_constant_sigma.py'), '-opt', str(tmp_path / 'run.yml')]
+    command += ['--weights', str(weights), '--device', 'cpu']
     test = with_validation(with_sigma(options), 1)
     test['datasets'] = {'test': test['datasets']['val']}
     test['val'].update(
@@ -224,8 +217,8 @@ def test_a_test_has_the_constant_row_beside(
     log = run_test(test, tmp_path, monkeypatch)
     assert 'No constant sigma was measured' in log and f'--weights {weights}' in log and 'pll_constant' not in log
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    done = warm_python.run(*command, cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(repo)})
+    assert done.returncode == 0, done.stdout
     record = json.loads((run / 'models' / 'net_g_4_constant_sigma.json').read_text())['params']
     assert record['images'] == 8 and 0.01 < record['constant_sigma'] < record['rmse'] < 1
     log = run_test(test, tmp_path, monkeypatch)
