@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Mapping
 from bsr_plugins.analysis.compared_runs import TestedRun
 from bsr_plugins.common.builders import window_size
 from bsr_plugins.common.errors import CheckpointError, OptionError
-from bsr_plugins.data.difficulty.scorers import NetworkUpscaler, Scorer, read_weights
+from bsr_plugins.data.difficulty.network_upscaler import NetworkUpscaler
+from bsr_plugins.data.difficulty.scorers import Scorer, read_weights
 from bsr_plugins.runs.weight_layouts import misfit_told
 
 if TYPE_CHECKING:

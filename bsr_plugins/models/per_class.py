@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import OptionError
-from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer, network_scorer
+from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer, network_scorer, parse_name
 from bsr_plugins.data.images.luma_error import LUMA_WEIGHTS, windows_mse_by_cells
 from bsr_plugins.data.sampling.class_psnr import psnr_of
 from bsr_plugins.data.sampling.long_tail import classify_by_thresholds
@@ -75,11 +75,11 @@ class PerClass(Part):
         device = str(self.model.device)
         if name == 'bicubic':
             return bicubic_scorer(scale, device)
-        digest = name.rpartition('-')[2]
+        digest, precision = parse_name(name)
         for weights in sorted(Path(self.model.opt['root_path'], 'experiments').glob('*/models/net_g_*.pth')):
             option_files = sorted(weights.parents[1].glob('*.yml'))
             if option_files and hashlib.sha256(weights.read_bytes()).hexdigest().startswith(digest):
-                return network_scorer(option_files[-1], weights, scale, device)
+                return network_scorer(option_files[-1], weights, scale, device, precision)
         return None
 
     # ------------------------------------------------------------------ a validation

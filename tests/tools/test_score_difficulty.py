@@ -123,6 +123,8 @@ def test_a_trained_network_scores(arguments: List[str], tmp_path: Path) -> None:
                 '--weights',
                 str(tmp_path / 'w.pth'),
                 '--whole-image',
+                '--precision',
+                'bf16',
                 '--out',
                 str(out),
                 '--no-pictures',
@@ -132,7 +134,7 @@ def test_a_trained_network_scores(arguments: List[str], tmp_path: Path) -> None:
     )
     header, keys, mse = read_difficulty(out)
     assert header.scorer.startswith('MSRResNet-')
-    assert header.scorer.endswith('/whole_image')
+    assert header.scorer.endswith('/bf16/whole_image')
     assert len(set(mse)) == len(keys) == 147
 
 
@@ -145,6 +147,7 @@ def test_a_trained_network_scores(arguments: List[str], tmp_path: Path) -> None:
         (['--weights', 'x.pth'], '--opt and --weights together'),
         (['--opt', 'x.yml', '--weights', 'x.pth'], 'option file of the network is missing'),
         (['--opt', 'x.yml', '--weights', 'x.pth', '--scorer', 'bicubic'], 'without --scorer'),
+        (['--precision', 'bf16'], 'no effect without --opt and --weights'),
         (['--device', 'gpu'], "device 'gpu' cannot be used"),
         (['--batch', '0'], 'batch must be at least 1'),
         (['--hr', 'HR'], 'add --whole-image'),

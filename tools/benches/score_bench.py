@@ -67,12 +67,117 @@ def bench_score(quick: bool = False) -> List[Dict[str, Any]]:
     return rows
 
 
+def bench_score_window(quick: bool = False) -> List[Dict[str, Any]]:
+    """Return a row for bicubic and one for MSRResNet in bfloat16: time of a decoded window over that of the old way.
+
+    Processor time of one thread, windows 128 at x4. The old way of bicubic are phases of filters over whole batches in
+    float64, as `_old_bicubic` keeps them, which gives the same scores bit for bit (`same`); that of MSRResNet is
+    float32. `decoding` is what reading a pair out of its LMDBs takes.
+    """
+    import torch
+
+    import bsr_plugins  # noqa: F401
+    from bsr_plugins.data.difficulty.network_upscaler import BF16, NetworkUpscaler
+    from bsr_plugins.data.difficulty.score_windows import Pair, score_pairs
+    from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer
+    from bsr_plugins.data.subimages.lmdb_images import LmdbImages
+    from bsr_plugins.data.subimages.lmdb_manifest import read_keys
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+
+    torch.set_num_threads(1)
+    upscaler, half = (NetworkUpscaler(_msrresnet(), *more) for more in ((), (BF16,)))
+    scorers = {
+        'bicubic': (_old_bicubic, lambda pairs: score_pairs(pairs, bicubic_scorer(SCALE), SCALE, SCALE)),
+        'MSRResNet, bf16': (
+            lambda pairs: score_pairs(pairs, Scorer('fp32', upscaler), SCALE, SCALE),
+            lambda pairs: score_pairs(pairs, Scorer('bf16', half, at_once=4), SCALE, SCALE),
+        ),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        _write_image(root / 'hr', 680, 1020)
+        lmdbs = create_subimage_lmdbs(root / 'hr', root, SCALE, progress=False)
+        hr, lr = LmdbImages(lmdbs.hr), LmdbImages(lmdbs.lr)
+        keys = sorted(read_keys(lmdbs.hr))[:BATCH]
+        start = time.process_time()
+        pairs = [Pair(key, hr.rgb(key), lr.rgb(key)) for key in keys]
+        decoding = (time.process_time() - start) / len(keys)
+    rows = []
+    for kind, (old, ours) in scorers.items():
+        same = bool((old(pairs) == ours(pairs)).all())
+        times: Dict[Callable, List[float]] = {old: [], ours: []}
+        for _ in range(2 if quick else (20 if kind == 'bicubic' else 6)):
+            for way, taken in times.items():
+                start = time.process_time()
+                way(pairs)
+                taken.append((time.process_time() - start) / len(pairs))
+        ratios = [mine / before for before, mine in zip(times[old], times[ours])]
+        rows.append(
+            {
+                'bench': 'score_window',
+                'case': f'{kind} x{SCALE}, cpu',
+                'ratio_min': min(ratios),
+                'ratio_median': statistics.median(ratios),
+                'ratio_max': max(ratios),
+                'target': '<= 0.31x' if kind == 'bicubic' else '<= 0.34x',
+                'old_us': 1e6 * statistics.median(times[old]),
+                'ours_us': 1e6 * statistics.median(times[ours]),
+                'decoding_us': 1e6 * decoding,
+                'same': same,
+            }
+        )
+    return rows
+
+
+def _old_bicubic(pairs: List[Any]) -> Any:
+    """Scores as they were computed before: upscaled phase by phase, all pixels in float64, the border cut off last."""
+    import numpy as np
+    import torch
+
+    from bsr_plugins.data.images.bicubic_upscaling import _phases, mirrored
+    from bsr_plugins.data.images.luma_error import LUMA_WEIGHTS
+
+    def along(images: torch.Tensor, dimension: int) -> torch.Tensor:
+        weights, first = _phases(SCALE)
+        length = images.shape[dimension]
+        before, after = -min(first), max(first) + len(weights[0]) - 1
+        padded = images.index_select(dimension, mirrored(torch.arange(-before, length + after), length))
+        phases = []
+        for taps, offset in zip(weights, first):
+            total = torch.zeros_like(images)
+            for tap, weight in enumerate(taps):
+                if weight:
+                    total.add_(padded.narrow(dimension, before + offset + tap, length), alpha=weight)
+            phases.append(total)
+        position = dimension + images.dim()
+        return torch.stack(phases, dim=position + 1).flatten(position, position + 1)
+
+    hr, lr = (
+        torch.from_numpy(np.stack([getattr(pair, side) for pair in pairs])).permute(0, 3, 1, 2) for side in ('hr', 'lr')
+    )
+    sr = along(along(lr.to(torch.float32).div_(255).double(), -2), -1)
+    difference = (sr.clamp(0, 1) * 255).round_().to(torch.float32) - hr
+    red, green, blue = difference.double().unbind(1)
+    w_red, w_green, w_blue = LUMA_WEIGHTS
+    error = red.mul_(w_red).add_(green, alpha=w_green).add_(blue, alpha=w_blue).div_(255).square_()
+    return error[..., SCALE:-SCALE, SCALE:-SCALE].flatten(-2).mean(-1).numpy()
+
+
+def _msrresnet() -> Any:
+    import torch
+    from basicsr.archs.srresnet_arch import MSRResNet
+
+    torch.manual_seed(0)
+    return MSRResNet(upscale=SCALE)
+
+
 def _scorers(device: str) -> Iterator[Any]:
     import torch
     from basicsr.archs.srresnet_arch import MSRResNet
 
     from bsr_plugins.archs.fsrcnn_arch import FSRCNN
-    from bsr_plugins.data.difficulty.scorers import NetworkUpscaler, Scorer, bicubic_scorer
+    from bsr_plugins.data.difficulty.network_upscaler import NetworkUpscaler
+    from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer
 
     torch.manual_seed(0)
     for network in (MSRResNet(upscale=SCALE), FSRCNN(upscale=SCALE)):

@@ -6,11 +6,12 @@ import hashlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple
 
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import CheckpointError, DependencyError, OptionError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.difficulty.network_upscaler import FP32, NetworkUpscaler
 from bsr_plugins.runs.checkpoint_files import UNREADABLE
 from bsr_plugins.runs.weight_layouts import misfit_told, wrong_layout
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     import torch
 
 
-# What the caches of a processor hold in float64.
-_BICUBIC_AT_ONCE = 8
+# What the caches of a processor hold: images in float64, features in bfloat16.
+_BICUBIC_AT_ONCE = 4
+_BF16_AT_ONCE = 4
 _TRAIN_FIRST = 'correct the path, or train the network first'
 _GIVE_OPTIONS = 'give the option file that the weights were trained by, for one options/train_MSRResNet_x4.yml'
 
@@ -32,7 +34,7 @@ class Scorer:
         name: One word that says which it is; the weights of a network are part of it.
         upscale: RGB in [0, 1], (N, 3, h, w) float32 on the device of the scorer -> (N, 3, h * scale, w * scale).
         device: Where ``upscale`` runs.
-        at_once: Windows of a batch that are scored together, where their number does not change what comes out.
+        at_once: Windows of a batch that go through together; None: all of them.
     """
 
     name: str
@@ -77,7 +79,7 @@ def choose_device(name: str) -> str:
     return name
 
 
-def network_scorer(opt: PathLike, weights: PathLike, scale: int, device: str = 'cpu') -> Scorer:
+def network_scorer(opt: PathLike, weights: PathLike, scale: int, device: str = 'cpu', precision: str = FP32) -> Scorer:
     """Return the network of an option file, with its trained weights, as the reference.
 
     Args:
@@ -85,6 +87,7 @@ def network_scorer(opt: PathLike, weights: PathLike, scale: int, device: str = '
         weights: A ``.pth``: a bare state dict, or one under ``params_ema`` (preferred), ``params`` or ``state_dict``.
         scale: The upscaling factor that the network must have.
         device: Where it runs.
+        precision: ``fp32`` or ``bf16``, which the scorer's name ends with: scores of the two are never mixed.
 
     Raises:
         OptionError: The option file is missing, malformed, of another scale, or its network is not known.
@@ -96,7 +99,17 @@ def network_scorer(opt: PathLike, weights: PathLike, scale: int, device: str = '
     missing = f'train them (file: {command("option", "train_MSRResNet_x4")}), or score by --scorer bicubic'
     network = trained_network(network_g, opt, weights, missing=missing)
     digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()[:12]
-    return Scorer(f'{network_g["type"]}-{digest}', NetworkUpscaler(network.to(device)), device)
+    name = f'{network_g["type"]}-{digest}'
+    if precision == FP32:
+        return Scorer(name, NetworkUpscaler(network.to(device)), device)
+    at_once = _BF16_AT_ONCE if device == 'cpu' else None
+    return Scorer(f'{name}/{precision}', NetworkUpscaler(network.to(device), precision), device, at_once)
+
+
+def parse_name(name: str) -> Tuple[str, str]:
+    """Return the first digits of the SHA-256 of the weights, and the precision, of the scorer of that name."""
+    network, _, precision = name.partition('/')
+    return network.rpartition('-')[2], precision or FP32
 
 
 def trained_network(
@@ -121,35 +134,6 @@ def trained_network(
     network = _build(network_g, opt)
     _load(network, state, weights, opt)
     return network
-
-
-class NetworkUpscaler:
-    """A network that is only run: evaluation mode, channels last (a fifth faster on CPU) where the network allows it.
-
-    Args:
-        network: Takes and gives (N, 3, H, W) in [0, 1]. It is set to evaluation mode and changes its memory format.
-    """
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        import torch
-
-        self._network = network.eval().to(memory_format=torch.channels_last)
-        self._format = torch.channels_last
-
-    def __call__(self, lr: torch.Tensor) -> torch.Tensor:
-        """Return the super-resolved ``lr``, without a graph."""
-        import torch
-
-        with torch.no_grad():
-            try:
-                return self._network(lr.contiguous(memory_format=self._format))
-            except RuntimeError as error:
-                # What Tensor.view says of memory that is not in order: this network needs it in order.
-                if self._format == torch.contiguous_format or 'view' not in str(error):
-                    raise
-                self._format = torch.contiguous_format
-                self._network.to(memory_format=self._format)
-                return self._network(lr.contiguous())
 
 
 def read_options(opt: PathLike) -> Dict[str, Any]:

@@ -148,7 +148,7 @@ def read_training_classes(per_class: Any, train: Any, scale: int) -> TrainingCla
         np.sort(mse)[np.cumsum(counts) - 1],
         float(np.quantile(mse, 0.9)),
         grid,
-        header.scorer.partition('/')[0],
+        header.scorer[: -len(_WHOLE)] if header.scorer.endswith(_WHOLE) else header.scorer,
         header.scorer.endswith(_WHOLE),
         scale,
         header.border,

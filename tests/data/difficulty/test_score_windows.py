@@ -127,7 +127,7 @@ def test_a_missing_record_is_named(sub_images: Any) -> None:
 
 def test_what_is_scored_at_once_changes_nothing(sub_images: Any) -> None:
     pairs, scorer = read_pairs(sub_images)[:11], bicubic_scorer(4)
-    assert scorer.at_once == 8
+    assert scorer.at_once == 4
     assert np.array_equal(score_pairs(pairs, scorer, 4, 4), score_pairs(pairs, replace(scorer, at_once=None), 4, 4))
 
 

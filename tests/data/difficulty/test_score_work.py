@@ -15,7 +15,8 @@ from bsr_plugins.common.shard import Shard
 from bsr_plugins.common.shard_files import shard_path
 from bsr_plugins.data.difficulty import score_work
 from bsr_plugins.data.difficulty.difficulty_file import read_difficulty
-from bsr_plugins.data.difficulty.scorers import NetworkUpscaler, Scorer, bicubic_scorer
+from bsr_plugins.data.difficulty.network_upscaler import NetworkUpscaler
+from bsr_plugins.data.difficulty.scorers import Scorer, bicubic_scorer
 from bsr_plugins.data.difficulty.scoring import score_difficulty
 
 

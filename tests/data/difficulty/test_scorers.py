@@ -93,6 +93,16 @@ def test_the_name_tells_weights_apart(tmp_path: Path, opt: Path) -> None:
     assert len(names) == 2
 
 
+def test_the_precision_is_part_of_the_name(tmp_path: Path, opt: Path) -> None:
+    torch.save(state(), tmp_path / 'w.pth')
+    plain, half = (scorers.network_scorer(opt, tmp_path / 'w.pth', 4, 'cpu', each) for each in ('fp32', 'bf16'))
+    assert half.name == f'{plain.name}/bf16'
+    assert scorers.parse_name(plain.name) == (plain.name.rpartition('-')[2], 'fp32')
+    assert scorers.parse_name(half.name) == (plain.name.rpartition('-')[2], 'bf16')
+    lr = torch.rand(2, 3, 8, 8)
+    assert 0 < (half.upscale(lr) - plain.upscale(lr)).abs().max() < 0.02
+
+
 def test_weights_that_do_not_fit_name_keys_and_files(tmp_path: Path, opt: Path) -> None:
     weights = state()
     del weights['conv_hr.bias']
