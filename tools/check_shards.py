@@ -57,7 +57,8 @@ def _run(commands: List[List[str]]) -> bool:
         subprocess.Popen([sys.executable, '-m', 'bsr_plugins', *words], env={**os.environ, 'PYTHONPATH': path})
         for words in commands
     ]
-    return any([process.wait() for process in running])
+    codes = [process.wait() for process in running]
+    return any(codes)
 
 
 def _content(root: Path) -> Dict[str, str]:
