@@ -46,7 +46,7 @@ def _make(args: argparse.Namespace, out: Path, more: List[str]) -> List[str]:
 
 
 def _score(args: argparse.Namespace, out: Path, more: List[str]) -> List[str]:
-    hr, lr = (next(out.glob(f'{name}.*')) for name in ('HR_sub', f'LR_sub_x{args.scale}'))
+    hr, lr = (next(out.glob(f'{name}.*')) for name in ('HR_*', f'LR_*_x{args.scale}'))
     return ['score', '--hr-lmdb', str(hr), '--lr-lmdb', str(lr), '--scale', args.scale, '--no-pictures']
 
 
@@ -78,4 +78,4 @@ def _content(root: Path) -> Dict[str, str]:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    raise SystemExit(main())
