@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--precision',
         choices=[FP32, BF16],
         help='of the network: fp32 (default), or bf16, three times faster where the processor or GPU computes in it; '
-        'some windows in a thousand fall into another class',
+        'the classes are the same but for near ties',
     )
     parser.add_argument('--whole-image', action='store_true', help='one forward pass per image: 3 times faster')
     parser.add_argument('--hr', nargs='+', metavar='DIR', help='HR images, if not where the LMDB was made from')
