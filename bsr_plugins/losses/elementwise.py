@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bsr_plugins.common.errors import DataError
+from bsr_plugins.losses.blockwise import Formula
 from bsr_plugins.losses.loss_options import LOSS_WEIGHT, REDUCTION
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -25,6 +26,14 @@ class ElementwiseLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
         self.reduction = reduction
+
+    def _computed(
+        self, formula: Formula, weight: Optional[Tensor], pred: Tensor, target: Tensor, *more: Tensor
+    ) -> Tensor:
+        """Return the loss by ``formula``, weighted and reduced."""
+        if weight is None:
+            return self.loss_weight * formula.of(self.reduction, pred, target, *more)
+        return self._reduced(formula.of('none', pred, target, *more), weight)
 
     def _reduced(self, loss: Tensor, weight: Optional[Tensor]) -> Tensor:
         return self.loss_weight * reduce_loss(loss, weight, self.reduction, owner=type(self).__name__)

@@ -8,5 +8,9 @@ from torch import Tensor
 def below_mean(error: Tensor, scope: str) -> Tensor:
     """Return the mask of elements of |y - mu| (N, C, H, W) strictly less than the mean of the batch or their sample."""
     error = error.detach()
-    mean = error.mean() if scope == 'batch' else error.mean(tuple(range(1, error.dim())), keepdim=True)
-    return error < mean
+    return error < mean_error(error, scope)
+
+
+def mean_error(error: Tensor, scope: str) -> Tensor:
+    """Return the mean of ``error`` over the ``batch``, or of each ``sample``, (N, 1, 1, 1)."""
+    return error.mean() if scope == 'batch' else error.mean(tuple(range(1, error.dim())), keepdim=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Union
+import math
+from typing import Any, Optional, Tuple, Union
 
 import torch
 from torch import Tensor
 
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.images.bicubic_resampling import downsample_bicubic, upsample_bicubic
+from bsr_plugins.losses.blockwise import Formula, Group, blocks, of_group
 from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
 from bsr_plugins.losses.loss_options import FOCAL_PIXEL_LOSS
 
@@ -50,18 +52,82 @@ def focal_pixel_loss(
     Returns:
         (N, C, H, W), not reduced.
     """
-    error = (pred - target).abs()
-    with torch.no_grad():
-        exponent: Optional[Tensor] = None
-        if gamma_sp:
-            exponent = gamma_sp * min_max_normalised((target - base).abs(), norm_scope)
-        if gamma_lp:
-            learnt = gamma_lp * min_max_normalised(error, norm_scope)
-            exponent = learnt if exponent is None else exponent + learnt
-        weight: Union[float, Tensor] = alpha_sp * alpha_lp
-        if exponent is not None:
-            weight = exponent.exp_().mul_(weight)
-    return weight * power(error, p)
+    return _FocalPixel(alpha_sp * alpha_lp, gamma_sp, gamma_lp, p, norm_scope).of('none', pred, target, base.detach())
+
+
+class _FocalPixel(Formula):
+    """See :func:`focal_pixel_loss`; with p = 1 its slope is W_sp * W_lp * sign(pred - target)."""
+
+    def __init__(self, alpha: float, gamma_sp: float, gamma_lp: float, p: float, scope: str) -> None:
+        self.alpha, self.gamma_sp, self.gamma_lp = alpha, gamma_sp, gamma_lp
+        self.p, self.scope = p, scope
+        self.has_closed_form = p == 1
+
+    def composite(self, pred: Tensor, target: Tensor, *more: Tensor) -> Tensor:
+        error = (pred - target).abs()
+        with torch.no_grad():
+            exponent: Optional[Tensor] = None
+            if self.gamma_sp:
+                exponent = self.gamma_sp * min_max_normalised((target - more[0]).abs(), self.scope)
+            if self.gamma_lp:
+                learnt = self.gamma_lp * min_max_normalised(error, self.scope)
+                exponent = learnt if exponent is None else exponent + learnt
+            weight: Union[float, Tensor] = self.alpha
+            if exponent is not None:
+                weight = exponent.exp_().mul_(weight)
+        return weight * power(error, self.p)
+
+    def write(self, loss: Tensor, slope: Optional[Tensor], pred: Tensor, target: Tensor, *more: Tensor) -> None:
+        base = more[0]
+        groups = {'batch': 1, 'sample': len(pred), 'sample_channel': len(pred) * pred.shape[1]}[self.scope]
+        static, learnt = (
+            _extent(self.scope, groups, *pair) if gamma else None
+            for gamma, pair in ((self.gamma_sp, (target, base)), (self.gamma_lp, (pred, target)))
+        )
+        for group, value, steepness, output, truth, bicubic in blocks(groups, loss, slope, pred, target, base):
+            error = torch.sub(output, truth, out=value)
+            sign = None if steepness is None else error.sign()
+            size = error.abs_()
+            weight = torch.empty_like(size) if steepness is None else steepness
+            if static is not None:
+                _normalise_(torch.sub(truth, bicubic, out=weight).abs_(), weight, static, group, self.gamma_sp)
+                if learnt is not None:
+                    weight.add_(_normalise_(size, torch.empty_like(size), learnt, group, self.gamma_lp))
+            elif learnt is not None:
+                _normalise_(size, weight, learnt, group, self.gamma_lp)
+            if static is None and learnt is None:
+                weight.fill_(self.alpha)
+            else:
+                weight.exp_().mul_(self.alpha)
+            value.mul_(weight)
+            if sign is not None:
+                weight.mul_(sign)
+
+
+_Extent = Tuple[Tensor, Tensor]
+
+
+def _extent(scope: str, groups: int, one: Tensor, other: Tensor) -> _Extent:
+    """Return the minimum of |one - other| in each group and what g divides by."""
+    dims = SCOPES[scope]
+    shape = [1 if dim in dims else size for dim, size in enumerate(one.shape)]
+    low, high = one.new_full(shape, math.inf), one.new_full(shape, -math.inf)
+    for group, *pair in blocks(groups, one.detach(), other.detach()):
+        size = (pair[0] - pair[1]).abs_()
+        if isinstance(group, slice):
+            low, high = size.amin(dims, keepdim=True), size.amax(dims, keepdim=True)
+        else:
+            least, most = torch.aminmax(size)
+            for extreme, found, choose in ((low, least, torch.minimum), (high, most, torch.maximum)):
+                choose(of_group(extreme, group), found, out=of_group(extreme, group))
+    span = high.sub_(low)
+    return low, span.masked_fill_(span == 0, 1)
+
+
+def _normalise_(size: Tensor, out: Tensor, extent: _Extent, group: Group, gamma: float) -> Tensor:
+    """Write gamma times g of a block, see :func:`min_max_normalised`."""
+    torch.sub(size, of_group(extent[0], group), out=out).div_(of_group(extent[1], group))
+    return out if gamma == 1 else out.mul_(gamma)
 
 
 def min_max_normalised(z: Tensor, scope: str = _DEFAULTS.norm_scope) -> Tensor:
@@ -158,10 +224,9 @@ class FocalPixelLoss(ElementwiseLoss):
             )
         with torch.no_grad():
             base = self._base(target, lq)
-        loss = focal_pixel_loss(
-            pred, target, base, self.alpha_sp, self.gamma_sp, self.alpha_lp, self.gamma_lp, self.p, self.norm_scope
-        )
-        return self._reduced(loss, weight)
+        alpha = self.alpha_sp * self.alpha_lp
+        formula = _FocalPixel(alpha, self.gamma_sp, self.gamma_lp, self.p, self.norm_scope)
+        return self._computed(formula, weight, pred, target, base)
 
     def _base(self, target: Tensor, lq: Optional[Tensor]) -> Tensor:
         if lq is None:

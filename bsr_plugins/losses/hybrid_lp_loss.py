@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+import torch
 from torch import Tensor
 
+from bsr_plugins.losses.blockwise import Formula, blocks
 from bsr_plugins.losses.elementwise import ElementwiseLoss, power, same_images
 from bsr_plugins.losses.loss_options import HYBRID_LP_LOSS
 
@@ -40,13 +42,50 @@ def hybrid_lp_loss(
     Returns:
         (N, C, H, W), not reduced.
     """
-    error = (pred - target).abs()
-    loss = l1_weight * error
-    if l2_weight:
-        loss = loss + l2_weight * error.square()
-    if lp_weight:
-        loss = loss + lp_weight * (power(error + eps, p) - eps**p if eps else power(error, p))
-    return loss
+    return _HybridLp(l1_weight, l2_weight, lp_weight, p, eps).of('none', pred, target)
+
+
+class _HybridLp(Formula):
+    """See :func:`hybrid_lp_loss`; by e: sign(e) (l1_weight + 2 l2_weight |e| + lp_weight p (|e| + eps)^(p - 1))."""
+
+    slope_is_constant = False
+
+    def __init__(self, l1_weight: float, l2_weight: float, lp_weight: float, p: float, eps: float) -> None:
+        self.l1_weight, self.l2_weight, self.lp_weight = l1_weight, l2_weight, lp_weight
+        self.p, self.eps = p, eps
+        # Without eps the slope is 0 / 0 where the error is 0.
+        self.has_closed_form = bool(eps or not lp_weight)
+
+    def composite(self, pred: Tensor, target: Tensor, *more: Tensor) -> Tensor:
+        error = (pred - target).abs()
+        loss = self.l1_weight * error
+        if self.l2_weight:
+            loss = loss + self.l2_weight * error.square()
+        if self.lp_weight:
+            term = power(error + self.eps, self.p) - self.eps**self.p if self.eps else power(error, self.p)
+            loss = loss + self.lp_weight * term
+        return loss
+
+    def write(self, loss: Tensor, slope: Optional[Tensor], pred: Tensor, target: Tensor, *more: Tensor) -> None:
+        for _, value, steepness, output, truth in blocks(1, loss, slope, pred, target):
+            error = torch.sub(output, truth, out=value)
+            sign = None if steepness is None else error.sign()
+            size = error.abs_()
+            square = size.square() if self.l2_weight else None
+            if steepness is not None:
+                torch.mul(size, 2 * self.l2_weight, out=steepness).add_(self.l1_weight)
+            bounded = size + self.eps if self.lp_weight else None
+            if self.l1_weight != 1:
+                size.mul_(self.l1_weight)
+            if square is not None:
+                value.add_(square if self.l2_weight == 1 else square.mul_(self.l2_weight))
+            if bounded is not None:
+                term = bounded.pow(self.p)
+                if steepness is not None:
+                    steepness.addcdiv_(term, bounded, value=self.lp_weight * self.p)
+                value.add_(term.sub_(self.eps**self.p).mul_(self.lp_weight))
+            if sign is not None:
+                steepness.mul_(sign)
 
 
 class HybridLpLoss(ElementwiseLoss):
@@ -102,5 +141,5 @@ class HybridLpLoss(ElementwiseLoss):
             DataError: The shapes do not fit each other.
         """
         pred, target = same_images('HybridLpLoss', pred=pred, target=target)
-        loss = hybrid_lp_loss(pred, target, self.l1_weight, self.l2_weight, self.lp_weight, self.p, self.eps)
-        return self._reduced(loss, weight)
+        formula = _HybridLp(self.l1_weight, self.l2_weight, self.lp_weight, self.p, self.eps)
+        return self._computed(formula, weight, pred, target)

@@ -7,6 +7,7 @@ from typing import Any, Optional
 from torch import Tensor
 
 from bsr_plugins.common.errors import OptionError
+from bsr_plugins.losses.blockwise import AbsoluteError
 from bsr_plugins.losses.elementwise import ElementwiseLoss, same_images
 from bsr_plugins.losses.error_threshold import below_mean
 from bsr_plugins.losses.loss_options import SIGMA_LOSS
@@ -38,11 +39,14 @@ def sigma_loss(
     Returns:
         (N, C, H, W), not reduced.
     """
+    return AbsoluteError().of('none', sigma, wanted_sigma(pred, target, sigma_target, threshold))
+
+
+def wanted_sigma(pred: Tensor, target: Tensor, sigma_target: str, threshold: str) -> Tensor:
+    """Return what sigma is compared with, |y - mu| or y - mu, with the threshold of :func:`sigma_loss`."""
     error = target - pred
     wanted = error.abs() if sigma_target == 'abs' else error
-    if threshold != 'none':
-        wanted = wanted.masked_fill(below_mean(error.abs(), threshold), 0)
-    return (wanted - sigma).abs()
+    return wanted if threshold == 'none' else wanted.masked_fill(below_mean(error.abs(), threshold), 0)
 
 
 class SigmaLoss(ElementwiseLoss):
@@ -108,4 +112,5 @@ class SigmaLoss(ElementwiseLoss):
         pred, target, sigma = same_images('SigmaLoss', pred=pred, target=target, sigma=sigma)
         if self.detach_pred:
             pred = pred.detach()
-        return self._reduced(sigma_loss(sigma, pred, target, self.target, self.threshold), weight)
+        wanted = wanted_sigma(pred, target, self.target, self.threshold)
+        return self._computed(AbsoluteError(), weight, sigma, wanted)

@@ -38,6 +38,7 @@ from bsr_plugins.models.run_state import RunState, files_of
 from bsr_plugins.models.sigma_branch import SigmaBranch
 from bsr_plugins.models.stock_model import StockModel
 from bsr_plugins.models.upstream_code import is_upstreams
+from bsr_plugins.models.weight_average import WeightAverage
 from bsr_plugins.models.window_padding import whole_windows
 from bsr_plugins.runs.random_states import preserved_random_states
 from bsr_plugins.runs.state_structure import check_state
@@ -75,6 +76,8 @@ class RebalancedTraining(_AnyModel):
         self.iteration = 0
         self.batch_files: List[str] = []
         self.batch_has_gt = False
+        self._average: Optional[WeightAverage] = None
+        self._averages_as_upstream: Optional[bool] = None
         self.run_state = RunState(self)
         self.best = BestWeights(self)
         self.owed_validation = OwedValidation(self)
@@ -192,7 +195,16 @@ class RebalancedTraining(_AnyModel):
 
     def model_ema(self, decay: float = 0.999) -> None:
         """Average the weights of net_g as the base does, and those of the sigma branch."""
-        super().model_ema(decay)
+        if self._averages_as_upstream is None:
+            self._averages_as_upstream = is_upstreams(super().model_ema)
+        if not self._averages_as_upstream:
+            super().model_ema(decay)
+        else:
+            net = self.get_bare_model(self.net_g)
+            known = self._average
+            if known is None or known.net is not net or known.average is not self.net_g_ema:
+                known = self._average = WeightAverage(net, self.net_g_ema)
+            known.update(decay)
         self.sigma.average(decay)
 
     def reduce_loss_dict(self, loss_dict: Dict[str, Tensor]) -> Dict[str, float]:

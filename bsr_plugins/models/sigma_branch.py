@@ -25,6 +25,7 @@ from bsr_plugins.models.sigma_options import (
     sigma_options,
 )
 from bsr_plugins.models.sigma_statistics import sigma_statistics
+from bsr_plugins.models.weight_average import WeightAverage
 from bsr_plugins.runs.random_states import preserved_random_states
 
 
@@ -63,6 +64,7 @@ class SigmaBranch(Part):
         self._prediction: Optional[Tensor] = None
         self._criterion: Optional[nn.Module] = None
         self._told: Optional[Tensor] = None
+        self._average: Optional[WeightAverage] = None
 
     # ------------------------------------------------------------------ building
     def add_to_optimizer(self) -> None:
@@ -160,9 +162,9 @@ class SigmaBranch(Part):
     def average(self, decay: float) -> None:
         """Average the branch's weights as BasicSR does net_g's."""
         if self.net is not None and self.net_ema is not None:
-            trained = dict(self.model.get_bare_model(self.net).named_parameters())
-            for name, average in self.net_ema.named_parameters():
-                average.data.mul_(decay).add_(trained[name].data, alpha=1 - decay)
+            if self._average is None:
+                self._average = WeightAverage(self.model.get_bare_model(self.net), self.net_ema)
+            self._average.update(decay)
 
     # ------------------------------------------------------------------ tests
     @contextlib.contextmanager

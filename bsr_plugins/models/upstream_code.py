@@ -20,6 +20,8 @@ UPSTREAM = frozenset(
         '1cfadf026e0e5ed1',
         'c48ed1a9a511bdd7',
         '32fcbf516fee9c09',
+        # BaseModel.model_ema: 1.4.2.
+        '301b461ce60338b1',
     }
 )
 # Without meaning for what the code does.

@@ -1,4 +1,4 @@
-"""Bench `ig`: midpoint with 8 steps against the authors' right rule with 100, cost and chosen weights, on an EDSR."""
+"""Benches `ig` and `ig_steps`: an attribution round's cost and chosen weights, by rule, steps and batches."""
 
 from __future__ import annotations
 
@@ -61,9 +61,75 @@ def bench_ig(quick: bool = False) -> List[Dict[str, Any]]:
     shared = float((tops['right'] & tops['midpoint']).sum()) / float(tops['right'].sum())
     widest = {f'completeness_gap_{rule}': max(found, key=abs) for rule, found in gaps.items()}
     return [
-        _row('cost of right, 100 steps, over midpoint, 8 steps', ratios, f'>= {MIN_COST_RATIO}', **widest),
-        _row('share of the same top 5 % weights', [shared], f'>= {MIN_SHARED}'),
+        _row('ig', 'cost of right, 100 steps, over midpoint, 8 steps', ratios, f'>= {MIN_COST_RATIO}', **widest),
+        _row('ig', 'share of the same top 5 % weights', [shared], f'>= {MIN_SHARED}'),
     ]
+
+
+def bench_ig_steps(quick: bool = False) -> List[Dict[str, Any]]:
+    """Return what share of the chosen weights 4 and 8 midpoints, and half the batches, have with more of them.
+
+    An EDSR-baseline x4 and an RCAN x4 of 4 groups of 5 blocks (`quick`: smaller ones) are trained a little as in
+    :func:`bench_ig`. The choices are those of the top 1, 5 and 10 % by the scores summed over all batches; a row's
+    ratios are their smallest, their middle and their largest share.
+    """
+    from bsr_plugins.attribution.integrated_gradients import parameter_attribution
+
+    import bsr_plugins  # noqa: F401  isort: skip  (mends basicsr's imports)
+    import torch
+    from basicsr.archs.edsr_arch import EDSR
+    from basicsr.archs.rcan_arch import RCAN
+
+    torch.manual_seed(0)
+    size, batch, batches = (12, 4, 4) if quick else (32, 1, 12)
+    many = 16
+    images = _images(20 if quick else 150)
+    networks = {
+        'EDSR': EDSR(3, 3, num_feat=64, num_block=2 if quick else 16, upscale=SCALE),
+        'RCAN': RCAN(3, 3, num_feat=64, num_group=2 if quick else 4, num_block=2 if quick else 5, upscale=SCALE),
+    }
+    rows = []
+    for name, net in networks.items():
+        patches = _Patches(images, size, batch)
+        optimizer = torch.optim.Adam(net.parameters(), lr=2e-4)
+        baseline = _train(net, optimizer, patches, 30 if quick else 250, hard=False)
+        target = _train(net, optimizer, patches, 15 if quick else 120, hard=True)
+        drawn = [patches.draw(hard=False) for _ in range(batches)]
+
+        def scores(steps: int, part: Any, net: Any = net, ends: Any = (baseline, target)) -> Dict[str, Any]:
+            label = f'{steps} midpoints, {len(part)} batches'
+            return parameter_attribution(net, *ends, part, steps=steps, description=label).scores
+
+        found = {steps: scores(steps, drawn) for steps in (4, 8, many)}
+        half = scores(8, drawn[: batches // 2])
+        for case, one, other in (
+            (f'4 midpoints, of {many}', found[4], found[many]),
+            (f'8 midpoints, of {many}', found[8], found[many]),
+            ('4 midpoints, of 8', found[4], found[8]),
+            (f'8 midpoints, {batches // 2} batches of {batches}', half, found[8]),
+        ):
+            shares = sorted(_shared(one, other, top) for top in (0.01, TOP, 0.1))
+            rows.append(
+                _row(
+                    'ig_steps',
+                    f'{name}: same choice, {case}',
+                    shares,
+                    f'>= {MIN_SHARED}' if case[0] == '4' else 'reported',
+                )
+            )
+    return rows
+
+
+def _shared(one: Dict[str, Any], other: Dict[str, Any], top: float) -> float:
+    """Return the share of the `top` weights by `other` that `one` chooses too."""
+    import torch
+
+    from bsr_plugins.attribution.ranking import select_frozen
+
+    first, second = (
+        torch.cat([mask.flatten() for mask in select_frozen(scores, top).values()]) for scores in (one, other)
+    )
+    return float((first & second).sum()) / float(second.sum())
 
 
 class _Patches:
@@ -120,7 +186,8 @@ def _train(net: Any, optimizer: Any, patches: _Patches, steps: int, hard: bool) 
     from torch.nn import functional as F
     from tqdm import tqdm
 
-    for _ in tqdm(range(steps), desc='EDSR on hard patches' if hard else 'EDSR on random patches', mininterval=0.5):
+    name = f'{type(net).__name__} on {"hard" if hard else "random"} patches'
+    for _ in tqdm(range(steps), desc=name, mininterval=0.5):
         lq, gt = patches.draw(hard)
         optimizer.zero_grad()
         F.l1_loss(net(lq), gt).backward()
@@ -134,9 +201,9 @@ def _processor_seconds() -> float:
     return time.process_time()
 
 
-def _row(case: str, ratios: List[float], target: str, **extra: Any) -> Dict[str, Any]:
+def _row(bench: str, case: str, ratios: List[float], target: str, **extra: Any) -> Dict[str, Any]:
     return {
-        'bench': 'ig',
+        'bench': bench,
         'case': case,
         'ratio_min': min(ratios),
         'ratio_median': statistics.median(ratios),

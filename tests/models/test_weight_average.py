@@ -1,0 +1,32 @@
+"""The average of weights: the bits of BasicSR's own, also after the weights have got other storage."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from bsr_plugins.models.upstream_code import is_upstreams
+from bsr_plugins.models.weight_average import WeightAverage
+
+
+@pytest.mark.parametrize('decay', [0, 0.5, 0.999])
+def test_bits_of_basicsr(decay: float) -> None:
+    from basicsr.models.base_model import BaseModel
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3))
+    ours = copy.deepcopy(net)
+    model = BaseModel.__new__(BaseModel)
+    model.net_g, model.net_g_ema = net, copy.deepcopy(net)
+    average = WeightAverage(net, ours)
+    for _ in range(3):
+        for parameter in net.parameters():
+            parameter.data = parameter.data + torch.randn_like(parameter)
+        average.update(decay)
+        BaseModel.model_ema(model, decay)
+    assert is_upstreams(BaseModel.model_ema)
+    for one, other in zip(ours.parameters(), model.net_g_ema.parameters()):
+        assert torch.equal(one, other) and one.grad is None
