@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class WeightAverage:
-    """Averages the parameters of a network as BasicSR's ``model_ema`` does, to the bit: ema * decay + net * (1 - decay).
+    """Averages the parameters of a network as BasicSR's ``model_ema``, to the bit: ema * decay + net * (1 - decay).
 
     The pairs of parameters are looked up once: walking through the modules takes longer than the average itself.
 
