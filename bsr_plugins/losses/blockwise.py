@@ -90,9 +90,7 @@ def of_group(statistic: Tensor, group: Group) -> Tensor:
 
 class _BlockwiseLoss(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, formula: Formula, reduction: str, pred: Tensor, target: Tensor, *more: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, formula: Formula, reduction: str, pred: Tensor, target: Tensor, *more: Tensor) -> Tensor:
         loss = torch.empty_like(pred)
         slope = torch.empty_like(pred) if any(ctx.needs_input_grad[2:4]) else None
         formula.write(loss, slope, pred, target, *more)
@@ -104,7 +102,7 @@ class _BlockwiseLoss(torch.autograd.Function):
         return _reduced(loss, reduction)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Tuple[Any, ...]:
         slope, *images = ctx.saved_tensors
         by_pred, by_target = ctx.needs_input_grad[2:4]
         none: List[None] = [None] * ctx.others
