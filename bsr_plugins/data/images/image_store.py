@@ -124,17 +124,16 @@ def read_header(path: PathLike) -> StoreHeader:
         with open(where, encoding='utf-8') as stream:
             content = json.load(stream)
         version = content['version']
-        crop, step, threshold = map(int, content['grid'])
-        header = StoreHeader(
-            (crop, step, threshold), int(content['mod']), [int(size) for size in content['file_bytes']]
-        )
+        crop, step, threshold = (_number(value, least) for value, least in zip(content['grid'], (1, 1, 0)))
+        sizes = [_number(size, 1) for size in content['file_bytes']]
+        header = StoreHeader((crop, step, threshold), _number(content['mod'], 1), sizes)
     except FileNotFoundError as error:
         raise DataError(
             f'{path} is no raw image store', where=where, found='no such file', remedy=_remedy(path)
         ) from error
     except OSError as error:
         raise DataError(f'{path} cannot be read', where=where, found=error) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f'The raw image store is damaged: {where}', where=where, found=repr(error), remedy=REMAKE
         ) from error
@@ -176,6 +175,12 @@ def check_bytes(path: str, expected: int, is_held: bool = False) -> None:
             found=f'{size:,} bytes',
             remedy=REMAKE,
         )
+
+
+def _number(value: object, least: int) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(f'{value!r} is no whole number of at least {least}')
+    return value
 
 
 def _remedy(path: PathLike) -> str:

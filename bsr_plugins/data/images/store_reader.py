@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence, Tuple
+from zipfile import BadZipFile
 
 import numpy as np
 
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_reader import ImageReader
-from bsr_plugins.data.images.image_store import FIELDS, INDEX, REMAKE, check_bytes, raw_name, read_header
+from bsr_plugins.data.images.image_store import FIELDS, HEADER, INDEX, REMAKE, check_bytes, raw_name, read_header
 from bsr_plugins.data.images.window_positions import place_of
 
 
@@ -34,19 +35,19 @@ class StoreReader(ImageReader):
             # Each contiguous, so that a search copies nothing.
             self._keys = np.ascontiguousarray(images['key'])
             self._columns = tuple(np.ascontiguousarray(images[name]) for name, _ in FIELDS)
-            areas = images['height'].astype(np.uint64) * images['width'] * 3
-            sizes = np.array(self._header.file_bytes, np.uint64)
-            fits = bool((images['offset'] + areas <= sizes[images['file']]).all())
-        except (OSError, ValueError, IndexError, EOFError) as error:
+            fits = _fits(images, self._header.file_bytes)
+        except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
             raise DataError(
                 f'The raw image store is damaged: {where}', where=where, found=error, remedy=REMAKE
             ) from error
         if not fits:
             raise DataError(
-                'The raw image store is damaged: its index names pixels behind the end of a file',
+                'The raw image store is damaged: its index does not fit its files',
                 where=where,
+                expected='keys in ascending order, and each file one image behind the other',
                 remedy=REMAKE,
             )
+        self._made = _identity(self.path)
         self._paths = [os.path.join(self.path, raw_name(number)) for number in range(len(self._header.file_bytes))]
         self._files: Dict[int, np.ndarray] = {}
 
@@ -102,8 +103,44 @@ class StoreReader(ImageReader):
         # What was mapped and is cut short kills the process that reads it; one that is removed is held by the mapping.
         check_bytes(path, self._header.file_bytes[number], is_held=mapped is not None)
         if mapped is None:
-            mapped = self._files[number] = _mapped(path)
+            mapped = _mapped(path)
+            if _identity(self.path) != self._made:
+                raise DataError(
+                    'The raw image store was replaced while it was read',
+                    where=self.path,
+                    remedy='leave it as it is during a run, and start it again with --auto_resume',
+                )
+            self._files[number] = mapped
         return mapped[offset : offset + height * width * 3].reshape(height, width, 3)
+
+
+def _fits(images: np.ndarray, file_bytes: Sequence[int]) -> bool:
+    """Return whether an index has ascending keys of ASCII, and its images fill the files without gap or overlap."""
+    width = images.dtype['key'].itemsize
+    if images.dtype != np.dtype([('key', f'S{width}'), *FIELDS]) or images.ndim != 1 or not len(images):
+        return False
+    keys = images['key']
+    if not (keys[1:] > keys[:-1]).all() or (np.frombuffer(keys.tobytes(), np.uint8) > 127).any():
+        return False
+    in_files = images[np.lexsort((images['offset'], images['file']))]
+    areas = in_files['height'].astype(np.uint64) * in_files['width']
+    if not areas.all() or (areas > max(file_bytes)).any() or in_files['file'][-1] >= len(file_bytes):
+        return False
+    ends = np.cumsum(3 * areas)
+    begins = ends - 3 * areas
+    before = np.concatenate([[0], np.cumsum(np.array(file_bytes, np.uint64))]).astype(np.uint64)
+    is_last = np.append(in_files['file'][1:] != in_files['file'][:-1], True)
+    return bool(
+        (in_files['offset'] == begins - before[in_files['file']]).all() and np.array_equal(ends[is_last], before[1:])
+    )
+
+
+def _identity(path: str) -> Tuple[int, ...]:
+    try:
+        status = os.stat(os.path.join(path, HEADER))
+    except OSError as error:
+        raise DataError(f'{path} cannot be read', where=path, found=error, remedy=REMAKE) from error
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _mapped(path: str) -> np.ndarray:
