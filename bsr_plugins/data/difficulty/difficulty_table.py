@@ -31,7 +31,7 @@ from bsr_plugins.data.subimages.lmdb_manifest import META_INFO
 #: Takes the scores of all roots, and what breaks ties; returns the class of each item and the thresholds.
 Rank = Callable[[np.ndarray, np.ndarray], Any]
 
-_FORMAT = 1
+_FORMAT = 2
 # Of an LMDB: what tells that it was made anew.
 _FILES = ('manifest.json', 'data.mdb', 'store.json', META_INFO)
 _AGREE = ('scorer', 'scale', 'space', 'border')
@@ -206,7 +206,8 @@ def _key(roots: Sequence[DataRoot], scores: Sequence[str], policy: Policy) -> Op
                     return None
                 files.append(None)
             else:
-                files.append([status.st_size, status.st_mtime_ns])
+                # The last by itself notices an edit that sets the time of change back.
+                files.append([status.st_size, status.st_mtime_ns, status.st_ctime_ns])
     return [_FORMAT, list(policy), files]
 
 
@@ -228,9 +229,9 @@ def _hashed(value: Any) -> str:
 
 
 def _load(path: Path, key: Optional[Any], verify: bool = True) -> Optional[DifficultyTable]:
-    if not path.is_file():
-        return None
     try:
+        if not path.is_file():
+            return None
         if read_note(path).get('key') != key:
             _say_once(f'{shown(path)} is of LMDBs or difficulty files that have changed since: it is made again.')
             return None

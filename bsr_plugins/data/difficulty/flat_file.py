@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import zlib
 from typing import Any, Dict, Mapping, Tuple
 
 import numpy as np
 
 from bsr_plugins.common.files import PathLike, replacing
 
-_MAGIC = b'bsr_plugins flat arrays 1\n'
+_MAGIC = b'bsr_plugins flat arrays 2\n'
+# Bytes of the header, and their checksum.
+_LENGTHS = struct.Struct('<QQ')
+_BEGIN_BYTES = len(_MAGIC) + _LENGTHS.size
 _ALIGNED = 64
 _CHUNK_BYTES = 1 << 22
 
@@ -25,19 +30,18 @@ def write_flat(path: PathLike, note: Mapping[str, Any], arrays: Mapping[str, np.
     Raises:
         OSError: It cannot be written.
     """
-    places, place, check = {}, 0, np.zeros(2, np.uint64)
+    places, place, check = {}, 0, 0
     for name, array in arrays.items():
         places[name] = [array.dtype.str, len(array), place]
         place += _padded(array.nbytes)
-        check = _added(check, _words(array))
-    header = json.dumps({'note': note, 'arrays': places, 'check': [int(word) for word in check]}).encode()
-    length = len(header).to_bytes(8, 'little')
+        check = zlib.crc32(_padding(array), zlib.crc32(np.ascontiguousarray(array), check))
+    header = json.dumps({'note': note, 'arrays': places, 'check': check}).encode()
+    begin = b''.join([_MAGIC, _LENGTHS.pack(len(header), zlib.crc32(header)), header])
     with replacing(path) as temporary, open(temporary, 'wb') as stream:
-        begin = _MAGIC + length + header
         stream.write(begin.ljust(_padded(len(begin)), b'\n'))
         for array in arrays.values():
             np.ascontiguousarray(array).tofile(stream)
-            stream.write(bytes(_padded(array.nbytes) - array.nbytes))
+            stream.write(_padding(array))
 
 
 def read_note(path: PathLike) -> Dict[str, Any]:
@@ -76,47 +80,42 @@ def map_flat(path: PathLike, verify: bool = True) -> Dict[str, np.ndarray]:
 
 def _header(path: PathLike) -> Tuple[Dict[str, Any], int]:
     with open(path, 'rb') as stream:
-        begin = stream.read(len(_MAGIC) + 8)
+        begin = stream.read(_BEGIN_BYTES)
         if not begin.startswith(_MAGIC):
             raise FlatFileError('it begins otherwise')
-        length = int.from_bytes(begin[len(_MAGIC) :], 'little')
+        if len(begin) < _BEGIN_BYTES:
+            raise FlatFileError('it is cut short')
+        length, check = _LENGTHS.unpack(begin[len(_MAGIC) :])
         if length > os.fstat(stream.fileno()).st_size:
             raise FlatFileError('it is cut short')
         text = stream.read(length)
+    if zlib.crc32(text) != check:
+        raise FlatFileError('its header is damaged')
     try:
         header = json.loads(text)
         kinds = [np.dtype(kind).kind for kind, _, _ in header['arrays'].values()]
         counts = [number for _, *numbers in header['arrays'].values() for number in numbers]
         header['note'], header['check']
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, SyntaxError) as error:
         raise FlatFileError(f'its header is damaged: {error}') from error
     # Of a type with objects, mapped bytes would be taken for addresses.
     if not kinds or not set(kinds) <= set('biuf') or not all(type(each) is int and each >= 0 for each in counts):
         raise FlatFileError('its header is damaged')
-    return header, _padded(len(_MAGIC) + 8 + length)
+    return header, _padded(_BEGIN_BYTES + length)
 
 
-def _checksum(path: PathLike, begin: int) -> list:
-    check = np.zeros(2, np.uint64)
+def _checksum(path: PathLike, begin: int) -> int:
+    check = 0
     # Read, not mapped: what is mapped counts as this process's memory.
     with open(path, 'rb') as stream:
         stream.seek(begin)
-        while True:
-            content = stream.read(_CHUNK_BYTES)
-            if not content:
-                return [int(word) for word in check]
-            check = _added(check, np.frombuffer(content, np.uint64))
+        for content in iter(lambda: stream.read(_CHUNK_BYTES), b''):
+            check = zlib.crc32(content, check)
+    return check
 
 
-def _words(array: np.ndarray) -> np.ndarray:
-    content = np.ascontiguousarray(array).view(np.uint8)
-    return np.concatenate([content, np.zeros(_padded(len(content)) - len(content), np.uint8)]).view(np.uint64)
-
-
-def _added(check: np.ndarray, words: np.ndarray) -> np.ndarray:
-    total = np.add.reduce(words, dtype=np.uint64) if len(words) else np.uint64(0)
-    mixed = np.bitwise_xor.reduce(words) if len(words) else np.uint64(0)
-    return np.array([np.add(check[:1], total)[0], check[1] ^ mixed], np.uint64)
+def _padding(array: np.ndarray) -> bytes:
+    return bytes(_padded(array.nbytes) - array.nbytes)
 
 
 def _padded(count: int) -> int:

@@ -112,9 +112,16 @@ def test_a_table_is_made_once_and_again_where_something_changed(
     os.utime(tmp_path / 'lq.lmdb/meta_info.txt', ns=(1, 1))
     classes_of([root], options())
     assert len(made) == 4
+    # As large, and as old.
+    path = difficulty_path(tmp_path / 'gt.lmdb', 4)
+    status, (head, line, rest) = path.stat(), path.read_text().split('\n', 2)
+    path.write_text('\n'.join([head, f'{line[:-1]}{"5" if line[-1] == "6" else "6"}', rest]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    classes_of([root], options())
+    assert len(made) == 5
 
 
-@pytest.mark.parametrize('damage', ['cut short', 'another bit', 'no table', 'header'])
+@pytest.mark.parametrize('damage', ['cut short', 'another bit', 'swapped', 'no table', 'header', 'places'])
 def test_a_damaged_table_is_made_again_with_a_line(
     tmp_path: Path, made: List[DataRoot], caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
@@ -125,6 +132,11 @@ def test_a_damaged_table_is_made_again_with_a_line(
         del content[-64:]
     elif damage == 'another bit':
         content[-70] ^= 4
+    elif damage == 'swapped':
+        content[-640:-512], content[-512:-384] = content[-512:-384], content[-640:-512]
+    elif damage == 'places':
+        # As long, and as well formed: the arrays are others.
+        content = content.replace(b'"<u4", 60, 704', b'"<u4", 60, 960')
     elif damage == 'no table':
         content = bytearray(b'hello')
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Dict, Tuple
 
 import cv2
 import numpy as np
@@ -42,8 +43,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(folder: Path, tmp_path: Path) -> Path:
     """A copy that may be spoiled."""
-    import shutil
-
     return Path(shutil.copytree(folder / 'HR_images.store', tmp_path / 'HR_images.store'))
 
 
@@ -117,12 +116,54 @@ def test_cut_short_while_it_is_read(store: Path) -> None:
     assert before.any()
 
 
-def test_an_index_that_leads_out_of_a_file(store: Path) -> None:
+@pytest.mark.parametrize(
+    ('field', 'row', 'value'),
+    [('height', 1, 26), ('offset', 1, 2**64 - 1), ('offset', 1, 3), ('file', 1, 2), ('file', 2, 9), ('width', 0, 0)]
+    + [('height', 2, 2**32 - 1), ('key', 2, b'0000'), ('key', 0, b'\xff')],
+)
+def test_an_index_that_does_not_fit(store: Path, field: str, row: int, value: Any) -> None:
     images = np.load(store / 'images.npy')
-    images['height'][1] += 1
+    images[field][row] = value
     np.save(store / 'images.npy', images)
-    with pytest.raises(DataError, match='behind the end of a file'):
+    with pytest.raises(DataError, match='its index does not fit its files'):
         open_reader(store)
+
+
+@pytest.mark.parametrize('kind', ['signed', 'text', 'rows', 'none', 'archive'])
+def test_an_index_of_another_kind(store: Path, kind: str) -> None:
+    images = np.load(store / 'images.npy')
+    types = {'signed': 'S4,<i4,<i8,<i4,<i4', 'text': 'U4,<u4,<u8,<u4,<u4'}.get(kind)
+    if types is not None:
+        images = images.astype(list(zip(images.dtype.names, types.split(','))))
+    with open(store / 'images.npy', 'wb') as stream:
+        if kind == 'archive':
+            np.savez(stream, images)
+        else:
+            np.save(stream, {'rows': images[None], 'none': images[:0]}.get(kind, images))
+    with pytest.raises(DataError, match='damaged'):
+        open_reader(store)
+
+
+@pytest.mark.parametrize(
+    'change', [{'grid': [24, 0, 0]}, {'grid': [-24, 12, 0]}, {'grid': [24, 12, -1]}, {'grid': [24.5, 12, 0]}]
+    + [{'mod': 0}, {'mod': True}, {'file_bytes': [float('inf')] * 3}, {'grid': [24, 12]}],
+)  # fmt: skip
+def test_a_header_with_wrong_numbers(store: Path, change: Dict[str, Any]) -> None:
+    header = json.loads((store / 'store.json').read_text())
+    (store / 'store.json').write_text(json.dumps({**header, **change}))
+    with pytest.raises(DataError, match='(?s)damaged: .*store.json'):
+        open_reader(store)
+
+
+def test_a_store_replaced_while_it_is_read(folder: Path, store: Path) -> None:
+    reader = open_reader(store)
+    before = reader.pixels('0000_s001').copy()
+    store.rename(store.with_name('old.store'))
+    shutil.copytree(folder / 'HR_images.store', store)
+    # What is mapped is held; another file of the same size would be of another store.
+    assert np.array_equal(reader.pixels('0000_s001'), before)
+    with pytest.raises(DataError, match='replaced while it was read'):
+        reader.pixels('0001_s001')
 
 
 def test_another_version_and_no_store(store: Path, tmp_path: Path) -> None:
