@@ -105,8 +105,8 @@ def parameter_attribution(
             kernel's sum of absolute values (of signed ones with ``signed``).
         num_batches: How many batches to take; fewer is an error. None takes all there are.
         ends_every: n: the losses at both ends are measured on the first batch and every n-th one after it, or on all
-            batches where the rule passes through both ends. With 8 midpoints, two more forward passes for every batch
-            would cost a twelfth. The losses and ``completeness_gap`` refer to those batches, the scores to all.
+            batches where the rule passes through both ends. With 4 midpoints, two more forward passes for every batch
+            would cost a sixth. The losses and ``completeness_gap`` refer to those batches, the scores to all.
         progress: Show a bar with rate and time left (on rank 0 alone).
         description: The bar's text.
         distributed: Every rank passes its own share of the batches; scores and losses are summed over the ranks, which

@@ -7,13 +7,14 @@ from typing import Any, Dict, Mapping, Optional
 from basicsr.utils import get_root_logger
 from torch import Tensor
 
+from bsr_plugins.attribution.attribution_options import IG_STEPS
 from bsr_plugins.attribution.ranking import select_frozen
 from bsr_plugins.models.attribution_round import AttributionRounds, snapshot
 from bsr_plugins.models.bi_sampling import BiSampling
 from bsr_plugins.models.bspa_options import BSPAOptions
 from bsr_plugins.models.bspa_schedule import BSPASchedule
 from bsr_plugins.models.part import Part, pack_state
-from bsr_plugins.models.resume_report import DRAWS
+from bsr_plugins.models.resume_report import DEFAULT_STEPS, DRAWS
 from bsr_plugins.models.round_report import RoundReport, write_round
 from bsr_plugins.models.run_state import queue_error, queues_samples
 from bsr_plugins.optim.frozen_entries import FrozenEntries
@@ -144,13 +145,14 @@ class BSPA(Part):
 
     # ------------------------------------------------------------------ state
     def state(self) -> Dict[str, Any]:
-        """Return ``bspa``: masks, theta_us, the last round and how the rounds draw."""
+        """Return ``bspa``: masks, theta_us, the last round how the rounds draw, and the default of their steps."""
         return {
             'bspa': {
                 'theta_us': self._theta_us,
                 'frozen': self.frozen.state_dict(),
                 'last_round': self._last_round.state() if self._last_round is not None else None,
                 DRAWS: 'passes',
+                DEFAULT_STEPS: IG_STEPS.default,
             }
         }
 

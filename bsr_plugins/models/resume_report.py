@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
+from bsr_plugins.attribution.attribution_options import IG_STEPS
 from bsr_plugins.common.keyed_random import DRAW_VERSION
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.host.additions import EXACT_PLACE
@@ -15,6 +16,8 @@ from bsr_plugins.host.registration import TABLE
 DRAWS = 'attribution_draws'
 #: Entry of the pack's part of the state: the version of the draws of its data sets; earlier releases lack it.
 DRAW_KEY = 'draw_version'
+#: Entry of BSPA's part of the state: the default of ``ig_steps``; it was 8 in the releases that lack the entry.
+DEFAULT_STEPS = 'default_ig_steps'
 
 
 def describe_resume(
@@ -97,6 +100,13 @@ def _limits(opt: Mapping[str, Any], own: Mapping[str, Any]) -> List[str]:
         found.append(
             'the rounds of BSPA that are still to come attribute on other samples: they now pass through the uniform '
             'set, while the release that saved this state drew samples from it with replacement'
+        )
+    gives_steps = IG_STEPS.name in (opt['train'].get('bspa') or {})
+    if own.get('bspa') is not None and not gives_steps and own['bspa'].get(DEFAULT_STEPS, 8) != IG_STEPS.default:
+        before = own['bspa'].get(DEFAULT_STEPS, 8)
+        found.append(
+            f'train.bspa.ig_steps is {IG_STEPS.default} by default, and was {before} in the release that saved this '
+            f'state (ig_steps: {before} keeps it)'
         )
     return found
 

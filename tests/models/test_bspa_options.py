@@ -13,7 +13,7 @@ def test_defaults_are_the_published_ones() -> None:
     assert (options.interval_iter, options.inverse_iter, options.beta) == (2500, 2500, 0.1)
     assert (options.ig_rule, options.ig_steps, options.ig_batches, options.ig_reduce) == (
         'midpoint',
-        8,
+        4,
         50,
         'abs_per_batch',
     )

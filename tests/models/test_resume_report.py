@@ -26,6 +26,10 @@ OWN: Dict[str, Any] = {'manual_seed': 1, 'random_states': [{}], 'samples_in_epoc
 EARLIER = {key: value for key, value in OWN.items() if key != 'draw_version'}
 
 
+def with_steps(number: int) -> Dict[str, Any]:
+    return {**options(), 'train': {'total_iter': 12, 'bspa': {'ig_steps': number}}}
+
+
 GO_ON = 'weights, optimizer, schedule and the order of the samples go on'
 
 
@@ -40,8 +44,14 @@ GO_ON = 'weights, optimizer, schedule and the order of the samples go on'
         (options(), {**OWN, 'manual_seed': 2}, [GO_ON, 'manual_seed was 2 and is 1 now']),
         (options(), {**OWN, 'random_states': [{}, {}]}, [GO_ON, 'saved by 2 processes, resumed by 1']),
         (options(), {**OWN, 'samples_in_epoch': None}, ['schedule go on', 'by a sampler of its own']),
-        (options(), {**OWN, 'bspa': {'attribution_draws': 'passes'}}, ['Resume: exact']),
-        (options(), {**OWN, 'bspa': {}}, [GO_ON, 'the rounds of BSPA that are still to come attribute on other']),
+        (options(), {**OWN, 'bspa': {'attribution_draws': 'passes', 'default_ig_steps': 4}}, ['Resume: exact']),
+        (with_steps(8), {**OWN, 'bspa': {}}, [GO_ON, 'the rounds of BSPA that are still to come attribute on other']),
+        (
+            options(),
+            {**OWN, 'bspa': {'attribution_draws': 'passes'}},
+            [GO_ON, 'ig_steps is 4 by default, and was 8 in the release'],
+        ),
+        (with_steps(8), {**OWN, 'bspa': {'attribution_draws': 'passes'}}, ['Resume: exact']),
         (options(), EARLIER, ['Resume: exact']),
         (
             options(type='RFSBalancedBatchDataset'),

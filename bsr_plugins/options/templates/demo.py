@@ -40,7 +40,7 @@ methods:
         interval_iter: 200  # 4 uniform and 3 inverse stages make up the 1,400 updates, a round after each inverse one
         inverse_iter: 200
         beta: 0.1
-        ig_steps: 8
+        ig_steps: 4
         ig_batches: 8  # published: 50
 
 twin: baseline
