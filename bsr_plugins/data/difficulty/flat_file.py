@@ -34,7 +34,7 @@ def write_flat(path: PathLike, note: Mapping[str, Any], arrays: Mapping[str, np.
     for name, array in arrays.items():
         places[name] = [array.dtype.str, len(array), place]
         place += _padded(array.nbytes)
-        check = zlib.crc32(_padding(array), zlib.crc32(np.ascontiguousarray(array), check))
+        check = zlib.crc32(_padding(array), zlib.crc32(np.ascontiguousarray(array).data, check))
     header = json.dumps({'note': note, 'arrays': places, 'check': check}).encode()
     begin = b''.join([_MAGIC, _LENGTHS.pack(len(header), zlib.crc32(header)), header])
     with replacing(path) as temporary, open(temporary, 'wb') as stream:
