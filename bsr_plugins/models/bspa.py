@@ -95,6 +95,7 @@ class BSPA(Part):
 
     def hold_round(self, number: int, iteration: int, theta_us: Dict[str, Tensor]) -> None:
         """Freeze the share p of weights (Eq. 11) that the loss's change since ``theta_us`` is attributed to most."""
+        self.model.engine.settle()
         attribution = self._rounds.attribute(self._net(), number, theta_us)
         share = self.schedule.frozen_share(self.options.beta, iteration)
         before = self.frozen.masks()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping
+from typing import Any, List, Mapping, Optional
 
 from bsr_plugins.models.engine_options import EngineOptions
 
@@ -32,3 +32,20 @@ def describe_engine(options: EngineOptions, opt: Mapping[str, Any]) -> List[str]
     shown = [(key, getattr(options, key)) for key in ('amp', 'compile', 'channels_last', 'grad_clip', 'max_loss_jump')]
     asked = [f'{key} {value}' for key, value in shown if value]
     return lines + (['Engine: ' + ', '.join(asked)] if asked else [])
+
+
+def describe_reading(reason: Optional[str]) -> str:
+    """Return the log line of a GPU: whether readings are late, or the ``reason`` why each update waits for them."""
+    if reason is None:
+        return (
+            'Engine: losses and gradients are read one iteration late; the fused optimizer leaves an update out where '
+            'they are not finite.'
+        )
+    return f'Engine: each update waits until losses and gradients are read: {reason}.'
+
+
+def describe_optimizer(name: str, is_kept: bool = False) -> str:
+    """Return the log line of a GPU where an optimizer is fused by default, or kept as a training state had it."""
+    if is_kept:
+        return f'Engine: {name} goes on not fused, as in the training state; fused: true in train.optim_g changes that.'
+    return f'Engine: {name} is fused; foreach: true in train.optim_g keeps it as in SRModel.'

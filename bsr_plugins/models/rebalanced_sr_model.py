@@ -176,7 +176,17 @@ class RebalancedTraining(_AnyModel):
         self.iteration = current_iter
         for part in self.parts:
             part.after_step(current_iter)
-            self.log_dict.update(part.log())
+            self._log_dict.update(part.log())
+
+    @property
+    def log_dict(self) -> Dict[str, float]:
+        """The log of the last iteration; asking for it reads what is read late."""
+        self.engine.settle()
+        return self._log_dict
+
+    @log_dict.setter
+    def log_dict(self, log: Dict[str, float]) -> None:
+        self._log_dict = log
 
     def _step(self, current_iter: int) -> None:
         self.engine.begin(current_iter)
@@ -230,6 +240,7 @@ class RebalancedTraining(_AnyModel):
 
     def validation(self, dataloader: Any, current_iter: int, tb_logger: Any, *args: Any, **kwargs: Any) -> Any:
         """Validate as the base does, which leaves the random states of the training as they were; keep the best."""
+        self.engine.settle()
         dataset = dataloader.dataset.opt['name']
         save_images = args[0] if args else kwargs.get('save_img', False)
         maps = self.sigma.maps_of_validation(dataset, current_iter, save_images)
@@ -270,6 +281,7 @@ class RebalancedTraining(_AnyModel):
             TrainingError: A weight is not finite; nothing is written then.
             CheckpointError: A file cannot be written; the pair before it stands as it was.
         """
+        self.engine.settle()
         for label, net in self.trained_networks():
             check_finite_weights(label, self.get_bare_model(net), self.iteration, newest_state(self.opt))
         self.sigma.save_weights(current_iter)
@@ -299,6 +311,7 @@ class RebalancedTraining(_AnyModel):
         """Save BasicSR's training state with the pack's part in it; every process takes part, rank 0 writes."""
         if current_iter == -1:
             return
+        self.engine.settle()
         own: Dict[str, Any] = {}
         for part in self.parts:
             own.update(part.state())
