@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import multiprocessing
 import pickle
 import random
 import shutil
@@ -16,6 +15,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+import warm_processes
 from bsr_plugins.common.commands import program
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.difficulty.difficulty_file import DifficultyHeader, difficulty_path, write_difficulty
@@ -211,12 +211,12 @@ def test_resume_goes_on_where_it_stopped(folders):
     assert all(same(resumed[number], uninterrupted[number]) for number in range(5, 12))
 
 
-@pytest.mark.parametrize('method, workers', [('fork', 0), ('fork', 1), ('fork', 2), ('spawn', 1)])
+@pytest.mark.parametrize('method, workers', [('fork', 0), ('fork', 1), ('fork', 2), ('forkserver', 1)])
 def test_workers_make_the_same_draws(folders, method, workers):
     dataset = build(folders[0], gt_size=16)
     # Handles that are open in the parent must not be used by, or stop, its children.
     expected = [dataset[number] for number in range(100, 112)]
-    context = multiprocessing.get_context(method) if workers else None
+    context = warm_processes.context() if method == 'forkserver' else method if workers else None
     loader = DataLoader(
         dataset, batch_size=4, sampler=range(100, 112), num_workers=workers, multiprocessing_context=context
     )

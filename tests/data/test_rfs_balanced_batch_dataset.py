@@ -14,6 +14,7 @@ import torch
 from scipy.stats import chi2_contingency, chisquare
 from torch.utils.data import DataLoader
 
+import warm_processes
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data import rfs_balanced_batch_dataset as module
 from bsr_plugins.data.rfs_balanced_batch_dataset import RFSBalancedBatchDataset
@@ -121,14 +122,14 @@ def basicsr_loader(dataset, workers, epoch, batch_size, **changes):
 
 @pytest.mark.parametrize(
     'workers, method, mode, batch_size',
-    [(0, None, None, 8), (0, None, 'cpu', 3), (1, 'fork', None, 10), (2, 'fork', 'cpu', 6), (1, 'spawn', None, 8)],
+    [(0, None, None, 8), (0, None, 'cpu', 3), (1, 'fork', None, 10), (2, 'fork', 'cpu', 6), (1, 'forkserver', None, 8)],
 )
 def test_batches_through_basicsr_hold_the_quotas(root, workers, method, mode, batch_size):
     from basicsr.data.prefetch_dataloader import CPUPrefetcher
 
     dataset = build(root)
     loader = basicsr_loader(dataset, workers, 3, batch_size, prefetch_mode=mode)
-    loader.multiprocessing_context = method
+    loader.multiprocessing_context = warm_processes.context() if method == 'forkserver' else method
     prefetcher, batches = CPUPrefetcher(loader), []
     while True:
         batch = prefetcher.next()

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+import warm_processes
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data import sampling_aug_dataset
 from bsr_plugins.data.images import result_cache
@@ -155,12 +156,13 @@ def test_an_epoch_ends(root):
     assert sum(1 for _ in build(root)) == len(build(root)) == NUMBER
 
 
-@pytest.mark.parametrize('workers, method', [(2, 'fork'), (1, 'spawn')])
+@pytest.mark.parametrize('workers, method', [(2, 'fork'), (1, 'forkserver')])
 def test_workers_bring_the_same_batches(root, workers, method):
     dataset = build(root)
     numbers = list(range(NUMBER, 3 * NUMBER))
     expected = [(dataset[number]['lq'], dataset[number]['lq_path']) for number in numbers]
-    loader = DataLoader(dataset, batch_size=3, sampler=numbers, num_workers=workers, multiprocessing_context=method)
+    context = warm_processes.context() if method == 'forkserver' else method
+    loader = DataLoader(dataset, batch_size=3, sampler=numbers, num_workers=workers, multiprocessing_context=context)
     found = [(lq, path) for batch in loader for lq, path in zip(batch['lq'], batch['lq_path'])]
     assert [path for _, path in found] == [path for _, path in expected]
     assert all(torch.equal(one, other) for (one, _), (other, _) in zip(found, expected))

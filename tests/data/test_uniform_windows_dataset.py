@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+import warm_processes
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.data.sampling.numbered_draws import Place
 from bsr_plugins.data.subimages.subimage_lmdb import Created, create_subimage_lmdbs
@@ -190,12 +191,13 @@ def test_ranks_share_a_pass(lmdbs: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert sorted(together[:3]) == [0, 1, 2]
 
 
-@pytest.mark.parametrize('workers, method', [(2, 'fork'), (1, 'spawn')])
+@pytest.mark.parametrize('workers, method', [(2, 'fork'), (1, 'forkserver')])
 def test_workers_bring_the_same_batches(lmdbs: Any, workers: int, method: str) -> None:
     dataset = build(lmdbs('overlapping'), use_hflip=True, use_rot=True)
     numbers = list(range(3, 15))
     expected = torch.stack([dataset[number]['gt'] for number in numbers])
-    loader = DataLoader(dataset, batch_size=3, sampler=numbers, num_workers=workers, multiprocessing_context=method)
+    context = warm_processes.context() if method == 'forkserver' else method
+    loader = DataLoader(dataset, batch_size=3, sampler=numbers, num_workers=workers, multiprocessing_context=context)
     assert torch.equal(torch.cat([batch['gt'] for batch in loader]), expected)
     assert len(pickle.dumps(dataset)) < 4000
 

@@ -1,8 +1,12 @@
-"""Processes for tests that kill them: forked from a server that has imported torch and BasicSR, ready at once."""
+"""Processes that are ready at once: forked from a server that has imported torch and BasicSR.
+
+They are sent what they work with as spawned ones are, so what does not pickle, or leans on its parent, fails in them.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import sys
 import traceback
@@ -15,18 +19,24 @@ REPO = Path(__file__).resolve().parents[2]
 
 def start(function: Callable[..., Any], folder: Path, *arguments: Any) -> BaseProcess:
     """Call ``function(*arguments)`` in a new process, in ``folder``; what it prints goes to output.txt there."""
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['warm_processes_preload'])
+    process = context().Process(target=_run, args=(function, str(folder), arguments))
+    process.start()
+    return process
+
+
+def context() -> Any:
+    """Return the context of such processes, for a data loader, a pool, a queue."""
+    found = multiprocessing.get_context('forkserver')
+    found.set_forkserver_preload(['warm_processes_preload'])
     # The server imports by this, before it is told anything else.
     paths = os.pathsep.join([str(REPO), str(Path(__file__).parent)])
     before = os.environ.get('PYTHONPATH')
     os.environ['PYTHONPATH'] = paths
     try:
-        process = context.Process(target=_run, args=(function, str(folder), arguments))
-        process.start()
+        multiprocessing.forkserver.ensure_running()
     finally:
         os.environ.pop('PYTHONPATH') if before is None else os.environ.update(PYTHONPATH=before)
-    return process
+    return found
 
 
 def finish(function: Callable[..., Any], folder: Path, *arguments: Any) -> None:

@@ -590,18 +590,23 @@ def test_moved_venv_does_not_count_as_working(bare_venv: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize('damage', ['pip half-installed', 'python gone', 'only folders'])
-def test_spoilt_venv_is_mended_or_made_anew(tmp_path: Path, damage: str) -> None:
+def test_spoilt_venv_is_mended_or_made_anew(bare_venv: Path, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / '.venv'
     if damage == 'only folders':
         (folder / 'bin').mkdir(parents=True)
     else:
-        subprocess.run([venv.base_python(), '-m', 'venv', str(folder)], check=True)
+        # Without pip it is made at once; where pip is to be there it comes from the other one.
+        subprocess.run([venv.base_python(), '-m', 'venv', '--without-pip', str(folder)], check=True)
         (folder / 'kept').write_text('')
         if damage == 'python gone':
             for link in (folder / 'bin').glob('python*'):
                 link.unlink()
         else:
-            next(iter(folder.glob('lib/python*/site-packages/pip-*.dist-info/RECORD'))).unlink()
+            (site,) = folder.glob('lib/python*/site-packages')
+            for part in bare_venv.glob('lib/python*/site-packages/*'):
+                shutil.copytree(part, site / part.name) if part.is_dir() else shutil.copy(part, site)
+            (record,) = site.glob('pip-*.dist-info/RECORD')
+            record.unlink()
     target = venv.prepare_venv(folder, run_quietly, recreate=False)
     subprocess.run([target.python, '-m', 'pip', '--version'], check=True, stdout=subprocess.DEVNULL)
     assert state.half_installed(target.sites[0]) == []

@@ -16,6 +16,7 @@ import lmdb
 import numpy as np
 import pytest
 
+import warm_processes
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.data.images import result_cache, result_files
 from bsr_plugins.data.images.result_cache import ImageResults, cache_folder
@@ -362,8 +363,7 @@ def test_pickled_it_is_small_and_maps_the_same_file(images):
     arrays = cached_per_image('large', {}, images, lambda index: np.full(10**6, index, np.float32))
     content = pickle.dumps(arrays)
     assert len(content) < 1000
-    context = multiprocessing.get_context('spawn')
-    with context.Pool(1) as pool:
+    with warm_processes.context().Pool(1) as pool:
         assert pool.apply(read_entry, (arrays, 3)) == (3.0, True)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
+import warm_processes
 from bsr_plugins.data.sampling.balance_counts import BalanceCounts, interval_ranges
 
 
@@ -25,13 +24,13 @@ class Counting(Dataset):
 
 
 @pytest.mark.parametrize(
-    'workers, method, persistent', [(0, None, False), (2, 'fork', False), (2, 'fork', True), (1, 'spawn', False)]
+    'workers, method, persistent', [(0, None, False), (2, 'fork', False), (2, 'fork', True), (1, 'forkserver', False)]
 )
 def test_all_processes_are_counted(workers, method, persistent):
     dataset = Counting()
-    context = multiprocessing.get_context(method) if method else None
+    context = warm_processes.context() if method == 'forkserver' else method
     loader = DataLoader(dataset, 2, num_workers=workers, multiprocessing_context=context, persistent_workers=persistent)
-    for epoch in (1, 2) if method != 'spawn' else (1,):
+    for epoch in (1, 2):
         list(loader)
         assert dataset.counts.asked.tolist() == [4 * epoch] * 3
         assert dataset.counts.replaced.tolist() == [0, 0, 4 * epoch]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import warm_processes
 from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.keyed_random import HashedNumbers
 from bsr_plugins.data.sampling.pair_reader import PairedImages
@@ -140,12 +141,12 @@ def read_in_child(pairs, queue):
     queue.put(int(pairs.read_lq(1).sum()))
 
 
-@pytest.mark.parametrize('backend, method', [('disk', 'fork'), ('lmdb', 'fork'), ('lmdb', 'spawn')])
+@pytest.mark.parametrize('backend, method', [('disk', 'fork'), ('lmdb', 'fork'), ('lmdb', 'forkserver')])
 def test_other_processes_read_too(root, images, backend, method):
     pairs = PairedImages(options(root) if backend == 'disk' else lmdb_options(root, images))
     expected = int(pairs.read_lq(1).sum())
     assert int(pickle.loads(pickle.dumps(pairs)).read_lq(1).sum()) == expected
-    context = multiprocessing.get_context(method)
+    context = warm_processes.context() if method == 'forkserver' else multiprocessing.get_context(method)
     queue = context.Queue()
     process = context.Process(target=read_in_child, args=(pairs, queue))
     process.start()
