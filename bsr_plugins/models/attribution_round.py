@@ -102,6 +102,8 @@ def _listed_already() -> Optional[MapDataset]:
         return None
     copied = copy.copy(dataset)
     copied.__dict__.pop('__getitems__', None)  # of dropped batches
+    # BasicSR takes the type out of it when the first image is read.
+    copied.io_backend_opt = dict(dataset.io_backend_opt)
     return copied
 
 
