@@ -32,6 +32,7 @@ def sr_data(bsr_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in names:
             image = cv2.imread(str(bsr_data / 'train' / source / name))
             cv2.imwrite(str(root / part / name), image[:side, :side])
+    (root / 'two.txt').write_text(''.join(f'{name} (192,192,3)\n' for name in names[:2]))
     create_subimage_lmdbs(hr=root / 'HR', lr=root / 'LR', scale=4, out=root)
     score_difficulty(root / 'HR_sub.lmdb', root / 'LR_sub_x4.lmdb', 4, bicubic_scorer(4))
     return root
@@ -167,6 +168,30 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     yield run
     torch.set_num_threads(threads)
     training_position.reset()
+
+
+@pytest.fixture(scope='session')
+def whole_runs() -> Dict[str, Path]:
+    """Experiments by their options."""
+    return {}
+
+
+@pytest.fixture
+def train_once(
+    train: Callable[..., Path], whole_runs: Dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Options], Path]:
+    """Return ``train_once(options)``: the experiment of a run that all tests share, and therefore only read.
+
+    A test asks for it before it replaces anything in BasicSR or in the pack.
+    """
+
+    def once(options: Options) -> Path:
+        text = yaml.safe_dump(options)
+        if text not in whole_runs:
+            whole_runs[text] = train(options, tmp_path_factory.mktemp('whole'))
+        return whole_runs[text]
+
+    return once
 
 
 @pytest.fixture

@@ -23,9 +23,11 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def options(base_options: Options, with_validation: Callable[..., Options]) -> Options:
+def options(base_options: Options, with_validation: Callable[..., Options], sr_data: Path) -> Options:
     found = with_validation(without_bspa(base_options, 'RebalancedSRModel', total_iter=TOTAL), 2)
     found['val']['save_best'] = 'psnr'
+    # As in a folder of two images.
+    found['datasets']['val']['meta_info_file'] = str(sr_data / 'two.txt')
     return found
 
 
@@ -56,13 +58,20 @@ def validations(run: Path) -> List[str]:
     return [line for line in log_of(run).splitlines() if '# psnr:' in line]
 
 
-@pytest.mark.parametrize('better', ['higher', 'lower'])
-@pytest.mark.parametrize('iteration', [2, 4, 6, 8])
+# Each validation is better than the one before, or (lower) worse than the first.
+@pytest.mark.parametrize('iteration, better', [(2, 'lower'), (4, 'higher'), (6, 'lower'), (8, 'higher')])
 def test_a_validation_that_was_cut_off_is_made_up(
-    options: Options, iteration: int, better: str, train: Train, tmp_path: Path, kill_in: Any, same: Any
+    options: Options,
+    iteration: int,
+    better: str,
+    train: Train,
+    train_once: Train,
+    tmp_path: Path,
+    kill_in: Any,
+    same: Any,
 ) -> None:
     options['val']['metrics']['psnr']['better'] = better
-    whole = train(options, tmp_path / 'whole')
+    whole = train_once(options)
     kill_in('validation', lambda model, loader, current_iter, *more: current_iter == iteration)
     with pytest.raises(Killed):
         train(options, tmp_path / 'killed')
@@ -78,8 +87,10 @@ def test_a_validation_that_was_cut_off_is_made_up(
     same(found, expected)
 
 
-def test_a_validation_that_ended_is_not_run_again(options: Options, train: Train, tmp_path: Path) -> None:
-    whole = train(options, tmp_path / 'whole')
+def test_a_validation_that_ended_is_not_run_again(
+    options: Options, train: Train, train_once: Train, tmp_path: Path
+) -> None:
+    whole = train_once(options)
     run = cut_copy(whole, tmp_path / 'resumed', 4)
     # As the run had left it when it was killed in iteration 5.
     best = {name: dict(value) for name, value in load(whole, '6.state')['bsr_plugins']['metrics'].items()}
@@ -91,10 +102,17 @@ def test_a_validation_that_ended_is_not_run_again(options: Options, train: Train
 
 @pytest.mark.parametrize('stage', ['of two', 'between the weights and their record'])
 def test_a_kill_in_the_midst_of_it(
-    options: Options, stage: str, train: Train, tmp_path: Path, kill_in: Any, same: Any, monkeypatch: Any
+    options: Options,
+    stage: str,
+    train: Train,
+    train_once: Train,
+    tmp_path: Path,
+    kill_in: Any,
+    same: Any,
+    monkeypatch: Any,
 ) -> None:
     options['datasets']['val_2'] = {**options['datasets']['val'], 'name': 'second'}
-    whole = train(options, tmp_path / 'whole')
+    whole = train_once(options)
     if stage == 'of two':
         kill_in(
             'validation',
@@ -121,8 +139,10 @@ def test_a_kill_in_the_midst_of_it(
     same(everything(resumed, TOTAL), everything(whole, TOTAL))
 
 
-def test_an_older_state_forgets_what_came_after_it(options: Options, train: Train, tmp_path: Path) -> None:
-    whole = train(options, tmp_path / 'whole')
+def test_an_older_state_forgets_what_came_after_it(
+    options: Options, train: Train, train_once: Train, tmp_path: Path
+) -> None:
+    whole = train_once(options)
     assert json.loads((whole / 'models' / FILE_NAME).read_text())['iteration'] == TOTAL
     run = cut_copy(whole, tmp_path / 'resumed', 3)
     options['train']['total_iter'] = 3
@@ -131,8 +151,10 @@ def test_an_older_state_forgets_what_came_after_it(options: Options, train: Trai
     assert json.loads((run / 'models' / FILE_NAME).read_text())['iteration'] == 3
 
 
-def test_where_no_validation_falls_due_none_is_owed(options: Options, train: Train, tmp_path: Path) -> None:
-    whole = train(options, tmp_path / 'whole')
+def test_where_no_validation_falls_due_none_is_owed(
+    options: Options, train: Train, train_once: Train, tmp_path: Path
+) -> None:
+    whole = train_once(options)
     cut_copy(whole, tmp_path / 'resumed', 5)
     assert 'is made up' not in log_of(train(options, tmp_path / 'resumed', '--auto_resume'))
     del options['val'], options['datasets']['val']

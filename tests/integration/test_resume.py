@@ -18,9 +18,9 @@ Train = Callable[..., Path]
 
 
 def test_resume_at_every_iteration(
-    base_options: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+    base_options: Options, train: Train, train_once: Train, tmp_path: Path, same: Callable[..., None]
 ) -> None:
-    whole = train(base_options, tmp_path / 'whole')
+    whole = train_once(base_options)
     expected = everything(whole, 13)
     for iteration in range(1, 13):
         root = tmp_path / f'from_{iteration}'
@@ -82,18 +82,20 @@ def test_stock_data_sets_with_workers_keep_their_order_and_say_so(
     assert 'Resume: exact' not in log
 
 
-def test_another_seed_is_said(base_options: Options, train: Train, tmp_path: Path) -> None:
-    whole = train(base_options, tmp_path / 'whole')
+def test_another_seed_is_said(base_options: Options, train: Train, train_once: Train, tmp_path: Path) -> None:
+    whole = train_once(base_options)
     cut_copy(whole, tmp_path / 'resumed', 6)
     base_options['manual_seed'] = 8
     resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
     assert 'manual_seed was 3 and is 8 now' in log_of(resumed)
 
 
-def test_a_state_of_stock_srmodel_is_taken_up(base_options: Options, train: Train, tmp_path: Path) -> None:
+def test_a_state_of_stock_srmodel_is_taken_up(
+    base_options: Options, train: Train, train_once: Train, tmp_path: Path
+) -> None:
     stock = copy.deepcopy(base_options)
     stock['model_type'] = 'SRModel'
-    whole = train(stock, tmp_path / 'whole')
+    whole = train_once(stock)
     cut_copy(whole, tmp_path / 'resumed', 4)
     resumed = train(base_options, tmp_path / 'resumed', '--auto_resume')
     log = log_of(resumed)
@@ -102,8 +104,10 @@ def test_a_state_of_stock_srmodel_is_taken_up(base_options: Options, train: Trai
     assert 'BSPA round 2 after iteration 10' in log
 
 
-def test_a_state_of_ours_is_taken_up_by_stock_srmodel(base_options: Options, train: Train, tmp_path: Path) -> None:
-    whole = train(base_options, tmp_path / 'whole')
+def test_a_state_of_ours_is_taken_up_by_stock_srmodel(
+    base_options: Options, train: Train, train_once: Train, tmp_path: Path
+) -> None:
+    whole = train_once(base_options)
     cut_copy(whole, tmp_path / 'resumed', 4)
     stock = copy.deepcopy(base_options)
     stock['model_type'] = 'SRModel'

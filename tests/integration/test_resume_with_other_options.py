@@ -73,9 +73,9 @@ SCHEDULES: List[Dict[str, Any]] = [
 
 @pytest.mark.parametrize('changes', SCHEDULES, ids=str)
 def test_a_new_schedule_is_that_of_a_run_that_had_it_from_the_start(
-    options: Options, changes: Dict[str, Any], train: Train, tmp_path: Path
+    options: Options, changes: Dict[str, Any], train: Train, train_once: Train, tmp_path: Path
 ) -> None:
-    whole = train(options, tmp_path / 'whole')
+    whole = train_once(options)
     expected = train(changed(options, changes), tmp_path / 'new')
     cut_copy(whole, tmp_path / 'resumed', 6)
     resumed = train(changed(options, changes), tmp_path / 'resumed', '--auto_resume')
@@ -90,8 +90,10 @@ def test_a_new_schedule_is_that_of_a_run_that_had_it_from_the_start(
     assert lrs(again, 10, TOTAL) == lrs(expected, 10, TOTAL)
 
 
-def test_settings_of_the_optimizer_hold_for_every_model(any_model: Options, train: Train, tmp_path: Path) -> None:
-    whole = train(any_model, tmp_path / 'whole')
+def test_settings_of_the_optimizer_hold_for_every_model(
+    any_model: Options, train: Train, train_once: Train, tmp_path: Path
+) -> None:
+    whole = train_once(any_model)
     cut_copy(whole, tmp_path / 'resumed', 6)
     new = changed(any_model, {'train.optim_g': {'type': 'Adam', 'lr': 5e-4, 'weight_decay': 0.1, 'betas': [0.8, 0.9]}})
     resumed = train(new, tmp_path / 'resumed', '--auto_resume')
@@ -109,10 +111,10 @@ def test_settings_of_the_optimizer_hold_for_every_model(any_model: Options, trai
 
 
 def test_an_average_that_begins_later_begins_with_the_weights(
-    any_model: Options, train: Train, tmp_path: Path, same: Callable[..., None]
+    any_model: Options, train: Train, train_once: Train, tmp_path: Path, same: Callable[..., None]
 ) -> None:
     without = changed(any_model, {'train.ema_decay': 0, 'train.total_iter': 3})
-    run = cut_copy(train(without, tmp_path / 'whole'), tmp_path / 'resumed', 3)
+    run = cut_copy(train_once(without), tmp_path / 'resumed', 3)
     start = load(run, 'net_g_3.pth')['params']
     new = changed(any_model, {'train.ema_decay': 0.5, 'train.total_iter': 4})
     resumed = train(new, tmp_path / 'resumed', '--auto_resume')
@@ -122,12 +124,12 @@ def test_an_average_that_begins_later_begins_with_the_weights(
         assert torch.allclose(value, (start[key] + saved['params'][key]) / 2, atol=1e-6)
 
 
-def test_a_cosine_run_is_extended(any_model: Options, train: Train, tmp_path: Path) -> None:
+def test_a_cosine_run_is_extended(any_model: Options, train: Train, train_once: Train, tmp_path: Path) -> None:
     def cosine(*periods: int) -> Options:
         schedule = {'type': 'CosineAnnealingRestartLR', 'periods': list(periods), 'restart_weights': [1] * len(periods)}
         return changed(any_model, {'train.scheduler': schedule, 'train.total_iter': sum(periods)})
 
-    whole = train(cosine(4), tmp_path / 'whole')
+    whole = train_once(cosine(4))
     cut_copy(whole, tmp_path / 'resumed', 4)
     resumed = train(cosine(4, 4), tmp_path / 'resumed', '--auto_resume')
     expected = train(cosine(4, 4), tmp_path / 'expected')
@@ -157,9 +159,9 @@ def test_a_cosine_run_is_extended(any_model: Options, train: Train, tmp_path: Pa
     ids=str,
 )
 def test_whatever_shapes_the_run_is_said(
-    options: Options, changes: Dict[str, Any], line: str, train: Train, tmp_path: Path
+    options: Options, changes: Dict[str, Any], line: str, train: Train, train_once: Train, tmp_path: Path
 ) -> None:
-    cut_copy(train(changed(options, {'train.total_iter': 3}), tmp_path / 'whole'), tmp_path / 'resumed', 3)
+    cut_copy(train_once(changed(options, {'train.total_iter': 3})), tmp_path / 'resumed', 3)
     new = changed(options, {**changes, 'train.total_iter': 4})
     log = log_of(train(new, tmp_path / 'resumed', '--auto_resume'))
     assert line in log and 'Resume: exact' not in log and 'not exact' in log
@@ -178,9 +180,14 @@ def test_whatever_shapes_the_run_is_said(
     ids=str,
 )
 def test_what_shapes_nothing_leaves_the_resume_exact(
-    options: Options, changes: Dict[str, Any], train: Train, tmp_path: Path, same: Callable[..., None]
+    options: Options,
+    changes: Dict[str, Any],
+    train: Train,
+    train_once: Train,
+    tmp_path: Path,
+    same: Callable[..., None],
 ) -> None:
-    whole = train(options, tmp_path / 'whole')
+    whole = train_once(options)
     cut_copy(whole, tmp_path / 'resumed', 2)
     resumed = train(changed(options, changes), tmp_path / 'resumed', '--auto_resume')
     assert 'Resume: exact' in log_of(resumed)
@@ -193,11 +200,11 @@ def test_what_shapes_nothing_leaves_the_resume_exact(
     [(1, 11, 'is in epoch 1 (it was in 2)'), (4, 11, 'is in epoch 5 (it was in 2)'), (1, 3, 'is number 3 of epoch 0')],
 )
 def test_epochs_are_counted_anew_for_other_batches(
-    options: Options, size: int, at: int, place: str, model_type: str, train: Train, tmp_path: Path
+    options: Options, size: int, at: int, place: str, model_type: str, train: Train, train_once: Train, tmp_path: Path
 ) -> None:
     """Eight images: four batches of two an epoch. By the old count a run of larger epochs would end at once."""
     options['model_type'] = model_type
-    whole = train(options, tmp_path / 'whole')
+    whole = train_once(options)
     cut_copy(whole, tmp_path / 'resumed', at)
     new = changed(options, {'datasets.train.batch_size_per_gpu': size, 'train.total_iter': 16})
     resumed = train(new, tmp_path / 'resumed', '--auto_resume')
@@ -283,9 +290,11 @@ def test_another_optimizer_is_refused(options: Options, train: Train, tmp_path: 
     assert load(resumed, '3.state')['optimizers'][0]['param_groups'][0]['weight_decay'] == 0.01
 
 
-def test_a_state_without_a_record_says_what_cannot_be_known(options: Options, train: Train, tmp_path: Path) -> None:
+def test_a_state_without_a_record_says_what_cannot_be_known(
+    options: Options, train: Train, train_once: Train, tmp_path: Path
+) -> None:
     """As the releases before wrote them."""
-    whole = train(options, tmp_path / 'whole')
+    whole = train_once(options)
     run = cut_copy(whole, tmp_path / 'resumed', 6)
     state = load(run, '6.state')
     del state['bsr_plugins_run'], state['bsr_plugins']['epoch'], state['bsr_plugins']['validated']
@@ -304,17 +313,19 @@ def test_a_state_without_a_record_says_what_cannot_be_known(options: Options, tr
 
 
 @pytest.mark.parametrize('workers', [0, 1])
-def test_stock_models_say_what_they_do_not_keep(options: Options, workers: int, train: Train, tmp_path: Path) -> None:
+def test_stock_models_say_what_they_do_not_keep(
+    options: Options, workers: int, train: Train, train_once: Train, tmp_path: Path
+) -> None:
     stock = changed(options, {'model_type': 'SRModel', 'datasets.train.num_worker_per_gpu': workers})
-    cut_copy(train(changed(stock, {'train.total_iter': 3}), tmp_path / 'whole'), tmp_path / 'resumed', 2)
+    cut_copy(train_once(changed(stock, {'train.total_iter': 3})), tmp_path / 'resumed', 2)
     log = log_of(train(changed(stock, {'train.total_iter': 3}), tmp_path / 'resumed', '--auto_resume'))
     assert 'crops, flips and other random draws differ from the uninterrupted run' in log
     assert 'Resume: exact' not in log
 
 
-def test_weights_of_another_run_are_said(any_model: Options, train: Train, tmp_path: Path) -> None:
+def test_weights_of_another_run_are_said(any_model: Options, train: Train, train_once: Train, tmp_path: Path) -> None:
     any_model = changed(any_model, {'train.total_iter': 3})
-    run = cut_copy(train(any_model, tmp_path / 'whole'), tmp_path / 'resumed', 2)
+    run = cut_copy(train_once(any_model), tmp_path / 'resumed', 2)
     found = load(run, 'net_g_2.pth')
     for part in found.values():
         part['conv_last.weight'] = part['conv_last.weight'] * 0.5
