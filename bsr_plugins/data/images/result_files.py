@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,7 +22,7 @@ from bsr_plugins.common.errors import DataError
 
 FORMAT = 1
 #: What reading a file that is cut short, damaged or of another program raises.
-#: RuntimeError: one wrong bit makes a member look encrypted.
+#: RuntimeError: one wrong bit makes a member look encrypted. SyntaxError, TokenError: numpy reads headers as Python.
 DAMAGE = (
     OSError,
     EOFError,
@@ -32,6 +33,9 @@ DAMAGE = (
     struct.error,
     zlib.error,
     zipfile.BadZipFile,
+    SyntaxError,
+    tokenize.TokenError,
+    OverflowError,
 )
 
 _CHUNK = 1 << 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from tokenize import TokenError
 from typing import Dict, List, Optional, Sequence, Tuple
 from zipfile import BadZipFile
 
@@ -36,7 +37,7 @@ class StoreReader(ImageReader):
             self._keys = np.ascontiguousarray(images['key'])
             self._columns = tuple(np.ascontiguousarray(images[name]) for name, _ in FIELDS)
             fits = _fits(images, self._header.file_bytes)
-        except (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile) as error:
+        except (OSError, ValueError, LookupError, TypeError, EOFError, SyntaxError, TokenError, BadZipFile) as error:
             raise DataError(
                 f'The raw image store is damaged: {where}', where=where, found=error, remedy=REMAKE
             ) from error

@@ -93,6 +93,17 @@ def test_classes_and_draws_are_those_of_the_lists(tmp_path: Path, order: str, mo
     assert [old.draw(number) for number in range(50)] == [new.draw(number) for number in range(50)]
 
 
+def test_equal_scores_are_ranked_by_key_whatever_their_order_in_the_file(tmp_path: Path) -> None:
+    root = root_in(tmp_path, KEYS)
+    lines = difficulty_path(tmp_path / 'gt.lmdb', 4).read_text().splitlines()
+    expected = classes_of([root], options())
+    ranked = {expected.key(number): int(each) for number, each in enumerate(expected.class_index)}
+    difficulty_path(tmp_path / 'gt.lmdb', 4).write_text('\n'.join([lines[0], *lines[:0:-1], '']))
+    table = classes_of([root], options())
+    assert table.key(0) == KEYS[-1]
+    assert {table.key(number): int(each) for number, each in enumerate(table.class_index)} == ranked
+
+
 def test_a_table_is_made_once_and_again_where_something_changed(
     tmp_path: Path, made: List[DataRoot], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,7 +132,7 @@ def test_a_table_is_made_once_and_again_where_something_changed(
     assert len(made) == 5
 
 
-@pytest.mark.parametrize('damage', ['cut short', 'another bit', 'swapped', 'no table', 'header', 'places'])
+@pytest.mark.parametrize('damage', ['cut short', 'another bit', 'swapped', 'no table', 'header', 'places', 'length'])
 def test_a_damaged_table_is_made_again_with_a_line(
     tmp_path: Path, made: List[DataRoot], caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
@@ -134,6 +145,8 @@ def test_a_damaged_table_is_made_again_with_a_line(
         content[-70] ^= 4
     elif damage == 'swapped':
         content[-640:-512], content[-512:-384] = content[-512:-384], content[-640:-512]
+    elif damage == 'length':
+        content[26:34] = (1 << 62).to_bytes(8, 'little')
     elif damage == 'places':
         # As long, and as well formed: the arrays are others.
         content = content.replace(b'"<u4", 60, 704', b'"<u4", 60, 960')

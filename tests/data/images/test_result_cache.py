@@ -242,6 +242,8 @@ def npy(descr, shape, content=b'', order=False):
         {'values': npy('<i4', (-1,), bytes(60))},
         {'values': npy('<i4', (15, 1), bytes(60))},
         {'values': npy('<i4', (), bytes(4))},
+        {'values': npy('<i4', (15,), bytes(60)).replace(b')', b'(')},
+        {'values': npy('<i4', (15,), bytes(60)).replace(b':', b'=', 1)},
         {'values': b''},
         {'values': b'\x93NUMPY\x02\x00' + bytes(60)},
         {'offsets': npy('|O', (6,), b'\x41' * 48)},

@@ -119,7 +119,7 @@ def test_cut_short_while_it_is_read(store: Path) -> None:
 @pytest.mark.parametrize(
     ('field', 'row', 'value'),
     [('height', 1, 26), ('offset', 1, 2**64 - 1), ('offset', 1, 3), ('file', 1, 2), ('file', 2, 9), ('width', 0, 0)]
-    + [('height', 2, 2**32 - 1), ('key', 2, b'0000'), ('key', 0, b'\xff')],
+    + [('height', 2, 2**32 - 1), ('key', 2, b'0000'), ('key', 1, b'0000'), ('key', 0, b'\xff')],
 )
 def test_an_index_that_does_not_fit(store: Path, field: str, row: int, value: Any) -> None:
     images = np.load(store / 'images.npy')
@@ -129,7 +129,7 @@ def test_an_index_that_does_not_fit(store: Path, field: str, row: int, value: An
         open_reader(store)
 
 
-@pytest.mark.parametrize('kind', ['signed', 'text', 'rows', 'none', 'archive'])
+@pytest.mark.parametrize('kind', ['signed', 'text', 'rows', 'none', 'archive', 'header'])
 def test_an_index_of_another_kind(store: Path, kind: str) -> None:
     images = np.load(store / 'images.npy')
     types = {'signed': 'S4,<i4,<i8,<i4,<i4', 'text': 'U4,<u4,<u8,<u4,<u4'}.get(kind)
@@ -140,6 +140,8 @@ def test_an_index_of_another_kind(store: Path, kind: str) -> None:
             np.savez(stream, images)
         else:
             np.save(stream, {'rows': images[None], 'none': images[:0]}.get(kind, images))
+    if kind == 'header':
+        (store / 'images.npy').write_bytes((store / 'images.npy').read_bytes().replace(b')', b'('))
     with pytest.raises(DataError, match='damaged'):
         open_reader(store)
 
@@ -152,6 +154,16 @@ def test_a_header_with_wrong_numbers(store: Path, change: Dict[str, Any]) -> Non
     header = json.loads((store / 'store.json').read_text())
     (store / 'store.json').write_text(json.dumps({**header, **change}))
     with pytest.raises(DataError, match='(?s)damaged: .*store.json'):
+        open_reader(store)
+
+
+def test_pixels_that_no_image_has(store: Path) -> None:
+    header = json.loads((store / 'store.json').read_text())
+    header['file_bytes'][1] += 3
+    (store / 'store.json').write_text(json.dumps(header))
+    with open(store / 'pixels_001.raw', 'ab') as stream:
+        stream.write(b'123')
+    with pytest.raises(DataError, match='its index does not fit its files'):
         open_reader(store)
 
 
