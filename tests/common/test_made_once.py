@@ -149,6 +149,15 @@ def test_a_holder_that_gives_no_signs_is_left_behind(
     assert not Path(f'{thing.path}.lock').exists()
 
 
+def test_the_file_of_the_next_holder_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(made_once, 'SILENT_SECONDS', -1)
+    lock = tmp_path / 'thing.lock'
+    for there, stays in (('the next one', True), ('the silent one', False)):
+        lock.write_text(there)
+        made_once._Waiting('the thing').look_at(lock, 'the silent one')
+        assert lock.exists() == stays
+
+
 def test_without_locks_in_the_folder_one_process_of_the_machine_makes_it(
     thing: Thing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

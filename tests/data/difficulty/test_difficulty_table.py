@@ -220,6 +220,13 @@ def test_several_roots_are_ranked_together(tmp_path: Path) -> None:
     assert error.value.found == 'border=8'
 
 
+def test_the_maps_of_a_root_are_checked(tmp_path: Path) -> None:
+    root = root_in(tmp_path, KEYS)._replace(saliency=str(tmp_path / 'maps.lmdb'))
+    lmdb_of(tmp_path / 'maps.lmdb', KEYS)
+    with pytest.raises(DataError, match=r'(?s)maps.lmdb.*saliency'):  # no manifest of maps
+        classes_of([root], options())
+
+
 def test_flat_files_hold_empty_arrays_and_refuse_objects(tmp_path: Path) -> None:
     path = tmp_path / 'flat'
     write_flat(path, {}, {'none': np.empty(0, np.int32), 'some': np.arange(5.0)})
