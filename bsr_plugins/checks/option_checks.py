@@ -348,7 +348,7 @@ def _check_backend(option_file: OptionFile, keys: KeyPath) -> List[Finding]:
                 option_file.where(*keys, 'dataroot_gt'),
                 expected='a folder or LMDBs: only data sets of this package read raw image stores',
                 found=', '.join(stores),
-                remedy=STORE_REMEDY,
+                remedy=STORE_REMEDY if 'train' in keys else STORE_REMEDY.partition(';')[0],
             )
         ]
     are_lmdb = set(map(is_keyed, roots))

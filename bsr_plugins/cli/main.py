@@ -10,6 +10,7 @@ import sys
 from typing import List, Optional, Sequence
 
 import bsr_plugins
+from bsr_plugins.cli.gathered_arguments import gather
 from bsr_plugins.cli.messages import error_text, say_error
 from bsr_plugins.common.commands import command as spelled
 from bsr_plugins.common.errors import BsrPluginsError, OptionError
@@ -119,5 +120,6 @@ def _parser() -> argparse.ArgumentParser:
             epilog=getattr(module, 'EXAMPLES', None),
             formatter_class=argparse.RawDescriptionHelpFormatter if described else argparse.HelpFormatter,
         )
+        gather(command)
         module.add_arguments(command)
     return parser

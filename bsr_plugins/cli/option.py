@@ -168,7 +168,9 @@ def _write_for_own_images(args: argparse.Namespace) -> int:
         raise OptionError(
             'Images of your own go with one training file',
             expected='--net, --method, --scale, --hr DIR and --out FILE.yml',
-            remedy='omit names, --test, --all, --list and --check, and name the file by --out',
+            found=f'--hr {args.hr} and, beside it, {" ".join(args.names)}' if args.names else None,
+            remedy='omit names, --test, --all, --list and --check, and name the file by --out; put the images of '
+            'several folders, or links to them, into one',
         )
     (file_name, _), *_rest = _wanted(args).items()
     path = named_place(file_name, args.out)

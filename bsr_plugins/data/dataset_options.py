@@ -32,7 +32,7 @@ def _reads_lmdbs(values: SimpleNamespace) -> None:
             where='io_backend.type',
             expected='lmdb',
             found=backend,
-            remedy=f'make one with {command("subimages")}',
+            remedy=f'io_backend: {{type: lmdb}}, and data roots that {command("subimages")} has made',
         )
     check_pair_options(values)
 

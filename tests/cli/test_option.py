@@ -279,6 +279,7 @@ def test_force_writes_through_a_link(capsys: pytest.CaptureFixture) -> None:
         (['--hr', 'photos', '--out', 'my/'], 'This is a folder\n  where:    --out\n  expected: FILE.yml'),
         (['--hr', 'photos', '--out', '-'], '--hr DIR and --out FILE.yml'),
         (['--hr', 'photos', '--out', 'my.yml', '--test'], 'omit names, --test'),
+        (['--hr', 'photos', 'more', '--out', 'my.yml'], '--hr photos and, beside it, more'),
         (['--hr', 'photos', '--out', 'my.yml', '--check'], 'omit names, --test'),
         (['--hr', 'absent', '--out', 'my.yml'], 'no folder absent'),
         (['--hr', 'empty', '--out', 'my.yml'], 'no image in folder empty'),

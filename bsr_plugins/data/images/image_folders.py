@@ -14,6 +14,8 @@ from bsr_plugins.common.shown import counted
 EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm'})
 NAMED_AT_MOST = 10
 _HEAD_BYTES = 65536
+# Of an LMDB and of a raw image store; the images beside them are figures, of their difficulty for one.
+_DATABASE_FILES = ('data.mdb', 'store.json')
 
 
 def some_of(names: Iterable[Any]) -> str:
@@ -57,11 +59,18 @@ def list_images(folder: PathLike) -> List[Path]:
     """Return the image files directly in ``folder``, sorted by name; hidden files and other kinds are passed over.
 
     Raises:
-        DataError: no such folder, or no image in it.
+        DataError: no such folder, an LMDB or a raw image store, or no image in it.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f'no folder {folder}', where=folder, expected='a folder of images')
+    if any((folder / name).is_file() for name in _DATABASE_FILES):
+        raise DataError(
+            f'{folder} is no folder of images: it is an LMDB or a raw image store',
+            where=folder,
+            expected='a folder of image files',
+            remedy='name the folder of images that it was made of',
+        )
     entries = [entry for entry in folder.iterdir() if not entry.name.startswith('.')]
     images = [entry for entry in entries if entry.suffix.lower() in EXTENSIONS and entry.is_file()]
     if not images:
@@ -177,7 +186,8 @@ def pair_images(
             'HR and LR images do not pair by name: ' + '; '.join(counts),
             where=lr_paths[0].parent,
             expected='LR named ' + ' or '.join(each.format('<name>') for each in templates),
-            remedy='add or remove images, or give --lr-template (such as {}x4)',
+            remedy='add or remove images, name the folders of --hr and --lr in the same order, or give --lr-template '
+            '(such as {}x4)',
         )
     return pairs
 

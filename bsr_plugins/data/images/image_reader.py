@@ -7,9 +7,9 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, List, Optional, Type
 
-from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
+from bsr_plugins.data.images.lmdb_file import REMAKE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ class ImageReader(abc.ABC):
             raise DataError(
                 f'The LMDB has no record {key!r}, though its meta_info.txt lists it',
                 where=self.path,
-                remedy=f'copy it again from where it came, or delete it and make it again with {command("subimages")}',
+                remedy=REMAKE,
             )
         return record
 

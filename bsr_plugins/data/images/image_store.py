@@ -18,7 +18,7 @@ from typing import Iterable, List, NamedTuple, Tuple
 from bsr_plugins.common.commands import command
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
-from bsr_plugins.data.images.lmdb_file import check_lmdb
+from bsr_plugins.data.images.lmdb_file import REMAKE, check_lmdb
 
 SUFFIX = '.store'
 HEADER, INDEX = 'store.json', 'images.npy'
@@ -28,7 +28,6 @@ STORE_REMEDY = (
     'name a folder of images, or LMDBs, which `basicsr subimages` makes without --layout images; to train from the '
     'store, take type: UniformWindowsDataset, which draws the same crops'
 )
-REMAKE = f'copy it again from where it came, or delete it and make it again with {command("subimages")}'
 # Of an image in the index, behind its key.
 FIELDS = [('file', '<u4'), ('offset', '<u8'), ('height', '<u4'), ('width', '<u4')]
 

@@ -16,7 +16,10 @@ from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 
 DATA = 'data.mdb'
-REMAKE = f'copy it again from where it came, or delete it and make it again with {command("subimages")}'
+REMAKE = (
+    'copy the whole folder again from where it came, or delete that folder and make it again with '
+    f'{command("subimages")}'
+)
 
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _HEADER = 16  # of a page

@@ -13,7 +13,8 @@ import numpy as np
 from bsr_plugins.common.errors import DataError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_reader import ImageReader
-from bsr_plugins.data.images.image_store import FIELDS, HEADER, INDEX, REMAKE, check_bytes, raw_name, read_header
+from bsr_plugins.data.images.image_store import FIELDS, HEADER, INDEX, check_bytes, raw_name, read_header
+from bsr_plugins.data.images.lmdb_file import REMAKE
 from bsr_plugins.data.images.window_positions import place_of
 
 

@@ -8,10 +8,11 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 
-from bsr_plugins.common.errors import DataError
+from bsr_plugins.common.errors import DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.data.images.image_folders import NAMED_AT_MOST, by_key, list_images
 from bsr_plugins.data.images.image_reading import read_image
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.saliency.saliency_record import source_of
 from bsr_plugins.data.subimages.lmdb_images import LmdbImages
 from bsr_plugins.data.subimages.lmdb_manifest import read_keys
@@ -49,8 +50,13 @@ def images_of_folder(folder: PathLike) -> SourceImages:
     """Return the images of a folder by their names without ending, dots in them as ``-``.
 
     Raises:
+        OptionError: It is an LMDB or a raw image store.
         DataError: There is no such folder, no image in it, or names that cannot be keys.
     """
+    if is_keyed(folder):
+        raise OptionError(
+            f'{folder} is no folder of images', where='--lq', found=str(folder), remedy=f'give it as --lq-lmdb {folder}'
+        )
     files = by_key(list_images(folder))
     return SourceImages(str(folder), 'folder', sorted(files), lambda key: read_image(files[key]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from pathlib import Path
@@ -14,12 +15,16 @@ from bsr_plugins.common.files import PathLike
 from bsr_plugins.common.findings import shortened
 from bsr_plugins.common.option_kinds import SECTION, TEXT, Kind, choice, list_of, number, optional, whole
 from bsr_plugins.data.images.degradations import DEGRADATIONS
+from bsr_plugins.data.images.image_folders import some_of
+from bsr_plugins.data.images.image_store import is_keyed
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.images.name_lists import check_inside_folder, key_in, read_lines
 
 MANIFEST = 'manifest.json'
 META_INFO = 'meta_info.txt'
 FORMAT = 1
+# What stands beside an LMDB or a store while it is made.
+_PARTS = ('.partial', '.shard_*')
 #: Entries that stand in the manifest of a finished LMDB alone.
 MEASURED = ('sub_images', 'sizes')
 
@@ -236,7 +241,24 @@ def _read(lmdb_path: PathLike, path: Path, make: str = _MAKE) -> bytes:
 
 
 def _require(lmdb_path: PathLike, path: Path, make: str = _MAKE) -> None:
-    if not Path(lmdb_path).is_dir():
+    folder = Path(lmdb_path)
+    if not folder.is_dir():
+        parts = sorted(
+            each.name for pattern in _PARTS for each in folder.parent.glob(glob.escape(folder.name) + pattern)
+        )
+        if parts:
+            raise DataError(
+                f'{lmdb_path} is not finished',
+                where=lmdb_path,
+                found=some_of(parts),
+                remedy='give the command that began it again, or those of its shards that are missing: they go on',
+            )
         raise DataError(f'no LMDB folder {lmdb_path}', where=lmdb_path, remedy=make)
     if not path.is_file():
-        raise DataError(f'{lmdb_path} has no {path.name}', where=path, remedy=make)
+        inside = sorted(each.name for each in folder.iterdir() if is_keyed(each))
+        raise DataError(
+            f'{lmdb_path} has no {path.name}',
+            where=path,
+            found=some_of(inside) if inside else None,
+            remedy=f'name one of these, as {folder}/NAME' if inside else make,
+        )

@@ -117,3 +117,9 @@ def test_fingerprint_tells_content_and_names_but_not_places(make, tmp_path):
 def test_some_of_counts_the_rest():
     assert some_of(range(3)) == '0, 1, 2'
     assert some_of(range(12)) == '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more'
+
+
+@pytest.mark.parametrize('file', ['data.mdb', 'store.json'])
+def test_figures_in_an_lmdb_or_a_store_are_no_images_of_a_set(make, file):
+    with pytest.raises(DataError, match='(?s)no folder of images.*that it was made of'):
+        list_images(make('made', file, 'difficulty_x4_histogram.png'))

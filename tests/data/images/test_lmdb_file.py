@@ -50,7 +50,7 @@ def test_a_file_cut_short_is_refused(folder, share):
     resize(folder, int(share * size))
     with pytest.raises(DataError, match=r'HR\.lmdb/data\.mdb') as caught:
         open_reader(folder)
-    assert 'copy it again' in caught.value.remedy
+    assert 'copy the whole folder again' in caught.value.remedy
     if share > 0.1:
         assert f'{size:,} bytes' in str(caught.value) and 'is cut short' in str(caught.value)
 

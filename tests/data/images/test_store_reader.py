@@ -97,7 +97,7 @@ def test_no_such_image(folder: Path, key: str) -> None:
 def test_cut_short(store: Path, name: str) -> None:
     content = (store / name).read_bytes()
     (store / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match=f'(?s)damaged: .*{name}.*(make it again|copy it again)'):
+    with pytest.raises(DataError, match=f'(?s)damaged: .*{name}.*(make it again|copy the whole folder again)'):
         open_reader(store)
 
 

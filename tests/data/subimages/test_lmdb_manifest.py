@@ -166,3 +166,16 @@ def test_keys_that_are_not_text_are_refused(folder):
     (folder / 'meta_info.txt').write_bytes(b'\xff\xfe\x00')
     with pytest.raises(DataError, match='is not plain UTF-8 text'):
         read_keys(folder)
+
+
+@pytest.mark.parametrize('part', ['HR.store.partial', 'HR.store.shard_1_of_3'])
+def test_what_is_not_finished_is_said_to_be(tmp_path, part):
+    (tmp_path / part).mkdir()
+    with pytest.raises(DataError, match=f'(?s)HR.store is not finished.*{part}.*they go on'):
+        read_keys(tmp_path / 'HR.store')
+
+
+def test_a_folder_around_an_lmdb_names_it(tmp_path):
+    (tmp_path / 'HR_sub.lmdb').mkdir()
+    with pytest.raises(DataError, match='(?s)has no meta_info.*found: *HR_sub.lmdb.*name one of these'):
+        read_keys(tmp_path)
