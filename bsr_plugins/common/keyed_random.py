@@ -6,9 +6,10 @@ or not.
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import TYPE_CHECKING, Tuple
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Of the draws of the data sets that number them: raised where a key gives other numbers than in the release before.
 DRAW_VERSION = 2
@@ -75,12 +76,16 @@ def hashed_generator(*key: int) -> np.random.Generator:
 
     For a whole batch at once; for single numbers :class:`HashedNumbers` costs a tenth.
     """
+    import numpy as np
+
     numbers = HashedNumbers(*key)
     return np.random.Generator(np.random.Philox(key=numbers.word() << 64 | numbers.word()))
 
 
 def keyed_generator(*key: int) -> np.random.Generator:
     """Return a numpy generator that depends on ``key`` (non-negative integers) alone."""
+    import numpy as np
+
     return np.random.default_rng([int(part) for part in key])
 
 
