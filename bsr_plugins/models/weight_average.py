@@ -27,6 +27,9 @@ class WeightAverage:
     @torch.no_grad()
     def update(self, decay: float) -> None:
         """Move the average towards the weights; ``decay`` 0 copies them."""
-        if self._average:
+        if self._average and hasattr(torch, '_foreach_mul_'):
             torch._foreach_mul_(self._average, decay)
             torch._foreach_add_(self._average, self._trained, alpha=1 - decay)
+            return
+        for mean, weight in zip(self._average, self._trained):
+            mean.mul_(decay).add_(weight, alpha=1 - decay)

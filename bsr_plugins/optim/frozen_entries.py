@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,11 @@ class FrozenEntries:
         self.optimizer = optimizer
         self.parameters: Dict[str, nn.Parameter] = dict(named_parameters)
         self._frozen: Dict[str, FrozenTensor] = {}
+        #: The calls that write the held values; none, where they have to be made anew.
+        self._writers: List[Callable[[], Tensor]] = []
+        self._addresses: List[Callable[[], int]] = []
+        self._strides: List[Callable[[], Tuple[int, ...]]] = []
+        self._written_to: Tuple[Any, ...] = ()
         self._enabled = True
         self._detach: Optional[Callable[[], None]] = after_each_step(optimizer, self.restore)
 
@@ -63,6 +68,7 @@ class FrozenEntries:
         if value and not self._enabled:
             for frozen in self._frozen.values():
                 frozen.take_values()
+            self._writers = []
         self._enabled = bool(value)
 
     @contextlib.contextmanager
@@ -101,11 +107,11 @@ class FrozenEntries:
             index = mask.reshape(-1).nonzero().flatten()
             if index.numel():
                 frozen[name] = FrozenTensor(name, self.parameters[name], index)
-        self._frozen = frozen
+        self._frozen, self._writers = frozen, []
 
     def release(self) -> None:
         """Freeze nothing any more."""
-        self._frozen = {}
+        self._frozen, self._writers = {}, []
 
     def masks(self) -> Dict[str, Tensor]:
         """Return a bool mask (True: frozen) for every one of ``named_parameters``."""
@@ -117,9 +123,24 @@ class FrozenEntries:
     @torch.no_grad()
     def restore(self) -> None:
         """Write the held values back; the optimizer's hook calls it after each step."""
-        if self._enabled:
-            for frozen in self._frozen.values():
-                frozen.restore()
+        if not self._enabled or not self._frozen:
+            return
+        if not self._writers or self._place() != self._written_to:
+            self._writers = [frozen.writer() for frozen in self._frozen.values()]
+            parameters = [frozen.parameter for frozen in self._frozen.values()]
+            self._addresses = [parameter.data_ptr for parameter in parameters]
+            self._strides = [parameter.stride for parameter in parameters]
+            self._written_to = self._place()
+        for write in self._writers:
+            write()
+
+    def _place(self) -> Tuple[Any, ...]:
+        """Return what the calls that write hold for: where the parameters are, and torch's choice of algorithms.
+
+        Two lists of calls that are looked up beforehand: at every step of hundreds of tensors each lookup is felt.
+        """
+        addresses = [address() for address in self._addresses]
+        return addresses, [strides() for strides in self._strides], torch.are_deterministic_algorithms_enabled()
 
     def remove(self) -> None:
         """Detach from the optimizer; nothing is held any more."""
@@ -157,5 +178,5 @@ class FrozenEntries:
                     expected=', '.join(list(self.parameters)[:5]),
                 )
             frozen[name] = FrozenTensor.from_state(name, self.parameters[name], saved)
-        self._frozen = frozen
+        self._frozen, self._writers = frozen, []
         self._enabled = bool(state['enabled'])

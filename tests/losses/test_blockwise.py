@@ -124,3 +124,19 @@ def test_differentiated_by_noise_or_where_no_closed_form_is_known_it_is_the_comp
     error = (target - pred).detach()
     assert torch.allclose(by_noise, -error.abs() * (error - error.abs() * noise.detach()).sign())
     assert not _FocalPixel(0.5, 1, 1, 1.5, 'batch').has_closed_form and not _HybridLp(1, 1, 1, 0.5, 0).has_closed_form
+
+
+@pytest.mark.parametrize('loss', [FocalPixelLoss(), ExpectationLoss(), HybridLpLoss()])
+def test_under_autocast_values_and_slopes_are_those_of_float32(loss: nn.Module) -> None:
+    pred, target = images(0, torch.bfloat16), images(1)
+    given = {'lq': images(2)} if isinstance(loss, FocalPixelLoss) else {}
+    if isinstance(loss, ExpectationLoss):
+        given = {'noise': images(2)}
+    found = []
+    for enabled in (True, False):
+        output = (pred if enabled else pred.float()).requires_grad_()
+        with torch.autocast('cpu', torch.bfloat16, enabled=enabled):
+            value = loss(output, target, **given)
+        found.append((value, torch.autograd.grad(value, output)[0]))
+    assert torch.equal(found[0][0], found[1][0]) and found[0][1].dtype == torch.bfloat16
+    assert torch.equal(found[0][1], found[1][1].bfloat16())

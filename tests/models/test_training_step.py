@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bsr_plugins.common.errors import OptionError
 from bsr_plugins.models.engine_options import EngineOptions
 from bsr_plugins.models.precision import grad_scaler
-from bsr_plugins.models.training_step import TrainingStep, total_norm
+from bsr_plugins.models.training_step import TrainingStep, _norm_of_rows, flat_norm, total_norm
 from bsr_plugins.optim.frozen_entries import FrozenEntries
 from cpu_autocast import needs_cpu_fp16
 
@@ -123,3 +123,18 @@ def test_a_precision_that_the_device_lacks_is_refused(monkeypatch: pytest.Monkey
         grad_scaler('fp16', CPU)
     assert caught.value.where == 'train.amp'
     assert grad_scaler('bf16', CPU) is None
+
+
+def test_the_norm_in_few_calls_is_that_of_all_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(4, 3, 3, 3), (2, 3, 3, 3), (5,), (), (1, 2), (3, 2)]
+    gradients = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
+    gradients[0] = gradients[0].contiguous(memory_format=torch.channels_last)
+    expected = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    cpu = torch.device('cpu')
+    torch.testing.assert_close(flat_norm(gradients, cpu), expected)
+    torch.testing.assert_close(_norm_of_rows(gradients), expected)
+    monkeypatch.delattr(torch, '_foreach_norm')
+    monkeypatch.delattr(nn.utils, 'get_total_norm', raising=False)
+    torch.testing.assert_close(flat_norm(gradients, cpu), expected)
+    assert flat_norm([], cpu) == 0 and not torch.isfinite(_norm_of_rows([*gradients, torch.tensor([float('inf')])]))

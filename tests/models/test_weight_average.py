@@ -12,9 +12,13 @@ from bsr_plugins.models.upstream_code import is_upstreams
 from bsr_plugins.models.weight_average import WeightAverage
 
 
+@pytest.mark.parametrize('has_foreach', [True, False])
 @pytest.mark.parametrize('decay', [0, 0.5, 0.999])
-def test_bits_of_basicsr(decay: float) -> None:
+def test_bits_of_basicsr(decay: float, has_foreach: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from basicsr.models.base_model import BaseModel
+
+    if not has_foreach:
+        monkeypatch.delattr(torch, '_foreach_mul_')
 
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3))

@@ -369,6 +369,24 @@ def test_indices_take_at_most_a_byte_a_parameter(share: float) -> None:
     assert 0 < frozen.index_bytes <= parameter.numel()
 
 
+def test_few_entries_are_held_whichever_way_torch_may_write_them() -> None:
+    net = make_net()
+    masks = make_masks(net, share=0.05)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    frozen = FrozenEntries(optimizer, dict(net.named_parameters()))
+    frozen.freeze(masks)
+    assert all(entry.writer().func.__name__ == 'put_' for entry in frozen._frozen.values())
+    before = snapshot(net)
+    train(net, optimizer, 2)
+    torch.use_deterministic_algorithms(True)
+    try:
+        train(net, optimizer, 2)
+        assert all(write.func.__name__ == 'scatter_' for write in frozen._writers)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    check_frozen(net, before, masks)
+
+
 def test_indices_are_wide_where_torch_cannot_scatter_by_narrow_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frozen_tensor, '_scatters_by_int32', lambda device: False)
     net, masks = make_net(), make_masks(make_net(), share=0.9)
