@@ -11,7 +11,7 @@ IG_RULE = Option(
     'midpoint',
     'Riemann rule of Eq. 10',
     'the paper prints left, its code computes right with 100 steps; 4 steps of midpoint rank alike at a '
-    'twenty-fifth of the cost',
+    'twentieth of the cost',
 )
 IG_STEPS = Option('ig_steps', whole(1), 4, 'points on the path between the two models')
 IG_BATCHES = Option(

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Tuple
 
 SCALE = 4
 TOP = 0.05
-MIN_COST_RATIO = 22
+MIN_COST_RATIO = 20
 MIN_SHARED = 0.99
 
 
