@@ -73,6 +73,14 @@ def test_the_slope_of_l_e_is_exact_where_noise_and_error_cancel(threshold: str) 
     assert torch.allclose(*found, rtol=1.5e-7, atol=0)
 
 
+@pytest.mark.parametrize('layout', [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize('scope', ['batch', 'sample'])
+def test_an_error_equal_to_the_mean_keeps_its_noise(layout: Any, scope: str) -> None:
+    pred, target, noise = torch.zeros(SHAPE), torch.ones(SHAPE).contiguous(memory_format=layout), images(2)
+    found = _Expectation(scope).of('none', pred.contiguous(memory_format=layout), target, noise)
+    assert torch.equal(found, (1 - noise).abs())
+
+
 @every_formula
 @pytest.mark.parametrize('reduction', ['none', 'mean'])
 def test_gradcheck_and_the_second_derivative(name: str, reduction: str) -> None:

@@ -220,6 +220,15 @@ def test_several_roots_are_ranked_together(tmp_path: Path) -> None:
     assert error.value.found == 'border=8'
 
 
+@pytest.mark.parametrize('longer', ['gt.lmdb', 'lq.lmdb'])
+def test_a_list_that_goes_on_behind_the_last_score_is_an_error(tmp_path: Path, longer: str) -> None:
+    root = root_in(tmp_path, KEYS)
+    with open(tmp_path / longer / 'meta_info.txt', 'a') as stream:
+        stream.write('9999_s001.png (32,32,3) 1\n')
+    with pytest.raises(DataError, match='9999_s001'):
+        classes_of([root], options())
+
+
 def test_the_maps_of_a_root_are_checked(tmp_path: Path) -> None:
     root = root_in(tmp_path, KEYS)._replace(saliency=str(tmp_path / 'maps.lmdb'))
     lmdb_of(tmp_path / 'maps.lmdb', KEYS)
