@@ -229,6 +229,9 @@ def image_size(path: Path) -> Optional[Size]:
 
 def keyed_pairs(gt: Path, lq: Optional[Path]) -> Optional[KeyedPairs]:
     """Return what the lists of two LMDBs hold, or of one; None where one is not there or damaged."""
+    lists = [folder / META_INFO for folder in (gt, lq) if folder is not None]
+    if not all(each.is_file() for each in lists):
+        return None
     from bsr_plugins.checks.keyed_listing import read_keyed_pairs  # numpy
 
     known, key = _listed_once.get(), f'{gt}\n{lq}'

@@ -174,17 +174,17 @@ class StoreParts:
         entries, file_bytes = [], []
         sizes: Dict[str, Sequence[int]] = {}
         for number in range(self.total):
-            offset = 0
+            place = 0
             images = self._written(path, number)
             if images is None:
                 raise DataError(
                     f'{partial / raw_name(number)} is missing or damaged', where=partial, remedy='run it again'
                 )
             for key, height, width in images:
-                entries.append((key, number, offset, height, width))
+                entries.append((key, number, place, height, width))
                 sizes[key] = [height, width]
-                offset += 3 * height * width
-            file_bytes.append(offset)
+                place += 3 * height * width
+            file_bytes.append(place)
         request = self._request
         divisor = 1 if manifest['kind'] == 'hr' else request.scale
         crop, step, threshold = (value // divisor for value in request.grid)

@@ -40,7 +40,7 @@ def test_format_and_key_order(path):
     lines = ['a_s001.png (1,1,3) 1', 'b_s001.png (1,1,3) 1', 'b_s002.png (1,1,3) 1']
     assert (path / 'meta_info.txt').read_text().splitlines() == lines
     assert read_manifest(path) == {**MANIFEST, 'sub_images': 3}
-    assert {entry.name for entry in path.iterdir()} == {'data.mdb', 'lock.mdb', 'meta_info.txt', 'manifest.json'}
+    assert {entry.name for entry in path.iterdir()} == {'data.mdb', 'meta_info.txt', 'manifest.json'}
     assert not writer.partial.exists()
 
 
