@@ -15,7 +15,9 @@ from bsr_plugins.common.files import PathLike, write_text
 from bsr_plugins.common.naming import plain_name
 from bsr_plugins.data.dataset_options import PAIRED_TYPES
 from bsr_plugins.data.difficulty.scorers import choose_device
-from bsr_plugins.data.images.image_store import is_keyed
+from bsr_plugins.data.images.data_roots import paths_of
+from bsr_plugins.data.images.image_store import is_keyed, is_store
+from bsr_plugins.data.sampling.pair_reader import PairedImages
 from bsr_plugins.models.constant_sigma import constant_sigma_path
 from bsr_plugins.options.option_file import read_option_file
 
@@ -45,7 +47,11 @@ def measure_constant_sigma(
     from bsr_plugins.models.rebalanced_sr_model import RebalancedSRModel
 
     options = read_option_file(opt).options
-    dataset = build_dataset(_whole_images(options, opt))
+    whole = _whole_images(options, opt)
+    # Several roots, and stores, are read by the pack alone.
+    roots = paths_of(whole.get('dataroot_gt'))
+    images = PairedImages(whole) if len(roots) > 1 or any(is_store(root) for root in roots) else None
+    dataset = build_dataset(whole) if images is None else images
     if not len(dataset):
         raise DataError('the training set is empty', where=f'{opt}: datasets.train')
     if not Path(weights).is_file():
@@ -66,7 +72,8 @@ def measure_constant_sigma(
     absolute = squared = 0.0
     count = 0
     for index in tqdm(range(len(dataset)), desc='constant sigma', unit='image', mininterval=1):
-        absolute_one, squared_one, count_one = _errors(model, dataset[index])
+        sample = dataset[index] if images is None else images.whole_sample(index)
+        absolute_one, squared_one, count_one = _errors(model, sample)
         absolute, squared, count = absolute + absolute_one, squared + squared_one, count + count_one
     result = {'constant_sigma': absolute / count, 'rmse': (squared / count) ** 0.5, 'images': len(dataset)}
     _write(weights, param_key, result)
@@ -95,7 +102,7 @@ def _whole_images(options: Dict[str, Any], opt: PathLike) -> Dict[str, Any]:
             found=repr(train.get('type')),
         )
     kept = ('dataroot_gt', 'dataroot_lq', 'meta_info_file', 'filename_tmpl', 'io_backend', 'mean', 'std', 'color')
-    backend = 'lmdb' if is_keyed(train.get('dataroot_gt')) else 'disk'
+    backend = 'lmdb' if all(is_keyed(root) for root in paths_of(train.get('dataroot_gt'))) else 'disk'
     return {
         'io_backend': {'type': backend},
         **{key: train[key] for key in kept if key in train},

@@ -50,6 +50,23 @@ def training(tmp_path: Path) -> Dict[str, Any]:
     return options
 
 
+@pytest.mark.parametrize('layout', ['lmdb', 'images'])
+def test_several_roots_and_stores(training: Dict[str, Any], tmp_path: Path, layout: str) -> None:
+    from bsr_plugins.data.subimages.subimage_lmdb import create_subimage_lmdbs
+    from bsr_plugins.data.subimages.windows import WindowGrid
+
+    alone = measure_constant_sigma(tmp_path / 'x.yml', tmp_path / 'net_g_5.pth', device='cpu')
+    where = (tmp_path / 'HR', tmp_path / 'set', 2, tmp_path / 'LR')
+    made = create_subimage_lmdbs(*where, grid=WindowGrid(8, 8, 0), progress=False, layout=layout)
+    train = training['datasets']['train']
+    train.update(type='UniformWindowsDataset', dataroot_gt=[str(made.hr)] * 2, dataroot_lq=[str(made.lr)] * 2)
+    del train['io_backend']
+    (tmp_path / 'x.yml').write_text(yaml.safe_dump(training))
+    twice = measure_constant_sigma(tmp_path / 'x.yml', tmp_path / 'net_g_5.pth', device='cpu')
+    # Windows of 8 x 8 in the LMDB, of which the second image has two; whole images in the store.
+    assert twice == {**alone, 'images': 2 * (3 if layout == 'lmdb' else 2)}
+
+
 def test_all_elements_of_whole_images_count_alike(training: Dict[str, Any], tmp_path: Path) -> None:
     result = measure_constant_sigma(tmp_path / 'x.yml', tmp_path / 'net_g_5.pth', device='cpu')
     assert result['constant_sigma'] == pytest.approx((20 * 1 + 10 * 2) / 3 / 255)

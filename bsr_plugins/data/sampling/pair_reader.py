@@ -166,6 +166,12 @@ class PairedImages:
         tensors = self._tensors(gt_crop, lq_crop, saliency, self._tensors.turn(numbers))
         return {**tensors, 'lq_path': self.lq_path(index), 'gt_path': self.gt_path(index)}
 
+    def whole_sample(self, index: int) -> Dict[str, Any]:
+        """Return a pair as the sample of a test: whole images, nothing turned."""
+        lq, gt = self.read_lq(index), self.read_gt(index)
+        self.check_pair(index, lq, gt)
+        return {**self._tensors(gt, lq), 'lq_path': self.lq_path(index), 'gt_path': self.gt_path(index)}
+
     # ------------------------------------------------------------------ reading
     def _number_of_root(self, index: int) -> int:
         return int(np.searchsorted(self._ends, index, side='right'))
