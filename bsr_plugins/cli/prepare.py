@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Mapping
 
 from bsr_plugins.cli.messages import say
 from bsr_plugins.cli.shard_arguments import add_shard_argument, given_shard, say_missing, shows_progress
+from bsr_plugins.common.shown import counted
 
 HELP = 'compute what the data sets of an option file compute at their first start, before training'
 DESCRIPTION = """\
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
             if shard is not None and each.missing:
                 say_missing(f'{each.what} ({each.path})', shard, took, each.missing, ['prepare', *argv])
             else:
-                say(f'{each.what}: {each.total} images, {took}: {each.path}')
+                say(f'{each.what}: {counted(each.total, each.unit, each.unit + "s")}, {took}: {each.path}')
             prepared += 1
     if not prepared:
         say(f'{args.opt}: its data sets compute nothing at their first start')

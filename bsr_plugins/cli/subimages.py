@@ -9,6 +9,7 @@ from typing import List
 from bsr_plugins.cli.messages import say
 from bsr_plugins.cli.shard_arguments import add_shard_argument, given_shard, say_missing, shows_progress
 from bsr_plugins.cli.unused_arguments import refuse_unused
+from bsr_plugins.common.shown import counted
 from bsr_plugins.data.images.degradations import BICUBIC, DEGRADATIONS, FPL
 from bsr_plugins.data.images.image_encoding import ENCODINGS
 from bsr_plugins.data.subimages.layouts import IMAGES, LAYOUTS, LMDB
@@ -130,7 +131,8 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
         shard=shard,
     )
     if created.missing and shard is not None:
-        took = f'{created.images} images in {time.monotonic() - start:.1f} s' if created.images else 'already there'
+        seconds = f'{time.monotonic() - start:.1f} s'
+        took = f'{counted(created.images, "image", "images")} in {seconds}' if created.images else 'nothing to make'
         say_missing(str(created.hr.parent), shard, took, created.missing, ['subimages', *argv])
         return 0
     for path in (created.hr, created.lr):

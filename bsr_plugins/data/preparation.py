@@ -59,7 +59,7 @@ def _prepared_table(opt: Mapping[str, Any]) -> List[Prepared]:
             remedy=f'set {FOLDER_VARIABLE} to a folder that can be written',
         )
     made = len(table) if os.stat(table.path).st_mtime >= before - 1 else 0
-    return [Prepared('table of difficulty classes', table.path, len(table), made, [])]
+    return [Prepared('table of difficulty classes', table.path, len(table), made, [], 'sub-image')]
 
 
 def as_built(dataset: Mapping[str, Any], phase: str, scale: Any) -> Dict[str, Any]:

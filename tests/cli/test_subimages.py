@@ -32,7 +32,7 @@ def test_shards_of_several_folders(layout: str, names: tuple, capsys: pytest.Cap
     given = [*COMMAND, '--layout', layout, '--shard']
     assert main([*given, '2/2']) == 0
     said = capsys.readouterr().out
-    assert 'shard 2 of 2 of out: 1 images in' in said and f'{command(*given, "1/2")}\n' in said
+    assert 'shard 2 of 2 of out: 1 image in' in said and f'{command(*given, "1/2")}\n' in said
     assert main([*given, '1/2']) == 0
     said = capsys.readouterr().out
     assert all(f'{Path("out", name)}: 8 sub-images, made in' in said for name in names)

@@ -60,6 +60,7 @@ class Prepared(NamedTuple):
         total: Of how many images it has results, or will have.
         made: How many of them were computed, or looked at again, by this call.
         missing: Numbers of the shards that are not finished; [] where the file is there.
+        unit: What is counted, in the singular.
     """
 
     what: str
@@ -67,6 +68,7 @@ class Prepared(NamedTuple):
     total: int
     made: int
     missing: List[int]
+    unit: str = 'image'
 
 
 class ImageResults:
