@@ -357,7 +357,7 @@ def test_forward_passes_are_counted() -> None:
     net, baseline, target, batches = small_case(count=8)
     calls = []
     net.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
-    parameter_attribution(net, baseline, target, batches, progress=False)
+    parameter_attribution(net, baseline, target, batches, steps=8, progress=False)
     assert (calls.count(True), calls.count(False)) == (64, 4)
 
 

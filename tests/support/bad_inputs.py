@@ -336,7 +336,7 @@ TABLE: List[Bad] = [
         'cannot be read',
     ),
     bad('force_yml quoted', TRAIN + ' --force_yml name="x"', nothing, 'is quoted'),
-    bad('force_yml twice', TRAIN + ' --force_yml name=x --force_yml name=y', nothing, 'is given twice'),
+    bad('force_yml twice', TRAIN + ' --force_yml name=x --force_yml name=y', nothing, 'expected once, found twice'),
     bad('force_yml of no seed', TRAIN + ' --force_yml manual_seed=-1', nothing, 'manual_seed'),
     bad('force_yml that debug undoes', TRAIN + ' --debug --force_yml logger:print_freq=7', nothing, 'not take effect'),
     bad('force_yml of a name elsewhere', TRAIN + ' --force_yml name=../../x', nothing, '../../x', 'one folder'),
@@ -940,7 +940,7 @@ TABLE: List[Bad] = [
     bad('srun left out', TRAIN + ' --launcher slurm', nothing, 'processes that srun starts'),
     # ------------------------------------------------------------------ LMDBs and difficulty in training
     bad('an empty LMDB', TRAIN, cut(DATA, 0.0), 'The LMDB is damaged'),
-    bad('an LMDB cut short', TRAIN, cut(DATA), 'The LMDB is cut short', 'delete it and make it again'),
+    bad('an LMDB cut short', TRAIN, cut(DATA), 'The LMDB is cut short', 'delete that folder and make it again'),
     bad('an LMDB cut short in a worker', TRAIN, all_of(WORKERS, cut(DATA)), 'The LMDB is cut short'),
     bad('an LMDB cut short in scoring', SCORE, cut(DATA), 'The LMDB is cut short'),
     bad('an LMDB cut short in a stock data set', TRAIN, all_of(STOCK_LMDB, cut(DATA)), 'The LMDB is cut short'),

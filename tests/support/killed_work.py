@@ -51,6 +51,8 @@ def train_writing_to(place: str, *arguments: str) -> int:
     from bsr_plugins.cli.main import main
 
     os.setsid()
+    # Under nohup the tests' processes, and a training that they start, would not hear of it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     sys.stdout.flush()
     if place:
         output = os.open(place, os.O_WRONLY)

@@ -141,7 +141,8 @@ def test_a_trained_network_scores(arguments: List[str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('more', 'text'),
     [
-        (['--hr-lmdb', 'no.lmdb'], 'no LMDB folder no.lmdb'),
+        (['--hr-lmdb', 'no.lmdb'], 'belong together one by one'),
+        (['--hr-lmdb', 'no.lmdb', '--lr-lmdb', 'no_lr.lmdb'], 'no LMDB folder no.lmdb'),
         (['--scale', '2'], 'made for another scale'),
         (['--opt', 'x.yml'], '--opt and --weights together'),
         (['--weights', 'x.pth'], '--opt and --weights together'),
