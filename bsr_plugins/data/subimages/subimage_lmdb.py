@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -18,10 +19,10 @@ from bsr_plugins.data.subimages.image_sources import Folders
 from bsr_plugins.data.subimages.layouts import HR_NAME, IMAGES, LMDB, names_of
 from bsr_plugins.data.subimages.lmdb_manifest import read_manifest
 from bsr_plugins.data.subimages.lmdb_merge import ShardRecords
-from bsr_plugins.data.subimages.lmdb_writer import Items, LMDBWriter, remove_leftovers
+from bsr_plugins.data.subimages.lmdb_writer import PARTIAL, Items, LMDBWriter, remove_leftovers
 from bsr_plugins.data.subimages.making import image_bar, in_order, locked, source_image, threads
 from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut, hr_image
-from bsr_plugins.data.subimages.subimage_request import Prefix, Request, is_complete, make_request
+from bsr_plugins.data.subimages.subimage_request import Prefix, Request, is_complete, make_request, refuse_part_of_another
 from bsr_plugins.data.subimages.subimage_store import StoreParts, remove_notes
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name
 
@@ -163,6 +164,8 @@ def _stores_work(job: _Job, base: Path, shard: Shard) -> ShardedWork:
 
 
 def _lmdbs_work(job: _Job, base: Path, shard: Shard) -> ShardedWork:
+    if job.missing(job.out):
+        _refuse_other_shards(job, base)
     prefixes, of_path = job.request.prefixes(), _shards(base, shard.total)
 
     def has_images(path: Path) -> bool:
@@ -187,6 +190,13 @@ def _lmdbs_work(job: _Job, base: Path, shard: Shard) -> ShardedWork:
         return _make(job, path, part.of(prefixes))
 
     return ShardedWork(lambda: not job.missing(job.out), is_part, make, lambda paths: _put_together(job, paths))
+
+
+def _refuse_other_shards(job: _Job, base: Path) -> None:
+    for folder in sorted(base.parent.glob(f'{glob.escape(base.name)}.shard_*')):
+        for name, manifest in job.manifests.items():
+            for path in (folder / name, folder / (name + PARTIAL)):
+                refuse_part_of_another(path, manifest, delete=folder)
 
 
 def _shards(base: Path, total: int) -> Dict[Path, Shard]:

@@ -143,13 +143,7 @@ def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
             remedy=remedy,
         )
     check_database(path)
-    there = read_manifest(path, 'source')
-    differences = [
-        f'{words} {_value(there, name)} there, {_value(asked, name)} asked for'
-        for name, words in _COMPARED.items()
-        if _value(there, name) != _value(asked, name)
-    ]
-    differences += _source_differences(there, asked)
+    differences = _differences(read_manifest(path, 'source'), asked)
     if differences:
         raise DataError(
             f'{path} exists and is not what is asked for',
@@ -158,6 +152,40 @@ def is_complete(path: Path, asked: Dict[str, Any]) -> bool:
             remedy=remedy + ', or ask for the same settings',
         )
     return True
+
+
+def refuse_part_of_another(path: Path, asked: Dict[str, Any], delete: Path) -> None:
+    """Raise where an unfinished folder was begun with other settings or images, since others may be at it.
+
+    Args:
+        path: The folder; nothing is said of one that is damaged or not there.
+        asked: The manifest of what is asked for.
+        delete: What to delete for it to be made anew.
+
+    Raises:
+        DataError: It is a part of something else; the text names every difference.
+    """
+    try:
+        differences = _differences(read_manifest(path, 'source'), asked)
+    except DataError:
+        return
+    if differences:
+        raise DataError(
+            f'{path} is a part of something else',
+            where=path,
+            expected='nothing, or what an earlier run with the same settings and images left',
+            found='; '.join(differences),
+            remedy=f'delete {delete}, unless a run with other settings is making it; or ask for the same settings',
+        )
+
+
+def _differences(there: Dict[str, Any], asked: Dict[str, Any]) -> List[str]:
+    differences = [
+        f'{words} {_value(there, name)} there, {_value(asked, name)} asked for'
+        for name, words in _COMPARED.items()
+        if _value(there, name) != _value(asked, name)
+    ]
+    return differences + _source_differences(there, asked)
 
 
 def _value(manifest: Dict[str, Any], name: str) -> Any:

@@ -25,7 +25,7 @@ from bsr_plugins.data.subimages.lmdb_manifest import (
 from bsr_plugins.data.subimages.lmdb_writer import PARTIAL, write_errors
 from bsr_plugins.data.subimages.making import image_bar, in_order, source_image
 from bsr_plugins.data.subimages.subimage_cutting import SourceImage, Whole, whole_pair
-from bsr_plugins.data.subimages.subimage_request import Prefix, Request
+from bsr_plugins.data.subimages.subimage_request import Prefix, Request, refuse_part_of_another
 from bsr_plugins.data.subimages.windows import sub_image_name
 
 # A process maps each file that it reads from, and a mapping holds a file descriptor: 1,024 are usual.
@@ -78,6 +78,7 @@ class StoreParts:
             # Another shard may have made the folder a moment ago, and not written into it yet.
             if has_manifest(partial) and not _is_of(partial, manifest):
                 if not start_over:
+                    refuse_part_of_another(partial, manifest, delete=partial)
                     raise DataError(
                         f'{partial} is a part of something else',
                         where=partial,

@@ -142,6 +142,11 @@ def test_a_store_that_another_shard_has_just_begun(images: Path, tmp_path: Path)
 def test_a_shard_of_another_request(images: Path, tmp_path: Path) -> None:
     for layout in LAYOUTS:
         make(images, tmp_path, shard=Shard(1, 2), layout=layout, grid=WindowGrid(8, 8, 0))
+    found = '(?s)part of something else.*--step 8 there, 4 asked for.*delete .*sub_x2.shard_1_of_2'
+    for shard in (Shard(2, 2), Shard(1, 2), Shard(1, 3)):
+        with pytest.raises(DataError, match=found):
+            make(images, tmp_path, shard=shard)
+    shutil.rmtree(shard_path(tmp_path / 'sub_x2', Shard(1, 2)))
     assert list(make(images, tmp_path, shard=Shard(2, 2)).missing) == [1]
     with pytest.raises(DataError, match='(?s)part of something else.*delete .*HR_images.store.partial'):
         make(images, tmp_path, shard=Shard(2, 2), layout='images')
