@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import time
-from typing import Any, Dict, Iterator, List, Mapping
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from bsr_plugins.cli.messages import say
 from bsr_plugins.cli.shard_arguments import add_shard_argument, given_shard, say_missing, shows_progress
@@ -51,6 +52,11 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     register_all()
     prepared = 0
     for opt in _datasets(options):
+        owner = _owner(opt.get('type'))
+        if owner is not None:
+            say(f'{opt["type"]} is {owner} here: nothing to compute ({opt["type"]}_bsrp is the one of this package)')
+            prepared += 1
+            continue
         start = time.monotonic()
         for each in prepare(opt, shard, shows_progress()):
             took = f'{each.made} computed in {time.monotonic() - start:.1f} s' if each.made else 'already there'
@@ -62,6 +68,18 @@ def run(args: argparse.Namespace, argv: List[str], unknown: List[str]) -> int:
     if not prepared:
         say(f'{args.opt}: its data sets compute nothing at their first start')
     return 0
+
+
+def _owner(name: Any) -> Optional[str]:
+    """Return whose data set has a name of this package's; None where it is this package's own, or another name."""
+    from bsr_plugins.host.registration import TABLE, require_basicsr, taken_names
+
+    if name not in TABLE['dataset']:
+        return None
+    require_basicsr()
+    # BasicSR's and a fork's own data sets register themselves here.
+    importlib.import_module('basicsr.data')
+    return taken_names().get(f'dataset:{name}')
 
 
 def _datasets(options: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:

@@ -122,6 +122,7 @@ def test_cam(window: Any) -> None:
         (['--cam', '--cam-pf', '2'], "'cam_pf' has a wrong value"),
         (['-opt', 'x3.yml'], 'plain: x2, x3: x3'),
         (['--lq', 'absent.png'], 'absent.png cannot be read'),
+        (['--lq', '.'], 'is a folder, not an image'),
         (['--device', 'no'], "The device 'no'"),
     ],
 )

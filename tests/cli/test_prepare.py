@@ -113,3 +113,14 @@ def test_nothing_to_compute_and_what_is_wrong(capsys: pytest.CaptureFixture) -> 
     Path('LR/3.png').write_bytes(b'no image')
     assert main(written(type='SamplingAugDataset')) == 2
     assert 'LR/3.png' in capsys.readouterr().err
+
+
+def test_a_type_that_is_another_packages(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from basicsr.utils.registry import DATASET_REGISTRY
+
+    assert main(written(type='PairedImageDataset')) == 0  # has registered the pack's own
+    monkeypatch.setitem(DATASET_REGISTRY._obj_map, 'SamplingAugDataset', type('Another', (), {'__module__': 'fork'}))
+    capsys.readouterr()
+    assert main(written(type='SamplingAugDataset', keep=0.3)) == 0
+    line = capsys.readouterr().out
+    assert line.startswith('SamplingAugDataset is fork.Another here: nothing to compute (SamplingAugDataset_bsrp is')

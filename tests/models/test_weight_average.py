@@ -34,3 +34,15 @@ def test_bits_of_basicsr(decay: float, has_foreach: bool, monkeypatch: pytest.Mo
     assert is_upstreams(BaseModel.model_ema)
     for one, other in zip(ours.parameters(), model.net_g_ema.parameters()):
         assert torch.equal(one, other) and one.grad is None
+
+
+@pytest.mark.parametrize('replaced', ['net', 'average'])
+def test_parameters_that_are_replaced_are_followed(replaced: str) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 3, 3))
+    ours = copy.deepcopy(net)
+    average = WeightAverage(net, ours)
+    average.update(0.5)
+    first = (net if replaced == 'net' else ours)[0]
+    first.weight = nn.Parameter(first.weight.detach() + 1)
+    average.update(0)
+    assert all(map(torch.equal, ours.parameters(), net.parameters()))

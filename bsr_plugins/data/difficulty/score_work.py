@@ -85,6 +85,8 @@ def score_shard(work: ScoreWork, shard: Shard) -> ScoredDifficulty:
     }
 
     def make(path: Path, _: Shard) -> int:
+        if path.exists():
+            _log.warning('%s is damaged or was scored with other settings, and will be replaced', shown(path))
         with _scored(path, places[path], work) as (kept, scored):
             kept.move_into_place()
         return scored

@@ -26,6 +26,13 @@ def read_image(path: PathLike, reduce_depth: bool = False) -> Any:
     path = Path(path)
     try:
         content = path.read_bytes()
+    except IsADirectoryError as error:
+        raise ImageFileError(
+            f'{path} is a folder, not an image',
+            where=path,
+            expected='the file of one image; not a data set, an LMDB or a raw image store',
+            remedy='name one of the image files that it holds or was made of',
+        ) from error
     except OSError as error:
         raise ImageFileError(f'image {path} cannot be read', where=path, found=error) from error
     return decode_image(content, path, reduce_depth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import struct
 import time
@@ -18,6 +19,7 @@ from bsr_plugins.common.errors import CheckpointError, DataError, OptionError
 from bsr_plugins.common.files import PathLike
 from bsr_plugins.common.shard import Shard
 from bsr_plugins.common.shard_files import ShardedWork, held, make_shard, remove_shards
+from bsr_plugins.common.shown import shown
 from bsr_plugins.data.images.lmdb_file import check_lmdb
 from bsr_plugins.data.saliency.saliency_manifest import (
     CELL,
@@ -33,6 +35,8 @@ from bsr_plugins.data.saliency.saliency_units import units
 from bsr_plugins.data.saliency.source_images import SourceImages, manifest_entry, survey
 from bsr_plugins.data.subimages.lmdb_manifest import FORMAT
 from bsr_plugins.data.subimages.lmdb_writer import LMDBWriter, remove_leftovers
+
+_log = logging.getLogger(__name__)
 
 # What a killed run loses at the most, beside the batch that it was at.
 _SECONDS_BETWEEN_FLUSHES = 2.0
@@ -142,7 +146,9 @@ def _make_shard(out: Path, every: List[List[str]], work: _Work, shard: Shard) ->
     total = len(work.images.keys)
 
     def make(path: Path, part: Shard) -> int:
-        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            _log.warning('%s is damaged or was made with other settings, and will be replaced', shown(path))
+            shutil.rmtree(path, ignore_errors=True)
         return _make(path, part.of(every), work)
 
     def merge(paths: List[Path]) -> None:

@@ -22,7 +22,13 @@ from bsr_plugins.data.subimages.lmdb_merge import ShardRecords
 from bsr_plugins.data.subimages.lmdb_writer import PARTIAL, Items, LMDBWriter, remove_leftovers
 from bsr_plugins.data.subimages.making import image_bar, in_order, locked, source_image, threads
 from bsr_plugins.data.subimages.subimage_cutting import Cut, SourceImage, cut, hr_image
-from bsr_plugins.data.subimages.subimage_request import Prefix, Request, is_complete, make_request, refuse_part_of_another
+from bsr_plugins.data.subimages.subimage_request import (
+    Prefix,
+    Request,
+    is_complete,
+    make_request,
+    refuse_part_of_another,
+)
 from bsr_plugins.data.subimages.subimage_store import StoreParts, remove_notes
 from bsr_plugins.data.subimages.windows import WindowGrid, sub_image_name
 

@@ -95,7 +95,9 @@ def split(sub_images: Any, number: int) -> List[str]:
 
 
 @pytest.mark.parametrize('damage', ['other scorer', 'other batch', 'cut', 'more'])
-def test_shards_of_another_request_or_damaged_ones_are_missing(sub_images: Any, tmp_path: Path, damage: str) -> None:
+def test_shards_of_another_request_or_damaged_ones_are_missing(
+    sub_images: Any, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     out = tmp_path / 'd.txt'
     scorer = replace(bicubic_scorer(4), name='other/bf16' if damage == 'other scorer' else 'bicubic')
     score(sub_images, out, scorer, shard=Shard(1, 2), batch=4 if damage == 'other batch' else 5)
@@ -107,6 +109,7 @@ def test_shards_of_another_request_or_damaged_ones_are_missing(sub_images: Any, 
         path.write_bytes(content + b'0009_s001 0.5\n')
     assert score(sub_images, out, shard=Shard(2, 2)).missing == [1]
     assert score(sub_images, out, shard=Shard(1, 2)).missing == []
+    assert f'{path} is damaged or was scored with other settings, and will be replaced' in caplog.messages
     assert read_difficulty(out)[0].scorer == 'bicubic'
     assert out.read_bytes() == score(sub_images, tmp_path / 'single.txt').path.read_bytes()
 

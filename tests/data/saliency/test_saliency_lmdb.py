@@ -179,10 +179,11 @@ def _killed(*_: Any) -> Any:
     raise KilledError
 
 
-def test_a_shard_of_another_request_is_made_anew(folder: Path) -> None:
+def test_a_shard_of_another_request_is_made_anew(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     make(folder, shard=Shard(1, 2), cell=2)
     assert make(folder, shard=Shard(2, 2)).missing == [1]
     assert make(folder, shard=Shard(1, 2)).missing == []
+    assert ['X.lmdb.shard_1_of_2 is damaged or was made' in line for line in caplog.messages] == [True]
 
 
 def test_a_damaged_shard_is_made_anew(folder: Path) -> None:
