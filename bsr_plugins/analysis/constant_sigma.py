@@ -51,7 +51,7 @@ def measure_constant_sigma(
     # Several roots, and stores, are read by the pack alone.
     roots = paths_of(whole.get('dataroot_gt'))
     images = PairedImages(whole) if len(roots) > 1 or any(is_store(root) for root in roots) else None
-    dataset = build_dataset(whole) if images is None else images
+    dataset: Any = build_dataset(whole) if images is None else images
     if not len(dataset):
         raise DataError('the training set is empty', where=f'{opt}: datasets.train')
     if not Path(weights).is_file():
