@@ -10,8 +10,13 @@ def is_first_process() -> bool:
     return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
 
 
+def available_cores() -> int:
+    """Return how many cores the system lets this process run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
 def cores() -> int:
     """Return how many cores this process may use: its share where torchrun starts several on the machine."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    available = available_cores()
     sharing = os.environ.get('LOCAL_WORLD_SIZE', '1')
     return max(1, available // int(sharing)) if sharing.isdecimal() and int(sharing) else available

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Dict, List, Optional, Sequence
 from bsr_plugins.analysis.compared_runs import TestSet
 from bsr_plugins.common.errors import BsrPluginsError
 from bsr_plugins.common.locks import HeldFile, Holder, hold
+from bsr_plugins.common.processes import available_cores
 from bsr_plugins.comparison.commands import Command, environment
 from bsr_plugins.comparison.log_lines import LogReader
 from bsr_plugins.comparison.plan import batches_an_update
@@ -63,7 +63,7 @@ class Runner:
         self._test_sets = test_sets
         self._progress = progress
         self._free: List[Optional[int]] = list(gpus) if gpus else [None] * jobs
-        self._threads = None if len(self._free) == 1 else max(1, _cores() // len(self._free))
+        self._threads = None if len(self._free) == 1 else max(1, available_cores() // len(self._free))
         self._active: List[_Active] = []
         self._told: Dict[str, str] = {}
         self._failed: List[str] = []
@@ -212,10 +212,6 @@ class Runner:
                 active.command.kill()
                 if active.held is not None:
                     active.held.release()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def is_tested(files: RunFiles, test_sets: Sequence[TestSet]) -> bool:

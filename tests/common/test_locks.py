@@ -6,28 +6,13 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Any, Callable
 
 import pytest
 
 from bsr_plugins.common.locks import Holder, hold
+from forked_child import in_child
 
 pytest.importorskip('fcntl')
-
-
-def in_child(work: Callable[[], Any], wait: bool = True) -> int:
-    """Call ``work`` in a forked child; its exit code (0: returned, 3: Holder), or its number where not waited for."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except Holder:
-            code = 3
-        finally:
-            os._exit(code)
-    return os.WEXITSTATUS(os.waitpid(pid, 0)[1]) if wait else pid
 
 
 def test_a_second_process_is_told_who_holds_it(tmp_path: Path) -> None:

@@ -8,28 +8,16 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, List, Optional
+from typing import Callable, List, Optional
 
 import pytest
 
 from bsr_plugins.common import locks, made_once
 from bsr_plugins.common.locks import hold
 from bsr_plugins.common.made_once import in_turn
+from forked_child import in_child
 
 pytest.importorskip('fcntl')
-
-
-def in_child(work: Callable[[], Any]) -> int:
-    """Call ``work`` in a forked child; return its number."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return pid
 
 
 def code_of(pid: int) -> int:
@@ -79,7 +67,7 @@ def test_one_of_four_processes_makes_it(thing: Thing) -> None:
     def get() -> None:
         assert thing.get() == 'made'
 
-    assert [code_of(pid) for pid in [in_child(get) for _ in range(4)]] == [0] * 4
+    assert [code_of(pid) for pid in [in_child(get, wait=False) for _ in range(4)]] == [0] * 4
     assert len(thing.makers) == 1
     assert thing.get() == 'made' and sorted(os.listdir(thing.path.parent)) == ['log', 'thing']
 
@@ -98,7 +86,7 @@ def test_who_waits_says_for_what_and_how_far_it_is(
             time.sleep(0.2)
             thing.path.write_text('made')
 
-    pid = in_child(make_slowly)
+    pid = in_child(make_slowly, wait=False)
     wait_for(thing.path.parent / 'ready')
     assert thing.get() == 'made' and not thing.log.exists()
     assert code_of(pid) == 0
@@ -114,7 +102,7 @@ def test_the_next_one_goes_on_where_the_first_was_killed_or_failed(thing: Thing,
         time.sleep(60 if how else 0.02)
         raise ValueError('a damaged image')
 
-    pid = in_child(lambda: made_once.made_once(thing.path, 'the thing', thing.load, begin))
+    pid = in_child(lambda: made_once.made_once(thing.path, 'the thing', thing.load, begin), wait=False)
     wait_for(thing.path.parent / 'ready')
     if how:
         threading.Timer(0.1, os.kill, (pid, how)).start()
@@ -135,7 +123,7 @@ def test_a_holder_that_gives_no_signs_is_left_behind(
         held.release()
         assert Path(f'{thing.path}.lock').exists()  # that of the other process, by now
 
-    pid = in_child(hold_and_stop)
+    pid = in_child(hold_and_stop, wait=False)
     wait_for(thing.path.parent / 'ready')
 
     def make(say: Callable[[str], None]) -> str:
@@ -171,7 +159,7 @@ def test_without_locks_in_the_folder_one_process_of_the_machine_makes_it(
     def get() -> None:
         assert thing.get() == 'made'
 
-    assert [code_of(pid) for pid in [in_child(get) for _ in range(3)]] == [0] * 3
+    assert [code_of(pid) for pid in [in_child(get, wait=False) for _ in range(3)]] == [0] * 3
     assert len(thing.makers) == 1
 
 

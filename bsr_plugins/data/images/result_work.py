@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Callable, Deque, Generator, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 from bsr_plugins.common.made_once import Say
+from bsr_plugins.common.processes import available_cores
 
 _Result = TypeVar('_Result')
 
@@ -30,8 +30,7 @@ class Working(NamedTuple):
 
 def worker_threads() -> int:
     """Return how many images are worked on at once: one a processor of this process, 8 at most for memory's sake."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    return min(8, available)
+    return min(8, available_cores())
 
 
 def in_threads(
